@@ -1,0 +1,8 @@
+"""The agent's road to the controller: one Protocol, several transports that mean the same.
+
+- ``seam.py``    PURE  the `Uplink` Protocol, its values and its errors
+- ``memory.py``        the shipped fake: a controller in the same process (tests, ``--dry-run``)
+- ``grpc.py``          gRPC over mutual TLS, the default
+
+Protobuf messages and transport errors end here: nothing above this package sees a status code.
+"""

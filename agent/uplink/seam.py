@@ -1,0 +1,106 @@
+"""What an agent may ask of the controller, and what it may be told. PURE.
+
+The values are the agent's own; ``agent/wire.py`` turns them into protobuf and back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+
+    from agent.model import Record
+    from billing.ids import OrderId, RedemptionId
+    from billing.msisdn import Msisdn
+    from billing.payment import OrderStage, Reason
+    from billing.voucher import VoucherCode
+    from portal.captive.gate import Refusal
+    from shaping.plane import MacAddress
+
+REPORT_BATCH_MAX = 1_000
+"""Records in one report at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class DesiredChange:
+    """A step, or (``from_generation`` 0) the whole, of this site's desired state, bodies unparsed."""
+
+    generation: int
+    from_generation: int
+    upserts: tuple[tuple[str, bytes], ...]
+    removals: tuple[str, ...]
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class AppliedState:
+    """Which version the data plane was last brought to, and the digest of its items."""
+
+    generation: int
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A purchase as the site journals it before sending."""
+
+    order_id: OrderId
+    plan_id: str
+    msisdn: Msisdn
+    device_mac: MacAddress
+    age_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class OrderAnswer:
+    """Where the controller says that an order stands; ``reason`` says why it was refused."""
+
+    stage: OrderStage
+    reason: Reason | None
+
+
+class UplinkError(Exception):
+    """The controller could not be reached or did not answer in time; trying again may help."""
+
+
+class UplinkRefused(UplinkError):
+    """The controller understood and said no (revoked certificate, malformed message).
+
+    Trying the same again will not help; the message says what to do.
+    """
+
+
+class Uplink(Protocol):
+    """The controller, as an agent sees it. Implementations: ``memory``, ``grpc``; later ``nats``."""
+
+    def follow(self, known: AppliedState) -> AsyncIterator[DesiredChange]:
+        """Changes since ``known``, then each later one as it comes; ends only by raising.
+
+        Raises `UplinkError`, `UplinkRefused`.
+        """
+        ...
+
+    async def report(self, journal: str, records: Sequence[Record], applied: AppliedState) -> int:
+        """Deliver records (may be none); the seq up to which the controller has committed.
+
+        Raises `UplinkError`, `UplinkRefused`.
+        """
+        ...
+
+    async def purchase(self, order: Order) -> OrderAnswer:
+        """Ask for money for an order, or, for an order sent before, where it stands.
+
+        Raises `UplinkError`, `UplinkRefused`.
+        """
+        ...
+
+    async def redeem(
+        self, redemption_id: RedemptionId, code: VoucherCode, device: MacAddress
+    ) -> Refusal | None:
+        """Redeem a voucher; None when accepted (the grant follows on `follow`).
+
+        Raises `UplinkError`, `UplinkRefused`.
+        """
+        ...

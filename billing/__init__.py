@@ -1,0 +1,22 @@
+"""The money rules: what is owed, what was bought, what is left. PURE, every file.
+
+Standard library only; no async, no clock, no input or output, no ORM, no float. Time is an
+argument. Amounts are integers of minor units. The same quota rule runs at the controller and at
+every site, so the two can never disagree about what a grant still allows.
+
+Files:
+
+- ``ids.py``       typed identifiers
+- ``errors.py``    the tree of refusals
+- ``money.py``     Money and the one rounding function, ``split``
+- ``msisdn.py``    phone numbers as M-PESA wants them, and how they are masked
+- ``plan.py``      what is for sale
+- ``grant.py``     the right to use, bought or given
+- ``metering.py``  readings in, usage out
+- ``quota.py``     what a grant has left: the one quota rule
+- ``ledger.py``    postings and transactions
+- ``payment.py``   the life of a payment as a state machine
+- ``voucher.py``   prepaid codes: alphabet, check character, normal form
+
+Nothing in here imports anything else of ours.
+"""

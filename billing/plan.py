@@ -1,0 +1,85 @@
+"""What is for sale. PURE."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from billing.errors import InvalidField
+
+if TYPE_CHECKING:
+    from billing.ids import PlanId
+    from billing.money import Money
+
+ID_SHAPE = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?")
+NAME_MAX = 40
+RATE_MIN_BPS = 8_000
+RATE_MAX_BPS = 10_000_000_000
+DURATION_MAX_S = 366 * 86_400
+QUOTA_MIN_BYTES = 100_000
+QUOTA_MAX_BYTES = 10**15
+DEVICES_MAX = 50
+PRICE_MAX_MINOR = 250_000 * 100
+"""One M-PESA payment moves at most KES 250,000."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a grant of a plan allows. A limit that is None does not bind.
+
+    ``validity_s`` is the calendar clock: it runs from the first access, connected or not.
+    ``uptime_s`` is the clock of connected time: it runs only while a session is open.
+    ``quota_bytes`` counts both directions, layer 3. ``devices_max`` is how many devices at once.
+    """
+
+    down_bps: int
+    up_bps: int
+    validity_s: int | None
+    uptime_s: int | None
+    quota_bytes: int | None
+    devices_max: int
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A thing for sale: its name on screens, its price, and what one purchase of it allows."""
+
+    id: PlanId
+    name: str
+    price: Money
+    limits: Limits
+
+
+def check_plan(plan: Plan) -> Plan:
+    """The plan itself when it can be sold. Raises `InvalidField` naming the first bad field."""
+    if not ID_SHAPE.fullmatch(plan.id):
+        raise InvalidField("id", "want 1 to 32 of a-z, 0-9 and -, starting with a letter or digit")
+    if not plan.name.strip() or len(plan.name) > NAME_MAX:
+        raise InvalidField("name", f"want 1 to {NAME_MAX} characters")
+    if not 0 <= plan.price.minor <= PRICE_MAX_MINOR:
+        raise InvalidField("price", "want 0 to 250,000")
+    if plan.price.minor % 100:
+        raise InvalidField("price", "want whole shillings: M-PESA moves no cents")
+    check_limits(plan.limits)
+    return plan
+
+
+def check_limits(limits: Limits) -> None:
+    """Raise `InvalidField` for the first limit that cannot be."""
+    _within("down_bps", limits.down_bps, RATE_MIN_BPS, RATE_MAX_BPS)
+    _within("up_bps", limits.up_bps, RATE_MIN_BPS, RATE_MAX_BPS)
+    _within("devices_max", limits.devices_max, 1, DEVICES_MAX)
+    if limits.validity_s is not None:
+        _within("validity_s", limits.validity_s, 1, DURATION_MAX_S)
+    if limits.uptime_s is not None:
+        _within("uptime_s", limits.uptime_s, 1, DURATION_MAX_S)
+    if limits.quota_bytes is not None:
+        _within("quota_bytes", limits.quota_bytes, QUOTA_MIN_BYTES, QUOTA_MAX_BYTES)
+    if limits.validity_s is None and limits.uptime_s is None and limits.quota_bytes is None:
+        raise InvalidField("validity_s", "want at least one of validity_s, uptime_s, quota_bytes")
+
+
+def _within(field: str, value: int, low: int, high: int) -> None:
+    if not low <= value <= high:
+        raise InvalidField(field, f"want {low:,} to {high:,}, got {value:,}")

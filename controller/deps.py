@@ -1,0 +1,30 @@
+"""The frozen handful of things that everything in the controller is given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import datetime
+
+    from controller.config import Settings
+    from controller.edge.authority import Authority
+    from controller.payments.gateway import PaymentGateway
+    from controller.vault import Vault
+    from controller.signals import Signals
+    from controller.store.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Deps:
+    """What ``main.py`` built. Passed down, never imported; tests build their own with fakes."""
+
+    settings: Settings
+    db: Database
+    now: Callable[[], datetime]
+    signals: Signals
+    vault: Vault
+    authority: Authority
+    gateway: PaymentGateway

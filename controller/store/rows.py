@@ -1,0 +1,354 @@
+"""The tables. Every invariant that a database can hold is a constraint here.
+
+Times are aware UTC. Amounts are integers of minor units. Ids are text, made by the initiator.
+Relations are never loaded by magic: there are none; modules join by hand.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    DateTime,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class Moment(TypeDecorator[datetime]):
+    """An aware UTC instant on both databases (SQLite forgets zones; this gives them back)."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Any) -> datetime | None:
+        """Refuse naive times: they are a bug."""
+        assert value is None or value.tzinfo is not None, "a naive time reached the database"
+        return None if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Any) -> datetime | None:
+        """Give the zone back."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Row(DeclarativeBase):
+    """Mother of all tables; carries the constraint naming convention."""
+
+    metadata = MetaData(naming_convention=NAMING)
+    type_annotation_map = {  # noqa: RUF012 - SQLAlchemy's own way
+        datetime: Moment(),
+        int: BigInteger(),
+        bytes: LargeBinary(),
+    }
+
+
+class SiteRow(Row):
+    """One place with one agent, and how far its desired state has come."""
+
+    __tablename__ = "site"
+    __table_args__ = (CheckConstraint("generation >= 0", name="generation_not_negative"),)
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    name: Mapped[str] = mapped_column(String(80))
+    operator_name: Mapped[str] = mapped_column(String(80))
+    help_phone: Mapped[str] = mapped_column(String(20))
+    language: Mapped[str] = mapped_column(String(2))
+    created_at: Mapped[datetime]
+    generation: Mapped[int] = mapped_column(default=0)
+    digest: Mapped[bytes] = mapped_column(default=bytes(32))
+    applied_generation: Mapped[int] = mapped_column(default=0)
+    applied_digest: Mapped[bytes] = mapped_column(default=b"")
+    last_seen_at: Mapped[datetime | None]
+    agent_version: Mapped[str] = mapped_column(String(32), default="")
+
+
+class SiteItemRow(Row):
+    """One piece of a site's desired state; ``body`` is None once it was removed (a tombstone)."""
+
+    __tablename__ = "site_item"
+    __table_args__ = (Index(None, "site_id", "generation"),)
+
+    site_id: Mapped[str] = mapped_column(ForeignKey("site.id"), primary_key=True)
+    key: Mapped[str] = mapped_column(String(120), primary_key=True)
+    generation: Mapped[int]
+    body: Mapped[bytes | None]
+
+
+class JoinTokenRow(Row):
+    """A one-use right to enrol as a site; only the hash of its secret is kept."""
+
+    __tablename__ = "join_token"
+
+    secret_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    site_id: Mapped[str] = mapped_column(ForeignKey("site.id"))
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+
+
+class CertificateRow(Row):
+    """A certificate that this controller's authority signed for a site's agent."""
+
+    __tablename__ = "certificate"
+
+    serial: Mapped[str] = mapped_column(String(40), primary_key=True)
+    site_id: Mapped[str] = mapped_column(ForeignKey("site.id"))
+    issued_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    revoked_at: Mapped[datetime | None]
+
+
+class JournalRow(Row):
+    """How far an agent's journal has been committed here; the ack that was promised."""
+
+    __tablename__ = "journal"
+
+    site_id: Mapped[str] = mapped_column(ForeignKey("site.id"), primary_key=True)
+    journal: Mapped[str] = mapped_column(String(32), primary_key=True)
+    acked_seq: Mapped[int] = mapped_column(default=0)
+
+
+class PlanRow(Row):
+    """What is for sale. A plan never changes: a new price is a new plan, the old is withdrawn."""
+
+    __tablename__ = "plan"
+    __table_args__ = (
+        CheckConstraint("price_minor >= 0", name="price_not_negative"),
+        CheckConstraint("devices_max > 0", name="devices_positive"),
+        CheckConstraint("down_bps > 0 AND up_bps > 0", name="rates_positive"),
+        CheckConstraint(
+            "validity_s IS NOT NULL OR uptime_s IS NOT NULL OR quota_bytes IS NOT NULL",
+            name="some_limit",
+        ),
+    )
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    name: Mapped[str] = mapped_column(String(40))
+    price_minor: Mapped[int]
+    currency: Mapped[str] = mapped_column(String(3))
+    down_bps: Mapped[int]
+    up_bps: Mapped[int]
+    validity_s: Mapped[int | None]
+    uptime_s: Mapped[int | None]
+    quota_bytes: Mapped[int | None]
+    devices_max: Mapped[int] = mapped_column(Integer)
+    rank: Mapped[int] = mapped_column(Integer)
+    created_at: Mapped[datetime]
+    withdrawn_at: Mapped[datetime | None]
+
+
+class SubscriberRow(Row):
+    """Who pays and is granted; hotspot subscribers are known by the phone that paid."""
+
+    __tablename__ = "subscriber"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    msisdn: Mapped[str] = mapped_column(String(12), unique=True)
+    created_at: Mapped[datetime]
+
+
+class PaymentRow(Row):
+    """An attempt to collect for one order. Price and plan are frozen when it is written.
+
+    ``callback_token_hash`` is how an incoming callback finds its row: the token itself is only in
+    the URL that the provider was given. One provider receipt credits at most once (design §4.2).
+    """
+
+    __tablename__ = "payment"
+    __table_args__ = (
+        UniqueConstraint("rail", "receipt"),
+        UniqueConstraint("rail", "provider_id"),
+        CheckConstraint("amount_minor > 0", name="amount_positive"),
+        CheckConstraint("state <> 'settled' OR settled_at IS NOT NULL", name="settled_has_time"),
+        Index(None, "next_query_at"),
+        Index(None, "created_at"),
+    )
+
+    order_id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    site_id: Mapped[str] = mapped_column(ForeignKey("site.id"))
+    subscriber_id: Mapped[str] = mapped_column(ForeignKey("subscriber.id"))
+    plan_id: Mapped[str] = mapped_column(ForeignKey("plan.id"))
+    device_mac: Mapped[str] = mapped_column(String(17))
+    msisdn: Mapped[str] = mapped_column(String(12))
+    rail: Mapped[str] = mapped_column(String(16))
+    amount_minor: Mapped[int]
+    currency: Mapped[str] = mapped_column(String(3))
+    state: Mapped[str] = mapped_column(String(16))
+    code: Mapped[str] = mapped_column(String(32), default="")
+    reason: Mapped[str | None] = mapped_column(String(40))
+    provider_id: Mapped[str | None] = mapped_column(String(64))
+    callback_token_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    receipt: Mapped[str | None] = mapped_column(String(32))
+    created_at: Mapped[datetime]
+    pushed_at: Mapped[datetime | None]
+    settled_at: Mapped[datetime | None]
+    queries: Mapped[int] = mapped_column(Integer, default=0)
+    next_query_at: Mapped[datetime | None]
+
+
+class InboxRow(Row):
+    """Everything that came from outside, before it is believed. A repeat finds its row here."""
+
+    __tablename__ = "inbox"
+
+    source: Mapped[str] = mapped_column(String(32), primary_key=True)
+    external_id: Mapped[str] = mapped_column(String(160), primary_key=True)
+    received_at: Mapped[datetime]
+    body: Mapped[bytes]
+    verdict: Mapped[str | None] = mapped_column(String(40))
+
+
+class LedgerTransactionRow(Row):
+    """An atomic list of postings; its id is made from its cause, so it is posted once only."""
+
+    __tablename__ = "ledger_transaction"
+
+    id: Mapped[str] = mapped_column(String(120), primary_key=True)
+    at: Mapped[datetime]
+    cause: Mapped[str] = mapped_column(Text)
+
+
+class PostingRow(Row):
+    """A positive amount from one account to another of the same currency (design §4.1).
+
+    ``source`` is the credited account, ``target`` the debited one.
+    """
+
+    __tablename__ = "posting"
+    __table_args__ = (
+        CheckConstraint("amount_minor > 0", name="amount_positive"),
+        CheckConstraint("source <> target", name="two_accounts"),
+        Index(None, "source"),
+        Index(None, "target"),
+    )
+
+    transaction_id: Mapped[str] = mapped_column(
+        ForeignKey("ledger_transaction.id"), primary_key=True
+    )
+    n: Mapped[int] = mapped_column(Integer, primary_key=True)
+    source: Mapped[str] = mapped_column(String(120))
+    target: Mapped[str] = mapped_column(String(120))
+    amount_minor: Mapped[int]
+    currency: Mapped[str] = mapped_column(String(3))
+
+
+class GrantRow(Row):
+    """The right to use. ``cause_id`` (an order, a redemption) grants at most once.
+
+    ``devices`` is a space-separated list of MAC addresses. The spent columns are what sites have
+    reported; ``used_bytes`` is the sum of the grant's sessions' usage.
+    """
+
+    __tablename__ = "grant"
+    __table_args__ = (
+        CheckConstraint("used_bytes >= 0", name="used_not_negative"),
+        Index(None, "site_id", "ended_at"),
+    )
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    site_id: Mapped[str] = mapped_column(ForeignKey("site.id"))
+    subscriber_id: Mapped[str | None] = mapped_column(ForeignKey("subscriber.id"))
+    plan_id: Mapped[str] = mapped_column(ForeignKey("plan.id"))
+    cause_id: Mapped[str] = mapped_column(String(64), unique=True)
+    devices: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime]
+    started_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+    ended_reason: Mapped[str | None] = mapped_column(String(16))
+    spent_validity_s: Mapped[int] = mapped_column(default=0)
+    spent_uptime_s: Mapped[int] = mapped_column(default=0)
+    used_bytes: Mapped[int] = mapped_column(default=0)
+
+
+class SessionRow(Row):
+    """One device's use of one grant at one site; usage is computed from readings."""
+
+    __tablename__ = "session"
+    __table_args__ = (
+        CheckConstraint("down_bytes >= 0 AND up_bytes >= 0", name="usage_not_negative"),
+        Index(None, "grant_id"),
+        Index(None, "site_id", "closed_at"),
+    )
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    site_id: Mapped[str] = mapped_column(ForeignKey("site.id"))
+    grant_id: Mapped[str] = mapped_column(String(32))
+    mac: Mapped[str] = mapped_column(String(17))
+    addresses: Mapped[str] = mapped_column(Text)
+    opened_at: Mapped[datetime]
+    seen_at: Mapped[datetime]
+    closed_at: Mapped[datetime | None]
+    closed_reason: Mapped[str | None] = mapped_column(String(16))
+    down_bytes: Mapped[int] = mapped_column(default=0)
+    up_bytes: Mapped[int] = mapped_column(default=0)
+
+
+class SessionEpochRow(Row):
+    """The highest reading of one session in one epoch (design §4.4: never decreases)."""
+
+    __tablename__ = "session_epoch"
+
+    session_id: Mapped[str] = mapped_column(ForeignKey("session.id"), primary_key=True)
+    epoch: Mapped[str] = mapped_column(String(64), primary_key=True)
+    down_bytes: Mapped[int]
+    up_bytes: Mapped[int]
+
+
+class VoucherRow(Row):
+    """A prepaid code, kept only as a keyed hash; redeemed at most once."""
+
+    __tablename__ = "voucher"
+
+    code_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    batch: Mapped[str] = mapped_column(String(32), index=True)
+    plan_id: Mapped[str] = mapped_column(ForeignKey("plan.id"))
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime | None]
+    redeemed_at: Mapped[datetime | None]
+    redemption_id: Mapped[str | None] = mapped_column(String(32), unique=True)
+    grant_id: Mapped[str | None] = mapped_column(String(32))
+
+
+class ProviderTokenRow(Row):
+    """An access token of a provider, shared by all processes; the token is encrypted at rest."""
+
+    __tablename__ = "provider_token"
+
+    credential: Mapped[str] = mapped_column(String(64), primary_key=True)
+    sealed: Mapped[bytes]
+    expires_at: Mapped[datetime]
+    version: Mapped[int] = mapped_column(default=1)
+
+
+class NoticeRow(Row):
+    """Something that staff should know; ``site_id`` is None when it concerns the controller."""
+
+    __tablename__ = "notice"
+    __table_args__ = (Index(None, "at"),)
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    at: Mapped[datetime]
+    site_id: Mapped[str | None] = mapped_column(String(32))
+    code: Mapped[str] = mapped_column(String(40))
+    text: Mapped[str] = mapped_column(Text)

@@ -1,0 +1,16 @@
+"""The data plane: what packets may do.
+
+This package knows addresses, rates, counters and deadlines. It knows no money and no subscriber.
+A box (the forwarding machine) is told the *whole* desired state through one Protocol of three
+methods, ``plane.DataPlane``; finding the difference to what the box does now, and mending drift,
+is the plane's own affair.
+
+Files:
+
+- ``plane.py``   PURE  the Protocol and its value types: Desired, Access, Cap, Counter, PlaneError
+- ``diff.py``    PURE  observed and desired in, ordered changes out
+- ``memory.py``        the shipped fake: behaves like a box, moves no packet (``--dry-run``)
+- ``linux/``           nftables and HTB on a Linux gateway (its own front page explains the recipe)
+
+Nothing in here imports ``billing``, ``agent``, ``controller`` or ``portal``.
+"""

@@ -1,0 +1,152 @@
+"""The seam to the world of packets: one Protocol, and the values that cross it. PURE.
+
+A plane is told the whole desired state each time (`DataPlane.apply`) and answers what it counted
+(`DataPlane.counters`). Repeating an `apply` changes nothing; whatever somebody changed by hand in
+the plane's own objects is put back; objects that the plane did not make are never touched.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING, NewType, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from ipaddress import IPv4Address, IPv6Address
+
+MacAddress = NewType("MacAddress", str)
+"""A link-layer address in canonical form: ``02:00:00:00:00:0a`` (lower case, colons)."""
+
+SessionKey = NewType("SessionKey", str)
+"""Names one session's objects in the plane. At most 48 characters of ``[a-z0-9-]``."""
+
+CapKey = NewType("CapKey", str)
+"""Names one shared byte budget in the plane. At most 48 characters of ``[a-z0-9-]``."""
+
+MonotonicMs = NewType("MonotonicMs", int)
+"""Milliseconds of the box's boot-time clock (CLOCK_BOOTTIME). Comparable only within one boot."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """The speed of a session in bits per second of layer-2 frames, each way. Both are positive."""
+
+    down_bps: int
+    up_bps: int
+
+    def __post_init__(self) -> None:
+        assert self.down_bps > 0, "a rate of zero is not a policy: close the session instead"
+        assert self.up_bps > 0, "a rate of zero is not a policy: close the session instead"
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """One device that may pass: which addresses it may use, how fast, until when, from what budget.
+
+    ``open_until`` is a deadline on the boot-time clock; the kernel itself enforces it. None means
+    without end. ``cap`` names a budget in `Desired.caps` that this device draws on, both ways.
+    ``closed`` keeps the session's counters alive but lets nothing pass (a session that ended and
+    whose last reading is not yet taken).
+    """
+
+    mac: MacAddress
+    ipv4: IPv4Address | None
+    ipv6: frozenset[IPv6Address]
+    rate: Rate
+    open_until: MonotonicMs | None = None
+    cap: CapKey | None = None
+    closed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Cap:
+    """A budget of bytes (layer 3, both directions together) shared by every device naming it.
+
+    ``left_bytes`` is what may still pass, counted from now: a plane that already holds this cap
+    keeps its own running count and ignores ``left_bytes`` unless ``revision`` grew.
+    """
+
+    left_bytes: int
+    revision: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Desired:
+    """The whole of what a box should do. Devices not listed are captive."""
+
+    access: Mapping[SessionKey, Access] = field(default_factory=dict)
+    caps: Mapping[CapKey, Cap] = field(default_factory=dict)
+    blocked: frozenset[MacAddress] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """Cumulative layer-3 bytes of one session since this ``epoch`` of its counters began.
+
+    An epoch is one uninterrupted life of a counter; whenever the plane had to begin counting anew
+    (reboot, table removed by hand) the epoch differs. Within an epoch counts never fall.
+    """
+
+    epoch: str
+    down_bytes_total: int
+    up_bytes_total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What an `apply` did: how many objects it changed, and what it found out of place.
+
+    ``drift`` lists, in words for staff, what somebody else had changed in the plane's own objects.
+    """
+
+    changes: int
+    drift: tuple[str, ...] = ()
+
+
+class Sight(Enum):
+    """What the box saw of a device on its LAN."""
+
+    SEEN = "seen"
+    GONE = "gone"
+    MOVED = "moved"  # the MAC appeared behind another bridge port
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """One sighting on the LAN: this MAC used this address, behind this bridge port ("" unknown)."""
+
+    sight: Sight
+    mac: MacAddress
+    address: IPv4Address | IPv6Address | None
+    port: str = ""
+
+
+class PlaneError(Exception):
+    """The box could not be brought to the desired state; nothing is known to be half-done.
+
+    The message names the operation and the object. ``retry`` says whether trying again may help.
+    """
+
+    def __init__(self, message: str, *, retry: bool = True) -> None:
+        super().__init__(message)
+        self.retry = retry
+
+
+class DataPlane(Protocol):
+    """A box that forwards packets. Implementations: ``memory``, ``linux``; later ``routeros``."""
+
+    async def apply(self, desired: Desired) -> Applied:
+        """Bring the box to ``desired``, whole. Idempotent. Raises `PlaneError`."""
+        ...
+
+    async def counters(self) -> Mapping[SessionKey, Counter]:
+        """Every session's cumulative counters, closed ones included. Raises `PlaneError`."""
+        ...
+
+    async def clear(self) -> None:
+        """Remove all that this plane ever made. For uninstalling and tests; a restart never clears.
+
+        Raises `PlaneError`.
+        """
+        ...
