@@ -1,4 +1,4 @@
-"""Typed identifiers. All are text; the initiator of a thing makes its id before sending it. PURE."""
+"""Typed identifiers: text, made by the initiator of a thing before it is sent. PURE."""
 
 from typing import NewType
 

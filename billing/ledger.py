@@ -36,7 +36,7 @@ class Posting:
 
 @dataclass(frozen=True, slots=True)
 class Transaction:
-    """An atomic list of postings with its cause. Its id is made from the cause: posted once only."""
+    """An atomic list of postings. Its id is made from its cause, so it is posted once only."""
 
     id: TransactionId
     at: datetime

@@ -1,8 +1,8 @@
 """Readings in, usage out. PURE.
 
-A reading is cumulative within an epoch (one uninterrupted life of a counter). Usage is the sum, over
-all epochs, of the highest reading seen in each: a reading that is lost, doubled or out of order
-changes nothing, and a restarted counter starts from zero again.
+A reading is cumulative within an epoch (one uninterrupted life of a counter). Usage is the sum,
+over all epochs, of the highest reading seen in each: a reading that is lost, doubled or out of
+order changes nothing, and a restarted counter starts from zero again.
 """
 
 from __future__ import annotations

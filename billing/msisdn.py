@@ -1,6 +1,6 @@
-"""Phone numbers in the one form M-PESA takes, and how people may see them. PURE.
+r"""Phone numbers in the one form M-PESA takes, and how people may see them. PURE.
 
-Source: `^254(7|1)\\d{8}$` is the only form that Daraja accepts for a payer; people type 07…, 01…,
+Source: `^254(7|1)\d{8}$` is the only form that Daraja accepts for a payer; people type 07…, 01…,
 7…, +254… and 254… with spaces and dashes.
 """
 

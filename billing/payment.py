@@ -51,7 +51,7 @@ class OrderStage(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why an order was refused, in a form that the text tables of the portal turn into a sentence."""
+    """Why an order was refused; the portal's text tables turn it into a sentence."""
 
     NO_BALANCE = "no_balance"  # the payer's account has too little
     CANCELLED = "cancelled"  # the payer said no

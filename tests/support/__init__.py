@@ -1,0 +1,1 @@
+"""What several tests share: clocks, builders, servers, the lab."""
