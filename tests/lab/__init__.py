@@ -1,0 +1,1 @@
+"""Tests on real packets, in network namespaces that they make."""
