@@ -1,0 +1,28 @@
+"""Runs the measurements: all, or the one that is named. Progress goes to standard error."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+NAMES = ("admission", "callback-to-online", "crash")
+
+
+def main(wanted: list[str]) -> int:
+    """Run and print; 2 for an unknown name, 1 when a result was not correct."""
+    unknown = [name for name in wanted if name not in NAMES]
+    if unknown:
+        print(f"no benchmark {unknown[0]!r}; there are: {', '.join(NAMES)}", file=sys.stderr)
+        return 2
+    correct = True
+    for name in wanted or NAMES:
+        print(f"{name} ...", file=sys.stderr)
+        module = importlib.import_module(f"tests.bench.{name.replace('-', '_')}")
+        for row in module.run():
+            print(row.line(), flush=True)
+            correct = correct and row.correct
+    return 0 if correct else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
