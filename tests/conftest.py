@@ -1,0 +1,20 @@
+"""What holds for every test: no packet leaves this machine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_socket import socket_allow_hosts
+
+if TYPE_CHECKING:
+    import pytest
+
+LOOPBACK = ["127.0.0.0/8", "::1", "localhost"]
+LAB = ["10.77.0.0/16", "198.51.100.0/24", "203.0.113.0/24", "fd77::/16"]
+"""Addresses that exist only inside network namespaces that a test made itself."""
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Refuse connections to anywhere but loopback and, for lab tests, the lab's own addresses."""
+    lab = item.get_closest_marker("root") is not None
+    socket_allow_hosts([*LOOPBACK, *LAB] if lab else LOOPBACK, allow_unix_socket=True)
