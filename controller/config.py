@@ -1,0 +1,320 @@
+"""Settings of the controller: read once, all faults together, passed down in parts.
+
+Later wins: defaults, the TOML file, the environment (``LANGO_SECTION__KEY``, ``LANGO_STATE_DIR``),
+the command line. An empty file is a working controller that sells nothing yet. Secrets come from
+``*_file`` keys (a path, relative to the configuration file) or from the environment; they are
+`SecretStr` and never printed, and no message here repeats a value.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+    TomlConfigSettingsSource,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+ENV_PREFIX = "LANGO_"
+SECRET_FILE_MAX_BYTES = 4_096
+SECRETS = {"mpesa": ("consumer_secret", "passkey")}
+"""Keys that may also be given as ``<key>_file``."""
+
+NEIGHBOURS = ("agent", "trial")
+"""First words of environment names that belong to our other programs."""
+
+HOST_SHAPE = r"^[A-Za-z0-9._:-]{1,253}$"
+URL_SHAPE = r"^https?://[^\s/?#]+[^\s?#]{0,150}$"
+DATABASE_SHAPE = r"^(sqlite\+aiosqlite|postgresql\+psycopg)://"
+SHORTCODE_SHAPE = r"^[0-9]{5,7}$"
+PHONE_SHAPE = r"^[0-9+ ]{0,20}$"
+WANTS = {
+    HOST_SHAPE: "a host name or address, without a port",
+    URL_SHAPE: "http://… or https://…, without a query",
+    DATABASE_SHAPE: "sqlite+aiosqlite:///… or postgresql+psycopg://…",
+    SHORTCODE_SHAPE: "5 to 7 digits",
+    PHONE_SHAPE: "at most 20 digits and spaces",
+}
+"""What each shape is called when a value does not have it."""
+
+Port = Annotated[int, Field(ge=0, le=65_535)]
+Host = Annotated[str, StringConstraints(pattern=HOST_SHAPE)]
+Url = Annotated[str, StringConstraints(pattern=URL_SHAPE)]
+Word = Annotated[str, StringConstraints(min_length=1, max_length=80)]
+Shortcode = Annotated[str, StringConstraints(pattern=SHORTCODE_SHAPE)]
+
+
+class Section(BaseModel):
+    """A part of the settings; unknown keys are faults."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class DatabaseSettings(Section):
+    """Where the truth is kept. No URL means SQLite in the state directory. May hold a password."""
+
+    url: str | None = Field(default=None, pattern=DATABASE_SHAPE, repr=False)
+
+
+class HttpSettings(Section):
+    """The HTTP door: staff, and the providers' callbacks (through a TLS proxy)."""
+
+    host: Host = "127.0.0.1"
+    port: Port = 8080
+    public_url: Url | None = None
+
+
+class EdgeSettings(Section):
+    """The gRPC door. ``public_host`` is what agents dial; it stands in join tokens."""
+
+    host: Host = "127.0.0.1"
+    port: Port = 8443
+    join_port: Port = 8444
+    public_host: Host = "127.0.0.1"
+
+
+class MpesaSettings(Section):
+    """A Daraja application. ``shortcode`` signs; ``till`` is where Buy Goods money lands."""
+
+    base_url: Url = "https://api.safaricom.co.ke"
+    shortcode: Shortcode
+    till: Shortcode | None = None
+    consumer_key: Word
+    consumer_secret: SecretStr = Field(min_length=1)
+    passkey: SecretStr = Field(min_length=1)
+
+
+class OperatorSettings(Section):
+    """How new sites present the operator until staff say otherwise."""
+
+    name: Word = "Lango"
+    help_phone: Annotated[str, StringConstraints(pattern=PHONE_SHAPE)] = ""
+    language: Literal["en", "sw"] = "en"
+
+
+class Settings(BaseSettings):
+    """Everything that the controller was told. ``mpesa`` is None until an account is configured."""
+
+    model_config = SettingsConfigDict(
+        frozen=True,
+        extra="forbid",
+        hide_input_in_errors=True,
+        env_prefix=ENV_PREFIX,
+        env_nested_delimiter="__",
+    )
+
+    state_dir: Path = Path("var/controller")
+    database: DatabaseSettings = DatabaseSettings()
+    http: HttpSettings = HttpSettings()
+    edge: EdgeSettings = EdgeSettings()
+    mpesa: MpesaSettings | None = None
+    operator: OperatorSettings = OperatorSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        *_others: PydanticBaseSettingsSource,
+        **_named: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only what the caller gives: `load_settings` does the reading, tests build their own."""
+        assert issubclass(settings_cls, cls), "sources are asked for their own settings"
+        return (init_settings,)
+
+    @property
+    def database_url(self) -> str:
+        """Where the database is, also when it was left to the state directory."""
+        return self.database.url or f"sqlite+aiosqlite:///{self.state_dir / 'lango.db'}"
+
+    @property
+    def public_url(self) -> str:
+        """The address of the HTTP door as providers see it, without a slash at the end."""
+        local = f"http://{address(self.http.host, self.http.port)}"
+        return (self.http.public_url or local).rstrip("/")
+
+    @property
+    def edge_address(self) -> str:
+        """What an enrolled agent dials."""
+        return address(self.edge.public_host, self.edge.port)
+
+    @property
+    def join_address(self) -> str:
+        """What a new agent dials; stands in join tokens."""
+        return address(self.edge.public_host, self.edge.join_port)
+
+
+class ConfigFaults(Exception):  # noqa: N818 - a refusal, see style
+    """The settings cannot be used; ``faults`` has one sentence for each fault, naming its key."""
+
+    def __init__(self, faults: Sequence[str]) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = tuple(faults)
+
+
+def address(host: str, port: int) -> str:
+    """``host:port``, with brackets where IPv6 wants them."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def load_settings(path: Path | None, overrides: Mapping[str, Any] | None = None) -> Settings:
+    """The settings from a file (None: no file), the environment and the command line.
+
+    ``overrides`` is shaped like the file. Raises `ConfigFaults` with every fault that was found.
+    """
+    told = _merged(_read_toml(path), _read_environment(), dict(overrides or {}))
+    faults = _resolve_secret_files(told, path.parent if path else Path())
+    faults += _cross_faults(told)
+    try:
+        settings = Settings(**told)
+    except ValidationError as error:
+        faults += [_sentence(fault) for fault in error.errors(include_input=False)]
+    if faults:
+        raise ConfigFaults(sorted(set(faults)))
+    return settings
+
+
+def known_keys() -> tuple[str, ...]:
+    """Every key that may be set, as ``section.key``."""
+    keys = [name for name in Settings.model_fields if name not in _SECTIONS]
+    for name, section in _SECTIONS.items():
+        keys += [f"{name}.{key}" for key in section.model_fields]
+        keys += [f"{name}.{key}_file" for key in SECRETS.get(name, ())]
+    return tuple(keys)
+
+
+_SECTIONS: dict[str, type[Section]] = {
+    "database": DatabaseSettings,
+    "http": HttpSettings,
+    "edge": EdgeSettings,
+    "mpesa": MpesaSettings,
+    "operator": OperatorSettings,
+}
+
+
+def _read_toml(path: Path | None) -> dict[str, Any]:
+    if path is None:
+        return {}
+    if not path.is_file():
+        raise ConfigFaults([f"{path}: no such file"])
+    try:
+        return TomlConfigSettingsSource(Settings, toml_file=path)()
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise ConfigFaults([f"{path}: {error}"]) from error
+
+
+def _read_environment() -> dict[str, Any]:
+    try:
+        told = EnvSettingsSource(Settings)()
+    except SettingsError as error:
+        raise ConfigFaults([f"environment: {error}; want {ENV_PREFIX}SECTION__KEY"]) from error
+    for name in os.environ:
+        section, nested, _key = name.lower().removeprefix(ENV_PREFIX.lower()).partition("__")
+        if name.upper().startswith(ENV_PREFIX) and nested and section not in NEIGHBOURS:
+            told.setdefault(section, {})
+    return told
+
+
+def _merged(*layers: dict[str, Any]) -> dict[str, Any]:
+    """One mapping; a section is merged key by key, anything else is replaced."""
+    result: dict[str, Any] = {}
+    for layer in layers:
+        for key, value in layer.items():
+            below = result.get(key)
+            if isinstance(below, dict) and isinstance(value, dict):
+                result[key] = below | value
+            else:
+                result[key] = value
+    return result
+
+
+def _resolve_secret_files(told: dict[str, Any], beside: Path) -> list[str]:
+    """Replace each ``<key>_file`` by what the file holds; the faults met on the way."""
+    faults = []
+    for section, keys in SECRETS.items():
+        values = told.get(section)
+        if not isinstance(values, dict):
+            continue
+        told[section] = values = dict(values)
+        for key in keys:
+            given = values.pop(f"{key}_file", None)
+            if given is None:
+                continue
+            if key in values:
+                faults.append(f"{section}.{key}: give this or {section}.{key}_file, not both")
+                continue
+            try:
+                values[key] = _secret(beside / str(given))
+            except (OSError, ValueError) as error:
+                faults.append(f"{section}.{key}_file: {error}")
+                values[key] = "?"  # one fault is enough: no "required" on top of it
+    return faults
+
+
+def _secret(path: Path) -> str:
+    with path.open("rb") as source:
+        content = source.read(SECRET_FILE_MAX_BYTES + 1)
+    if len(content) > SECRET_FILE_MAX_BYTES:
+        raise ValueError(f"want at most {SECRET_FILE_MAX_BYTES:,} bytes in {path}")
+    try:
+        text = content.decode().strip()
+    except UnicodeDecodeError as error:
+        raise ValueError(f"want text in {path}") from error
+    if not text:
+        raise ValueError(f"{path} is empty")
+    return text
+
+
+def _cross_faults(told: dict[str, Any]) -> list[str]:
+    """What no single key can show; looks at raw values so that it never hides other faults."""
+    faults = []
+    ports = {
+        "http.port": _given(told, "http", "port", 8080),
+        "edge.port": _given(told, "edge", "port", 8443),
+        "edge.join_port": _given(told, "edge", "join_port", 8444),
+    }
+    seen: dict[str, str] = {}
+    for key, port in ports.items():
+        text = str(port)
+        if text in seen and text != "0":
+            faults.append(f"{key}: {text} is already the port of {seen[text]}")
+        seen.setdefault(text, key)
+    if isinstance(told.get("mpesa"), dict):
+        provider = str(_given(told, "mpesa", "base_url", "https://"))
+        public = str(_given(told, "http", "public_url", ""))
+        if provider.startswith("https:") and not public.startswith("https:"):
+            faults.append("http.public_url: want https://… because M-PESA calls back over https")
+    return faults
+
+
+def _given(told: dict[str, Any], section: str, key: str, default: object) -> object:
+    values = told.get(section)
+    return values.get(key, default) if isinstance(values, dict) else default
+
+
+def _sentence(fault: Any) -> str:
+    key = ".".join(str(part) for part in fault["loc"])
+    if fault["type"] == "extra_forbidden":
+        return f"{key}: unknown key{_nearest(key)}"
+    if fault["type"] == "missing":
+        return f"{key}: required here"
+    if fault["type"] == "string_pattern_mismatch":
+        return f"{key}: want {WANTS[fault['ctx']['pattern']]}"
+    return f"{key}: {fault['msg'][0].lower()}{fault['msg'][1:]}"
+
+
+def _nearest(key: str) -> str:
+    near = difflib.get_close_matches(key, (*known_keys(), *_SECTIONS), n=1)
+    return f"; did you mean {near[0]}?" if near else ""
