@@ -13,6 +13,7 @@ import os
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, ValidationError
 from pydantic_settings import (
@@ -24,6 +25,8 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from controller.payments.mpesa_settings import callback_word_faults
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -31,6 +34,8 @@ ENV_PREFIX = "LANGO_"
 SECRET_FILE_MAX_BYTES = 4_096
 SECRETS = {"mpesa": ("consumer_secret", "passkey")}
 """Keys that may also be given as ``<key>_file``."""
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 NEIGHBOURS = ("agent", "trial")
 """First words of environment names that belong to our other programs."""
@@ -85,7 +90,7 @@ class EdgeSettings(Section):
     public_host: Host = "127.0.0.1"
 
 
-class MpesaSettings(Section):
+class MpesaSection(Section):
     """A Daraja application. ``shortcode`` signs; ``till`` is where Buy Goods money lands."""
 
     base_url: Url = "https://api.safaricom.co.ke"
@@ -119,7 +124,7 @@ class Settings(BaseSettings):
     database: DatabaseSettings = DatabaseSettings()
     http: HttpSettings = HttpSettings()
     edge: EdgeSettings = EdgeSettings()
-    mpesa: MpesaSettings | None = None
+    mpesa: MpesaSection | None = None
     operator: OperatorSettings = OperatorSettings()
 
     @classmethod
@@ -199,7 +204,7 @@ _SECTIONS: dict[str, type[Section]] = {
     "database": DatabaseSettings,
     "http": HttpSettings,
     "edge": EdgeSettings,
-    "mpesa": MpesaSettings,
+    "mpesa": MpesaSection,
     "operator": OperatorSettings,
 }
 
@@ -291,11 +296,18 @@ def _cross_faults(told: dict[str, Any]) -> list[str]:
         if text in seen and text != "0":
             faults.append(f"{key}: {text} is already the port of {seen[text]}")
         seen.setdefault(text, key)
-    if isinstance(told.get("mpesa"), dict):
-        provider = str(_given(told, "mpesa", "base_url", "https://"))
-        public = str(_given(told, "http", "public_url", ""))
-        if provider.startswith("https:") and not public.startswith("https:"):
+    return faults + (_mpesa_faults(told) if isinstance(told.get("mpesa"), dict) else [])
+
+
+def _mpesa_faults(told: dict[str, Any]) -> list[str]:
+    provider = str(_given(told, "mpesa", "base_url", "https:"))
+    public = str(_given(told, "http", "public_url", ""))
+    faults = [f"http.public_url: {fault.problem}" for fault in callback_word_faults(public)]
+    if provider.startswith("https:"):
+        if not public.startswith("https:"):
             faults.append("http.public_url: want https://… because M-PESA calls back over https")
+    elif urlsplit(provider).hostname not in LOOPBACK:
+        faults.append("mpesa.base_url: want https://… for any machine but this one")
     return faults
 
 

@@ -1,9 +1,9 @@
 """The controller's own certificate authority: who may speak as which site.
 
 One key (EC P-256) and one root certificate (10 years) in the state directory. It signs two kinds:
-the controller's server certificate, made anew in memory at each start, and agents' certificates,
-30 days, which name their site in a URI (``lango:site:<id>``). The two kinds have different extended
-key usages, so that an agent's certificate never passes for the controller.
+the controller's server certificate (30 days, in memory only, made anew at each start and when it
+ages) and agents' certificates (30 days), which name their site in a URI (``lango:site:<id>``). The
+two kinds have different extended key usages, so that an agent never passes for the controller.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ SERVER_NAME = "controller.lango.internal"
 KEY_FILE = "ca.key"
 CERTIFICATE_FILE = "ca.pem"
 ROOT_LIFE = timedelta(days=3653)
-SERVER_LIFE = timedelta(days=397)
+SERVER_LIFE = timedelta(days=30)
 AGENT_LIFE = timedelta(days=30)
 CLOCK_SLACK = timedelta(hours=1)
 CSR_MAX_BYTES = 16_384
