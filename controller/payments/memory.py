@@ -1,0 +1,165 @@
+"""The gateway that ships for tests and demonstrations: no network, no money, scripted.
+
+By default each push is accepted and stays open until the test says what the payer did
+(`pay`, `refuse`). `script` says beforehand how the next pushes are answered, one each:
+
+    gateway.script(Scripted.ACCEPT, Scripted.REFUSE, Scripted.LOSE)
+
+`callback` gives the bytes that the provider would post; the caller delivers them, once, late, ten
+times or never.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from billing.msisdn import masked
+from billing.payment import Evidence, Reason
+from controller.payments.codes import PAID_CODE, meaning
+from controller.payments.gateway import GatewayError, Outcome, PushAnswer
+from controller.payments.mpesa_callback import read_callback
+from controller.payments.mpesa_wire import EAT
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from billing.money import Money
+    from controller.payments.gateway import Push
+
+PROVIDER_ID = "ws_CO_{number:024d}"
+RECEIPT = "SIM{number:07d}"
+
+
+class Scripted(Enum):
+    """How one push is answered."""
+
+    ACCEPT = "accept"  # taken: the payer is asked
+    PAY_FIRST = "pay_first"  # taken, and the payer has paid before we hear that it was taken
+    REFUSE = "refuse"  # turned away for our configuration
+    BUSY = "busy"  # turned away: the payer's line is busy
+    SLOW = "slow"  # turned away for load
+    LOSE = "lose"  # taken, but the answer never comes
+    DROP = "drop"  # neither taken nor answered
+
+
+_TURNED_AWAY = {
+    Scripted.REFUSE: ("500.001.1001", Reason.OUR_SIDE),
+    Scripted.BUSY: ("500.001.1001", Reason.LINE_BUSY),
+    Scripted.SLOW: ("500.003.02", Reason.PROVIDER_SLOW),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One push that the payer's phone knows of, and what became of it (``code`` None: open)."""
+
+    provider_id: str
+    push: Push
+    number: int
+    code: str | None = None
+    paid_at: datetime | None = None
+
+    @property
+    def receipt(self) -> str:
+        """The receipt that it has, or would have."""
+        return RECEIPT.format(number=self.number)
+
+
+class MemoryGateway:
+    """A `PaymentGateway` whose payers do as they are told."""
+
+    rail: str = "mpesa"
+
+    def __init__(self) -> None:
+        self.asked: dict[str, Asked] = {}
+        self.pushes: list[Push] = []
+        self.queries: list[str] = []
+        self.reachable = True
+        self._script: deque[Scripted] = deque()
+
+    def script(self, *answers: Scripted) -> None:
+        """Answer the next pushes so, one each; afterwards every push is accepted again."""
+        self._script.extend(answers)
+
+    def pay(self, provider_id: str, now: datetime) -> str:
+        """The payer types the right PIN. The receipt; `ValueError` when it is already decided."""
+        self._decide(provider_id, PAID_CODE, now)
+        return self.asked[provider_id].receipt
+
+    def refuse(self, provider_id: str, code: str = "1032") -> None:
+        """The payer cancels, or whatever else ``code`` means."""
+        self._decide(provider_id, code, None)
+
+    def callback(self, provider_id: str, *, amount: Money | None = None) -> bytes:
+        """What the provider would post. ``amount`` instead of the true one makes it a lie."""
+        asked = self.asked[provider_id]
+        if asked.code is None:
+            raise ValueError(f"{provider_id} is still open")
+        told = asked.push.amount if amount is None else amount
+        body: dict[str, object] = {
+            "MerchantRequestID": f"memory-{asked.number}",
+            "CheckoutRequestID": provider_id,
+            "ResultCode": int(asked.code) if asked.code.isdigit() else asked.code,
+            "ResultDesc": meaning(asked.code).text,
+        }
+        if asked.paid_at is not None:
+            body["CallbackMetadata"] = {"Item": _items(asked, told, asked.paid_at)}
+        return json.dumps({"Body": {"stkCallback": body}}).encode()
+
+    async def push(self, push: Push, now: datetime) -> PushAnswer:
+        """Answer as scripted."""
+        self.pushes.append(push)
+        how = self._script.popleft() if self._script else Scripted.ACCEPT
+        if how in _TURNED_AWAY:
+            code, reason = _TURNED_AWAY[how]
+            return PushAnswer(Evidence.NOT_SENT, None, code, reason)
+        if how is Scripted.DROP:
+            return PushAnswer(Evidence.NO_ANSWER, None, "no-answer", None)
+        provider_id = self._take(push)
+        if how is Scripted.LOSE:
+            return PushAnswer(Evidence.NO_ANSWER, None, "no-answer", None)
+        if how is Scripted.PAY_FIRST:
+            self.pay(provider_id, now)
+        return PushAnswer(Evidence.ACCEPTED, provider_id, "0", None)
+
+    async def query(self, provider_id: str, now: datetime) -> Outcome:  # noqa: ARG002 - the seam's
+        """What became of it; still open for an id that was never seen. Raises `GatewayError`."""
+        self.queries.append(provider_id)
+        if not self.reachable:
+            raise GatewayError("the provider cannot be reached")
+        asked = self.asked.get(provider_id)
+        code = "4999" if asked is None or asked.code is None else asked.code
+        says = meaning(code)
+        return Outcome(says.evidence, provider_id, code, says.reason)
+
+    def parse_callback(self, body: bytes) -> Outcome:
+        """Read a callback; the wire form is M-PESA's. Raises `CallbackUnreadable`."""
+        return read_callback(body)
+
+    def _take(self, push: Push) -> str:
+        number = len(self.asked) + 1
+        provider_id = PROVIDER_ID.format(number=number)
+        self.asked[provider_id] = Asked(provider_id, push, number)
+        return provider_id
+
+    def _decide(self, provider_id: str, code: str, paid_at: datetime | None) -> None:
+        asked = self.asked[provider_id]
+        if asked.code is not None:
+            payer = masked(asked.push.msisdn)
+            raise ValueError(f"{provider_id} of {payer} is decided already: {asked.code}")
+        self.asked[provider_id] = replace(asked, code=code, paid_at=paid_at)
+
+
+def _items(asked: Asked, amount: Money, paid_at: datetime) -> list[dict[str, object]]:
+    shillings, cents = divmod(amount.minor, 100)
+    return [
+        {"Name": "Amount", "Value": f"{shillings}.{cents:02d}"},
+        {"Name": "MpesaReceiptNumber", "Value": asked.receipt},
+        {"Name": "Balance"},
+        {"Name": "TransactionDate", "Value": int(paid_at.astimezone(EAT).strftime("%Y%m%d%H%M%S"))},
+        {"Name": "PhoneNumber", "Value": int(asked.push.msisdn)},
+    ]
