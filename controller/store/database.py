@@ -4,6 +4,9 @@ SQLite (embedded): WAL, ``synchronous=FULL`` (a commit is on disk), foreign keys
 at a time in this process, taken before the first statement (``BEGIN IMMEDIATE``), so that a
 transaction never fails half-way for want of the lock. PostgreSQL: READ COMMITTED, unique keys and
 row locks decide races.
+
+Row locks are always taken in this order, so that no two transactions wait for each other: journal,
+subscriber, voucher, payment, grant (by id), session (by id), site (by id).
 """
 
 from __future__ import annotations
@@ -13,16 +16,30 @@ from contextlib import asynccontextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import event
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
+
+    from controller.store.rows import Row
 
 BUSY_TIMEOUT_MS = 10_000
+"""How long a transaction waits for another process's lock before it gives up."""
+
+IDLE_TIMEOUT_MS = 60_000
 POOL_SIZE = 10
+
+CONFLICTS = ("40001", "40P01", "55P03")
+"""PostgreSQL: serialization failure, deadlock, lock timeout."""
 
 Tx = AsyncSession
 """An open transaction. Functions that take one never commit it."""
+
+
+class DatabaseBusy(Exception):  # noqa: N818 - a state, not a fault
+    """Others held what the transaction needs for too long; nothing was done, try again."""
 
 
 class Database:
@@ -31,23 +48,30 @@ class Database:
     def __init__(self, url: str) -> None:
         self.url = url
         self.is_sqlite = url.startswith("sqlite")
-        options: dict[str, Any] = {} if self.is_sqlite else {"pool_size": POOL_SIZE}
-        self.engine = create_async_engine(url, **options)
+        self.engine = create_async_engine(url, **({} if self.is_sqlite else _postgres_options()))
         self._writer = asyncio.Lock() if self.is_sqlite else None
         if self.is_sqlite:
             _tune_sqlite(self.engine.sync_engine)
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[Tx]:
-        """A transaction that commits when the block ends and rolls back when it raises."""
-        async with (
-            self._writer or nullcontext(),
-            AsyncSession(self.engine, expire_on_commit=False) as tx,
-            tx.begin(),
-        ):
-            if self.is_sqlite:
-                await (await tx.connection()).exec_driver_sql("BEGIN IMMEDIATE")
-            yield tx
+        """A transaction that commits when the block ends and rolls back when it raises.
+
+        Raises `DatabaseBusy`.
+        """
+        try:
+            async with (
+                self._writer or nullcontext(),
+                AsyncSession(self.engine, expire_on_commit=False) as tx,
+                tx.begin(),
+            ):
+                if self.is_sqlite:
+                    await (await tx.connection()).exec_driver_sql("BEGIN IMMEDIATE")
+                yield tx
+        except DBAPIError as error:
+            if _is_conflict(error):
+                raise DatabaseBusy(str(error.orig)) from error
+            raise
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Tx]:
@@ -55,12 +79,57 @@ class Database:
         async with AsyncSession(self.engine, expire_on_commit=False) as tx:
             if self.is_sqlite:
                 await (await tx.connection()).exec_driver_sql("BEGIN")
+            else:
+                await tx.connection(execution_options={"isolation_level": "REPEATABLE READ"})
             yield tx
             await tx.rollback()
 
     async def close(self) -> None:
         """Close every connection."""
         await self.engine.dispose()
+
+
+async def inserted(tx: Tx, row: type[Row], **values: object) -> bool:
+    """Insert a row unless one of its unique keys is taken; whether it was inserted.
+
+    On PostgreSQL this waits for another transaction that is inserting the same key.
+    """
+    result = await tx.execute(
+        inserting(tx, row).values(**values).on_conflict_do_nothing().returning(1)
+    )
+    return result.first() is not None
+
+
+def inserting(tx: Tx, row: type[Row]) -> postgresql.Insert | sqlite.Insert:
+    """An INSERT of this database's dialect, which knows ``on_conflict_…``."""
+    if tx.get_bind().dialect.name == "sqlite":
+        return sqlite.insert(row)
+    return postgresql.insert(row)
+
+
+async def upsert_many(
+    tx: Tx, row: type[Row], *, keys: Sequence[str], values: Sequence[dict[str, object]]
+) -> None:
+    """Insert many rows at once; where ``keys`` exist already, the other columns are replaced."""
+    if not values:
+        return
+    statement = inserting(tx, row)
+    changed = {name: statement.excluded[name] for name in values[0] if name not in keys}
+    await (await tx.connection()).execute(
+        statement.on_conflict_do_update(index_elements=list(keys), set_=changed), list(values)
+    )
+
+
+def _postgres_options() -> dict[str, Any]:
+    bounds = f"-c lock_timeout={BUSY_TIMEOUT_MS} -c idle_in_transaction_session_timeout="
+    return {
+        "pool_size": POOL_SIZE,
+        "connect_args": {"options": f"{bounds}{IDLE_TIMEOUT_MS}"},
+    }
+
+
+def _is_conflict(error: DBAPIError) -> bool:
+    return getattr(error.orig, "sqlstate", None) in CONFLICTS or "is locked" in str(error.orig)
 
 
 def _tune_sqlite(engine: Any) -> None:

@@ -38,14 +38,14 @@ class Moment(TypeDecorator[datetime]):
     """An aware UTC instant on both databases (SQLite forgets zones; this gives them back)."""
 
     impl = DateTime(timezone=True)
-    cache_ok = True
+    cache_ok: bool | None = True
 
-    def process_bind_param(self, value: datetime | None, dialect: Any) -> datetime | None:
+    def process_bind_param(self, value: datetime | None, _dialect: Any) -> datetime | None:
         """Refuse naive times: they are a bug."""
         assert value is None or value.tzinfo is not None, "a naive time reached the database"
         return None if value is None else value.astimezone(UTC)
 
-    def process_result_value(self, value: datetime | None, dialect: Any) -> datetime | None:
+    def process_result_value(self, value: datetime | None, _dialect: Any) -> datetime | None:
         """Give the zone back."""
         if value is None:
             return None
@@ -95,8 +95,25 @@ class SiteItemRow(Row):
     body: Mapped[bytes | None]
 
 
+class SiteGenerationRow(Row):
+    """The digest that a site's desired state had at one generation.
+
+    A step is only sent to an agent whose (generation, digest) stands here; others get a snapshot.
+    """
+
+    __tablename__ = "site_generation"
+
+    site_id: Mapped[str] = mapped_column(ForeignKey("site.id"), primary_key=True)
+    generation: Mapped[int] = mapped_column(primary_key=True)
+    digest: Mapped[bytes]
+
+
 class JoinTokenRow(Row):
-    """A one-use right to enrol as a site; only the hash of its secret is kept."""
+    """A one-use right to enrol as a site; only the hash of its secret is kept.
+
+    ``csr_hash`` says for which request it was used: the same request again gets its certificate
+    again, because the answer may have been lost on the way.
+    """
 
     __tablename__ = "join_token"
 
@@ -105,6 +122,7 @@ class JoinTokenRow(Row):
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime]
     used_at: Mapped[datetime | None]
+    csr_hash: Mapped[str | None] = mapped_column(String(64))
 
 
 class CertificateRow(Row):
@@ -173,6 +191,7 @@ class PaymentRow(Row):
 
     ``callback_token_hash`` is how an incoming callback finds its row: the token itself is only in
     the URL that the provider was given. One provider receipt credits at most once (design §4.2).
+    ``shortcode`` is where the money is to land; it names the ledger account.
     """
 
     __tablename__ = "payment"
@@ -180,9 +199,10 @@ class PaymentRow(Row):
         UniqueConstraint("rail", "receipt"),
         UniqueConstraint("rail", "provider_id"),
         CheckConstraint("amount_minor > 0", name="amount_positive"),
-        CheckConstraint("state <> 'settled' OR settled_at IS NOT NULL", name="settled_has_time"),
+        CheckConstraint("(state = 'settled') = (settled_at IS NOT NULL)", name="settled_has_time"),
         Index(None, "next_query_at"),
         Index(None, "created_at"),
+        Index(None, "msisdn", "created_at"),
     )
 
     order_id: Mapped[str] = mapped_column(String(32), primary_key=True)
@@ -192,6 +212,7 @@ class PaymentRow(Row):
     device_mac: Mapped[str] = mapped_column(String(17))
     msisdn: Mapped[str] = mapped_column(String(12))
     rail: Mapped[str] = mapped_column(String(16))
+    shortcode: Mapped[str] = mapped_column(String(16), default="")
     amount_minor: Mapped[int]
     currency: Mapped[str] = mapped_column(String(3))
     state: Mapped[str] = mapped_column(String(16))
@@ -257,13 +278,17 @@ class GrantRow(Row):
     """The right to use. ``cause_id`` (an order, a redemption) grants at most once.
 
     ``devices`` is a space-separated list of MAC addresses. The spent columns are what sites have
-    reported; ``used_bytes`` is the sum of the grant's sessions' usage.
+    reported; ``used_bytes`` is the sum of the grant's sessions' usage. ``valid_until`` is set at
+    the first access: after it (and some slack) the validity clock has ended the grant.
     """
 
     __tablename__ = "grant"
     __table_args__ = (
         CheckConstraint("used_bytes >= 0", name="used_not_negative"),
+        CheckConstraint("spent_validity_s >= 0 AND spent_uptime_s >= 0", name="spent_not_negative"),
+        CheckConstraint("(ended_at IS NULL) = (ended_reason IS NULL)", name="ended_has_reason"),
         Index(None, "site_id", "ended_at"),
+        Index(None, "ended_at", "valid_until"),
     )
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
@@ -274,6 +299,7 @@ class GrantRow(Row):
     devices: Mapped[str] = mapped_column(Text)
     created_at: Mapped[datetime]
     started_at: Mapped[datetime | None]
+    valid_until: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
     ended_reason: Mapped[str | None] = mapped_column(String(16))
     spent_validity_s: Mapped[int] = mapped_column(default=0)
@@ -308,6 +334,9 @@ class SessionEpochRow(Row):
     """The highest reading of one session in one epoch (design §4.4: never decreases)."""
 
     __tablename__ = "session_epoch"
+    __table_args__ = (
+        CheckConstraint("down_bytes >= 0 AND up_bytes >= 0", name="reading_not_negative"),
+    )
 
     session_id: Mapped[str] = mapped_column(ForeignKey("session.id"), primary_key=True)
     epoch: Mapped[str] = mapped_column(String(64), primary_key=True)
@@ -319,6 +348,13 @@ class VoucherRow(Row):
     """A prepaid code, kept only as a keyed hash; redeemed at most once."""
 
     __tablename__ = "voucher"
+    __table_args__ = (
+        CheckConstraint(
+            "(redeemed_at IS NULL) = (redemption_id IS NULL)"
+            " AND (redeemed_at IS NULL) = (grant_id IS NULL)",
+            name="redeemed_whole",
+        ),
+    )
 
     code_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
     batch: Mapped[str] = mapped_column(String(32), index=True)
@@ -328,6 +364,18 @@ class VoucherRow(Row):
     redeemed_at: Mapped[datetime | None]
     redemption_id: Mapped[str | None] = mapped_column(String(32), unique=True)
     grant_id: Mapped[str | None] = mapped_column(String(32))
+
+
+class VoucherTryRow(Row):
+    """One attempt to redeem that found no good voucher; counted against guessing."""
+
+    __tablename__ = "voucher_try"
+    __table_args__ = (Index(None, "site_id", "at"),)
+
+    redemption_id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    site_id: Mapped[str] = mapped_column(ForeignKey("site.id"))
+    device_mac: Mapped[str] = mapped_column(String(17))
+    at: Mapped[datetime]
 
 
 class ProviderTokenRow(Row):

@@ -1,0 +1,74 @@
+"""Payments as they are kept."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+
+from billing.payment import PaymentState
+from controller.store.rows import PaymentRow
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from billing.ids import OrderId
+    from controller.store.database import Tx
+
+OPEN = (PaymentState.CREATED, PaymentState.SENT, PaymentState.PENDING)
+"""States in which the payer's phone may be showing a prompt."""
+
+
+async def load(tx: Tx, order_id: OrderId | str) -> PaymentRow | None:
+    """A payment, or None."""
+    return await tx.get(PaymentRow, order_id)
+
+
+async def locked(tx: Tx, order_id: OrderId | str) -> PaymentRow | None:
+    """A payment, locked and as it now is, or None."""
+    return await tx.get(PaymentRow, order_id, with_for_update=True, populate_existing=True)
+
+
+async def id_by_token(tx: Tx, token_hash: str) -> str | None:
+    """The order whose callback address has this token, or None."""
+    query = select(PaymentRow.order_id).where(PaymentRow.callback_token_hash == token_hash)
+    return await tx.scalar(query)
+
+
+async def open_for_phone(tx: Tx, msisdn: str, *, since: datetime) -> bool:
+    """Whether the phone may be showing a prompt of ours that is younger than ``since``.
+
+    Hold the subscriber's lock, or another order may slip in.
+    """
+    query = select(PaymentRow.order_id).where(
+        PaymentRow.msisdn == msisdn, PaymentRow.created_at > since, PaymentRow.state.in_(OPEN)
+    )
+    return (await tx.execute(query.limit(1))).first() is not None
+
+
+async def due(tx: Tx, now: datetime, *, limit: int) -> list[PaymentRow]:
+    """Payments to ask about, locked; those that another process holds are left to it."""
+    query = (
+        select(PaymentRow)
+        .where(PaymentRow.next_query_at <= now)
+        .order_by(PaymentRow.next_query_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    return list(await tx.scalars(query))
+
+
+async def holder_of_receipt(tx: Tx, rail: str, receipt: str) -> str | None:
+    """The order that this receipt has credited, or None."""
+    query = select(PaymentRow.order_id).where(
+        PaymentRow.rail == rail, PaymentRow.receipt == receipt
+    )
+    return await tx.scalar(query)
+
+
+async def holder_of_provider_id(tx: Tx, rail: str, provider_id: str) -> str | None:
+    """The order that the provider knows by this name, or None."""
+    query = select(PaymentRow.order_id).where(
+        PaymentRow.rail == rail, PaymentRow.provider_id == provider_id
+    )
+    return await tx.scalar(query)

@@ -1,0 +1,63 @@
+"""Sites as they are kept."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import func, select, update
+
+from billing.ids import SiteId
+from controller.store.database import inserted
+from controller.store.rows import JournalRow, SessionRow, SiteRow
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from controller.store.database import Tx
+
+
+async def load(tx: Tx, site_id: str) -> SiteRow | None:
+    """A site, or None."""
+    return await tx.get(SiteRow, site_id)
+
+
+async def all_ids(tx: Tx) -> list[SiteId]:
+    """Every site, in the order in which rows are locked."""
+    return [SiteId(one) for one in await tx.scalars(select(SiteRow.id).order_by(SiteRow.id))]
+
+
+async def sessions_open(tx: Tx, site_id: str) -> int:
+    """How many sessions of the site are open as far as was reported."""
+    query = select(func.count()).where(
+        SessionRow.site_id == site_id, SessionRow.closed_at.is_(None)
+    )
+    return (await tx.execute(query)).scalar_one()
+
+
+async def journal(tx: Tx, site_id: str, name: str) -> JournalRow:
+    """How far a journal has been committed; made at its first report. Locks the row."""
+    await inserted(tx, JournalRow, site_id=site_id, journal=name, acked_seq=0)
+    return await tx.get_one(JournalRow, (site_id, name), with_for_update=True)
+
+
+async def seen(
+    tx: Tx,
+    site_id: str,
+    *,
+    now: datetime,
+    agent_version: str,
+    applied_generation: int,
+    applied_digest: bytes,
+) -> None:
+    """Note what an agent said of itself. Touches the site's row: last in the order of locks."""
+    await tx.execute(
+        update(SiteRow)
+        .where(SiteRow.id == site_id)
+        .values(
+            last_seen_at=now,
+            agent_version=agent_version,
+            applied_generation=applied_generation,
+            applied_digest=applied_digest,
+        )
+        .execution_options(synchronize_session=False)
+    )

@@ -1,0 +1,5 @@
+"""Fixtures of every test of the controller."""
+
+from tests.support.database import db, db_url, postgres, sqlite_template
+
+__all__ = ["db", "db_url", "postgres", "sqlite_template"]

@@ -1,0 +1,77 @@
+"""Fresh databases for tests: always made by the real migrations, copied from a template for speed.
+
+Fixtures (a ``conftest.py`` imports those that its tests need):
+
+- ``db``      a `Database`, once on SQLite and once on PostgreSQL
+- ``db_url``  the URL of the same database, for a second engine or process
+"""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+
+from controller.store.database import Database
+from controller.store.migrations import upgrade
+from tests.support.postgres import Cluster, cluster
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+    from pathlib import Path
+
+TEMPLATE = "lango_template"
+NUMBERS = itertools.count(1)
+
+KINDS = [
+    pytest.param("sqlite", id="sqlite"),
+    pytest.param("postgres", id="postgres", marks=pytest.mark.postgres),
+]
+
+
+def sqlite_url(path: Path) -> str:
+    """The URL of a SQLite file."""
+    return f"sqlite+aiosqlite:///{path}"
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated, empty SQLite file; copy it, never open it."""
+    path = tmp_path_factory.mktemp("template") / "lango.db"
+    upgrade(sqlite_url(path))
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Cluster]:
+    """The test run's PostgreSQL server, with a migrated template database."""
+    with cluster() as made:
+        made.run(f"CREATE DATABASE {TEMPLATE}")
+        upgrade(made.url(TEMPLATE))
+        yield made
+
+
+@pytest.fixture(params=KINDS)
+def db_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of an empty database with every migration applied."""
+    if request.param == "sqlite":
+        template: Path = request.getfixturevalue("sqlite_template")
+        path = tmp_path / "lango.db"
+        shutil.copy(template, path)
+        yield sqlite_url(path)
+        return
+    made: Cluster = request.getfixturevalue("postgres")
+    name = f"lango_{next(NUMBERS)}"
+    made.run(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+    yield made.url(name)
+    made.run(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+async def db(db_url: str) -> AsyncIterator[Database]:
+    """A fresh database, open."""
+    database = Database(db_url)
+    yield database
+    await database.close()

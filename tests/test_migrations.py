@@ -1,0 +1,90 @@
+"""What the migrations make is what ``rows.py`` says, on both databases."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import CheckConstraint, Connection, Engine, create_engine, inspect, text
+
+from controller.store.migrations import upgrade
+from controller.store.rows import Row
+from tests.support.database import postgres
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.support.postgres import Cluster
+
+
+__all__ = ["postgres"]
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    if request.param == "sqlite":
+        yield f"sqlite+aiosqlite:///{tmp_path / 'empty.db'}"
+        return
+    cluster: Cluster = request.getfixturevalue("postgres")
+    cluster.run("CREATE DATABASE migrated")
+    yield cluster.url("migrated")
+    cluster.run("DROP DATABASE migrated WITH (FORCE)")
+
+
+@pytest.fixture
+def migrated(empty_url: str) -> Iterator[Connection]:
+    upgrade(empty_url)
+    engine: Engine = create_engine(empty_url.replace("+aiosqlite", ""))
+    with engine.connect() as connection:
+        yield connection
+    engine.dispose()
+
+
+def checks_of(connection: Connection) -> dict[str, dict[str, str]]:
+    found: dict[str, dict[str, str]] = {}
+    for table in Row.metadata.tables:
+        listed: list[Any] = inspect(connection).get_check_constraints(table)
+        found[table] = {str(c["name"]): c["sqltext"] for c in listed}
+    return found
+
+
+def test_migrated_tables_are_those_of_the_rows(migrated: Connection) -> None:
+    context = MigrationContext.configure(migrated, opts={"compare_server_default": True})
+
+    assert compare_metadata(context, Row.metadata) == []
+
+
+def test_migrated_checks_are_those_of_the_rows(migrated: Connection) -> None:
+    wanted = {
+        name: {str(c.name) for c in table.constraints if isinstance(c, CheckConstraint)}
+        for name, table in Row.metadata.tables.items()
+    }
+
+    assert {table: set(checks) for table, checks in checks_of(migrated).items()} == wanted
+
+
+def test_sqlite_checks_say_word_for_word_what_the_rows_say(tmp_path: Path) -> None:
+    url = f"sqlite+aiosqlite:///{tmp_path / 'checks.db'}"
+    upgrade(url)
+    engine = create_engine(url.replace("+aiosqlite", ""))
+    with engine.connect() as connection:
+        found = checks_of(connection)
+    engine.dispose()
+
+    assert found == {
+        name: {
+            str(c.name): str(c.sqltext) for c in table.constraints if isinstance(c, CheckConstraint)
+        }
+        for name, table in Row.metadata.tables.items()
+    }
+
+
+def test_migrating_twice_changes_nothing(migrated: Connection, empty_url: str) -> None:
+    before = migrated.execute(text("SELECT version_num FROM alembic_version")).all()
+    migrated.rollback()
+    upgrade(empty_url)
+
+    assert migrated.execute(text("SELECT version_num FROM alembic_version")).all() == before
