@@ -1,7 +1,7 @@
 """Trial mode: the whole product on one machine, with no hardware and no Safaricom account.
 
 - ``trial.py``   the supervisor behind ``lango trial``: starts the parts, keeps them up, stops them
-- ``children.py`` child processes that cannot outlive the supervisor
+- ``mortal.py``  command lines of children that cannot outlive the supervisor
 - ``stall.py``   fills the shop: demo plans, one site, a join token
 - ``daraja/``    simulated M-PESA: Daraja's wire format, the handset page, the fault panel
 - ``lab/``       a site in network namespaces with devices that make real traffic

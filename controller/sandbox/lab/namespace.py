@@ -14,6 +14,8 @@ import subprocess
 import threading
 from typing import TYPE_CHECKING, Self, TypeVar
 
+from controller.sandbox.mortal import mortal
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
@@ -75,7 +77,7 @@ class Namespace:
 
         The child is killed when the thread that started it ends, however it ends.
         """
-        entered = ["setpriv", "--pdeathsig", "KILL", "nsenter", f"--net={self.path}"]
+        entered = mortal("nsenter", f"--net={self.path}")
         if self._resolv is None:
             return [*entered, *argv]
         # A mount namespace of its own: the machine's resolver file is never touched.
