@@ -127,6 +127,8 @@ class Gate(Protocol):
     async def order(self, address: str, *, plan_id: str, phone: str) -> str | Refusal:
         """Place an order: the order's id once it is durably noted at the site, or why not.
 
+        An empty ``phone`` means the number of this device's last order, so that "send again" needs
+        no typing; without one it is `Refusal.PHONE_INVALID`.
         A second call while an order of the same device is open answers that order's id when plan
         and phone are the same (a double tap), otherwise `Refusal.ORDER_OPEN`.
         """
