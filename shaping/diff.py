@@ -1,0 +1,352 @@
+"""Observed and desired in, ordered changes out. PURE.
+
+Every plane speaks this vocabulary: a session has a meter (its counters), a rate, and ways (the
+addresses by which its device may pass). A way is never edited: it is closed and opened again, in
+one transaction, so that no packet falls between. Meters outlive ways, so a renewal or a changed
+address never resets a counter.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias
+
+from shaping.plane import PlaneError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from ipaddress import IPv4Address, IPv6Address
+
+    from shaping.plane import (
+        Access,
+        CapKey,
+        Desired,
+        MacAddress,
+        MonotonicMs,
+        Rate,
+        SessionKey,
+    )
+
+    Address: TypeAlias = IPv4Address | IPv6Address
+
+DEADLINE_TOLERANCE_MS = 500
+"""Deadlines nearer than this are the same one: kernels tell time left in ticks, with delay."""
+
+_KEY = re.compile(r"[a-z0-9-]{1,48}")
+_MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
+
+
+@dataclass(frozen=True, slots=True)
+class CapRef:
+    """One revision of a byte budget."""
+
+    key: CapKey
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How packets of one address may pass: from which MAC, until when, out of which budget."""
+
+    mac: MacAddress
+    open_until: MonotonicMs | None = None
+    cap: CapRef | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What a box does for one session now. ``rate`` is None when nothing of it is shaped.
+
+    ``epoch`` names the uninterrupted life of the session's counters.
+    """
+
+    epoch: str
+    rate: Rate | None = None
+    ways: Mapping[Address, Way] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What a box does now. ``owners`` tells which session has a way by an address."""
+
+    sessions: Mapping[SessionKey, Standing] = field(default_factory=dict)
+    caps: Mapping[CapKey, int] = field(default_factory=dict)
+    blocked: frozenset[MacAddress] = frozenset()
+    owners: Mapping[Address, SessionKey] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SetRate:
+    """Shape this session to ``rate``, in place when it is shaped already."""
+
+    session: SessionKey
+    rate: Rate
+
+
+@dataclass(frozen=True, slots=True)
+class FreeRate:
+    """Nothing of this session passes any more: its shaper may serve another."""
+
+    session: SessionKey
+
+
+@dataclass(frozen=True, slots=True)
+class CloseWay:
+    """Let nothing more pass by this address."""
+
+    session: SessionKey
+    address: Address
+    way: Way
+
+
+@dataclass(frozen=True, slots=True)
+class OpenWay:
+    """Let this address pass, and count it under the session's meter of this epoch."""
+
+    session: SessionKey
+    epoch: str
+    address: Address
+    way: Way
+
+
+@dataclass(frozen=True, slots=True)
+class StartMeter:
+    """Begin counting for this session, from zero."""
+
+    session: SessionKey
+    epoch: str
+
+
+@dataclass(frozen=True, slots=True)
+class StopMeter:
+    """Forget this session's counters: its last reading was taken."""
+
+    session: SessionKey
+    epoch: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetCap:
+    """Begin this revision of a budget, with so many bytes left."""
+
+    cap: CapRef
+    left_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class DropCap:
+    """Forget this revision of a budget."""
+
+    cap: CapRef
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Drop all that comes from this MAC."""
+
+    mac: MacAddress
+
+
+@dataclass(frozen=True, slots=True)
+class Unblock:
+    """Treat this MAC as any other again."""
+
+    mac: MacAddress
+
+
+Change: TypeAlias = (
+    SetRate
+    | FreeRate
+    | CloseWay
+    | OpenWay
+    | StartMeter
+    | StopMeter
+    | SetCap
+    | DropCap
+    | Block
+    | Unblock
+)
+
+_ORDER: tuple[type[Change], ...] = (
+    SetRate,
+    CloseWay,
+    FreeRate,
+    StopMeter,
+    DropCap,
+    Unblock,
+    SetCap,
+    StartMeter,
+    OpenWay,
+    Block,
+)
+"""Deletes before adds, and what is referred to before what refers to it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """The changes, in the order to make them, and how each session stands after (None: gone)."""
+
+    changes: tuple[Change, ...]
+    after: Mapping[SessionKey, Standing | None]
+
+
+def touched(before: Desired, desired: Desired) -> frozenset[SessionKey]:
+    """Sessions whose desired state differs between two applies, budgets and blocks considered."""
+    old, new = before.access, desired.access
+    keys = {key for key, access in new.items() if old.get(key) is not access}
+    keys = {key for key in keys if old.get(key) != new[key]}
+    keys.update(key for key in old if key not in new)
+    caps = _changed_caps(before, desired)
+    blocks = before.blocked ^ desired.blocked
+    if caps or blocks:
+        keys.update(k for k, a in new.items() if a.cap in caps or a.mac in blocks)
+    return frozenset(keys)
+
+
+def diff(
+    observed: Observed,
+    desired: Desired,
+    *,
+    now: MonotonicMs,
+    epoch: str,
+    only: Collection[SessionKey] | None = None,
+) -> Step:
+    """The step from ``observed`` to ``desired``; new meters begin under ``epoch``.
+
+    ``only`` narrows the comparison to these sessions (see `touched`); None compares all.
+    Raises `PlaneError` (no retry) naming what is wrong in ``desired``.
+    """
+    keys = (observed.sessions.keys() | desired.access.keys()) if only is None else set(only)
+    changes: list[Change] = []
+    after: dict[SessionKey, Standing | None] = {}
+    for key in sorted(keys):
+        new = _standing(key, desired=desired, now=now)
+        old = observed.sessions.get(key)
+        kept = _kept(old, new, epoch=epoch)
+        after[key] = kept
+        changes += _session_changes(key, old, kept)
+    _refuse_shared_addresses(observed, after)
+    changes += _cap_changes(observed, desired)
+    changes += [Unblock(mac) for mac in sorted(observed.blocked - desired.blocked)]
+    changes += [Block(mac) for mac in sorted(_checked_macs(desired.blocked - observed.blocked))]
+    return Step(tuple(sorted(changes, key=lambda change: _ORDER.index(type(change)))), after)
+
+
+def _changed_caps(before: Desired, desired: Desired) -> set[CapKey]:
+    both = before.caps.keys() & desired.caps.keys()
+    changed = {key for key in both if before.caps[key].revision != desired.caps[key].revision}
+    return changed | (before.caps.keys() ^ desired.caps.keys())
+
+
+def _standing(key: SessionKey, *, desired: Desired, now: MonotonicMs) -> Standing | None:
+    access = desired.access.get(key)
+    if access is None:
+        return None
+    if not _KEY.fullmatch(key):
+        raise PlaneError(f"session key {key!r} is not 1-48 of [a-z0-9-]", retry=False)
+    _checked_macs((access.mac,))
+    over = access.open_until is not None and access.open_until <= now
+    if access.closed or over or access.mac in desired.blocked:
+        return Standing("")
+    way = Way(access.mac, access.open_until, _cap_ref(key, access, desired))
+    ways = dict.fromkeys(_addresses(access), way)
+    return Standing("", access.rate if ways else None, ways)
+
+
+def _cap_ref(key: SessionKey, access: Access, desired: Desired) -> CapRef | None:
+    if access.cap is None:
+        return None
+    cap = desired.caps.get(access.cap)
+    if cap is None:
+        raise PlaneError(f"session {key} draws on cap {access.cap!r}, unknown", retry=False)
+    return CapRef(access.cap, cap.revision)
+
+
+def _addresses(access: Access) -> Iterator[Address]:
+    if access.ipv4 is not None:
+        yield access.ipv4
+    for address in sorted(access.ipv6):
+        if not address.is_link_local:
+            yield address
+
+
+def _kept(old: Standing | None, new: Standing | None, *, epoch: str) -> Standing | None:
+    """The new standing with the old meter, and with old ways where they mean the same."""
+    if new is None:
+        return None
+    if old is None:
+        return Standing(epoch, new.rate, new.ways)
+    ways = {
+        address: old.ways[address] if _same(old.ways.get(address), way) else way
+        for address, way in new.ways.items()
+    }
+    return Standing(old.epoch, new.rate, ways)
+
+
+def _same(old: Way | None, new: Way) -> bool:
+    if old is None or old.mac != new.mac or old.cap != new.cap:
+        return False
+    if old.open_until is None or new.open_until is None:
+        return old.open_until is new.open_until
+    return abs(old.open_until - new.open_until) <= DEADLINE_TOLERANCE_MS
+
+
+def _session_changes(
+    key: SessionKey, old: Standing | None, new: Standing | None
+) -> Iterator[Change]:
+    old_ways = old.ways if old else {}
+    new_ways = new.ways if new else {}
+    for address, way in old_ways.items():
+        if new_ways.get(address) != way:
+            yield CloseWay(key, address, way)
+    if old and old.rate and not (new and new.rate):
+        yield FreeRate(key)
+    if old and not new:
+        yield StopMeter(key, old.epoch)
+    if not new:
+        return
+    if not old:
+        yield StartMeter(key, new.epoch)
+    if new.rate and (old is None or old.rate != new.rate):
+        yield SetRate(key, new.rate)
+    for address, way in new_ways.items():
+        if old_ways.get(address) != way:
+            yield OpenWay(key, new.epoch, address, way)
+
+
+def _cap_changes(observed: Observed, desired: Desired) -> Iterator[Change]:
+    for key, revision in observed.caps.items():
+        cap = desired.caps.get(key)
+        if cap is None or cap.revision > revision:
+            yield DropCap(CapRef(key, revision))
+        elif cap.revision < revision:
+            raise PlaneError(f"cap {key}: revision fell {revision} -> {cap.revision}", retry=False)
+    for key, cap in desired.caps.items():
+        if observed.caps.get(key) == cap.revision:
+            continue
+        if not _KEY.fullmatch(key):
+            raise PlaneError(f"cap key {key!r} is not 1-48 of [a-z0-9-]", retry=False)
+        yield SetCap(CapRef(key, cap.revision), max(0, cap.left_bytes))
+
+
+def _refuse_shared_addresses(
+    observed: Observed, after: Mapping[SessionKey, Standing | None]
+) -> None:
+    seen: dict[Address, SessionKey] = {}
+    for key, standing in after.items():
+        for address in standing.ways if standing else ():
+            other = seen.setdefault(address, key)
+            owner = observed.owners.get(address, key)
+            if owner not in after:
+                other = owner
+            if other != key:
+                raise PlaneError(f"sessions {other} and {key} share {address}", retry=False)
+
+
+def _checked_macs(macs: Iterable[MacAddress]) -> list[MacAddress]:
+    checked = list(macs)
+    for mac in checked:
+        if not _MAC.fullmatch(mac):
+            raise PlaneError(f"MAC address {mac!r} is not in canonical form", retry=False)
+    return checked

@@ -1,0 +1,176 @@
+"""The shipped fake: behaves like a box and moves no packet. For tests and for dry runs.
+
+It has what the kernel has: deadlines that pass by themselves, budgets that run dry, counters with
+epochs. Tests play the network with `MemoryPlane.pass_bytes`, somebody's careless hand with
+`tamper`, and a power cut with `reboot`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, assert_never
+
+from shaping.diff import (
+    Block,
+    CloseWay,
+    DropCap,
+    FreeRate,
+    Observed,
+    OpenWay,
+    SetCap,
+    SetRate,
+    Standing,
+    StartMeter,
+    StopMeter,
+    Unblock,
+    diff,
+)
+from shaping.plane import Applied, Counter, Desired
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from shaping.diff import Address, Change, Way
+    from shaping.plane import CapKey, MacAddress, MonotonicMs, Rate, SessionKey
+
+
+@dataclass(slots=True)
+class _Meter:
+    epoch: str
+    down_bytes: int = 0
+    up_bytes: int = 0
+
+
+@dataclass(slots=True)
+class _Budget:
+    revision: int
+    left_bytes: int
+
+
+@dataclass(slots=True)
+class _Box:
+    """What the pretended kernel holds; lost as a whole by a reboot."""
+
+    meters: dict[SessionKey, _Meter] = field(default_factory=dict)
+    rates: dict[SessionKey, Rate] = field(default_factory=dict)
+    ways: dict[Address, tuple[SessionKey, Way]] = field(default_factory=dict)
+    budgets: dict[CapKey, _Budget] = field(default_factory=dict)
+    blocked: set[MacAddress] = field(default_factory=set)
+
+
+class MemoryPlane:
+    """A pretended box. ``now`` is its boot-time clock."""
+
+    def __init__(self, now: Callable[[], MonotonicMs]) -> None:
+        self._now = now
+        self._box = _Box()
+        self._epochs = 0
+        self._last = Desired()
+
+    async def apply(self, desired: Desired) -> Applied:
+        """As `shaping.plane.DataPlane.apply`. Raises `PlaneError`."""
+        self._epochs += 1
+        observed = self._observed()
+        step = diff(observed, desired, now=self._now(), epoch=f"memory-{self._epochs}")
+        drift = self._drift(observed)
+        for change in step.changes:
+            self._make(change)
+        self._last = desired
+        return Applied(len(step.changes), drift)
+
+    async def counters(self) -> Mapping[SessionKey, Counter]:
+        """As `shaping.plane.DataPlane.counters`."""
+        return {
+            key: Counter(meter.epoch, meter.down_bytes, meter.up_bytes)
+            for key, meter in self._box.meters.items()
+        }
+
+    async def clear(self) -> None:
+        """As `shaping.plane.DataPlane.clear`."""
+        self._box = _Box()
+        self._last = Desired()
+
+    def pass_bytes(self, address: Address, mac: MacAddress, *, down: int = 0, up: int = 0) -> bool:
+        """Offer traffic of a device; tells whether it passed. Each way passes whole or not."""
+        found = self._box.ways.get(address)
+        if found is None or not self._is_open(found[1]) or mac in self._box.blocked:
+            return False
+        key, way = found
+        if way.mac != mac or not self._draw(way, down + up):
+            return False
+        meter = self._box.meters[key]
+        meter.down_bytes += down
+        meter.up_bytes += up
+        return True
+
+    def rate_of(self, address: Address) -> Rate | None:
+        """The rate that traffic of this address is shaped to now; None when nothing passes."""
+        found = self._box.ways.get(address)
+        return self._box.rates.get(found[0]) if found and self._is_open(found[1]) else None
+
+    def left_bytes(self, cap: CapKey) -> int | None:
+        """What may still pass out of this budget; None when the box does not know it."""
+        budget = self._box.budgets.get(cap)
+        return None if budget is None else max(0, budget.left_bytes)
+
+    def tamper(self, address: Address) -> None:
+        """Remove by hand what lets this address pass."""
+        self._box.ways.pop(address, None)
+
+    def reboot(self) -> None:
+        """Lose all that a machine loses with its power."""
+        self._box = _Box()
+        self._last = Desired()
+
+    def _is_open(self, way: Way) -> bool:
+        return way.open_until is None or self._now() < way.open_until
+
+    def _draw(self, way: Way, size: int) -> bool:
+        if way.cap is None:
+            return True
+        budget = self._box.budgets[way.cap.key]
+        budget.left_bytes -= size
+        return budget.left_bytes >= 0
+
+    def _observed(self) -> Observed:
+        ways: dict[SessionKey, dict[Address, Way]] = {key: {} for key in self._box.meters}
+        for address, (key, way) in self._box.ways.items():
+            ways[key][address] = way
+        sessions = {
+            key: Standing(meter.epoch, self._box.rates.get(key), ways[key])
+            for key, meter in self._box.meters.items()
+        }
+        caps = {key: budget.revision for key, budget in self._box.budgets.items()}
+        owners = {address: key for address, (key, _) in self._box.ways.items()}
+        return Observed(sessions, caps, frozenset(self._box.blocked), owners)
+
+    def _drift(self, observed: Observed) -> tuple[str, ...]:
+        """What was there after the last apply and should still be, but is not."""
+        step = diff(observed, self._last, now=self._now(), epoch="")
+        opened = (change for change in step.changes if isinstance(change, OpenWay))
+        return tuple(f"{change.address} of {change.session} was removed" for change in opened)
+
+    def _make(self, change: Change) -> None:
+        match change:
+            case SetRate(session, rate):
+                self._box.rates[session] = rate
+            case FreeRate(session):
+                self._box.rates.pop(session, None)
+            case CloseWay(_, address, _):
+                self._box.ways.pop(address, None)
+            case OpenWay(session, _, address, way):
+                self._box.ways[address] = (session, way)
+            case StartMeter(session, epoch):
+                self._box.meters[session] = _Meter(epoch)
+            case StopMeter(session, _):
+                del self._box.meters[session]
+            case DropCap(cap):
+                self._box.budgets.pop(cap.key, None)
+            case SetCap(cap, left_bytes):
+                self._box.budgets[cap.key] = _Budget(cap.revision, left_bytes)
+            case Block(mac):
+                self._box.blocked.add(mac)
+            case Unblock(mac):
+                self._box.blocked.discard(mac)
+            case _:
+                assert_never(change)
