@@ -49,7 +49,7 @@ class SiteFace:
 
 @dataclass(frozen=True, slots=True)
 class OrderView:
-    """One order as the page shows it. ``reason`` is never a sentence: the text tables have those."""
+    """One order as the page shows it. ``reason`` is never a sentence: text tables have those."""
 
     order_id: str
     offer: Offer

@@ -1,0 +1,23 @@
+"""The hotspot sign-in page: shows the state of the device that asks, and takes its orders.
+
+It runs on the agent and works with the link to the controller down. It holds no state of its own:
+what a device sees is what `gate.Gate` says of its address, so that a page can be closed, reopened
+or lost at any moment and changes nothing. No cookie, no storage, no script is needed.
+
+Files:
+
+- ``gate.py``         the one seam: what the portal may ask of its site. PURE
+- ``memory_gate.py``  the gate without a site, for demonstrations and tests
+- ``app.py``          `create_app`: routes and what each does
+- ``door.py``         the first look at a request: sizes, whose host it asks for, the way in
+- ``forms.py``        bounded forms, cross-site refusal, `Unacceptable`
+- ``capport.py``      the captive portal API of RFC 8908. PURE
+- ``screens.py``      which screen a device sees, as plain values. PURE
+- ``units.py``        bytes, rates, clocks and prices for people. PURE
+- ``pages.py``        screens to bytes: templates, compression, content security policy
+- ``templates/``      one style sheet and one script, both inline; one template per screen
+- ``text/``           every sentence that a customer reads
+
+What a page weighs is a limit with a test: at most 14 KB compressed (the first flight of a TCP
+connection), one request.
+"""

@@ -1,0 +1,102 @@
+"""Screens to bytes: templates, compression, content security policy.
+
+One page is one response: the style sheet and the script stand in it, named in the policy by their
+hash, and nothing else may load. Equal screens are rendered and compressed once.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import jinja2
+from markupsafe import Markup
+
+from portal.captive import screens, units
+
+if TYPE_CHECKING:
+    from portal.captive.screens import Screen
+    from portal.captive.text import Tongue
+
+PAGES_KEPT_MAX = 128
+"""Rendered pages kept (about 12 KB each); the least recently used goes first."""
+
+GZIP_LEVEL = 6
+TEMPLATES = Path(__file__).parent / "templates"
+
+_FILES: dict[type[Screen], str] = {
+    screens.Shop: "shop.html",
+    screens.Waiting: "waiting.html",
+    screens.Failed: "failed.html",
+    screens.Online: "online.html",
+    screens.Voucher: "voucher.html",
+    screens.Joined: "joined.html",
+    screens.Help: "help.html",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A rendered page, plain and compressed."""
+
+    plain: bytes
+    zipped: bytes
+
+
+class Pages:
+    """The portal's pages at ``host``. Thread-safe; reads its templates once."""
+
+    def __init__(self, host: str) -> None:
+        css = (TEMPLATES / "style.css").read_text("utf-8").strip()
+        js = (TEMPLATES / "page.js").read_text("utf-8").strip()
+        self.policy = _policy(css, js)
+        self._templates = jinja2.Environment(
+            loader=jinja2.FileSystemLoader(TEMPLATES),
+            autoescape=True,
+            undefined=jinja2.StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            auto_reload=False,
+        )
+        # Invariant: only these two files, shipped with the package, enter a page unescaped.
+        self._templates.globals.update(
+            css=Markup(css),  # noqa: S704 - see the invariant above
+            js=Markup(js),  # noqa: S704 - see the invariant above
+            units=units,
+            portal_url=f"http://{host}",
+            cards_shown=screens.CARDS_SHOWN,
+            prompt_s=screens.PROMPT_S,
+            join_wait_s=screens.JOIN_WAIT_S,
+            status_refresh_s=screens.STATUS_REFRESH_S,
+        )
+        self.page = lru_cache(maxsize=PAGES_KEPT_MAX)(self._rendered)
+
+    def _rendered(self, screen: Screen, tongue: Tongue) -> Page:
+        template = self._templates.get_template(_FILES[type(screen)])
+        plain = template.render(screen=screen, face=screen.face, t=tongue).encode("utf-8")
+        return Page(plain, gzip.compress(plain, GZIP_LEVEL, mtime=0))
+
+
+def _policy(css: str, js: str) -> str:
+    """Everything is forbidden but our one style sheet, our one script and our own forms."""
+    return "; ".join(
+        (
+            "default-src 'none'",
+            f"style-src '{_source_hash(css)}'",
+            f"script-src '{_source_hash(js)}'",
+            "img-src data:",
+            "form-action 'self'",
+            "base-uri 'none'",
+            "frame-ancestors 'none'",
+        )
+    )
+
+
+def _source_hash(source: str) -> str:
+    digest = hashlib.sha256(source.encode("utf-8")).digest()
+    return "sha256-" + base64.b64encode(digest).decode("ascii")

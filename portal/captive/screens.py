@@ -1,0 +1,217 @@
+"""Which screen a device sees, as plain values. PURE.
+
+The same values always make the same bytes, so that `pages.Pages` may remember what it rendered.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, assert_never
+
+from billing.payment import OrderStage, Reason
+
+if TYPE_CHECKING:
+    from portal.captive.gate import AccessView, DeviceView, Offer, OrderView, Refusal, SiteFace
+
+PROMPT_S = 60
+"""How long an M-PESA prompt stays on the payer's phone."""
+
+CHECKING_AFTER_S = 90
+"""From here on an order without an answer is shown as still being checked."""
+
+REFUSED_SHOWN_S = 900
+"""A refused order is the first thing a device sees for so long; then packages again."""
+
+PAID_SHOWN_S = 120
+"""A paid order whose access does not show is "connecting" for so long; then packages again."""
+
+JOIN_TRIES_MAX = 20
+"""Looks for the access of an accepted voucher, `JOIN_WAIT_S` apart, before help is offered."""
+
+JOIN_WAIT_S = 2
+STATUS_REFRESH_S = 30
+CARDS_SHOWN = 4
+"""Cards shown at once on a small screen; the others wait behind one tap."""
+
+_POLLS = ((30, 2), (120, 4), (900, 20))
+"""(order age below, seconds to the next look); older orders are not looked at by themselves."""
+
+_RETRY_AFTER_S = {Reason.LINE_BUSY: 60, Reason.PROVIDER_SLOW: 30}
+
+
+@dataclass(frozen=True, slots=True)
+class Shop:
+    """Packages and phone number on one page.
+
+    ``chosen`` is the plan whose card is marked, ``known`` the masked number that an empty phone
+    field stands for, ``typed`` what was typed before ``problem`` arose.
+    """
+
+    face: SiteFace
+    offers: tuple[Offer, ...]
+    chosen: str
+    known: str = ""
+    typed: str = ""
+    problem: Refusal | None = None
+    online: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """An order without a final answer, or paid and about to open the gate.
+
+    ``stage`` is what is *shown*: a prompt without an answer becomes CHECKING by age.
+    ``adding`` when the device was online already and is buying more.
+    """
+
+    face: SiteFace
+    order: OrderView
+    stage: OrderStage
+    seconds_left: int
+    refresh_s: int | None
+    adding: bool = False
+    problem: Refusal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """An order that came to nothing, and the one thing to do about it.
+
+    ``action`` is a key of the text tables; ``wait_s`` is how long "again" must wait.
+    """
+
+    face: SiteFace
+    order: OrderView
+    action: str
+    wait_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class Online:
+    """What a device that is online has left; ``open_order`` links a payment under way."""
+
+    face: SiteFace
+    access: AccessView
+    fresh: bool
+    open_order: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Voucher:
+    """The field for a voucher code."""
+
+    face: SiteFace
+    typed: str = ""
+    problem: Refusal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """A voucher was accepted and access is on its way; ``tries`` counts the looks so far."""
+
+    face: SiteFace
+    tries: int
+
+
+@dataclass(frozen=True, slots=True)
+class Help:
+    """Everything a customer reads out to the help line."""
+
+    face: SiteFace
+    device_ref: str
+    order: OrderView | None
+    online: bool
+
+
+Screen = Shop | Waiting | Failed | Online | Voucher | Joined | Help
+
+
+def under_way(order: OrderView) -> bool:
+    """Whether money may still come of the order without the customer doing anything more."""
+    return order.stage in {OrderStage.QUEUED, OrderStage.PROMPTED, OrderStage.CHECKING}
+
+
+def first_look(order: OrderView) -> bool:
+    """Whether the order is what its device should see first."""
+    match order.stage:
+        case OrderStage.QUEUED | OrderStage.PROMPTED | OrderStage.CHECKING:
+            return True
+        case OrderStage.REFUSED | OrderStage.EXPIRED:
+            return order.age_s <= REFUSED_SHOWN_S
+        case OrderStage.PAID:
+            return order.age_s <= PAID_SHOWN_S
+        case _:
+            assert_never(order.stage)
+
+
+def order_screen(
+    face: SiteFace, order: OrderView, *, adding: bool = False, problem: Refusal | None = None
+) -> Waiting | Failed:
+    """How an order is shown."""
+    if order.stage in {OrderStage.REFUSED, OrderStage.EXPIRED}:
+        action, wait_s = _way_out(order)
+        return Failed(face, order, action, wait_s)
+    stage = order.stage
+    if stage is OrderStage.PROMPTED and order.age_s >= CHECKING_AFTER_S:
+        stage = OrderStage.CHECKING
+    return Waiting(
+        face,
+        order,
+        stage,
+        seconds_left=max(0, PROMPT_S - order.age_s),
+        refresh_s=_next_look_s(order),
+        adding=adding,
+        problem=problem,
+    )
+
+
+def shop(
+    face: SiteFace,
+    offers: tuple[Offer, ...],
+    view: DeviceView,
+    *,
+    chosen: str = "",
+    typed: str = "",
+    problem: Refusal | None = None,
+) -> Shop:
+    """The packages, with what this device last chose still chosen."""
+    known = view.order.msisdn_masked if view.order else ""
+    last = view.order.offer.plan_id if view.order else ""
+    sold = [o.plan_id for o in offers]
+    marked = next((p for p in (chosen, last, *sold) if p in sold), "")
+    online = view.access is not None
+    return Shop(face, offers, marked, known, typed, problem, online)
+
+
+def _next_look_s(order: OrderView) -> int | None:
+    if order.stage is OrderStage.PAID:
+        return 2
+    return next((every for below, every in _POLLS if order.age_s < below), None)
+
+
+def _way_out(order: OrderView) -> tuple[str, int]:
+    """The one button for an order that came to nothing, and how long it must wait."""
+    reason = order.reason
+    if reason is None:
+        return "action.again", 0
+    wait_s = max(0, _RETRY_AFTER_S.get(reason, 0) - order.age_s)
+    match reason:
+        case Reason.NO_BALANCE | Reason.LIMIT:
+            return "action.smaller", 0
+        case Reason.ACCOUNT:
+            return "action.number", 0
+        case Reason.PLAN_UNKNOWN:
+            return "action.choose", 0
+        case Reason.OUR_SIDE:
+            return "action.help", 0
+        case (
+            Reason.CANCELLED
+            | Reason.NO_REPLY
+            | Reason.WRONG_PIN
+            | Reason.LINE_BUSY
+            | Reason.PROVIDER_SLOW
+            | Reason.TOO_LATE
+        ):
+            return "action.again", wait_s
+        case _:
+            assert_never(reason)
