@@ -143,7 +143,9 @@ class Site:
         )
 
     def _build_gateway(self) -> None:
-        self.gateway.ip("link set lo up", "link add br-lan type bridge forward_delay 0 mcast_snooping 0")
+        self.gateway.ip(
+            "link set lo up", "link add br-lan type bridge forward_delay 0 mcast_snooping 0"
+        )
         self.gateway.sysctl(
             {
                 "ipv4/ip_forward": "1",
@@ -206,7 +208,15 @@ class Site:
             reraise=True,
         ):
             with attempt:
-                await resolve(self.devices[0].ns, "a.lab", server=GATEWAY_V4, wait_s=0.1)
+                await self._ready()
+
+    async def _ready(self) -> None:
+        await resolve(self.devices[0].ns, "a.lab", server=GATEWAY_V4, wait_s=0.1)
+        # IPv6 trusts a new link a second later than IPv4 does.
+        ways = [device.reaches(GATEWAY_V6, 53, wait_s=0.2) for device in self.devices]
+        outside = Device(self.gateway, 1, flows=self.flows).reaches(INTERNET_V6, 80, wait_s=0.2)
+        if not all(await asyncio.gather(outside, *ways)):
+            raise ResolveError("a link of the lab does not come up")
 
     def _serve_names(self) -> None:
         self._child(
