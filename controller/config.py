@@ -169,6 +169,10 @@ class ConfigFaults(Exception):  # noqa: N818 - a refusal, see style
         self.faults = tuple(faults)
 
 
+class CannotStart(Exception):  # noqa: N818 - a sentence
+    """The settings are well formed, and this machine does not allow them; the key is named."""
+
+
 def address(host: str, port: int) -> str:
     """``host:port``, with brackets where IPv6 wants them."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
@@ -306,9 +310,16 @@ def _mpesa_faults(told: dict[str, Any]) -> list[str]:
     if provider.startswith("https:"):
         if not public.startswith("https:"):
             faults.append("http.public_url: want https://… because M-PESA calls back over https")
-    elif urlsplit(provider).hostname not in LOOPBACK:
+    elif _host(provider) not in LOOPBACK:
         faults.append("mpesa.base_url: want https://… for any machine but this one")
     return faults
+
+
+def _host(url: str) -> str | None:
+    try:
+        return urlsplit(url).hostname
+    except ValueError:
+        return None
 
 
 def _given(told: dict[str, Any], section: str, key: str, default: object) -> object:

@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from datetime import datetime
 
     from controller.config import Settings
     from controller.edge.authority import Authority
     from controller.payments.gateway import PaymentGateway
-    from controller.vault import Vault
     from controller.signals import Signals
     from controller.store.database import Database
+    from controller.vault import Vault
 
 
 @dataclass(frozen=True, slots=True)

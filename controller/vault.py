@@ -9,11 +9,12 @@ import base64
 import hashlib
 import hmac
 import json
-import os
 import secrets
 from typing import TYPE_CHECKING
 
 from cryptography.fernet import Fernet
+
+from controller.keep import write_private
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,11 +39,11 @@ class Vault:
         return self._fernet.encrypt(plain)
 
     def unseal(self, sealed: bytes) -> bytes:
-        """Decrypt what `seal` made. Raises ``cryptography.fernet.InvalidToken`` for anything else."""
+        """Decrypt what `seal` made. Raises ``cryptography.fernet.InvalidToken`` otherwise."""
         return self._fernet.decrypt(sealed)
 
     def fingerprint(self, purpose: str, secret: str) -> str:
-        """A keyed hash (64 hexadecimal digits) by which a secret can be found without keeping it."""
+        """A keyed hash (64 hexadecimal digits): a secret can be found by it and is not kept."""
         message = f"{purpose}\0{secret}".encode()
         return hmac.new(self._hash_key, message, hashlib.sha256).hexdigest()
 
@@ -61,24 +62,20 @@ def open_vault(state_dir: Path) -> Vault:
     if not path.exists():
         _create(path)
     keys = json.loads(path.read_text())
-    return Vault(
-        seal_key=keys["seal"].encode(),
-        hash_key=base64.b64decode(keys["hash"]),
-        staff_key=keys["staff"],
-    )
+    try:
+        return Vault(
+            seal_key=keys["seal"].encode(),
+            hash_key=base64.b64decode(keys["hash"], validate=True),
+            staff_key=keys["staff"],
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{path}: not a key file of this program") from error
 
 
 def _create(path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
     keys = {
         "seal": Fernet.generate_key().decode(),
         "hash": base64.b64encode(secrets.token_bytes(32)).decode(),
         "staff": secrets.token_urlsafe(24),
     }
-    draft = path.with_suffix(".new")
-    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(handle, "w") as out:
-        json.dump(keys, out)
-        out.flush()
-        os.fsync(out.fileno())
-    draft.rename(path)
+    write_private(path, json.dumps(keys).encode())

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -23,6 +22,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from billing.errors import InvalidField
 from billing.ids import SiteId
+from controller.keep import write_private
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -161,12 +161,12 @@ def open_authority(state_dir: Path, now: datetime) -> Authority:
     if not key_path.exists():
         if root_path.exists():
             raise ValueError(f"{root_path} is there but {key_path} is not: restore it from backup")
-        _write_durably(key_path, _private_pem(ec.generate_private_key(ec.SECP256R1())))
+        write_private(key_path, _private_pem(ec.generate_private_key(ec.SECP256R1())))
     key = serialization.load_pem_private_key(key_path.read_bytes(), password=None)
     if not isinstance(key, ec.EllipticCurvePrivateKey):
         raise ValueError(f"{key_path}: want an EC key")  # noqa: TRY004 - a file's content
     if not root_path.exists():
-        _write_durably(root_path, _root(key, now).public_bytes(serialization.Encoding.PEM))
+        write_private(root_path, _root(key, now).public_bytes(serialization.Encoding.PEM))
     root = x509.load_pem_x509_certificate(root_path.read_bytes())
     if root.public_key() != key.public_key():
         raise ValueError(f"{root_path} does not belong to {key_path}")
@@ -259,14 +259,3 @@ def _private_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
         serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption(),
     )
-
-
-def _write_durably(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(path.name + ".new")
-    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(handle, "wb") as out:
-        out.write(content)
-        out.flush()
-        os.fsync(out.fileno())
-    draft.rename(path)
