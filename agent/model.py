@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from billing.grant import Spent
-from billing.metering import Meter
+from billing.metering import Meter, Volume
+from shaping.plane import MonotonicMs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,7 +20,13 @@ if TYPE_CHECKING:
     from billing.msisdn import Msisdn
     from billing.payment import OrderStage, Reason
     from portal.captive.gate import Offer, SiteFace
-    from shaping.plane import Counter, MacAddress, MonotonicMs, Neighbour, SessionKey
+    from shaping.plane import Counter, MacAddress, Neighbour, SessionKey
+
+FIRST = MonotonicMs(0)
+"""The moment at which a machine starts."""
+
+NEVER = MonotonicMs(2**62)
+"""A deadline that does not come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +50,23 @@ class Why(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Spell:
+    """How long an address has been seen with a MAC: first and latest sighting."""
+
+    first_at: MonotonicMs
+    last_at: MonotonicMs
+
+
+@dataclass(frozen=True, slots=True)
 class Device:
-    """What the LAN shows of a MAC: its addresses with the moment each was last seen, its port."""
+    """What the LAN shows of a MAC: its addresses, its bridge port. Observed anew after a restart.
+
+    Until ``contested_until`` somebody else may be using this MAC: no address is adopted.
+    """
 
     mac: MacAddress
-    ipv4: Mapping[IPv4Address, MonotonicMs] = field(default_factory=dict)
-    ipv6: Mapping[IPv6Address, MonotonicMs] = field(default_factory=dict)
+    ipv4: Mapping[IPv4Address, Spell] = field(default_factory=dict)
+    ipv6: Mapping[IPv6Address, Spell] = field(default_factory=dict)
     port: str = ""
     contested_until: MonotonicMs | None = None
 
@@ -58,8 +75,9 @@ class Device:
 class Session:
     """One device's use of one grant here. ``closed`` is set while the last reading is awaited.
 
-    ``uptime_ms`` is connected time up to ``counted_at``; ``active_at`` is when bytes last moved.
-    Invariant: the addresses of two open sessions never overlap.
+    ``active_at`` is the latest count with new bytes, ``heard_at`` the latest with new bytes from
+    the device. ``reported`` is the part of ``meter`` that is in the outbox.
+    Invariant: a MAC has at most one session, and the addresses of two sessions never overlap.
     """
 
     id: SessionId
@@ -67,11 +85,10 @@ class Session:
     mac: MacAddress
     ipv4: IPv4Address | None
     ipv6: frozenset[IPv6Address]
-    port: str
     opened_at: Instant
-    counted_at: MonotonicMs
     active_at: MonotonicMs
-    uptime_ms: int = 0
+    heard_at: MonotonicMs
+    reported_at: MonotonicMs
     meter: Meter = field(default_factory=Meter)
     reported: Meter = field(default_factory=Meter)
     closed: Why | None = None
@@ -79,45 +96,90 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class GrantUse:
-    """A grant here: the controller's word, and what this site knows to be spent of it.
+    """A grant here, and what is known to be spent of it.
 
-    ``started_at`` is the first access ever given (None before). ``before`` is what was spent in
-    sessions that are over, and before this boot; open sessions add to it.
+    The validity clock stood at ``validity_ms`` at ``valid_at`` and has run since (None: no access
+    was ever given). The clock of connected time stood at ``uptime_ms`` at ``uptime_at`` and runs
+    while a session is open (None: none is); only the part up to the last moved byte is certain.
+    Bytes: ``past`` is the sum of this site's sessions that are over, ``elsewhere_bytes`` what the
+    controller knows beyond that; open sessions add to both. ``rank`` is the order of arrival.
+    ``exhausted``: less than one burst is left, and the kernel lets nothing of it pass. ``owes``:
+    the time for which the machine was off is not charged yet.
     """
 
     grant: Grant
-    told: Spent = field(default_factory=Spent)
-    before: Spent = field(default_factory=Spent)
-    started_at: Instant | None = None
+    rank: int = 0
     cause_id: str = ""
+    started_at: Instant | None = None
+    validity_ms: int = 0
+    valid_at: MonotonicMs | None = None
+    uptime_ms: int = 0
+    uptime_at: MonotonicMs | None = None
+    past: Volume = field(default_factory=Volume)
+    elsewhere_bytes: int = 0
+    cap_revision: int = 0
+    exhausted: bool = False
+    owes: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class OrderNote:
-    """An order as the site journals it."""
+    """An order as the site journals it. ``sent``: it may have reached the controller."""
 
     order_id: OrderId
-    plan_id: PlanId
+    offer: Offer
     msisdn: Msisdn
     mac: MacAddress
     placed_at: Instant
     stage: OrderStage
     reason: Reason | None = None
+    sent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """An offer with its place in the list; lower ranks come first."""
+
+    rank: int
+    offer: Offer
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """Ways to find things fast; always what follows from the rest of the state."""
+
+    by_mac: Mapping[MacAddress, SessionId] = field(default_factory=dict)
+    by_grant: Mapping[GrantId, tuple[SessionId, ...]] = field(default_factory=dict)
+    owners: Mapping[IPv4Address | IPv6Address, SessionId] = field(default_factory=dict)
+    entitled: Mapping[MacAddress, tuple[GrantId, ...]] = field(default_factory=dict)
+    holders: Mapping[IPv4Address | IPv6Address, MacAddress] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """All that a site knows. Mappings are never changed in place."""
+    """All that a site knows. Mappings are never changed in place.
+
+    ``seen`` is the latest moment that this state knows of. ``asleep_since`` is set after a boot
+    with a clock that cannot be right: the wall time at which the machine was last known to run;
+    this boot's first moment is ``woke_at``.
+    No deadline lies before ``due_at``. ``counts`` numbers arrivals and openings.
+    """
 
     generation: int = 0
     digest: bytes = b""
     items: Mapping[str, bytes] = field(default_factory=dict)
     face: SiteFace | None = None
-    offers: Mapping[PlanId, Offer] = field(default_factory=dict)
+    offers: Mapping[PlanId, Listing] = field(default_factory=dict)
     grants: Mapping[GrantId, GrantUse] = field(default_factory=dict)
     sessions: Mapping[SessionId, Session] = field(default_factory=dict)
     devices: Mapping[MacAddress, Device] = field(default_factory=dict)
     orders: Mapping[OrderId, OrderNote] = field(default_factory=dict)
+    index: Index = field(default_factory=Index)
+    seen: Instant | None = None
+    asleep_since: datetime | None = None
+    woke_at: MonotonicMs = FIRST
+    due_at: MonotonicMs = NEVER
+    counts: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,15 +201,15 @@ class Asked:
     """A device asked, through the portal, for the access that it already owns."""
 
     mac: MacAddress
-    session_id: SessionId
     address: IPv4Address | IPv6Address | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """The data plane was read."""
+    """The data plane was read. ``applied``: it was at the desired state when it was."""
 
     counters: Mapping[SessionKey, Counter]
+    applied: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +217,7 @@ class Ordered:
     """A customer placed an order at the portal."""
 
     order_id: OrderId
-    plan_id: PlanId
+    offer: Offer
     msisdn: Msisdn
     mac: MacAddress
 
@@ -169,11 +231,18 @@ class Answered:
 
 
 @dataclass(frozen=True, slots=True)
+class Unanswered:
+    """An order was sent, and no answer came: the controller may or may not have it."""
+
+    order_id: OrderId
+
+
+@dataclass(frozen=True, slots=True)
 class Ticked:
     """Time passed; deadlines are looked at."""
 
 
-Event = Changed | Sighted | Asked | Counted | Ordered | Answered | Ticked
+Event = Changed | Sighted | Asked | Counted | Ordered | Answered | Unanswered | Ticked
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +286,14 @@ class Notice:
 
 
 Fact = SessionOpened | Reading | SessionClosed | Notice
+
+
+@dataclass(frozen=True, slots=True)
+class Resync:
+    """What the site holds cannot be stepped from: follow anew, from a snapshot."""
+
+
+Effect = Fact | Resync
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ REPORT_BATCH_MAX = 1_000
 
 @dataclass(frozen=True, slots=True)
 class DesiredChange:
-    """A step, or (``from_generation`` 0) the whole, of this site's desired state, bodies unparsed."""
+    """A step of this site's desired state, or (``from_generation`` 0) the whole; raw bodies."""
 
     generation: int
     from_generation: int
@@ -62,10 +62,17 @@ class OrderAnswer:
 
 
 class UplinkError(Exception):
-    """The controller could not be reached or did not answer in time; trying again may help."""
+    """The controller could not be reached or did not answer in time; trying again may help.
+
+    ``sent`` says whether the message may have reached the controller; False is certain.
+    """
+
+    def __init__(self, message: str, *, sent: bool = True) -> None:
+        super().__init__(message)
+        self.sent = sent
 
 
-class UplinkRefused(UplinkError):
+class UplinkRefused(UplinkError):  # noqa: N818 - a sentence: the controller said no
     """The controller understood and said no (revoked certificate, malformed message).
 
     Trying the same again will not help; the message says what to do.
@@ -73,7 +80,7 @@ class UplinkRefused(UplinkError):
 
 
 class Uplink(Protocol):
-    """The controller, as an agent sees it. Implementations: ``memory``, ``grpc``; later ``nats``."""
+    """The controller, as an agent sees it. Implementations: ``memory``, ``grpc``."""
 
     def follow(self, known: AppliedState) -> AsyncIterator[DesiredChange]:
         """Changes since ``known``, then each later one as it comes; ends only by raising.

@@ -1,0 +1,146 @@
+"""Steps of desired state: which are taken, which refused, and what they mean here. PURE.
+
+Generations: an older one is refused; the same with other content is an error; the same again is
+nothing; a newer one is applied if its digest proves that the result is what the controller meant,
+and otherwise not at all: then a snapshot is asked for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from agent import grants, orders, sessions
+from agent.model import Listing, Notice, Resync
+from agent.wire import Granted, Unreadable, parse_item
+from billing.ids import GrantId, PlanId
+from portal.captive.gate import SiteFace
+from shaping.plane import MacAddress
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from agent.draft import Draft
+    from agent.uplink.seam import DesiredChange
+
+DIGEST_BYTES = 32
+DIGEST_MODULUS = 2**256
+NO_ITEMS = bytes(DIGEST_BYTES)
+"""The digest of nothing."""
+
+
+def digest(items: Mapping[str, bytes]) -> bytes:
+    """The sum, modulo 2^256, of SHA-256(key, zero byte, body) over all items; 32 bytes."""
+    total = sum(_hash(key, body) for key, body in items.items())
+    return (total % DIGEST_MODULUS).to_bytes(DIGEST_BYTES)
+
+
+def changed(draft: Draft, change: DesiredChange) -> None:
+    """Take a step of desired state, or say why not."""
+    if change.generation < draft.generation:
+        text = f"generation {change.generation} is older than {draft.generation}, which is here"
+        draft.say(Notice(code="generation_older", text=text))
+        return
+    if change.generation == draft.generation:
+        _same_generation(draft, change)
+        return
+    if change.from_generation not in {0, draft.generation}:
+        draft.say(Resync())
+        return
+    after = _after(draft, change)
+    if after is None:
+        text = f"generation {change.generation} does not add up to its digest"
+        draft.say(Notice(code="digest_differs", text=text))
+        draft.say(Resync())
+        return
+    _take(draft, change, after)
+
+
+def told(draft: Draft, key: str, body: bytes) -> None:
+    """Let one item of desired state mean something here."""
+    try:
+        parsed = parse_item(key, body)
+    except Unreadable as wrong:
+        draft.say(Notice(code="item_unreadable", text=str(wrong)))
+        return
+    match parsed:
+        case SiteFace():
+            draft.face = parsed
+        case Listing():
+            draft.offers.put(PlanId(parsed.offer.plan_id), parsed)
+        case Granted():
+            _granted(draft, parsed)
+        case None:
+            draft.say(Notice(code="item_unknown", text=f"{key}: this version knows no such kind"))
+
+
+def _same_generation(draft: Draft, change: DesiredChange) -> None:
+    if change.digest == draft.digest:
+        return
+    text = f"generation {change.generation} came again with other content"
+    draft.say(Notice(code="generation_differs", text=text))
+    draft.say(Resync())
+
+
+def _after(draft: Draft, change: DesiredChange) -> dict[str, bytes] | None:
+    """All items after the change, or None when they are not what the digest says."""
+    items = dict(draft.items.result) if change.from_generation else {}
+    total = int.from_bytes(draft.digest) if change.from_generation else 0
+    for key in change.removals:
+        if key in items:
+            total -= _hash(key, items.pop(key))
+    for key, body in change.upserts:
+        if key in items:
+            total -= _hash(key, items[key])
+        items[key] = body
+        total += _hash(key, body)
+    same = (total % DIGEST_MODULUS).to_bytes(DIGEST_BYTES) == change.digest
+    return items if same else None
+
+
+def _take(draft: Draft, change: DesiredChange, after: dict[str, bytes]) -> None:
+    before = draft.items.result
+    if change.from_generation:
+        gone = [key for key in change.removals if key in before]
+        news = [key for key, body in change.upserts if before.get(key) != body]
+    else:
+        gone = [key for key in before if key not in after]
+        news = [key for key, body in after.items() if before.get(key) != body]
+    for key in gone:
+        draft.items.drop(key)
+    for key in news:
+        draft.items.put(key, after[key])
+    draft.generation, draft.digest = change.generation, change.digest
+    for key in gone:
+        _untold(draft, key)
+    for key in news:
+        told(draft, key, after[key])
+
+
+def _granted(draft: Draft, granted: Granted) -> None:
+    use = grants.accepted(draft.grants.get(granted.grant.id), granted, draft)
+    draft.put_use(use)
+    grants.remind(draft, granted.grant.id)
+    sessions.ungranted(draft, use)
+    for mac in map(MacAddress, granted.grant.devices):
+        sessions.open_for(draft, mac)
+        orders.caused(draft, granted.cause_id, mac)
+
+
+def _untold(draft: Draft, key: str) -> None:
+    kind, _, name = key.partition("/")
+    if kind == "plan":
+        draft.offers.drop(PlanId(name))
+    use = draft.grants.get(GrantId(name)) if kind == "grant" else None
+    if use is None:
+        return
+    ended = replace(use, grant=replace(use.grant, revoked=True))
+    draft.put_use(ended)
+    sessions.ungranted(draft, ended)
+    if not draft.sessions_of(use.grant.id):
+        draft.drop_use(ended)
+
+
+def _hash(key: str, body: bytes) -> int:
+    return int.from_bytes(sha256(key.encode() + b"\0" + body).digest())

@@ -1,0 +1,119 @@
+"""Every rule of the edge, in one pure function. PURE.
+
+``decide`` takes what a site knows, something that happened, and the moment, and answers what the
+site knows then and what follows from it. The rules themselves live beside it, by subject:
+`agent.changes`, `agent.grants`, `agent.sessions`, `agent.devices`, `agent.orders`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, assert_never
+
+from agent import changes, devices, grants, orders, sessions
+from agent.draft import Draft
+from agent.model import (
+    Answered,
+    Asked,
+    Changed,
+    Counted,
+    Ordered,
+    Sighted,
+    State,
+    Ticked,
+    Unanswered,
+)
+from shaping.plane import Sight
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from agent.model import Effect, Event, Instant
+
+
+def decide(state: State, event: Event, now: Instant) -> tuple[State, tuple[Effect, ...]]:
+    """What the site knows after ``event``, and what follows from it."""
+    return decide_all(state, (event,), now)
+
+
+def decide_all(
+    state: State, events: Sequence[Event], now: Instant
+) -> tuple[State, tuple[Effect, ...]]:
+    """The same for a batch of events that are decided at one moment, in their order.
+
+    A state that has lived through a boot of the machine, or time that was missed, is mended first.
+    """
+    draft = Draft(state, now)
+    _woken(draft)
+    for event in events:
+        _step(draft, event)
+    if draft.due_at <= now.mono:
+        orders.end_due(draft)
+        sessions.end_due(draft)
+    return draft.result(), tuple(draft.effects)
+
+
+def _step(draft: Draft, event: Event) -> None:
+    match event:
+        case Changed():
+            changes.changed(draft, event.change)
+        case Sighted():
+            devices.sighted(draft, event.neighbour)
+            if event.neighbour.sight is not Sight.GONE:
+                sessions.open_for(draft, event.neighbour.mac)
+        case Asked():
+            sessions.open_for(draft, event.mac, address=event.address)
+        case Counted():
+            sessions.counted(draft, event.counters, applied=event.applied)
+        case Ordered():
+            orders.placed(draft, event)
+        case Answered():
+            orders.answered(draft, event.order_id, event.answer)
+        case Unanswered():
+            orders.unanswered(draft, event.order_id)
+        case Ticked():
+            pass
+        case _:
+            assert_never(event)
+
+
+def _woken(draft: Draft) -> None:
+    """Bring clocks of an earlier boot to this one, and make up for time that was missed."""
+    last = draft.before.seen
+    if last is not None and last.boot != draft.now.boot:
+        _booted(draft, last)
+    if draft.asleep_since is not None:
+        _make_up(draft)
+
+
+def _booted(draft: Draft, last: Instant) -> None:
+    """Every clock is read off at the last moment known of the earlier boot, and runs on from now.
+
+    How long the machine was off is known only once its wall clock can be right.
+    """
+    mono = draft.mono
+    if draft.asleep_since is None:
+        draft.asleep_since = last.wall
+        for use in draft.grants.values():
+            if use.valid_at is not None:
+                draft.put_use(replace(use, owes=True))
+    else:
+        draft.asleep_since += timedelta(milliseconds=last.mono - draft.woke_at)
+    draft.woke_at = mono
+    for use in draft.grants.values():
+        draft.put_use(grants.rebooted(use, last.mono, mono))
+    for session in draft.sessions.values():
+        draft.put_session(replace(session, active_at=mono, heard_at=mono, reported_at=mono))
+    draft.due_at = mono
+
+
+def _make_up(draft: Draft) -> None:
+    """Charge the time that the machine was off, as soon as the wall clock can be right."""
+    assert draft.asleep_since is not None, "only a machine that slept has time to make up"
+    awake = timedelta(milliseconds=draft.mono - draft.woke_at)
+    missed = draft.now.wall - awake - draft.asleep_since
+    if timedelta(0) <= missed <= orders.PLAUSIBLE:
+        grants.charge(draft, missed // timedelta(milliseconds=1))
+        draft.asleep_since = None
+        draft.due_at = draft.mono

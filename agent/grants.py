@@ -1,0 +1,180 @@
+"""What a grant has left here, and which grant a device uses. PURE.
+
+The quota rule itself is `billing.quota`; this file only knows what was spent at this site.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from agent.model import NEVER, GrantUse, Why
+from billing import quota
+from billing.grant import Grant, Spent, most
+from billing.quota import Ended, Left
+from shaping.plane import MonotonicMs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from agent.draft import Draft
+    from agent.model import Instant, Session
+    from agent.wire import Granted
+    from billing.ids import GrantId
+    from shaping.plane import MacAddress
+
+_WHY = {Ended.REVOKED: Why.REVOKED, Ended.TIME: Why.TIME, Ended.DATA: Why.DATA}
+
+
+def certain(use: GrantUse, sessions: Iterable[Session], mono: MonotonicMs) -> Spent:
+    """What has been spent for good: connected time counts up to the last moved byte only."""
+    return Spent(
+        validity_s=_validity_ms(use, mono) // 1000,
+        uptime_s=use.uptime_ms // 1000,
+        used_bytes=used_bytes(use, sessions),
+    )
+
+
+def spent(use: GrantUse, sessions: Iterable[Session], mono: MonotonicMs) -> Spent:
+    """What counts as spent while sessions are open: connected time runs up to now."""
+    return Spent(
+        validity_s=_validity_ms(use, mono) // 1000,
+        uptime_s=_uptime_ms(use, mono) // 1000,
+        used_bytes=used_bytes(use, sessions),
+    )
+
+
+def used_bytes(use: GrantUse, sessions: Iterable[Session]) -> int:
+    """Bytes of the whole grant, both ways; ``sessions`` are those of the grant still known here."""
+    now = sum(session.meter.usage.total_bytes for session in sessions)
+    return use.past.total_bytes + use.elsewhere_bytes + now
+
+
+def remaining(use: GrantUse, sessions: Iterable[Session], mono: MonotonicMs) -> Left:
+    """What the grant still allows."""
+    return quota.left(use.grant.limits, spent(use, sessions, mono))
+
+
+def ended(use: GrantUse, sessions: Iterable[Session], mono: MonotonicMs) -> Why | None:
+    """Why the grant lets nothing pass any more, or None while it is good."""
+    end = quota.ended(use.grant, spent(use, sessions, mono))
+    if end is not None:
+        return _WHY[end]
+    return Why.DATA if use.exhausted else None
+
+
+def deadline(use: GrantUse) -> MonotonicMs | None:
+    """When the nearer of the running clocks reaches its limit; None when none of them ends."""
+    limits, ends = use.grant.limits, []
+    if limits.validity_s is not None and use.valid_at is not None:
+        ends.append(use.valid_at + limits.validity_s * 1000 - use.validity_ms)
+    if limits.uptime_s is not None and use.uptime_at is not None:
+        ends.append(use.uptime_at + limits.uptime_s * 1000 - use.uptime_ms)
+    return MonotonicMs(min(ends)) if ends else None
+
+
+def started(use: GrantUse, now: Instant) -> GrantUse:
+    """The grant once a session of it opens: its clocks run."""
+    if use.valid_at is None:
+        use = replace(use, started_at=now, valid_at=now.mono)
+    if use.uptime_at is None:
+        use = replace(use, uptime_at=now.mono)
+    return use
+
+
+def confirmed(use: GrantUse, mono: MonotonicMs) -> GrantUse:
+    """The grant after bytes moved: connected time up to now is certain."""
+    if use.uptime_at is None or mono <= use.uptime_at:
+        return use
+    return replace(use, uptime_ms=_uptime_ms(use, mono), uptime_at=mono)
+
+
+def rested(use: GrantUse, mono: MonotonicMs, *, idle: bool) -> GrantUse:
+    """The grant once its last open session is over; idle time at the end costs nothing.
+
+    Connected time stops at the limit: what the kernel had already cut off is not charged.
+    """
+    if not idle:
+        end = deadline(use)
+        use = confirmed(use, mono if end is None else min(mono, end))
+    return replace(use, uptime_at=None)
+
+
+def accepted(old: GrantUse | None, told: Granted, draft: Draft) -> GrantUse:
+    """The grant after the controller spoke: its limits are replaced, and nothing spent is lost."""
+    if old is None:
+        old = GrantUse(grant=told.grant, rank=draft.count(), cause_id=told.cause_id)
+    sessions = draft.sessions_of(told.grant.id)
+    mine = certain(old, sessions, draft.mono)
+    joined = most(mine, told.spent)
+    richer = _budget(told.grant) != _budget(old.grant)
+    further = joined.used_bytes - mine.used_bytes
+    use = replace(
+        old,
+        grant=told.grant,
+        cause_id=told.cause_id,
+        uptime_ms=max(old.uptime_ms, told.spent.uptime_s * 1000),
+        elsewhere_bytes=old.elsewhere_bytes + further,
+        cap_revision=old.cap_revision + (1 if richer or further else 0),
+        exhausted=old.exhausted and not richer,
+    )
+    if told.spent.validity_s > mine.validity_s:
+        first = use.started_at or draft.now
+        ms = told.spent.validity_s * 1000
+        use = replace(use, started_at=first, validity_ms=ms, valid_at=draft.mono)
+    return use
+
+
+def chosen(draft: Draft, mac: MacAddress) -> GrantUse | None:
+    """Which grant a device should use: one already begun before one untouched, then the oldest."""
+    good = [
+        use
+        for use in draft.uses_for(mac)
+        if room(draft, use) and ended(use, draft.sessions_of(use.grant.id), draft.mono) is None
+    ]
+    return min(good, key=lambda use: (use.valid_at is None, use.rank), default=None)
+
+
+def room(draft: Draft, use: GrantUse) -> bool:
+    """Whether one more device may use the grant now."""
+    return len(draft.sessions_of(use.grant.id)) < use.grant.limits.devices_max
+
+
+def rebooted(use: GrantUse, last: MonotonicMs, mono: MonotonicMs) -> GrantUse:
+    """The grant after a boot: clocks stand where they stood at ``last``, and run on from ``mono``.
+
+    Connected time while nobody knows whether bytes moved costs nothing.
+    """
+    if use.valid_at is None:
+        return use
+    ran = _validity_ms(use, last)
+    running = None if use.uptime_at is None else mono
+    return replace(use, validity_ms=ran, valid_at=mono, uptime_at=running)
+
+
+def charge(draft: Draft, missed_ms: int) -> None:
+    """Charge time that passed unseen to the validity of every grant that owes it."""
+    for use in draft.grants.values():
+        if use.owes:
+            draft.put_use(replace(use, validity_ms=use.validity_ms + missed_ms, owes=False))
+
+
+def remind(draft: Draft, grant_id: GrantId) -> None:
+    """Have the grant's deadline looked at when it comes."""
+    draft.remind(deadline(draft.grants[grant_id]) or NEVER)
+
+
+def _budget(grant: Grant) -> int | None:
+    return grant.limits.quota_bytes
+
+
+def _validity_ms(use: GrantUse, mono: MonotonicMs) -> int:
+    if use.valid_at is None:
+        return use.validity_ms
+    return use.validity_ms + max(0, mono - use.valid_at)
+
+
+def _uptime_ms(use: GrantUse, mono: MonotonicMs) -> int:
+    if use.uptime_at is None:
+        return use.uptime_ms
+    return use.uptime_ms + max(0, mono - use.uptime_at)

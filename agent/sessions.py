@@ -1,0 +1,222 @@
+"""Sessions: how they open, are counted, grow idle, and end. PURE."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from agent import grants, orders
+from agent.counters import advance
+from agent.devices import follow, shared, usable
+from agent.draft import addresses_of
+from agent.model import Reading, Session, SessionClosed, SessionOpened, Why
+from billing.ids import SessionId
+from shaping.plane import MacAddress, MonotonicMs, SessionKey
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from ipaddress import IPv4Address, IPv6Address
+
+    from agent.draft import Draft
+    from agent.model import GrantUse
+    from shaping.plane import Counter
+
+IDLE_MS = 600_000
+"""A session without bytes for this long is over; its idle time is not charged."""
+
+REPORT_MS = 10_000
+"""A session's readings go to the outbox at most this often, and when it closes."""
+
+STALLED_MS = 4_000
+"""No bytes for this long with less than a burst left: the kernel lets nothing pass any more."""
+
+BURST_MAX_BYTES = 65_536
+"""The largest burst that the kernel passes or drops as one: less than this left may be stuck."""
+
+STUCK_SHARE = 20
+"""At most one part in this many of a quota may be given up as stuck."""
+
+_STAYS_SHUT = {Why.IDLE, Why.LEFT}
+
+
+def open_for(
+    draft: Draft, mac: MacAddress, *, address: IPv4Address | IPv6Address | None = None
+) -> None:
+    """Give a device the access that it owns, if it owns any and is here.
+
+    ``address`` is where it asks from. A device whose last session is not yet counted out waits:
+    it is opened for when that is done.
+    """
+    if draft.session_of(mac) is not None:
+        return
+    ipv4, ipv6 = usable(draft, mac, asked=address)
+    if ipv4 is None and not ipv6:
+        return
+    use = grants.chosen(draft, mac)
+    if use is None:
+        return
+    session = _opened(draft, use, mac=mac, ipv4=ipv4, ipv6=ipv6)
+    draft.put_use(grants.started(use, draft.now))
+    draft.put_session(session)
+    grants.remind(draft, use.grant.id)
+    draft.remind(MonotonicMs(draft.mono + IDLE_MS))
+    names = tuple(sorted(str(a) for a in addresses_of(session)))
+    draft.say(SessionOpened(session.id, use.grant.id, mac, names))
+    orders.fulfilled(draft, mac)
+
+
+def close(draft: Draft, session: Session, why: Why) -> None:
+    """End a session: nothing passes any more, and its last reading is awaited."""
+    if session.closed is not None:
+        return
+    draft.put_session(replace(session, closed=why))
+    use = draft.grants[session.grant_id]
+    others = any(s.closed is None for s in draft.sessions_of(session.grant_id))
+    if not others:
+        draft.put_use(grants.rested(use, draft.mono, idle=why is Why.IDLE))
+
+
+def counted(draft: Draft, counters: Mapping[SessionKey, Counter], *, applied: bool) -> None:
+    """Take what the plane counted; ``applied`` says that closed sessions were closed by then."""
+    closing = []
+    for session in draft.sessions.values():
+        metered_now = _metered(draft, session, counters.get(SessionKey(session.id)))
+        if metered_now.closed is not None:
+            closing.append(metered_now)
+            continue
+        if draft.mono - metered_now.reported_at >= REPORT_MS:
+            _report(draft, metered_now)
+    end_due(draft)
+    if applied:
+        for session in closing:
+            _count_out(draft, session)
+
+
+def end_due(draft: Draft) -> None:
+    """Close every session whose grant is at its end, and those that are idle."""
+    mono, nearest = draft.mono, []
+    for session in draft.sessions.values():
+        if session.closed is not None:
+            continue
+        use = draft.grants[session.grant_id]
+        siblings = draft.sessions_of(session.grant_id)
+        why = grants.ended(use, siblings, mono)
+        if why is None and _stuck(use, siblings, mono):
+            draft.put_use(replace(use, exhausted=True))
+            why = Why.DATA
+        if why is None and mono - session.active_at >= IDLE_MS:
+            why = Why.IDLE
+        if why is not None:
+            close(draft, session, why)
+            continue
+        nearest.append(session.active_at + IDLE_MS)
+        end = grants.deadline(use)
+        if end is not None:
+            nearest.append(end)
+    draft.due_at = MonotonicMs(min((*nearest, orders.due_at(draft))))
+
+
+def _opened(
+    draft: Draft,
+    use: GrantUse,
+    *,
+    mac: MacAddress,
+    ipv4: IPv4Address | None,
+    ipv6: frozenset[IPv6Address],
+) -> Session:
+    now = draft.now
+    seed = f"{now.boot}|{now.mono}|{draft.count()}|{use.grant.id}|{mac}"
+    return Session(
+        id=SessionId(sha256(seed.encode()).hexdigest()[:32]),
+        grant_id=use.grant.id,
+        mac=mac,
+        ipv4=ipv4,
+        ipv6=ipv6,
+        opened_at=now,
+        active_at=now.mono,
+        heard_at=now.mono,
+        reported_at=now.mono,
+    )
+
+
+def _metered(draft: Draft, session: Session, counter: Counter | None) -> Session:
+    """The session after its counters were read; bytes that moved make its time certain."""
+    meter, grown = advance(session.meter, counter)
+    if not grown.total_bytes:
+        return _quiet(draft, session)
+    if grown.up_bytes:
+        shared(draft, session)
+    after = replace(
+        session,
+        meter=meter,
+        active_at=draft.mono,
+        heard_at=draft.mono if grown.up_bytes else session.heard_at,
+    )
+    draft.put_session(after)
+    if after.closed is None:
+        draft.put_use(grants.confirmed(draft.grants[after.grant_id], draft.mono))
+    return follow(draft, after)
+
+
+def _quiet(draft: Draft, session: Session) -> Session:
+    return follow(draft, session) if session.closed is None else session
+
+
+def _report(draft: Draft, session: Session) -> None:
+    if session.reported != session.meter:
+        draft.put_session(_told(draft, session))
+
+
+def _told(draft: Draft, session: Session) -> Session:
+    """Put the session's readings into the outbox, one for each epoch that has news."""
+    use = draft.grants[session.grant_id]
+    known = grants.certain(use, (), draft.mono)
+    for epoch, volume in session.meter.epochs.items():
+        if session.reported.epochs.get(epoch) != volume:
+            draft.say(
+                Reading(
+                    session_id=session.id,
+                    grant_id=session.grant_id,
+                    epoch=epoch,
+                    down_bytes_total=volume.down_bytes,
+                    up_bytes_total=volume.up_bytes,
+                    grant_validity_s=known.validity_s,
+                    grant_uptime_s=known.uptime_s,
+                )
+            )
+    return replace(session, reported=session.meter, reported_at=draft.mono)
+
+
+def _count_out(draft: Draft, session: Session) -> None:
+    """The last reading is in: report, add to what is past, forget, and see what comes next."""
+    assert session.closed is not None, "an open session is not counted out"
+    _told(draft, session)
+    draft.say(SessionClosed(session.id, session.grant_id, session.closed))
+    use = draft.grants[session.grant_id]
+    draft.drop_session(session)
+    draft.put_use(replace(use, past=use.past + session.meter.usage))
+    gone = f"grant/{session.grant_id}" not in draft.items
+    if gone and not draft.sessions_of(session.grant_id):
+        draft.drop_use(draft.grants[session.grant_id])
+    for mac in (session.mac, *map(MacAddress, use.grant.devices)):
+        if mac != session.mac or session.closed not in _STAYS_SHUT:
+            open_for(draft, mac)
+
+
+def _stuck(use: GrantUse, sessions: list[Session], mono: MonotonicMs) -> bool:
+    """Whether so little is left that no burst fits: the kernel passes nothing, nobody gains."""
+    if use.grant.limits.quota_bytes is None:
+        return False
+    if any(mono - session.active_at < STALLED_MS for session in sessions):
+        return False
+    left = grants.remaining(use, sessions, mono).bytes
+    burst = min(BURST_MAX_BYTES, use.grant.limits.quota_bytes // STUCK_SHARE)
+    return left is not None and left < burst
+
+
+def ungranted(draft: Draft, use: GrantUse) -> None:
+    """Close the sessions that a changed grant no longer covers."""
+    for session in draft.sessions_of(use.grant.id):
+        if use.grant.revoked or session.mac not in use.grant.devices:
+            close(draft, session, Why.REVOKED)
