@@ -76,12 +76,12 @@ def allowance(offer: Offer, t: Tongue) -> str:
     return " · ".join(parts)
 
 
-def speed(offer: Offer, t: Tongue) -> str:
-    """The rate down, and how many devices when that is more than one."""
-    words = rate(offer.down_bps)
-    if offer.devices_max > 1:
-        words += " · " + t.counted("unit.device", offer.devices_max)
-    return words
+def phone(masked: str) -> str:
+    """A masked number as it is written in Kenya: ``07•• ••• 678``."""
+    if not masked.startswith("254"):
+        return masked
+    no_break = "\N{NO-BREAK SPACE}"
+    return f"0{masked[3]}••{no_break}•••{no_break}{masked[-3:]}"
 
 
 def end(until: datetime, seconds_left: int | None, t: Tongue) -> str:

@@ -5,7 +5,7 @@ TEXTS = {
     # the package page
     "shop.title": "Nunua intaneti",
     "shop.heading": "Chagua kifurushi",
-    "shop.more": "Vifurushi zaidi",
+    "shop.more": "Zaidi",
     "shop.phone": "Namba ya M-PESA itakayolipa",
     "shop.same_number": "Acha wazi kutumia {phone}",
     "shop.pay": "Lipa na M-PESA",
@@ -23,6 +23,7 @@ TEXTS = {
     "sent.pin": "Weka PIN yako ya M-PESA kwenye simu hiyo. Usiiandike kamwe kwenye ukurasa huu.",
     "sent.close": "Utaunganishwa yenyewe ukishalipa, hata ukifunga ukurasa huu.",
     "sent.seconds": "sekunde zimebaki",
+    "sent.look": "Angalia tena",
     "sent.reference": "Kumbukumbu {ref}",
     "queued.line": "Mtandao uko polepole. Tunaendelea kujaribu M-PESA; hujatozwa chochote.",
     "paid.line": "Asante. Itachukua sekunde chache.",

@@ -1,0 +1,1 @@
+"""The money rules, each as a table or a property."""

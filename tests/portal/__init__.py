@@ -1,0 +1,1 @@
+"""The captive portal: what customers see and what nobody can make it do."""
