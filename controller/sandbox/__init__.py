@@ -1,10 +1,13 @@
 """Trial mode: the whole product on one machine, with no hardware and no Safaricom account.
 
-- ``trial.py``   the supervisor behind ``lango trial``: starts the parts, keeps them up, stops them
-- ``mortal.py``  command lines of children that cannot outlive the supervisor
-- ``stall.py``   fills the shop: demo plans, one site, a join token
-- ``daraja/``    simulated M-PESA: Daraja's wire format, the handset page, the fault panel
-- ``lab/``       a site in network namespaces with devices that make real traffic
+- ``trial.py``    ``lango trial``: starts a rig, shows where to look, stops it
+- ``rig.py``      all parts wired: controller, simulated M-PESA, site, agent, the phone
+- ``children.py`` programs that are kept running and stopped together
+- ``mortal.py``   command lines of children that cannot outlive their parent
+- ``stall.py``    fills the shop: a site, demo plans, a join token
+- ``fingers.py``  types PINs on the simulated handset, for devices that have no person
+- ``daraja/``     simulated M-PESA: Daraja's wire format, the handset page, the fault panel
+- ``lab/``        a site in network namespaces with devices that make real traffic
 
 Everything here imitates the outside world. The controller and the agent do not know that they are
 on trial: they are started by their own commands and configured like any others.

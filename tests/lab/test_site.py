@@ -130,7 +130,7 @@ async def test_the_gateway_reaches_the_machine_at_the_controllers_address(tmp_pa
     port = server.sockets[0].getsockname()[1]
     async with server, Site(tmp_path, devices=1, ports=Ports(edge=port)) as lab:
         made = lab.gateway.socket()
-        await asyncio.get_running_loop().sock_connect(made, (CONTROLLER_V4, 8443))
+        await asyncio.get_running_loop().sock_connect(made, (CONTROLLER_V4, port))
         reader, writer = await asyncio.open_connection(sock=made)
         said = await reader.read()
         writer.close()

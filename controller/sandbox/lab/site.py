@@ -55,7 +55,7 @@ _QUIET = ("--user=root", "--group=root", "--no-resolv", "--no-hosts", "--log-fac
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Ports of this machine's loopback that the site reaches at `CONTROLLER_V4`."""
+    """Ports of this machine's loopback that the site reaches, by number, at `CONTROLLER_V4`."""
 
     edge: int = 8443
     join: int = 8444
@@ -199,8 +199,8 @@ class Site:
             await self._listen(serve_web, address, 80, family=family)
             await self._listen(meter.serve_tcp, address, meter.TCP_PORT, family=family)
             await self._count_udp(address, family=family)
-        await self._listen(pipe_to(self._ports.edge), CONTROLLER_V4, 8443)
-        await self._listen(pipe_to(self._ports.join), CONTROLLER_V4, 8444)
+        for port in (self._ports.edge, self._ports.join):
+            await self._listen(pipe_to(port), CONTROLLER_V4, port)
         async for attempt in AsyncRetrying(
             stop=stop_after_delay(READY_WAIT_S),
             wait=wait_fixed(0.05),

@@ -1,0 +1,279 @@
+"""All parts of a trial, wired: controller, simulated M-PESA, site, agent, the phone.
+
+The parts are the product's own programs, started by their own commands. The rig only writes their
+configuration, starts them in order, keeps them up, and stops them together.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import shutil
+import socket
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from controller.keep import write_private
+from controller.sandbox.children import Child, ChildFailed, Program, once
+from controller.sandbox.daraja.settings import SimSettings
+from controller.sandbox.lab.phone import DeviceRoad, LoopbackRoad, Phone, serve_phone
+from controller.sandbox.lab.site import CONTROLLER_V4, PORTAL_HOST, Ports, Site, missing_tools
+from controller.sandbox.stall import Stall
+from controller.vault import open_vault
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine, Mapping
+
+LOOPBACK = "127.0.0.1"
+PHONE_SOURCE = "127.0.0.11"
+"""Where the browser's phone comes from when there is no lab."""
+
+PORTAL_PORT = 8000
+JOIN_WAIT_S = 30.0
+PHONE_DEVICE = 1
+"""The lab device that the browser drives."""
+
+
+class PortTaken(Exception):  # noqa: N818 - a sentence for the screen
+    """Another program listens where a part of the trial has to; the message names the port."""
+
+
+@dataclass(frozen=True, slots=True)
+class RigPorts:
+    """Where the parts listen on this machine's loopback."""
+
+    http: int = 8080
+    edge: int = 8443
+    join: int = 8444
+    daraja: int = 8090
+    phone: int = 8091
+
+
+@dataclass(frozen=True, slots=True)
+class RigPlan:
+    """What to build. ``lab`` None means: the real lab when this machine and user allow it."""
+
+    state_dir: Path
+    ports: RigPorts = field(default_factory=RigPorts)
+    lab: bool | None = None
+    devices: int = 4
+
+
+def lab_obstacle() -> str | None:
+    """Why there can be no lab here, as words for the screen; None when there can."""
+    if not sys.platform.startswith("linux"):
+        return "the lab needs Linux"
+    if os.geteuid() != 0:
+        return "the lab needs root"
+    if missing := missing_tools():
+        return f"the lab needs {', '.join(missing)}"
+    return None
+
+
+class Rig:
+    """A running trial. Enter to start it, leave to stop it; a killed one leaves nothing running.
+
+    Raises `PortTaken`, `ChildFailed`, `StallError`, `NamespaceError`.
+    """
+
+    def __init__(self, plan: RigPlan) -> None:
+        self.plan = plan
+        self.has_lab = plan.lab if plan.lab is not None else lab_obstacle() is None
+        self.site: Site | None = None
+        self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._held = contextlib.AsyncExitStack()
+        self._keeping: set[asyncio.Task[None]] = set()
+        self._dir = plan.state_dir.absolute()
+        self.site_id = "trial-lab" if self.has_lab else "trial-memory"
+
+    async def __aenter__(self) -> Self:
+        check_ports(self._ports_wanted())
+        try:
+            await self._start()
+        except BaseException:
+            await self._stop()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stop()
+
+    async def _start(self) -> None:
+        (self._dir / "logs").mkdir(parents=True, exist_ok=True)
+        ports = self.plan.ports
+        self.staff_key = open_vault(self._private("controller")).staff_key()
+        self.stall = Stall(url=f"http://{LOOPBACK}:{ports.http}", staff_key=self.staff_key)
+        self._held.push_async_callback(self.stall.close)
+        self.simulator = self._keep(self._simulator_program())
+        self.controller = self._keep(self._controller_program())
+        if self.has_lab:
+            lab_ports = Ports(edge=ports.edge, join=ports.join)
+            lab = Site(self._dir / "lab", devices=self.plan.devices, ports=lab_ports)
+            self.site = await self._held.enter_async_context(lab)
+        await self._or_failed(self.stall.ready())
+        await self.stall.fill(site_id=self.site_id, site_name="Trial site")
+        await self._join()
+        self.agent = self._keep(self._agent_program("agent", "run"))
+        self.phone_server = await serve_phone(Phone(self._road()), port=ports.phone)
+        self._held.callback(self.phone_server.close)
+
+    async def _stop(self) -> None:
+        for task in self._keeping:
+            task.cancel()
+        await asyncio.gather(*self._keeping, return_exceptions=True)
+        await self._held.aclose()
+        if not self.failed.done():
+            self.failed.cancel()
+
+    def _keep(self, program: Program) -> Child:
+        child = Child(program)
+        task = asyncio.create_task(child.keep(), name=program.name)
+        self._keeping.add(task)
+        task.add_done_callback(self._note_failure)
+        return child
+
+    def _note_failure(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (fault := task.exception()) and not self.failed.done():
+            self.failed.set_exception(fault)
+
+    async def _or_failed(self, work: Coroutine[object, object, None]) -> None:
+        """Await ``work``, but give up as soon as a program does not stay up."""
+        task = asyncio.create_task(work)
+        await asyncio.wait({task, self.failed}, return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            self.failed.result()
+        await task
+
+    async def _join(self) -> None:
+        # The note is written after the agent has its certificate: a join that was cut off is
+        # repeated with a new token.
+        joined = self._agent_dir / "joined-by-trial"
+        self._write_agent_config()
+        if joined.exists():
+            return
+        token = await self.stall.join_token(self.site_id)
+        await once(self._agent_program("join", "join", token), wait_s=JOIN_WAIT_S)
+        joined.touch()
+
+    def _simulator_program(self) -> Program:
+        ports = self.plan.ports
+        argv = (
+            *(sys.executable, "-m", "controller.sandbox.daraja"),
+            *("--port", str(ports.daraja)),
+            *("--staff-url", f"http://{LOOPBACK}:{ports.http}/noc"),
+            *("--phone-url", f"http://{LOOPBACK}:{ports.phone}/"),
+        )
+        return self._program("daraja", argv)
+
+    def _controller_program(self) -> Program:
+        path = self._dir / "controller.toml"
+        write_private(path, self._controller_config().encode())
+        return self._program("controller", (_command("lango"), "run", "--config", str(path)))
+
+    def _agent_program(self, name: str, verb: str, *words: str) -> Program:
+        config = str(self._agent_dir / "agent.toml")
+        argv = (_command("lango-agent"), verb, *words, "--config", config)
+        return self._program(name, argv, inside=True)
+
+    def _program(self, name: str, argv: tuple[str, ...], *, inside: bool = False) -> Program:
+        return Program(
+            name=name,
+            argv=argv,
+            log_path=self._dir / "logs" / f"{name}.log",
+            inside=self.site.gateway if inside and self.site else None,
+        )
+
+    def _controller_config(self) -> str:
+        ports = self.plan.ports
+        merchant = SimSettings()
+        public_host = CONTROLLER_V4 if self.has_lab else LOOPBACK
+        return _toml(
+            {"state_dir": str(self._dir / "controller")},
+            http={"port": ports.http, "public_url": f"http://{LOOPBACK}:{ports.http}"},
+            edge={"port": ports.edge, "join_port": ports.join, "public_host": public_host},
+            mpesa={
+                "base_url": f"http://{LOOPBACK}:{ports.daraja}",
+                "shortcode": merchant.shortcode,
+                "consumer_key": merchant.consumer_key,
+                "consumer_secret": merchant.consumer_secret,
+                "passkey": merchant.passkey,
+            },
+            operator={"name": "Lango trial", "help_phone": "0700 000 000"},
+        )
+
+    def _write_agent_config(self) -> None:
+        plane = "linux" if self.has_lab else "memory"
+        text = _toml(
+            {"state_dir": str(self._agent_dir), "plane": plane},
+            lan={"interface": "br-lan"},
+            wan={"interface": "wan0", "masquerade": True},
+            portal={"port": PORTAL_PORT, "host": PORTAL_HOST},
+        )
+        write_private(self._agent_dir / "agent.toml", text.encode())
+
+    @property
+    def _agent_dir(self) -> Path:
+        return self._private("agent-lab" if self.has_lab else "agent-memory")
+
+    def _private(self, name: str) -> Path:
+        path = self._dir / name
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return path
+
+    def _road(self) -> DeviceRoad | LoopbackRoad:
+        if self.site is not None:
+            return DeviceRoad(self.site.device(PHONE_DEVICE))
+        return LoopbackRoad(source=PHONE_SOURCE, portal_port=PORTAL_PORT)
+
+    def _ports_wanted(self) -> dict[str, int]:
+        ports = self.plan.ports
+        wanted = {
+            "the controller's pages": ports.http,
+            "the controller's sites": ports.edge,
+            "joining sites": ports.join,
+            "the simulated M-PESA": ports.daraja,
+            "the phone": ports.phone,
+        }
+        return wanted if self.has_lab else {**wanted, "the captive portal": PORTAL_PORT}
+
+
+def check_ports(wanted: Mapping[str, int]) -> None:
+    """Raise `PortTaken` naming every port of ``wanted`` (its use, its number) that is in use."""
+    taken = [f"port {port}, for {use}" for use, port in wanted.items() if not _is_free(port)]
+    if taken:
+        raise PortTaken(f"already in use on {LOOPBACK}: {'; '.join(taken)}")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError:
+            return False
+    return True
+
+
+def _command(name: str) -> str:
+    """One of our own commands: from where this Python has its commands, else from PATH."""
+    found = shutil.which(name, path=Path(sys.executable).parent) or shutil.which(name)
+    if found is None:
+        raise ChildFailed(f"the command {name} is not installed; run make setup")
+    return found
+
+
+def _toml(top: Mapping[str, object], **sections: Mapping[str, object]) -> str:
+    # Text, whole numbers and booleans are written alike in TOML and in JSON.
+    def lines(values: Mapping[str, object]) -> list[str]:
+        return [f"{key} = {json.dumps(value)}" for key, value in values.items()]
+
+    written = lines(top)
+    for name, values in sections.items():
+        written += ["", f"[{name}]", *lines(values)]
+    return "\n".join(written) + "\n"
