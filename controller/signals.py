@@ -25,6 +25,10 @@ class Signals:
         for waiter in self._waiters.get(topic, ()):
             waiter.set()
 
+    def topics(self) -> tuple[str, ...]:
+        """What somebody listens to just now."""
+        return tuple(self._waiters)
+
     @contextmanager
     def listen(self, topic: str) -> Iterator[asyncio.Event]:
         """An event that is set at each wake-up; the listener clears it before it looks."""
