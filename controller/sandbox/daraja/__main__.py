@@ -1,0 +1,50 @@
+"""``python -m controller.sandbox.daraja``: runs the simulated M-PESA until it is stopped."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import fields
+from datetime import UTC, datetime
+
+import uvicorn
+
+from controller.sandbox.daraja.app import build_app
+from controller.sandbox.daraja.settings import SimSettings
+
+GRACE_S = 1
+"""Live pages hold their connection open; they are not waited for."""
+
+
+def _arguments() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m controller.sandbox.daraja",
+        description="A simulated M-PESA with a handset and a panel of faults.",
+    )
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=8090)
+    defaults = SimSettings()
+    for known in fields(SimSettings):
+        default = getattr(defaults, known.name)
+        kind = int if isinstance(default, int) else str
+        parser.add_argument(f"--{known.name.replace('_', '-')}", type=kind, default=default)
+    return parser
+
+
+def main() -> None:
+    """Run until told to stop."""
+    told = vars(_arguments().parse_args())
+    host, port = told.pop("host"), told.pop("port")
+    app = build_app(SimSettings(**told), now=lambda: datetime.now(UTC))
+    uvicorn.run(
+        app,
+        host=host,
+        port=port,
+        log_level="warning",
+        access_log=False,
+        ws="none",
+        timeout_graceful_shutdown=GRACE_S,
+    )
+
+
+if __name__ == "__main__":
+    main()
