@@ -33,39 +33,27 @@ async def trial(plan: RigPlan, *, console: Console | None = None) -> None:
         raise TrialFailed(f"{obstacle}; leave out --lab to run without it")
     plan.state_dir.mkdir(parents=True, exist_ok=True)
     shown.print("Starting …", style="dim")
-    with _asked_to_end() as ending:
+    work = asyncio.create_task(_shown_until_cancelled(plan, shown))
+    with _cancelled_by_signals(work):
         try:
-            await _run(plan, ending, shown)
+            await work
         except (ChildFailed, NamespaceError, PortTaken, StallError) as fault:
             raise TrialFailed(str(fault)) from fault
+        except asyncio.CancelledError:
+            if not work.cancelled():
+                raise
     shown.print("Everything is stopped.", style="dim")
 
 
-async def _run(plan: RigPlan, ending: asyncio.Event, shown: Console) -> None:
-    starting = asyncio.ensure_future(_until_ended(plan, ending, shown))
-    waiting = asyncio.ensure_future(ending.wait())
-    either: set[asyncio.Future[Any]] = {starting, waiting}
-    await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-    waiting.cancel()
-    if not starting.done() and ending.is_set():
-        starting.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await starting
-
-
-async def _until_ended(plan: RigPlan, ending: asyncio.Event, shown: Console) -> None:
+async def _shown_until_cancelled(plan: RigPlan, shown: Console) -> None:
     async with Rig(plan) as rig:
         _show(rig, shown)
-        shoppers = asyncio.create_task(_background(rig))
-        ended: asyncio.Future[bool] = asyncio.create_task(ending.wait())
+        background = asyncio.create_task(_background(rig))
         try:
-            await asyncio.wait([ended, rig.failed], return_when=asyncio.FIRST_COMPLETED)
-            if rig.failed.done():
-                rig.failed.result()
+            await asyncio.gather(rig.failed, background)
         finally:
-            shoppers.cancel()
-            ended.cancel()
-            await asyncio.gather(shoppers, ended, return_exceptions=True)
+            background.cancel()
+            await asyncio.wait({background})
 
 
 async def _background(rig: Rig) -> None:
@@ -75,13 +63,19 @@ async def _background(rig: Rig) -> None:
 
 
 @contextlib.contextmanager
-def _asked_to_end() -> Iterator[asyncio.Event]:
+def _cancelled_by_signals(work: asyncio.Task[None]) -> Iterator[None]:
     loop = asyncio.get_running_loop()
-    ending = asyncio.Event()
+    asked = asyncio.Event()
+
+    def end() -> None:
+        if not asked.is_set():  # a second Ctrl-C must not cut the cleaning up short
+            asked.set()
+            work.cancel()
+
     for number in ENDINGS:
-        loop.add_signal_handler(number, ending.set)
+        loop.add_signal_handler(number, end)
     try:
-        yield ending
+        yield
     finally:
         for number in ENDINGS:
             loop.remove_signal_handler(number)
