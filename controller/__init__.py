@@ -7,6 +7,7 @@ One message, one transaction; commit at the edge of the process; side effects le
 - ``deps.py``      the frozen handful of things that everything else is given
 - ``vault.py``     keys outside the database: sealing, keyed hashes, the staff key
 - ``signals.py``   in-process wake-ups ("site X has news"); never carries the news itself
+- ``records.py``   PURE: what agents report, as values, and the rule that folds it into sessions
 - ``usecases/``    purchase, settle, redeem, ingest, sites, expire …: load, call the pure rule, save
 - ``store/``       SQL: engine and transactions, rows, one module of functions per noun, migrations
 - ``payments/``    the `PaymentGateway` Protocol and M-PESA

@@ -5,12 +5,12 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING
 
-from sqlalchemy import or_, select
+from sqlalchemy import and_, literal, or_, select
 
 from billing.grant import Grant, Spent
 from billing.ids import GrantId, PlanId
 from controller.store.plans import as_plan
-from controller.store.rows import GrantRow, PlanRow
+from controller.store.rows import GrantRow, PlanRow, SiteItemRow
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -124,3 +124,26 @@ async def maybe_ended(
         .with_for_update(of=GrantRow, skip_locked=True)
     )
     return [(grant, plan) for grant, plan in await tx.execute(query)]
+
+
+async def revoked_but_shown(tx: Tx, *, before: datetime, limit: int) -> list[GrantRow]:
+    """Grants that were revoked before then and still stand in their site's desired state."""
+    query = (
+        select(GrantRow)
+        .join(
+            SiteItemRow,
+            and_(
+                SiteItemRow.site_id == GrantRow.site_id,
+                SiteItemRow.key == literal("grant/") + GrantRow.id,
+            ),
+        )
+        .where(
+            GrantRow.ended_reason == "revoked",
+            GrantRow.ended_at <= before,
+            SiteItemRow.body.is_not(None),
+        )
+        .order_by(GrantRow.id)
+        .limit(limit)
+        .with_for_update(of=GrantRow, skip_locked=True)
+    )
+    return list(await tx.scalars(query))

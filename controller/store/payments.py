@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from billing.ids import OrderId
     from controller.store.database import Tx
 
-OPEN = (PaymentState.CREATED, PaymentState.SENT, PaymentState.PENDING)
+OPEN = (PaymentState.SENT, PaymentState.PENDING)
 """States in which the payer's phone may be showing a prompt."""
 
 
@@ -35,13 +35,16 @@ async def id_by_token(tx: Tx, token_hash: str) -> str | None:
     return await tx.scalar(query)
 
 
-async def open_for_phone(tx: Tx, msisdn: str, *, since: datetime) -> bool:
-    """Whether the phone may be showing a prompt of ours that is younger than ``since``.
+async def open_for_phone(tx: Tx, msisdn: str, *, since: datetime, but: str) -> bool:
+    """Whether the phone may be showing a prompt younger than ``since`` of another order than ``but``.
 
     Hold the subscriber's lock, or another order may slip in.
     """
     query = select(PaymentRow.order_id).where(
-        PaymentRow.msisdn == msisdn, PaymentRow.created_at > since, PaymentRow.state.in_(OPEN)
+        PaymentRow.msisdn == msisdn,
+        PaymentRow.pushed_at > since,
+        PaymentRow.state.in_(OPEN),
+        PaymentRow.order_id != but,
     )
     return (await tx.execute(query.limit(1))).first() is not None
 

@@ -7,7 +7,7 @@ Relations are never loaded by magic: there are none; modules join by hand.
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
     BigInteger,
@@ -25,6 +25,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+if TYPE_CHECKING:
+    from sqlalchemy.types import TypeEngine
+
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     "uq": "uq_%(table_name)s_%(column_0_N_name)s",
@@ -37,7 +40,7 @@ NAMING = {
 class Moment(TypeDecorator[datetime]):
     """An aware UTC instant on both databases (SQLite forgets zones; this gives them back)."""
 
-    impl = DateTime(timezone=True)
+    impl: TypeEngine[Any] | type[TypeEngine[Any]] = DateTime(timezone=True)
     cache_ok: bool | None = True
 
     def process_bind_param(self, value: datetime | None, _dialect: Any) -> datetime | None:
@@ -202,7 +205,7 @@ class PaymentRow(Row):
         CheckConstraint("(state = 'settled') = (settled_at IS NOT NULL)", name="settled_has_time"),
         Index(None, "next_query_at"),
         Index(None, "created_at"),
-        Index(None, "msisdn", "created_at"),
+        Index(None, "msisdn", "pushed_at"),
     )
 
     order_id: Mapped[str] = mapped_column(String(32), primary_key=True)

@@ -262,7 +262,7 @@ def _payment() -> None:
     )
     op.create_index(op.f("ix_payment_created_at"), "payment", ["created_at"], unique=False)
     op.create_index(
-        op.f("ix_payment_msisdn_created_at"), "payment", ["msisdn", "created_at"], unique=False
+        op.f("ix_payment_msisdn_pushed_at"), "payment", ["msisdn", "pushed_at"], unique=False
     )
     op.create_index(op.f("ix_payment_next_query_at"), "payment", ["next_query_at"], unique=False)
 

@@ -1,0 +1,210 @@
+"""An agent's records as values, and the rule that folds them into sessions. PURE.
+
+Readings are cumulative: whatever is lost, doubled or out of order, usage is the sum over epochs of
+the highest reading (``billing.metering``), and what was spent of a grant is the most that anybody
+reported.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, assert_never
+
+from billing.grant import Spent, most
+from billing.metering import Meter, Volume, metered
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
+
+    from billing.ids import GrantId, SessionId, SiteId
+
+RECORD_AGE_MAX = timedelta(days=40)
+"""A site's clock that says longer ago than this is wrong (no real-time clock, cold boot)."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionOpened:
+    """A device got access. The first of a grant starts its validity clock."""
+
+    session_id: SessionId
+    grant_id: GrantId
+    mac: str
+    addresses: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Cumulative counters of a session in one epoch, and what the site knows spent of the grant."""
+
+    session_id: SessionId
+    grant_id: GrantId
+    epoch: str
+    down_bytes_total: int
+    up_bytes_total: int
+    grant_validity_s: int
+    grant_uptime_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class SessionClosed:
+    """A session is over; its last reading came before this."""
+
+    session_id: SessionId
+    grant_id: GrantId
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something that staff should know."""
+
+    code: str
+    text: str
+
+
+Fact = SessionOpened | Reading | SessionClosed | Notice
+
+
+@dataclass(frozen=True, slots=True)
+class SiteRecord:
+    """A fact with its place in a site's journal. ``at`` is the site's clock and may be wrong."""
+
+    seq: int
+    at: datetime
+    fact: Fact
+
+
+@dataclass(frozen=True, slots=True)
+class SessionView:
+    """One device's use of one grant at one site, as far as it was reported."""
+
+    id: SessionId
+    site_id: SiteId
+    grant_id: GrantId
+    mac: str
+    addresses: tuple[str, ...]
+    opened_at: datetime
+    seen_at: datetime
+    closed_at: datetime | None = None
+    closed_reason: str | None = None
+    meter: Meter = field(default_factory=Meter)
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """What records add up to.
+
+    ``opened`` has each grant's earliest access, ``spent`` what was reported of each grant,
+    ``epochs`` the keys of every reading that rose, ``foreign`` sessions of another site that this
+    one has no right to speak of.
+    """
+
+    sessions: Mapping[SessionId, SessionView]
+    opened: Mapping[GrantId, datetime]
+    spent: Mapping[GrantId, Spent]
+    epochs: frozenset[tuple[SessionId, str]]
+    foreign: frozenset[SessionId]
+
+
+def contiguous(records: Iterable[SiteRecord], acked_seq: int) -> tuple[SiteRecord, ...]:
+    """The records that follow ``acked_seq`` without a gap, once each, in order."""
+    fresh = []
+    expected = acked_seq + 1
+    for record in sorted(records, key=lambda r: r.seq):
+        if record.seq == expected:
+            fresh.append(record)
+            expected += 1
+    return tuple(fresh)
+
+
+def happened_at(at: datetime, now: datetime) -> datetime:
+    """When a record was written, as far as a clock without a battery can be believed."""
+    return at if now - RECORD_AGE_MAX <= at <= now else now
+
+
+def folded(
+    known: Mapping[SessionId, SessionView],
+    records: Sequence[SiteRecord],
+    *,
+    site_id: SiteId,
+    now: datetime,
+) -> Folded:
+    """What ``records`` make of the sessions that are ``known``."""
+    sessions = dict(known)
+    opened: dict[GrantId, datetime] = {}
+    spent: dict[GrantId, Spent] = {}
+    epochs = set[tuple["SessionId", str]]()
+    foreign = {s.id for s in known.values() if s.site_id != site_id}
+    for record in records:
+        fact = record.fact
+        if isinstance(fact, Notice) or fact.session_id in foreign:
+            continue
+        at = happened_at(record.at, now)
+        before = sessions.get(fact.session_id) or _unseen(fact, site_id, at)
+        sessions[fact.session_id] = after = _seen(before, fact, at)
+        grant_id = after.grant_id
+        match fact:
+            case SessionOpened():
+                opened[grant_id] = min(at, opened.get(grant_id, at))
+            case Reading():
+                if after.meter is not before.meter:
+                    epochs.add((fact.session_id, fact.epoch))
+                told = Spent(validity_s=fact.grant_validity_s, uptime_s=fact.grant_uptime_s)
+                spent[grant_id] = most(told, spent.get(grant_id, told))
+            case SessionClosed():
+                pass
+            case _:
+                assert_never(fact)
+    return Folded(
+        sessions={s.id: s for s in sessions.values() if s.id not in foreign},
+        opened=opened,
+        spent=spent,
+        epochs=frozenset(epochs),
+        foreign=frozenset(foreign),
+    )
+
+
+def _unseen(
+    fact: SessionOpened | Reading | SessionClosed, site_id: SiteId, at: datetime
+) -> SessionView:
+    """A session whose opening was never reported (the journal's disk was new) is counted too."""
+    return SessionView(
+        id=fact.session_id,
+        site_id=site_id,
+        grant_id=fact.grant_id,
+        mac="",
+        addresses=(),
+        opened_at=at,
+        seen_at=at,
+    )
+
+
+def _seen(
+    session: SessionView, fact: SessionOpened | Reading | SessionClosed, at: datetime
+) -> SessionView:
+    seen_at = max(at, session.seen_at)
+    match fact:
+        case SessionOpened():
+            return replace(
+                session,
+                mac=fact.mac,
+                addresses=fact.addresses,
+                opened_at=min(at, session.opened_at),
+                seen_at=seen_at,
+            )
+        case Reading():
+            reading = Volume(fact.down_bytes_total, fact.up_bytes_total)
+            return replace(
+                session, seen_at=seen_at, meter=metered(session.meter, fact.epoch, reading)
+            )
+        case SessionClosed():
+            return replace(
+                session,
+                seen_at=seen_at,
+                closed_at=session.closed_at or at,
+                closed_reason=session.closed_reason or fact.reason,
+            )
+        case _:
+            assert_never(fact)

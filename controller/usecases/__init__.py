@@ -1,0 +1,19 @@
+"""What the controller does: each use case loads, calls the pure rule, saves, then wakes.
+
+One message, one transaction. A use case opens `Deps.db` itself and commits at its end; only then
+does it wake those who wait (`Signals`). Each is idempotent by the id that its initiator made.
+
+- ``purchase.py``  an order becomes a payment, and a prompt on the payer's phone
+- ``settle.py``    what a provider says becomes money, a grant and desired state; callback and query
+- ``evidence.py``  the same rule for both roads: what may be believed, and what it changes
+- ``schedule.py``  PURE: when to ask the provider again
+- ``redeem.py``    a voucher becomes a grant
+- ``ingest.py``    an agent's records become sessions, usage and spending
+- ``sites.py``     sites, join tokens, certificates, desired state for agents
+- ``plans.py``     what is for sale; on every site
+- ``grants.py``    give, revoke, add a device
+- ``vouchers.py``  batches of codes
+- ``expire.py``    grants that have come to their end
+
+Refusals are exceptions named as sentences; outcomes that a caller branches on are values.
+"""

@@ -1,0 +1,293 @@
+"""An order becomes a payment, and a prompt on the payer's phone.
+
+Three transactions, so that whatever is cut off, nobody is asked twice for the same order:
+
+1. the order is written down (CREATED); a crash after this may push, later, for the first time;
+2. it is marked SENT, before anything leaves; a crash after this never pushes again;
+3. the provider's answer is noted; when it is lost, callback or query bring it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_exponential
+
+from billing.ids import GrantId, OrderId, PlanId, SiteId
+from billing.money import Money
+from billing.payment import Evidence, OrderStage, PaymentState, Reason, moved, stage
+from controller.payments.gateway import Push
+from controller.store import grants, notices, payments, plans, subscribers
+from controller.store.database import DatabaseBusy, inserted
+from controller.store.rows import PaymentRow
+from controller.usecases import evidence
+from controller.usecases.grants import give_in
+from controller.usecases.schedule import next_query_at
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from billing.msisdn import Msisdn
+    from controller.deps import Deps
+    from controller.store.database import Tx
+
+AGE_MAX_S = 120
+"""An order that has waited longer is not pushed: its customer may have walked away."""
+
+LINE_BUSY_S = 60
+"""A prompt holds the payer's line for about this long; a second one would be refused."""
+
+CALLBACK_PATH = "/callbacks/stk/"
+"""Where the provider posts, followed by the payment's token. Providers refuse addresses that hold
+words such as "mpesa", "query", "cmd" or "sql": hence a plain path and a hexadecimal token."""
+
+ACCOUNT_CHARS_MAX = 12
+DESCRIPTION_CHARS_MAX = 13
+NOTE_ANSWER_TRIES = 6
+
+
+@dataclass(frozen=True, slots=True)
+class NewOrder:
+    """A purchase as a site sends it. Price is not the site's to say.
+
+    ``age_s`` is how long the customer has been waiting at the site.
+    """
+
+    order_id: OrderId
+    plan_id: PlanId
+    msisdn: Msisdn
+    device_mac: str
+    age_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class OrderStatus:
+    """Where an order stands, as a customer may be told; the grant once it is paid."""
+
+    order_id: OrderId
+    stage: OrderStage
+    reason: Reason | None
+    grant_id: GrantId | None
+
+
+class OrderDiffers(Exception):  # noqa: N818 - a refusal, see style
+    """This order id was used before for something else; nothing was changed."""
+
+    def __init__(self, order_id: OrderId, field: str) -> None:
+        super().__init__(f"order {order_id} was placed before with another {field}")
+        self.order_id = order_id
+        self.field = field
+
+
+async def purchase(deps: Deps, site_id: SiteId, order: NewOrder) -> OrderStatus:
+    """Ask for money for an order; for one that was sent before, where it stands.
+
+    Idempotent by ``order_id``. Raises `OrderDiffers`, `DatabaseBusy`.
+    """
+    async with deps.db.begin() as tx:
+        status = await _noted(tx, deps, site_id, order)
+    if status is not None:
+        _wake(deps, site_id, status)
+        return status
+    async with deps.db.begin() as tx:
+        push = await _about_to_push(tx, deps, order)
+    if push is None:
+        return await order_status(deps, order.order_id)
+    # The site may hang up; the provider's answer must be noted all the same.
+    await asyncio.shield(asyncio.create_task(_push(deps, push)))
+    status = await order_status(deps, order.order_id)
+    _wake(deps, site_id, status)
+    return status
+
+
+async def order_status(deps: Deps, order_id: OrderId) -> OrderStatus:
+    """Where a payment stands. Its row must be there."""
+    async with deps.db.read() as tx:
+        payment = await payments.load(tx, order_id)
+        assert payment is not None
+        return await _status(tx, payment)
+
+
+async def _noted(tx: Tx, deps: Deps, site_id: SiteId, order: NewOrder) -> OrderStatus | None:
+    """Transaction 1. None when the order is waiting to be pushed."""
+    now = deps.now()
+    subscriber = await subscribers.locked(tx, order.msisdn, now)
+    payment = await payments.locked(tx, order.order_id)
+    if payment is not None:
+        return await _known(tx, payment, site_id, order)
+    given = await grants.by_cause(tx, order.order_id)
+    if given is not None:
+        _same_grant(given.site_id, given.plan_id, given.devices, site_id, order)
+        return OrderStatus(order.order_id, OrderStage.PAID, None, GrantId(given.id))
+    plan = await plans.load(tx, order.plan_id)
+    if plan is None or plan.withdrawn_at is not None:
+        return _refused(order, Reason.PLAN_UNKNOWN)
+    if plan.price_minor == 0:
+        return await _free(tx, site_id, order, subscriber.id, now)
+    if deps.settings.mpesa is None:
+        await notices.add(
+            tx,
+            now=now,
+            code="nothing_collects",
+            text="an order came, but no M-PESA account is configured",
+            site_id=site_id,
+            once=f"nothing_collects\n{site_id}\n{now:%Y-%m-%d}",
+        )
+        return _refused(order, Reason.OUR_SIDE)
+    new = await inserted(
+        tx,
+        PaymentRow,
+        order_id=order.order_id,
+        site_id=site_id,
+        subscriber_id=subscriber.id,
+        plan_id=order.plan_id,
+        device_mac=order.device_mac,
+        msisdn=order.msisdn,
+        rail=deps.gateway.rail,
+        shortcode=deps.settings.mpesa.till or deps.settings.mpesa.shortcode,
+        amount_minor=plan.price_minor,
+        currency=plan.currency,
+        state=PaymentState.CREATED,
+        callback_token_hash=token_hash(deps, new_token()),
+        created_at=now,
+        # Found by the scheduler when nobody ever comes back to push it.
+        next_query_at=now + timedelta(seconds=AGE_MAX_S),
+    )
+    if not new:
+        # The same order id came for another phone at the same moment.
+        raise OrderDiffers(order.order_id, "phone")
+    return None
+
+
+def new_token() -> str:
+    """The unguessable part of a callback's address: 48 hexadecimal digits."""
+    return secrets.token_hex(24)
+
+
+def token_hash(deps: Deps, token: str) -> str:
+    """How a callback token is kept."""
+    return deps.vault.fingerprint("callback", token)
+
+
+async def _known(
+    tx: Tx, payment: PaymentRow, site_id: SiteId, order: NewOrder
+) -> OrderStatus | None:
+    for field, kept, told in (
+        ("site", payment.site_id, site_id),
+        ("plan", payment.plan_id, order.plan_id),
+        ("phone", payment.msisdn, order.msisdn),
+        ("device", payment.device_mac, order.device_mac),
+    ):
+        if kept != told:
+            raise OrderDiffers(order.order_id, field)
+    if payment.state == PaymentState.CREATED:
+        return None
+    return await _status(tx, payment)
+
+
+def _same_grant(
+    kept_site: str, kept_plan: str, kept_devices: str, site_id: SiteId, order: NewOrder
+) -> None:
+    if kept_site != site_id:
+        raise OrderDiffers(order.order_id, "site")
+    if kept_plan != order.plan_id:
+        raise OrderDiffers(order.order_id, "plan")
+    if order.device_mac not in kept_devices.split():
+        raise OrderDiffers(order.order_id, "device")
+
+
+async def _free(
+    tx: Tx, site_id: SiteId, order: NewOrder, subscriber_id: str, now: datetime
+) -> OrderStatus:
+    """A plan without a price: the grant is given, and no money is spoken of."""
+    grant_id = await give_in(
+        tx,
+        site_id=site_id,
+        plan_id=order.plan_id,
+        subscriber_id=subscriber_id,
+        cause_id=order.order_id,
+        devices=(order.device_mac,),
+        now=now,
+    )
+    return OrderStatus(order.order_id, OrderStage.PAID, None, grant_id)
+
+
+async def _about_to_push(tx: Tx, deps: Deps, order: NewOrder) -> Push | None:
+    """Transaction 2: decide whether to push, and say so before anything leaves."""
+    now = deps.now()
+    await subscribers.locked(tx, order.msisdn, now)
+    payment = await payments.locked(tx, order.order_id)
+    assert payment is not None
+    if payment.state != PaymentState.CREATED:
+        return None
+    if max(order.age_s, (now - payment.created_at).total_seconds()) > AGE_MAX_S:
+        _decline(payment, Evidence.GAVE_UP, Reason.TOO_LATE)
+        return None
+    since = now - timedelta(seconds=LINE_BUSY_S)
+    payment.state = moved(PaymentState.CREATED, Evidence.PUSHING).state
+    if await payments.open_for_phone(tx, order.msisdn, since=since, but=order.order_id):
+        _decline(payment, Evidence.NOT_SENT, Reason.LINE_BUSY)
+        return None
+    token = new_token()
+    payment.callback_token_hash = token_hash(deps, token)
+    payment.pushed_at = now
+    payment.next_query_at = next_query_at(now, now)
+    plan = await plans.load(tx, payment.plan_id)
+    assert plan is not None
+    return Push(
+        order_id=order.order_id,
+        amount=Money(payment.amount_minor, payment.currency),
+        msisdn=order.msisdn,
+        account=order.order_id[:ACCOUNT_CHARS_MAX].upper(),
+        description=plan.name[:DESCRIPTION_CHARS_MAX],
+        callback_url=f"{deps.settings.public_url}{CALLBACK_PATH}{token}",
+    )
+
+
+def _decline(payment: PaymentRow, why: Evidence, reason: Reason) -> None:
+    payment.state = moved(PaymentState(payment.state), why).state
+    payment.reason = reason
+    payment.next_query_at = None
+
+
+async def _push(deps: Deps, push: Push) -> None:
+    """Send it once, then transaction 3: note what was answered, however busy the database is."""
+    answer = await deps.gateway.push(push, deps.now())
+    async for attempt in AsyncRetrying(
+        retry=retry_if_exception_type(DatabaseBusy),
+        stop=stop_after_attempt(NOTE_ANSWER_TRIES),
+        wait=wait_exponential(multiplier=0.2, max=5),
+        reraise=True,
+    ):
+        with attempt:
+            async with deps.db.begin() as tx:
+                payment = await payments.locked(tx, push.order_id)
+                assert payment is not None
+                await evidence.pushed(tx, payment, answer, deps.now())
+
+
+async def _status(tx: Tx, payment: PaymentRow) -> OrderStatus:
+    state = PaymentState(payment.state)
+    given = await grants.by_cause(tx, payment.order_id)
+    # Invariant: paid and granted are one fact.
+    assert (state is PaymentState.SETTLED) == (given is not None)
+    return OrderStatus(
+        order_id=OrderId(payment.order_id),
+        stage=stage(state),
+        reason=None if payment.reason is None else Reason(payment.reason),
+        grant_id=None if given is None else GrantId(given.id),
+    )
+
+
+def _refused(order: NewOrder, reason: Reason) -> OrderStatus:
+    return OrderStatus(order.order_id, OrderStage.REFUSED, reason, None)
+
+
+def _wake(deps: Deps, site_id: SiteId, status: OrderStatus) -> None:
+    if status.grant_id is not None:
+        deps.signals.wake(f"site:{site_id}")
+    deps.signals.wake("live")

@@ -1,0 +1,117 @@
+"""A voucher becomes a grant, once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from billing.errors import InvalidField
+from billing.ids import GrantId, RedemptionId, SiteId
+from billing.voucher import parse_code
+from controller.store import grants, vouchers
+from controller.usecases.grants import give_in
+from controller.usecases.vouchers import code_hash
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from controller.deps import Deps
+    from controller.store.database import Tx
+
+VOUCHER_INVALID = "voucher_invalid"
+VOUCHER_USED = "voucher_used"
+TOO_MANY_TRIES = "too_many_tries"
+
+TRIES_WINDOW = timedelta(minutes=10)
+TRIES_PER_DEVICE_MAX = 10
+TRIES_PER_SITE_MAX = 200
+"""Failed attempts in the window. Guessing one of a million codes would take 10^8 years at this."""
+
+
+@dataclass(frozen=True, slots=True)
+class RedeemStatus:
+    """What became of a redemption: a grant, or why not.
+
+    ``refusal`` is ``voucher_invalid``, ``voucher_used`` or ``too_many_tries``.
+    """
+
+    refusal: str | None
+    grant_id: GrantId | None
+
+
+async def redeem(
+    deps: Deps, site_id: SiteId, *, redemption_id: RedemptionId, code: str, device_mac: str
+) -> RedeemStatus:
+    """Redeem a voucher for a device. Idempotent by ``redemption_id``. Raises `DatabaseBusy`."""
+    now = deps.now()
+    async with deps.db.begin() as tx:
+        done = await _done(tx, site_id, redemption_id)
+        if done is not None:
+            return done
+        refusal, grant_id = await _tried(
+            tx, deps, site_id, redemption_id, code=code, device_mac=device_mac, now=now
+        )
+        if refusal in (VOUCHER_INVALID, VOUCHER_USED):
+            await vouchers.note_failed_try(
+                tx, redemption_id=redemption_id, site_id=site_id, device_mac=device_mac, now=now
+            )
+    if grant_id is not None:
+        deps.signals.wake(f"site:{site_id}")
+        deps.signals.wake("live")
+    return RedeemStatus(refusal, grant_id)
+
+
+async def _done(tx: Tx, site_id: SiteId, redemption_id: RedemptionId) -> RedeemStatus | None:
+    """The same answer again, when this redemption has been carried out."""
+    given = await grants.by_cause(tx, redemption_id)
+    if given is None:
+        return None
+    if given.site_id != site_id:
+        return RedeemStatus(VOUCHER_USED, None)
+    return RedeemStatus(None, GrantId(given.id))
+
+
+async def _tried(
+    tx: Tx,
+    deps: Deps,
+    site_id: SiteId,
+    redemption_id: RedemptionId,
+    *,
+    code: str,
+    device_mac: str,
+    now: datetime,
+) -> tuple[str | None, GrantId | None]:
+    of_device, of_site = await vouchers.failed_tries(
+        tx, site_id=site_id, device_mac=device_mac, since=now - TRIES_WINDOW
+    )
+    if of_device >= TRIES_PER_DEVICE_MAX or of_site >= TRIES_PER_SITE_MAX:
+        return TOO_MANY_TRIES, None
+    try:
+        hashed = code_hash(deps, parse_code(code))
+    except InvalidField:
+        return VOUCHER_INVALID, None
+    voucher = await vouchers.locked(tx, hashed)
+    if voucher is None:
+        return VOUCHER_INVALID, None
+    if voucher.redeemed_at is not None:
+        # The same redemption may have waited for our lock while its twin was carried out.
+        done = await _done(tx, site_id, redemption_id)
+        return (VOUCHER_USED, None) if done is None else (done.refusal, done.grant_id)
+    if voucher.expires_at is not None and voucher.expires_at <= now:
+        return VOUCHER_INVALID, None
+    grant_id = grants.new_id()
+    voucher.redeemed_at, voucher.redemption_id = now, redemption_id
+    voucher.grant_id = grant_id
+    await tx.flush()
+    await give_in(
+        tx,
+        site_id=site_id,
+        plan_id=voucher.plan_id,
+        subscriber_id=None,
+        cause_id=redemption_id,
+        devices=(device_mac,),
+        now=now,
+        grant_id=grant_id,
+    )
+    return None, grant_id

@@ -1,0 +1,200 @@
+"""What a provider says becomes money: by callback, or by asking when no callback came.
+
+A callback is unsigned, so it is only a hint: the unguessable token in its address finds our own
+row, and what it says is compared with that row. What does not fit credits nothing, is shown to
+staff, and is decided by asking the provider ourselves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from billing.payment import Evidence, PaymentState
+from controller.payments.gateway import CallbackUnreadable, GatewayError
+from controller.store import inbox, payments
+from controller.usecases import evidence
+from controller.usecases.purchase import token_hash
+from controller.usecases.schedule import next_query_at
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from controller.deps import Deps
+    from controller.payments.gateway import Outcome
+    from controller.store.database import Tx
+    from controller.store.rows import PaymentRow
+
+BODY_BYTES_MAX = 16_384
+"""A larger callback is nobody's callback."""
+
+QUERY_BATCH_MAX = 100
+QUERIES_AT_ONCE = 5
+
+UNKNOWN_TOKEN = "unknown_token"  # noqa: S105 - a verdict
+UNREADABLE = "unreadable"
+REFUSED = "refused"
+PENDING = "pending"
+
+_TOKEN = re.compile(r"[0-9a-f]{48}")
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What became of a callback; ``settled`` is True for the one that brought the money in.
+
+    ``text`` is one of ``settled``, ``repeat``, ``refused``, ``pending``, ``receipt_attached`` (the
+    money had been found by asking), or a reason why nothing was believed: ``unknown_token``,
+    ``unreadable``, ``amount_differs``, ``shortcode_differs``, ``provider_id_differs``,
+    ``provider_id_used``, ``receipt_used``, ``receipt_differs``.
+    """
+
+    text: str
+    settled: bool
+
+
+async def take_callback(deps: Deps, *, token: str, body: bytes, source: str) -> Verdict:
+    """Take what a provider posted. Never raises for what was posted; raises `DatabaseBusy`.
+
+    ``source`` is where it came from, for staff. Kept first, believed afterwards: when this process
+    dies in between, a repeat is judged as if it were the first.
+    """
+    if not _TOKEN.fullmatch(token):
+        return Verdict(UNKNOWN_TOKEN, settled=False)
+    async with deps.db.read() as tx:
+        order_id = await payments.id_by_token(tx, token_hash(deps, token))
+    if order_id is None:
+        return Verdict(UNKNOWN_TOKEN, settled=False)
+    if len(body) > BODY_BYTES_MAX:
+        return Verdict(UNREADABLE, settled=False)
+    kept_as = {
+        "source": f"callback:{deps.gateway.rail}",
+        "external_id": f"{order_id}:{hashlib.sha256(body).hexdigest()}",
+    }
+    async with deps.db.begin() as tx:
+        await inbox.take(tx, **kept_as, body=body, now=deps.now())
+    async with deps.db.begin() as tx:
+        payment = await payments.locked(tx, order_id)
+        assert payment is not None
+        received = await inbox.load(tx, **kept_as)
+        if received.verdict is not None:
+            return Verdict(evidence.REPEAT, settled=False)
+        received.verdict = await _judge(tx, deps, payment, body=body, source=source)
+        verdict = Verdict(received.verdict, settled=received.verdict == evidence.SETTLED)
+        site_id = payment.site_id
+    _wake(deps, site_id if verdict.settled else None)
+    return verdict
+
+
+async def query_due(deps: Deps) -> int:
+    """Ask the provider about every payment whose time has come; how many were asked.
+
+    Safe to run in several processes: each payment is claimed by moving its next time on.
+    """
+    async with deps.db.begin() as tx:
+        due = await payments.due(tx, deps.now(), limit=QUERY_BATCH_MAX)
+        asked = [(row.order_id, row.provider_id) for row in due]
+        for payment in due:
+            await _claim(tx, payment, deps.now())
+    if not asked:
+        return 0
+    at_once = asyncio.Semaphore(QUERIES_AT_ONCE)
+
+    async def ask(order_id: str, provider_id: str) -> None:
+        async with at_once:
+            await _ask(deps, order_id, provider_id)
+
+    async with asyncio.TaskGroup() as group:
+        for order_id, provider_id in asked:
+            if provider_id is not None:
+                group.create_task(ask(order_id, provider_id))
+    _wake(deps, None)
+    return sum(provider_id is not None for _, provider_id in asked)
+
+
+async def _judge(tx: Tx, deps: Deps, payment: PaymentRow, *, body: bytes, source: str) -> str:
+    now = deps.now()
+    try:
+        outcome = deps.gateway.parse_callback(body)
+    except CallbackUnreadable as error:
+        return await _doubted(tx, payment, UNREADABLE, now, f"callback from {source}: {error}")
+    differs = evidence.objection(payment, outcome)
+    if payment.provider_id is None:
+        # The callback overtook the answer to the push. Only who got our push knows the token.
+        known = await evidence.learn_provider_id(tx, payment, outcome.provider_id, now)
+        differs = differs if known else evidence.PROVIDER_ID_USED
+    if outcome.evidence is Evidence.PAID and outcome.amount is None:
+        differs = differs or evidence.AMOUNT_DIFFERS
+    if differs is not None:
+        return await _doubted(tx, payment, differs, now, f"callback from {source}")
+    if outcome.evidence is Evidence.PAID:
+        verdict = await evidence.paid(tx, payment, outcome, now)
+        if verdict == evidence.RECEIPT_USED:
+            _ask_soon(payment, now)
+        return verdict
+    if outcome.evidence is Evidence.REFUSED:
+        return REFUSED if evidence.refused(payment, outcome) else evidence.REPEAT
+    return PENDING
+
+
+async def _doubted(tx: Tx, payment: PaymentRow, verdict: str, now: datetime, text: str) -> str:
+    """Believe nothing, tell staff, and let the provider itself decide."""
+    await evidence.notice(tx, payment, verdict, now, text)
+    _ask_soon(payment, now)
+    return verdict
+
+
+def _ask_soon(payment: PaymentRow, now: datetime) -> None:
+    if payment.state != PaymentState.SETTLED:
+        payment.next_query_at = now
+
+
+async def _claim(tx: Tx, payment: PaymentRow, now: datetime) -> None:
+    """Move a due payment's next time on, so that no other process asks as well."""
+    payment.queries += 1
+    if payment.pushed_at is None or payment.provider_id is None:
+        # There is nothing to ask about; time itself is the evidence.
+        evidence.gave_up(payment, now)
+    pushed_at = payment.pushed_at
+    payment.next_query_at = None if pushed_at is None else next_query_at(pushed_at, now)
+    if payment.next_query_at is None and payment.state == PaymentState.UNKNOWN:
+        await evidence.notice(
+            tx, payment, "outcome_unknown", now, "no outcome after a day: see the statement"
+        )
+
+
+async def _ask(deps: Deps, order_id: str, provider_id: str) -> None:
+    try:
+        outcome = await deps.gateway.query(provider_id, deps.now())
+    except GatewayError:
+        outcome = None  # not an answer; the schedule goes on
+    async with deps.db.begin() as tx:
+        payment = await payments.locked(tx, order_id)
+        assert payment is not None
+        settled = outcome is not None and await _answered(tx, payment, outcome, deps.now())
+        evidence.gave_up(payment, deps.now())
+        site_id = payment.site_id
+    if settled:
+        _wake(deps, site_id)
+
+
+async def _answered(tx: Tx, payment: PaymentRow, outcome: Outcome, now: datetime) -> bool:
+    """Apply the provider's own answer; whether money came in."""
+    differs = evidence.objection(payment, outcome)
+    if differs is not None:
+        await evidence.notice(tx, payment, differs, now, "the provider's answer does not fit")
+        return False
+    if outcome.evidence is Evidence.PAID:
+        return await evidence.paid(tx, payment, outcome, now) == evidence.SETTLED
+    if outcome.evidence is Evidence.REFUSED:
+        evidence.refused(payment, outcome)
+    return False
+
+
+def _wake(deps: Deps, site_id: str | None) -> None:
+    if site_id is not None:
+        deps.signals.wake(f"site:{site_id}")
+    deps.signals.wake("live")
