@@ -61,10 +61,11 @@ class Program:
 class Child:
     """A program that is kept running. `started` is set whenever it has been started."""
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, *, first_pause_s: float = FIRST_PAUSE_S) -> None:
         self.program = program
         self.started = asyncio.Event()
         self.starts = 0
+        self._first_pause_s = first_pause_s
         self._process: asyncio.subprocess.Process | None = None
 
     @property
@@ -80,7 +81,7 @@ class Child:
                 async for attempt in AsyncRetrying(
                     retry=retry_if_exception_type(_DiedYoung),
                     stop=stop_after_attempt(STARTS_MAX),
-                    wait=wait_exponential(FIRST_PAUSE_S, max=PAUSE_MAX_S),
+                    wait=wait_exponential(self._first_pause_s, max=PAUSE_MAX_S),
                     reraise=True,
                 ):
                     with attempt:
