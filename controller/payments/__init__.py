@@ -9,6 +9,7 @@
 - ``tokens.py``                 one access token per credential set, shared by all processes
 - ``token_rows.py``             the same kept in the controller's database, sealed
 - ``pace.py``                   how fast we may ask: a token bucket per shortcode
+- ``absent.py``                 for a controller without an account: refuses, collects nothing
 - ``memory.py``                 `MemoryGateway`, the fake that ships: scripted, no network
 
 Three sentences hold everywhere here. An outcome that is not known is never called failed. A push is

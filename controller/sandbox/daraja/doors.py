@@ -39,6 +39,7 @@ TOKEN_LIFE_S = 3_599
 HOLD_MAX_S = 25
 """How long the answer to a push is held back for its callback to overtake it."""
 SILENCE_MAX_S = 120
+FORGED_AFTER_S = 1
 _ALPHABET = string.ascii_letters + string.digits
 _SPIKE = "Error Occurred: Spike Arrest Violation"
 _QUOTA = "Error Occurred: Quota Violation"
@@ -110,7 +111,7 @@ class Doors:
             return HTMLResponse(_BAD_GATEWAY, status_code=502)
         prompt = self._network.push(asked)
         if faults.callback_forged:
-            forgery = asyncio.create_task(self._courier.forge(prompt))
+            forgery = asyncio.create_task(self._forge(prompt))
             self._forgeries.add(forgery)
             forgery.add_done_callback(self._forgeries.discard)
         if faults.push_no_answer:
@@ -143,6 +144,11 @@ class Doors:
             self._pending_asked += 1
             return _pending(prompt, self._pending_asked % len(bodies.PENDING))
         return JSONResponse(bodies.query_answer(prompt, prompt.code))
+
+    async def _forge(self, prompt: Prompt) -> None:
+        # A stranger learns an address after it was used, not before.
+        await asyncio.sleep(FORGED_AFTER_S)
+        await self._courier.forge(prompt)
 
     async def _admitted(self, request: Request) -> dict[str, Any]:
         """The body of a request that may come in. Raises `Refused`."""

@@ -247,6 +247,8 @@ def _back(form: dict[str, str], *, wrong: str = "") -> Response:
 
 def _faults_in(form: dict[str, str]) -> Faults:
     """The faults that a form's fields stand for: an absent switch is off. Raises `BadFaults`."""
+    if "clear" in form:
+        return Faults()
     wanted: dict[str, object] = {}
     for switches in SWITCHES.values():
         for switch in switches:

@@ -14,7 +14,7 @@ function pad() {
     if (!key) return;
     pin.value = key === "back" ? pin.value.slice(0, -1) : (pin.value + key).slice(0, 4);
   });
-  if (window.matchMedia("(hover: hover)").matches) pin.focus({ preventScroll: true });
+  if (window.matchMedia("(hover: hover)").matches && document.activeElement !== pin) pin.focus({ preventScroll: true });
 }
 
 async function refresh() {
