@@ -1,0 +1,82 @@
+"""The HTTP application, put together."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+from fastapi import APIRouter, Depends, FastAPI
+
+from controller.api import (
+    callbacks,
+    errors,
+    grants,
+    health,
+    ledger,
+    notices,
+    payments,
+    plans,
+    sessions,
+    sites,
+    vouchers,
+)
+from controller.api.auth import Staff
+from controller.api.door import Door
+from controller.api.needs import only_staff
+from controller.noc import page
+from controller.noc.hub import Hub
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from controller.deps import Deps
+
+
+def create_app(deps: Deps) -> FastAPI:
+    """The application on top of ``deps``; serve it without trusting forwarded headers."""
+    app = described_app()
+    app.state.deps = deps
+    app.state.staff = Staff(vault=deps.vault, now=deps.now)
+    app.state.hub = Hub(db=deps.db, signals=deps.signals, now=deps.now, render=page.rendered)
+    return app
+
+
+def described_app() -> FastAPI:
+    """The routes without anything behind them: enough to describe them."""
+    app = FastAPI(
+        title="Lango",
+        version=version("lango"),
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        lifespan=_lifespan,
+        responses={"4XX": {"description": "An RFC 9457 problem that names the field."}},
+    )
+    app.include_router(health.router)
+    app.include_router(callbacks.router)
+    app.include_router(_v1())
+    app.include_router(page.router)
+    app.mount("/noc/static", page.static_files(), name="static")
+    errors.install(app)
+    app.add_middleware(Door)
+    return app
+
+
+def _v1() -> APIRouter:
+    router = APIRouter(prefix="/api/v1", dependencies=[Depends(only_staff)])
+    for part in (sites, plans, vouchers, payments, sessions, grants, ledger, notices):
+        router.include_router(part.router)
+
+    @router.get("/openapi.json", include_in_schema=False)
+    async def openapi() -> dict[str, Any]:
+        """The description of this interface."""
+        return described_app().openapi()
+
+    return router
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    yield
+    await app.state.hub.close()

@@ -1,0 +1,185 @@
+"""From refusals to RFC 9457 problems: one table, and one shape for everything that goes wrong."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from billing.errors import BillingRefusal, InvalidField
+from controller.noc.hub import TooManyViewers
+from controller.store.database import DatabaseBusy
+from controller.usecases.grants import DevicesFull, GrantOver, GrantUnknown
+from controller.usecases.plans import PlanDiffers, PlanUnknown, PlanWithdrawn
+from controller.usecases.sites import SiteExists, SiteUnknown
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from fastapi import FastAPI, Request
+    from starlette.responses import Response
+
+MEDIA_TYPE = "application/problem+json"
+
+log = structlog.get_logger("api")
+
+
+class Refused(Exception):  # noqa: N818 - refusals are sentences
+    """Something that this door itself refuses, with its status, code and perhaps a field."""
+
+    def __init__(
+        self,
+        status: HTTPStatus,
+        code: str,
+        detail: str,
+        *,
+        field: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.code = code
+        self.field = field
+        self.headers = dict(headers or {})
+
+
+class NotFound(Refused):
+    """There is no such thing."""
+
+    def __init__(self, noun: str, key: str) -> None:
+        super().__init__(HTTPStatus.NOT_FOUND, "not_found", f"there is no {noun} {key}")
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One field and what would be right."""
+
+    field: str
+    problem: str
+
+
+KNOWN: dict[type[Exception], tuple[HTTPStatus, str]] = {
+    BillingRefusal: (HTTPStatus.UNPROCESSABLE_ENTITY, "refused"),
+    SiteUnknown: (HTTPStatus.NOT_FOUND, "not_found"),
+    PlanUnknown: (HTTPStatus.NOT_FOUND, "not_found"),
+    GrantUnknown: (HTTPStatus.NOT_FOUND, "not_found"),
+    SiteExists: (HTTPStatus.CONFLICT, "site_exists"),
+    PlanDiffers: (HTTPStatus.CONFLICT, "plan_differs"),
+    PlanWithdrawn: (HTTPStatus.CONFLICT, "plan_withdrawn"),
+    GrantOver: (HTTPStatus.CONFLICT, "grant_over"),
+    DevicesFull: (HTTPStatus.CONFLICT, "devices_full"),
+    TooManyViewers: (HTTPStatus.SERVICE_UNAVAILABLE, "too_many_viewers"),
+    DatabaseBusy: (HTTPStatus.SERVICE_UNAVAILABLE, "busy"),
+}
+"""Which refusal is told how; the nearest class counts."""
+
+
+def problem(
+    request: Request,
+    status: int,
+    *,
+    code: str,
+    detail: str,
+    faults: Sequence[Fault] = (),
+    headers: Mapping[str, str] | None = None,
+) -> JSONResponse:
+    """The answer to something that went wrong."""
+    content: dict[str, Any] = {
+        "type": f"urn:lango:problem:{code}",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+        "instance": request.url.path,
+        "code": code,
+        "errors": [{"field": fault.field, "problem": fault.problem} for fault in faults],
+        "request_id": getattr(request.state, "request_id", ""),
+    }
+    return JSONResponse(
+        content, status_code=status, media_type=MEDIA_TYPE, headers=dict(headers or {})
+    )
+
+
+def install(app: FastAPI) -> None:
+    """Teach ``app`` to answer everything that goes wrong as a problem."""
+    app.add_exception_handler(Refused, _refused)
+    app.add_exception_handler(InvalidField, _invalid_field)
+    app.add_exception_handler(RequestValidationError, _unreadable)
+    app.add_exception_handler(HTTPException, _plain)
+    app.add_exception_handler(Exception, _bug)
+    for kind in KNOWN:
+        app.add_exception_handler(kind, _known)
+
+
+def _refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Refused)
+    return problem(
+        request,
+        error.status,
+        code=error.code,
+        detail=str(error),
+        faults=[Fault(error.field, str(error))] if error.field else (),
+        headers=error.headers,
+    )
+
+
+def _invalid_field(request: Request, error: Exception) -> Response:
+    assert isinstance(error, InvalidField)
+    return problem(
+        request,
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        code="invalid_field",
+        detail=str(error),
+        faults=[Fault(error.field, error.problem)],
+    )
+
+
+def _known(request: Request, error: Exception) -> Response:
+    status, code = next(KNOWN[kind] for kind in type(error).__mro__ if kind in KNOWN)
+    return problem(request, status, code=code, detail=str(error))
+
+
+def _unreadable(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    faults = [_fault(found) for found in error.errors()]
+    return problem(
+        request,
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        code="invalid_field",
+        detail="; ".join(f"{fault.field}: {fault.problem}" for fault in faults),
+        faults=faults,
+    )
+
+
+def _fault(found: Mapping[str, Any]) -> Fault:
+    """A fault without what was sent: it may be a secret, and it may be huge."""
+    if found["type"] == "json_invalid":
+        reason = found.get("ctx", {}).get("error", "")
+        return Fault("body", f"not JSON: {reason} at character {found['loc'][-1]}")
+    path = [str(part) for part in found["loc"] if part not in {"body", "query", "path"}]
+    if found["type"] == "extra_forbidden":
+        return Fault(".".join(path), "no such field here")
+    return Fault(".".join(path) or "body", str(found["msg"]))
+
+
+def _plain(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    status = HTTPStatus(error.status_code)
+    return problem(
+        request, status, code=status.name.lower(), detail=error.detail, headers=error.headers
+    )
+
+
+def _bug(request: Request, error: Exception) -> Response:
+    # The server logs the traceback; this line ties it to the id that the caller was told.
+    log.error("request_failed", request_id=request.state.request_id, kind=type(error).__name__)
+    return problem(
+        request,
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+        code="internal",
+        detail="something is wrong at our side; the request id finds it in the log",
+    )

@@ -1,0 +1,81 @@
+"""Grants: list, show, give away, revoke."""
+
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import Response
+
+from billing.ids import GrantId, PlanId, SiteId
+from billing.msisdn import parse_msisdn
+from controller.api import pages, replay
+from controller.api.errors import NotFound
+from controller.api.needs import Id, Needed, PageAsked
+from controller.api.shapes import DeviceIn, GrantIn, GrantOut, Page
+from controller.noc import views
+from controller.usecases import grants as usecase
+
+router = APIRouter(prefix="/grants", tags=["grants"])
+
+
+class GrantsAsked(PageAsked):
+    """Which grants are wanted; ``open`` leaves those out that have ended."""
+
+    site_id: str | None = None
+    open: bool = False
+
+
+@router.get("")
+async def list_grants(deps: Needed, asked: Annotated[GrantsAsked, Query()]) -> Page[GrantOut]:
+    """Grants, newest first."""
+    after = pages.read(asked.cursor)
+    async with deps.db.read() as tx:
+        found = await views.grant_views(
+            tx, after=after, limit=asked.limit, site_id=asked.site_id, only_open=asked.open
+        )
+    last = found[-1].row if len(found) == asked.limit else None
+    return Page(
+        data=[GrantOut.of(view) for view in found],
+        next_cursor=pages.written(views.Mark(last.created_at, last.id)) if last else None,
+    )
+
+
+@router.post("", status_code=HTTPStatus.CREATED, response_model=GrantOut)
+async def give_grant(deps: Needed, request: Request, asked: GrantIn) -> Response:
+    """Give a plan away; wants an ``Idempotency-Key``, and gives once however often it is sent."""
+
+    async def work() -> GrantOut:
+        grant_id = await usecase.give(
+            deps,
+            SiteId(asked.site_id),
+            plan_id=PlanId(asked.plan_id),
+            device_mac=asked.device_mac,
+            msisdn=parse_msisdn(asked.phone) if asked.phone else None,
+        )
+        return await show_grant(grant_id, deps)
+
+    return await replay.once(deps, request, asked, work)
+
+
+@router.get("/{grant_id}")
+async def show_grant(grant_id: Id, deps: Needed) -> GrantOut:
+    """One grant."""
+    async with deps.db.read() as tx:
+        found = await views.grant_view(tx, grant_id)
+    if found is None:
+        raise NotFound("grant", grant_id)
+    return GrantOut.of(found)
+
+
+@router.post("/{grant_id}/devices")
+async def add_device(grant_id: Id, deps: Needed, asked: DeviceIn) -> GrantOut:
+    """Let one more device use it. The same device again changes nothing."""
+    await usecase.add_device(deps, GrantId(grant_id), asked.device_mac)
+    return await show_grant(grant_id, deps)
+
+
+@router.post("/{grant_id}/revoke")
+async def revoke_grant(grant_id: Id, deps: Needed) -> GrantOut:
+    """End it now. Revoking again changes nothing."""
+    await usecase.revoke(deps, GrantId(grant_id))
+    return await show_grant(grant_id, deps)

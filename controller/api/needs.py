@@ -1,0 +1,55 @@
+"""What routes ask for: the `Deps`, that it is staff who asks, and which page of a list."""
+
+from typing import Annotated, cast
+
+from fastapi import Depends, Path, Request, Security
+from fastapi.security import HTTPBearer
+from pydantic import BaseModel, ConfigDict, Field
+
+from controller.api.auth import Staff
+from controller.deps import Deps
+from controller.noc.hub import Hub
+from controller.noc.views import PAGE_LINES_MAX
+
+LINES_USUAL = 50
+
+
+def _deps(request: Request) -> Deps:
+    return cast("Deps", request.app.state.deps)
+
+
+def staff_of(request: Request) -> Staff:
+    """The check of the staff key of this app."""
+    return cast("Staff", request.app.state.staff)
+
+
+def hub_of(request: Request) -> Hub:
+    """The hub of this app's live page."""
+    return cast("Hub", request.app.state.hub)
+
+
+_bearer = HTTPBearer(auto_error=False, description="The staff key.", scheme_name="staff key")
+
+
+def only_staff(request: Request, _documented: Annotated[object, Security(_bearer)]) -> None:
+    """Raise `Refused` for everyone else."""
+    staff_of(request).enter(request)
+
+
+Needed = Annotated[Deps, Depends(_deps)]
+"""What ``main.py`` built."""
+
+SiteKey = Annotated[str, Path(pattern="^[a-z0-9-]{1,32}$")]
+"""The id of a site or a plan in a path."""
+
+Id = Annotated[str, Path(pattern="^[A-Za-z0-9_-]{1,64}$")]
+"""Any other id in a path."""
+
+
+class PageAsked(BaseModel):
+    """Which part of a list is wanted: ``cursor`` is the ``next_cursor`` of the page before."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    limit: int = Field(LINES_USUAL, ge=1, le=PAGE_LINES_MAX)
+    cursor: str = Field("", max_length=400)

@@ -1,0 +1,31 @@
+"""Notices, to look at: what staff should know."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from controller.api import pages
+from controller.api.needs import Needed, PageAsked
+from controller.api.shapes import NoticeOut, Page
+from controller.noc import views
+
+router = APIRouter(prefix="/notices", tags=["notices"])
+
+
+class NoticesAsked(PageAsked):
+    """Which notices are wanted."""
+
+    site_id: str | None = None
+
+
+@router.get("")
+async def list_notices(deps: Needed, asked: Annotated[NoticesAsked, Query()]) -> Page[NoticeOut]:
+    """Notices, newest first."""
+    after = pages.read(asked.cursor)
+    async with deps.db.read() as tx:
+        found = await views.notice_rows(tx, after=after, limit=asked.limit, site_id=asked.site_id)
+    last = found[-1] if len(found) == asked.limit else None
+    return Page(
+        data=[NoticeOut.of(row) for row in found],
+        next_cursor=pages.written(views.Mark(last.at, last.id)) if last else None,
+    )

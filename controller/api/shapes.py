@@ -1,0 +1,413 @@
+"""What goes out and comes in, as JSON. Money is text with two decimals; times are UTC."""
+
+from datetime import datetime
+from typing import Annotated, Generic, Self, TypeVar
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StrictInt
+
+from billing.money import MINOR_PER_MAJOR, Money, parse_money
+from billing.msisdn import masked
+from billing.quota import left
+from controller.noc.board import is_in_step, is_online, limits_of, spent_of
+from controller.noc.views import (
+    BalanceView,
+    BatchView,
+    GrantView,
+    PaymentView,
+    SessionView,
+    SiteView,
+    TransactionView,
+)
+from controller.store.rows import NoticeRow, PlanRow
+
+Line = TypeVar("Line")
+
+
+def _printable(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("want printable characters only")
+    return text
+
+
+Words = Annotated[str, Field(max_length=200), AfterValidator(_printable)]
+"""Text that a person wrote, on one line."""
+
+
+Mac = Annotated[Words, AfterValidator(lambda mac: mac.strip().lower().replace("-", ":"))]
+"""A MAC address as people write it; the use cases check its shape."""
+
+
+class _In(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Page(BaseModel, Generic[Line]):
+    """A part of a list; ``next_cursor`` asks for the next part, and is null at the end."""
+
+    data: list[Line]
+    next_cursor: str | None
+
+
+class MoneyShape(_In):
+    """An amount, for example ``{"amount": "250.00", "currency": "KES"}``."""
+
+    amount: Annotated[str, Field(max_length=24)]
+    currency: Annotated[str, Field(max_length=3)] = "KES"
+
+    @classmethod
+    def of(cls, minor: int, currency: str) -> Self:
+        """From minor units."""
+        whole, rest = divmod(abs(minor), MINOR_PER_MAJOR[currency])
+        sign = "-" if minor < 0 else ""
+        return cls(amount=f"{sign}{whole}.{rest:02d}", currency=currency)
+
+    def money(self) -> Money:
+        """As money. Raises `billing.errors.InvalidField`."""
+        return parse_money(self.amount, self.currency)
+
+
+class SiteIn(_In):
+    """A new site. ``help_phone`` is what customers are told to call."""
+
+    id: Words
+    name: Words
+    operator_name: Words = ""
+    help_phone: Words = ""
+    language: Words = "en"
+
+
+class SiteOut(BaseModel):
+    """A site; ``in_step`` says that its agent has applied exactly what it is wanted to."""
+
+    id: str
+    name: str
+    operator_name: str
+    help_phone: str
+    language: str
+    created_at: datetime
+    online: bool
+    last_seen_at: datetime | None
+    agent_version: str
+    generation: int
+    applied_generation: int
+    in_step: bool
+    sessions_open: int
+
+    @classmethod
+    def of(cls, view: SiteView, now: datetime) -> Self:
+        """From a view, at an instant."""
+        row = view.row
+        return cls(
+            id=row.id,
+            name=row.name,
+            operator_name=row.operator_name,
+            help_phone=row.help_phone,
+            language=row.language,
+            created_at=row.created_at,
+            online=is_online(row, now),
+            last_seen_at=row.last_seen_at,
+            agent_version=row.agent_version,
+            generation=row.generation,
+            applied_generation=row.applied_generation,
+            in_step=is_in_step(row),
+            sessions_open=view.sessions_open,
+        )
+
+
+class JoinTokenOut(BaseModel):
+    """A one-use join token. It is shown this once."""
+
+    token: str
+
+
+class PlanIn(_In):
+    """A new plan. At least one of ``validity_s``, ``uptime_s`` and ``quota_bytes`` must bind."""
+
+    id: Words
+    name: Words
+    price: MoneyShape
+    down_bps: StrictInt
+    up_bps: StrictInt
+    validity_s: StrictInt | None = None
+    uptime_s: StrictInt | None = None
+    quota_bytes: StrictInt | None = None
+    devices_max: StrictInt = 1
+    rank: Annotated[StrictInt, Field(ge=0, le=10_000)] = 0
+
+
+class PlanOut(BaseModel):
+    """A plan, on sale unless ``withdrawn_at`` says since when it is not."""
+
+    id: str
+    name: str
+    price: MoneyShape
+    down_bps: int
+    up_bps: int
+    validity_s: int | None
+    uptime_s: int | None
+    quota_bytes: int | None
+    devices_max: int
+    rank: int
+    created_at: datetime
+    withdrawn_at: datetime | None
+
+    @classmethod
+    def of(cls, row: PlanRow) -> Self:
+        """From its row."""
+        return cls(
+            id=row.id,
+            name=row.name,
+            price=MoneyShape.of(row.price_minor, row.currency),
+            down_bps=row.down_bps,
+            up_bps=row.up_bps,
+            validity_s=row.validity_s,
+            uptime_s=row.uptime_s,
+            quota_bytes=row.quota_bytes,
+            devices_max=row.devices_max,
+            rank=row.rank,
+            created_at=row.created_at,
+            withdrawn_at=row.withdrawn_at,
+        )
+
+
+class VouchersIn(_In):
+    """A new batch of vouchers for a plan; without ``expires_at`` they do not run out."""
+
+    plan_id: Words
+    count: StrictInt
+    expires_at: AwareDatetime | None = None
+
+
+class VouchersOut(BaseModel):
+    """The codes of a new batch. They are shown this once: only their hashes are kept."""
+
+    batch: str
+    codes: list[str]
+
+
+class BatchOut(BaseModel):
+    """A batch of vouchers, without the codes."""
+
+    batch: str
+    plan_id: str
+    created_at: datetime
+    expires_at: datetime | None
+    count: int
+    redeemed: int
+
+    @classmethod
+    def of(cls, view: BatchView) -> Self:
+        """From a view."""
+        return cls(
+            batch=view.batch,
+            plan_id=view.plan_id,
+            created_at=view.created_at,
+            expires_at=view.expires_at,
+            count=view.count,
+            redeemed=view.redeemed,
+        )
+
+
+class PaymentOut(BaseModel):
+    """An attempt to collect. ``reason`` says why it was refused."""
+
+    order_id: str
+    site_id: str
+    plan_id: str
+    plan_name: str
+    device_mac: str
+    phone: str
+    rail: str
+    price: MoneyShape
+    state: str
+    code: str
+    reason: str | None
+    receipt: str | None
+    created_at: datetime
+    pushed_at: datetime | None
+    settled_at: datetime | None
+
+    @classmethod
+    def of(cls, view: PaymentView) -> Self:
+        """From a view; the phone number is masked."""
+        row = view.row
+        return cls(
+            order_id=row.order_id,
+            site_id=row.site_id,
+            plan_id=row.plan_id,
+            plan_name=view.plan_name,
+            device_mac=row.device_mac,
+            phone=masked(row.msisdn),
+            rail=row.rail,
+            price=MoneyShape.of(row.amount_minor, row.currency),
+            state=row.state,
+            code=row.code,
+            reason=row.reason,
+            receipt=row.receipt,
+            created_at=row.created_at,
+            pushed_at=row.pushed_at,
+            settled_at=row.settled_at,
+        )
+
+
+class SessionOut(BaseModel):
+    """One device's use of one grant; open until ``closed_at``."""
+
+    id: str
+    site_id: str
+    grant_id: str
+    plan_id: str | None
+    phone: str | None
+    mac: str
+    addresses: list[str]
+    opened_at: datetime
+    seen_at: datetime
+    closed_at: datetime | None
+    closed_reason: str | None
+    down_bytes: int
+    up_bytes: int
+
+    @classmethod
+    def of(cls, view: SessionView) -> Self:
+        """From a view; the phone number is masked."""
+        row = view.row
+        return cls(
+            id=row.id,
+            site_id=row.site_id,
+            grant_id=row.grant_id,
+            plan_id=view.plan.id if view.plan else None,
+            phone=masked(view.msisdn) if view.msisdn else None,
+            mac=row.mac,
+            addresses=row.addresses.split(),
+            opened_at=row.opened_at,
+            seen_at=row.seen_at,
+            closed_at=row.closed_at,
+            closed_reason=row.closed_reason,
+            down_bytes=row.down_bytes,
+            up_bytes=row.up_bytes,
+        )
+
+
+class GrantIn(_In):
+    """A grant that staff give away to a device; ``phone`` ties it to a subscriber."""
+
+    site_id: Words
+    plan_id: Words
+    device_mac: Mac
+    phone: Words | None = None
+
+
+class DeviceIn(_In):
+    """One more device for a grant."""
+
+    device_mac: Mac
+
+
+class GrantOut(BaseModel):
+    """A right to use, what was spent of it, and what is left (null: no limit binds)."""
+
+    id: str
+    site_id: str
+    plan_id: str
+    phone: str | None
+    cause_id: str
+    devices: list[str]
+    created_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+    ended_reason: str | None
+    spent_validity_s: int
+    spent_uptime_s: int
+    used_bytes: int
+    left_s: int | None
+    left_bytes: int | None
+
+    @classmethod
+    def of(cls, view: GrantView) -> Self:
+        """From a view; the phone number is masked."""
+        row = view.row
+        rest = left(limits_of(view.plan), spent_of(row))
+        return cls(
+            id=row.id,
+            site_id=row.site_id,
+            plan_id=row.plan_id,
+            phone=masked(view.msisdn) if view.msisdn else None,
+            cause_id=row.cause_id,
+            devices=row.devices.split(),
+            created_at=row.created_at,
+            started_at=row.started_at,
+            ended_at=row.ended_at,
+            ended_reason=row.ended_reason,
+            spent_validity_s=row.spent_validity_s,
+            spent_uptime_s=row.spent_uptime_s,
+            used_bytes=row.used_bytes,
+            left_s=rest.seconds,
+            left_bytes=rest.bytes,
+        )
+
+
+class BalanceOut(BaseModel):
+    """What one ledger account holds; debits are positive."""
+
+    account: str
+    balance: MoneyShape
+
+    @classmethod
+    def of(cls, view: BalanceView) -> Self:
+        """From a view."""
+        return cls(account=view.account, balance=MoneyShape.of(view.minor, view.currency))
+
+
+class BalancesOut(BaseModel):
+    """Every account. All balances of one currency sum to zero."""
+
+    data: list[BalanceOut]
+
+
+class PostingOut(BaseModel):
+    """An amount from one account (credited) to another (debited)."""
+
+    source: str
+    target: str
+    amount: MoneyShape
+
+
+class TransactionOut(BaseModel):
+    """An atomic list of postings and its cause."""
+
+    id: str
+    at: datetime
+    cause: str
+    postings: list[PostingOut]
+
+    @classmethod
+    def of(cls, view: TransactionView) -> Self:
+        """From a view."""
+        return cls(
+            id=view.row.id,
+            at=view.row.at,
+            cause=view.row.cause,
+            postings=[
+                PostingOut(
+                    source=p.source,
+                    target=p.target,
+                    amount=MoneyShape.of(p.amount_minor, p.currency),
+                )
+                for p in view.postings
+            ],
+        )
+
+
+class NoticeOut(BaseModel):
+    """Something that staff should know; without a site it concerns the controller."""
+
+    id: str
+    at: datetime
+    site_id: str | None
+    code: str
+    text: str
+
+    @classmethod
+    def of(cls, row: NoticeRow) -> Self:
+        """From its row."""
+        return cls(id=row.id, at=row.at, site_id=row.site_id, code=row.code, text=row.text)

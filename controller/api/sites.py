@@ -1,0 +1,64 @@
+"""Sites: list, show, add, and the tokens with which their agents join."""
+
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from billing.ids import SiteId
+from controller.api import pages
+from controller.api.errors import NotFound
+from controller.api.needs import Needed, PageAsked, SiteKey
+from controller.api.shapes import JoinTokenOut, Page, SiteIn, SiteOut
+from controller.noc import views
+from controller.usecases import sites as usecase
+
+router = APIRouter(prefix="/sites", tags=["sites"])
+
+
+@router.get("")
+async def list_sites(deps: Needed, asked: Annotated[PageAsked, Query()]) -> Page[SiteOut]:
+    """Sites in order of their id."""
+    after_id = pages.read_id(asked.cursor)
+    async with deps.db.read() as tx:
+        found = await views.site_views(tx, after_id=after_id, limit=asked.limit)
+    full = len(found) == asked.limit
+    return Page(
+        data=[SiteOut.of(view, deps.now()) for view in found],
+        next_cursor=pages.written_id(found[-1].row.id) if full else None,
+    )
+
+
+@router.post("", status_code=HTTPStatus.CREATED)
+async def add_site(deps: Needed, asked: SiteIn) -> SiteOut:
+    """Add a site, with every plan that is on sale. A second site of the same id is refused."""
+    operator = deps.settings.operator
+    await usecase.add_site(
+        deps,
+        usecase.NewSite(
+            id=SiteId(asked.id),
+            name=asked.name,
+            operator_name=asked.operator_name or operator.name,
+            help_phone=asked.help_phone or operator.help_phone,
+            language=asked.language or operator.language,
+        ),
+    )
+    return await show_site(asked.id, deps)
+
+
+@router.get("/{site_id}")
+async def show_site(site_id: SiteKey, deps: Needed) -> SiteOut:
+    """One site."""
+    async with deps.db.read() as tx:
+        found = await views.site_view(tx, site_id)
+    if found is None:
+        raise NotFound("site", site_id)
+    return SiteOut.of(found, deps.now())
+
+
+@router.post("/{site_id}/join-tokens", status_code=HTTPStatus.CREATED)
+async def new_join_token(site_id: SiteKey, deps: Needed) -> JoinTokenOut:
+    """A one-use token, good for an hour, with which the site's agent joins. Shown this once."""
+    secret = await usecase.new_join_token(deps, SiteId(site_id))
+    join_address = deps.settings.join_address
+    return JoinTokenOut(token=deps.authority.join_token(join_address=join_address, secret=secret))

@@ -1,0 +1,44 @@
+"""Vouchers: list batches, make a batch."""
+
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import Response
+
+from billing.ids import PlanId
+from controller.api import pages, replay
+from controller.api.needs import Needed, PageAsked
+from controller.api.shapes import BatchOut, Page, VouchersIn, VouchersOut
+from controller.noc import views
+from controller.usecases import vouchers as usecase
+
+router = APIRouter(prefix="/vouchers", tags=["vouchers"])
+
+
+@router.get("")
+async def list_batches(deps: Needed, asked: Annotated[PageAsked, Query()]) -> Page[BatchOut]:
+    """Batches, newest first. Codes are never shown again."""
+    after = pages.read(asked.cursor)
+    async with deps.db.read() as tx:
+        found = await views.batch_views(tx, after=after, limit=asked.limit)
+    full = len(found) == asked.limit
+    return Page(
+        data=[BatchOut.of(view) for view in found],
+        next_cursor=pages.written(views.Mark(found[-1].created_at, found[-1].batch))
+        if full
+        else None,
+    )
+
+
+@router.post("", status_code=HTTPStatus.CREATED, response_model=VouchersOut)
+async def create_vouchers(deps: Needed, request: Request, asked: VouchersIn) -> Response:
+    """Make a batch; wants an ``Idempotency-Key``. The codes are shown this once."""
+
+    async def work() -> VouchersOut:
+        batch, codes = await usecase.create_vouchers(
+            deps, PlanId(asked.plan_id), asked.count, asked.expires_at
+        )
+        return VouchersOut(batch=batch, codes=list(codes))
+
+    return await replay.once(deps, request, asked, work)

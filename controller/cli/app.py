@@ -1,0 +1,111 @@
+"""The ``lango`` command: its parts, and its exit codes.
+
+0 well, 1 error, 2 wrong use, 3 not found, 4 not allowed, 5 conflict, 6 unreachable, 7 degraded.
+"""
+
+import sys
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from controller.cli import (
+    doctor,
+    grants,
+    here,
+    ledger,
+    notices,
+    payments,
+    plans,
+    sessions,
+    sites,
+    status,
+    vouchers,
+)
+from controller.cli.desk import URL_USUAL, Desk
+from controller.cli.examples import begun, taught
+from controller.cli.faults import Fault
+from controller.cli.screen import Screen
+
+EXIT_INTERRUPTED = 130
+
+app = typer.Typer(
+    name="lango",
+    help=begun(
+        "Lango, the software an internet provider runs its business on. Every reading command "
+        "prints one JSON object with --json. Exit codes: 0 well, 1 error, 2 wrong use, "
+        "3 not found, 4 not allowed, 5 conflict, 6 unreachable, 7 degraded.",
+        "lango trial",
+        "lango --url https://isp.example site list",
+    ),
+    no_args_is_help=True,
+    add_completion=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
+)
+
+
+@app.callback()
+def root(
+    ctx: typer.Context,
+    url: Annotated[
+        str, typer.Option(envvar="LANGO_URL", help="Where the controller is.")
+    ] = URL_USUAL,
+    key: Annotated[
+        str,
+        typer.Option(
+            envvar="LANGO_KEY",
+            help="The staff key; without it, that of a controller on this machine.",
+        ),
+    ] = "",
+    *,
+    no_color: Annotated[bool, typer.Option("--no-color", help="Never colours.")] = False,
+) -> None:
+    """Prepare the desk at which every command works."""
+    ctx.obj = Desk(url=url, key=key, screen=Screen(plain=no_color))
+
+
+@taught(
+    app,
+    "version",
+    "lango version",
+    "lango version | cut -d' ' -f2",
+)
+def show_version() -> None:
+    """Print the version of this command."""
+    typer.echo(f"lango {version('lango')}")
+
+
+for name, group in (
+    ("site", sites.app),
+    ("plan", plans.app),
+    ("voucher", vouchers.app),
+    ("payment", payments.app),
+    ("session", sessions.app),
+    ("grant", grants.app),
+    ("ledger", ledger.app),
+    ("notice", notices.app),
+    ("config", here.config),
+    ("db", here.db),
+):
+    app.add_typer(group, name=name)
+for part in (here.app, status.app, doctor.app):
+    app.add_typer(part)
+
+
+def main() -> None:
+    """Run the command; exit with the code of what went wrong."""
+    try:
+        app()
+    except Fault as fault:
+        Screen(plain="--no-color" in sys.argv).fault(fault)
+        sys.exit(fault.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(EXIT_INTERRUPTED)
+    except BrokenPipeError:
+        sys.stderr.close()  # whoever read our output has gone; there is nobody to tell
+
+
+if __name__ == "__main__":
+    main()

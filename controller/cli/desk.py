@@ -1,0 +1,61 @@
+"""Where the controller is, which key to show it, and where to write: what every command gets."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+import typer
+
+from controller.cli.client import Api
+
+if TYPE_CHECKING:
+    from controller.cli.screen import Screen
+
+URL_USUAL = "http://127.0.0.1:8080"
+STATE_DIRS = ("var/controller", "var/trial/controller", "/var/lib/lango")
+"""Where the key file of a controller on this machine may be, when nothing else was said."""
+
+KEY_FILE = "keys.json"
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+Limit = Annotated[int, typer.Option("--limit", min=1, max=10_000, help="At most so many lines.")]
+OfSite = Annotated[str | None, typer.Option("--site", help="Only of this site.")]
+Config = Annotated[
+    Path | None,
+    typer.Option("--config", "-c", help="Configuration file (TOML).", envvar="LANGO_CONFIG"),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What the root command found out for the others."""
+
+    url: str
+    key: str
+    screen: Screen
+
+    @property
+    def api(self) -> Api:
+        """The controller."""
+        return Api(url=self.url, key=self.key or local_key())
+
+
+def desk_of(ctx: typer.Context) -> Desk:
+    """The desk of this run."""
+    return cast("Desk", ctx.obj)
+
+
+def local_key() -> str:
+    """The staff key of a controller on this machine whose files we may read, or nothing."""
+    said = os.environ.get("LANGO_STATE_DIR")
+    for folder in (said,) if said else STATE_DIRS:
+        try:
+            keys: dict[str, Any] = json.loads((Path(folder) / KEY_FILE).read_text())
+            return str(keys["staff"])
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+    return ""

@@ -1,0 +1,163 @@
+"""``lango doctor``: what is wrong on this machine, and what to do about it."""
+
+import asyncio
+import sqlite3
+import stat
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from controller.cli.desk import Config, Desk, Json, desk_of
+from controller.cli.examples import taught
+from controller.cli.faults import Degraded, Fault
+from controller.cli.here import settings_from
+from controller.cli.screen import toned
+
+if TYPE_CHECKING:
+    from controller.config import Settings
+
+app = typer.Typer()
+
+PYTHON_WANTED = (3, 11)
+SQLITE_WANTED = (3, 35, 0)
+PRIVATE = 0o077
+VENDOR = Path(__file__).resolve().parents[1] / "noc" / "static" / "vendor"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one look found; ``verdict`` is ok, warning or fault."""
+
+    look: str
+    verdict: str
+    found: str
+    next_step: str = ""
+
+
+@taught(
+    app,
+    "doctor",
+    "lango doctor",
+    "lango doctor --config /etc/lango/controller.toml --json",
+)
+def examine(ctx: typer.Context, config_file: Config = None, *, json: Json = False) -> None:
+    """Look for what is wrong on this machine and say what to do. Exit code 7 when something is."""
+    desk = desk_of(ctx)
+    findings = list(_looked(desk, config_file))
+    if json:
+        desk.screen.json("doctor", {"findings": [asdict(finding) for finding in findings]})
+    else:
+        tones = {"ok": "good", "warning": "busy", "fault": "bad"}
+        desk.screen.table(
+            ("LOOK", "VERDICT", "FOUND"),
+            [
+                (
+                    finding.look,
+                    toned(finding.verdict, tones[finding.verdict]),
+                    finding.found + (f" → {finding.next_step}" if finding.next_step else ""),
+                )
+                for finding in findings
+            ],
+        )
+    faults = [finding for finding in findings if finding.verdict == "fault"]
+    if faults:
+        raise Degraded(
+            f"{len(faults)} fault(s): {', '.join(finding.look for finding in faults)}",
+            why=faults[0].found,
+            next_step=faults[0].next_step,
+        )
+
+
+def _looked(desk: Desk, config_file: Path | None) -> Iterator[Finding]:
+    yield _python()
+    yield _sqlite()
+    yield _front_end()
+    try:
+        settings = settings_from(config_file)
+    except Fault as fault:
+        yield Finding("configuration", "fault", fault.why, "lango config check")
+        return
+    yield Finding("configuration", "ok", str(config_file or "defaults and environment"))
+    yield _state_dir(settings)
+    yield _database(settings)
+    yield _payments(settings)
+    yield _controller(desk)
+
+
+def _python() -> Finding:
+    found = ".".join(str(part) for part in sys.version_info[:3])
+    if sys.version_info[:2] < PYTHON_WANTED:
+        return Finding("python", "fault", found, "install Python 3.11 or newer")
+    return Finding("python", "ok", found)
+
+
+def _sqlite() -> Finding:
+    if sqlite3.sqlite_version_info < SQLITE_WANTED:
+        return Finding("sqlite", "fault", sqlite3.sqlite_version, "install SQLite 3.35 or newer")
+    return Finding("sqlite", "ok", sqlite3.sqlite_version)
+
+
+def _front_end() -> Finding:
+    if not (VENDOR / "htmx.min.js").exists():
+        found = "the live page reloads instead of streaming"
+        return Finding("front end", "warning", found, "make setup")
+    return Finding("front end", "ok", "vendored")
+
+
+def _state_dir(settings: "Settings") -> Finding:
+    folder = settings.state_dir
+    keys = folder / "keys.json"
+    if not folder.exists():
+        return Finding("state", "warning", f"{folder} is not there yet", "lango run makes it")
+    if not keys.exists():
+        return Finding("state", "warning", "no keys yet", "lango run makes them")
+    if keys.stat().st_mode & PRIVATE:
+        mode = stat.filemode(keys.stat().st_mode)
+        return Finding("state", "fault", f"{keys} is {mode}", f"chmod 600 {keys}")
+    return Finding("state", "ok", str(folder))
+
+
+def _database(settings: "Settings") -> Finding:
+    from alembic.script import ScriptDirectory
+
+    from controller.noc import views
+    from controller.store import migrations
+    from controller.store.database import Database
+
+    if settings.database.url is None and not (settings.state_dir / "lango.db").exists():
+        return Finding("database", "warning", "not made yet", "lango run makes it")
+
+    async def revision() -> str:
+        db = Database(settings.database_url)
+        try:
+            async with db.read() as tx:
+                return await views.schema_revision(tx)
+        finally:
+            await db.close()
+
+    head = ScriptDirectory(str(Path(migrations.__file__).parent)).get_current_head()
+    try:
+        at = asyncio.run(revision())
+    except views.UNREADABLE as error:
+        return Finding("database", "fault", str(error).splitlines()[0], "lango db upgrade")
+    if at != head:
+        return Finding("database", "fault", f"at {at}, wanted {head}", "lango db upgrade")
+    return Finding("database", "ok", f"at {at}")
+
+
+def _payments(settings: "Settings") -> Finding:
+    if settings.mpesa is None:
+        found = "no M-PESA account: vouchers only"
+        return Finding("payments", "warning", found, "add [mpesa] to the configuration")
+    return Finding("payments", "ok", f"M-PESA shortcode {settings.mpesa.shortcode}")
+
+
+def _controller(desk: Desk) -> Finding:
+    try:
+        return Finding("controller", "ok", f"{desk.api.get('/version')['version']} at {desk.url}")
+    except Fault as fault:
+        return Finding("controller", "fault", fault.what, fault.next_step)

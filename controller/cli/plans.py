@@ -1,0 +1,147 @@
+"""``lango plan``: what is for sale."""
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import typer
+
+from billing.errors import InvalidField
+from billing.money import parse_money
+from controller.cli import units, words
+from controller.cli.desk import Json, Limit, desk_of
+from controller.cli.examples import taught
+
+app = typer.Typer(no_args_is_help=True, help="Plans: what is for sale. A plan never changes.")
+
+PlanId = Annotated[str, typer.Argument(metavar="PLAN", help="The plan's id.")]
+
+
+def _typed(read: Callable[[str], int]) -> Callable[[str], int]:
+    """``read`` for typer, which wants its own kind of refusal."""
+
+    def parse(text: str) -> int:
+        try:
+            return read(text)
+        except InvalidField as refusal:
+            raise typer.BadParameter(refusal.problem) from refusal
+
+    return parse
+
+
+def _amount(text: str) -> int:
+    return parse_money(text).minor
+
+
+DURATION = _typed(units.duration_s)
+SIZE = _typed(units.size_bytes)
+RATE = _typed(units.rate_bps)
+AMOUNT = _typed(_amount)
+
+
+@taught(
+    app,
+    "list",
+    "lango plan list",
+    "lango plan list --withdrawn --json",
+)
+def list_plans(
+    ctx: typer.Context,
+    *,
+    withdrawn: Annotated[bool, typer.Option("--withdrawn", help="Those withdrawn too.")] = False,
+    limit: Limit = 50,
+    json: Json = False,
+) -> None:
+    """List the plans on sale."""
+    desk = desk_of(ctx)
+    lines = desk.api.lines("/api/v1/plans", limit=limit, query={"withdrawn": withdrawn})
+    if json:
+        desk.screen.json("plans", {"data": lines})
+        return
+    desk.screen.table(
+        ("PLAN", "NAME", ">PRICE", ">DOWN", ">UP", ">TIME", ">DATA", ">DEV"),
+        [_row(line) for line in lines],
+    )
+    if not lines:
+        desk.screen.say("No plans yet. Add one: lango plan add ID --name NAME --price 50 …")
+
+
+def _row(line: dict[str, Any]) -> tuple[str, ...]:
+    clocks = [line[clock] for clock in ("validity_s", "uptime_s") if line[clock] is not None]
+    return (
+        line["id"],
+        line["name"] + (" (withdrawn)" if line["withdrawn_at"] else ""),
+        words.price(line["price"]),
+        words.rate(line["down_bps"]),
+        words.rate(line["up_bps"]),
+        words.span(min(clocks, default=None), without=words.NOTHING),
+        words.volume(line["quota_bytes"], without=words.NOTHING),
+        str(line["devices_max"]),
+    )
+
+
+@taught(
+    app,
+    "add",
+    'lango plan add h2 --name "2 hours" --price 20 --down 3M --up 1M --validity 2h',
+    'lango plan add mb500 --name "500 MB" --price 30 --down 5M --up 2M --quota 500MB',
+)
+def add_plan(
+    ctx: typer.Context,
+    plan: PlanId,
+    *,
+    name: Annotated[str, typer.Option(help="What customers read.")],
+    price: Annotated[int, typer.Option(parser=AMOUNT, metavar="AMOUNT", help="In KES: 50")],
+    down: Annotated[int, typer.Option(parser=RATE, metavar="RATE", help="3M, 512k")],
+    up: Annotated[int, typer.Option(parser=RATE, metavar="RATE", help="1M, 256k")],
+    validity: Annotated[
+        int | None,
+        typer.Option(parser=DURATION, metavar="TIME", help="Calendar clock: 2h, 30m, 1d"),
+    ] = None,
+    uptime: Annotated[
+        int | None, typer.Option(parser=DURATION, metavar="TIME", help="Connected time: 2h")
+    ] = None,
+    quota: Annotated[
+        int | None, typer.Option(parser=SIZE, metavar="SIZE", help="Both directions: 500MB")
+    ] = None,
+    devices: Annotated[int, typer.Option(help="How many devices at once.")] = 1,
+    rank: Annotated[int, typer.Option(help="Place on the portal; small comes first.")] = 0,
+    json: Json = False,
+) -> None:
+    """Put a plan on sale at every site. The same plan again changes nothing."""
+    desk = desk_of(ctx)
+    body = {
+        "id": plan,
+        "name": name,
+        "price": {"amount": f"{price // 100}.{price % 100:02d}", "currency": "KES"},
+        "down_bps": down,
+        "up_bps": up,
+        "validity_s": validity,
+        "uptime_s": uptime,
+        "quota_bytes": quota,
+        "devices_max": devices,
+        "rank": rank,
+    }
+    made = desk.api.post("/api/v1/plans", body)
+    if json:
+        desk.screen.json("plan", made)
+        return
+    desk.screen.line(made["id"])
+    desk.screen.say(f"{made['name']} is on sale at {words.price(made['price'])}.")
+
+
+@taught(
+    app,
+    "withdraw",
+    "lango plan withdraw h2",
+    "lango plan withdraw h2 --json",
+)
+def withdraw_plan(ctx: typer.Context, plan: PlanId, *, json: Json = False) -> None:
+    """Sell it no more. What was bought stays good."""
+    desk = desk_of(ctx)
+    done = desk.api.post(f"/api/v1/plans/{plan}/withdraw")
+    if json:
+        desk.screen.json("plan", done)
+    else:
+        desk.screen.say(
+            f"{done['name']} is sold no more since {words.moment(done['withdrawn_at'])}."
+        )

@@ -1,0 +1,122 @@
+"""``lango site``: the places with an agent."""
+
+from typing import Annotated, Any
+
+import typer
+
+from controller.cli import words
+from controller.cli.desk import Json, Limit, desk_of
+from controller.cli.examples import taught
+from controller.cli.screen import toned
+
+app = typer.Typer(no_args_is_help=True, help="Sites: places with one agent each.")
+
+SiteId = Annotated[str, typer.Argument(metavar="SITE", help="The site's id.")]
+
+
+@taught(
+    app,
+    "list",
+    "lango site list",
+    "lango site list --json",
+)
+def list_sites(ctx: typer.Context, *, limit: Limit = 50, json: Json = False) -> None:
+    """List the sites, and whether they are online and in step."""
+    desk = desk_of(ctx)
+    lines = desk.api.lines("/api/v1/sites", limit=limit)
+    if json:
+        desk.screen.json("sites", {"data": lines})
+        return
+    desk.screen.table(
+        ("SITE", "NAME", "STATE", "LAST SEEN", "DESIRED STATE", ">SESSIONS"),
+        [_row(line) for line in lines],
+    )
+    if not lines:
+        desk.screen.say("No sites yet. Add one: lango site add ID --name NAME")
+
+
+def _row(line: dict[str, Any]) -> tuple[Any, ...]:
+    return (
+        line["id"],
+        line["name"],
+        toned("online", "good") if line["online"] else toned("offline", "bad"),
+        words.moment(line["last_seen_at"]),
+        _step(line),
+        str(line["sessions_open"]),
+    )
+
+
+def _step(line: dict[str, Any]) -> Any:
+    at = f"{line['applied_generation']}/{line['generation']}"
+    if line["in_step"]:
+        return toned(f"{at} equal", "good")
+    differs = line["applied_generation"] == line["generation"]
+    return toned(f"{at} differs", "bad") if differs else toned(f"{at} behind", "busy")
+
+
+@taught(
+    app,
+    "show",
+    "lango site show estate-1",
+    "lango site show estate-1 --json",
+)
+def show_site(ctx: typer.Context, site: SiteId, *, json: Json = False) -> None:
+    """Show one site."""
+    desk = desk_of(ctx)
+    found = desk.api.get(f"/api/v1/sites/{site}")
+    if json:
+        desk.screen.json("site", found)
+    else:
+        desk.screen.fields(words.fields(found))
+
+
+@taught(
+    app,
+    "add",
+    'lango site add estate-1 --name "Estate 1"',
+    "lango site add e1 --name E1 --language sw",
+)
+def add_site(
+    ctx: typer.Context,
+    site: SiteId,
+    *,
+    name: Annotated[str, typer.Option(help="What people call it.")],
+    operator: Annotated[str, typer.Option(help="Whose name customers see.")] = "",
+    help_phone: Annotated[str, typer.Option(help="Whom customers call.")] = "",
+    language: Annotated[str, typer.Option(help="en or sw.")] = "en",
+    json: Json = False,
+) -> None:
+    """Add a site, with every plan that is on sale."""
+    desk = desk_of(ctx)
+    body = {
+        "id": site,
+        "name": name,
+        "operator_name": operator,
+        "help_phone": help_phone,
+        "language": language,
+    }
+    made = desk.api.post("/api/v1/sites", body)
+    if json:
+        desk.screen.json("site", made)
+        return
+    desk.screen.line(made["id"])
+    desk.screen.say(
+        f"Site {made['id']} is there. Its agent joins with: lango site join-token {site}"
+    )
+
+
+@taught(
+    app,
+    "join-token",
+    "lango site join-token estate-1",
+    "lango site join-token estate-1 | ssh box lango-agent join",
+)
+def join_token(ctx: typer.Context, site: SiteId, *, json: Json = False) -> None:
+    """Make a one-use token, good for an hour, with which the site's agent joins."""
+    desk = desk_of(ctx)
+    made = desk.api.post(f"/api/v1/sites/{site}/join-tokens")
+    if json:
+        desk.screen.json("join-token", made)
+        return
+    desk.screen.line(made["token"])
+    desk.screen.say("Shown this once, used once, good for an hour: lango-agent join TOKEN")

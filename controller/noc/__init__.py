@@ -1,0 +1,14 @@
+"""The live staff page: one page, one stream per tab, one look at the database for all of them.
+
+- ``views.py``    the reading queries of the page and of the HTTP API (SQL is allowed here)
+- ``rates.py``    PURE: successive readings in, bits per second and sparklines out
+- ``text.py``     PURE: numbers, times and states as people read them
+- ``board.py``    PURE: a snapshot and rates in, exactly what each panel shows out
+- ``hub.py``      looks once per tick, renders once, and fans the changed panels out to every tab
+- ``page.py``     the routes: page, stream, log-in, log-out, static files
+- ``vendor.py``   copies the pinned front-end files out of ``node_modules`` at build time
+- ``templates/``  Jinja; ``static/`` our own style and script, ``static/vendor/`` what was copied
+
+The page works without scripts (it reloads itself), asks no other host for anything, and never shows
+a whole phone number.
+"""

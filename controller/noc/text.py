@@ -1,0 +1,68 @@
+"""Numbers, times and states as people read them on the staff page and in tables. PURE."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+
+NAIROBI = timezone(timedelta(hours=3), "EAT")
+"""The business zone: three hours ahead of UTC all year."""
+
+_DECIMAL = ("", "k", "M", "G", "T", "P")
+_MINUTE_S, _HOUR_S, _DAY_S = 60, 3_600, 86_400
+
+
+def rate(bps: int) -> str:
+    """Bits per second, as plans say them: ``2.5 Mb/s``, ``640 kb/s``, ``0``."""
+    return "0" if bps <= 0 else f"{_scaled(bps)}b/s"
+
+
+def volume(amount_bytes: int) -> str:
+    """Bytes in decimal multiples: ``1.2 GB``, ``512 MB``, ``0 B``."""
+    return f"{_scaled(amount_bytes)}B"
+
+
+def _scaled(amount: int) -> str:
+    """Three figures at most and a decimal prefix; cut, never rounded up."""
+    step = 0
+    while step + 1 < len(_DECIMAL) and amount >= 1000 ** (step + 1):
+        step += 1
+    whole, rest = divmod(amount, 1000**step)
+    tenth = rest * 10 // 1000**step
+    figure = f"{whole}.{tenth}" if step and whole < 100 and tenth else f"{whole}"  # noqa: PLR2004
+    return f"{figure} {_DECIMAL[step]}"
+
+
+def span(seconds: int) -> str:
+    """A duration in its two largest parts: ``2 d 4 h``, ``1 h 05 m``, ``4 m 10 s``, ``9 s``."""
+    if seconds >= _DAY_S:
+        return f"{seconds // _DAY_S} d {seconds % _DAY_S // _HOUR_S} h"
+    if seconds >= _HOUR_S:
+        return f"{seconds // _HOUR_S} h {seconds % _HOUR_S // _MINUTE_S:02d} m"
+    if seconds >= _MINUTE_S:
+        return f"{seconds // _MINUTE_S} m {seconds % _MINUTE_S:02d} s"
+    return f"{max(0, seconds)} s"
+
+
+def ago(then: datetime, now: datetime) -> str:
+    """How long ago, in one part, so that a still page hardly changes: ``4 s ago``, ``2 h ago``."""
+    seconds = max(0, (now - then) // timedelta(seconds=1))
+    for unit_s, unit in ((_DAY_S, "d"), (_HOUR_S, "h"), (_MINUTE_S, "min")):
+        if seconds >= unit_s:
+            return f"{seconds // unit_s} {unit} ago"
+    return f"{seconds} s ago"
+
+
+def clock(at: datetime, now: datetime) -> str:
+    """The time of day in Nairobi, with the date when it is not today's."""
+    here, today = at.astimezone(NAIROBI), now.astimezone(NAIROBI).date()
+    return f"{here:%H:%M:%S}" if here.date() == today else f"{here:%d %b %H:%M}"
+
+
+def midnight(now: datetime) -> datetime:
+    """The last midnight in Nairobi: when the business day began."""
+    return now.astimezone(NAIROBI).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def count(number: int, one: str, many: str) -> str:
+    """``1 site``, ``1,204 sites``."""
+    return f"{number:,} {one if number == 1 else many}"

@@ -1,0 +1,337 @@
+"""What staff look at: reading queries for the live page and for the lists of the HTTP API.
+
+Lists are newest first and paged by a `Mark` (the last line of the page before), so that a page
+costs the same however deep it is. Nothing here writes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Select, and_, func, or_, select, text, union_all
+from sqlalchemy.exc import SQLAlchemyError
+
+from controller.store.rows import (
+    GrantRow,
+    LedgerTransactionRow,
+    NoticeRow,
+    PaymentRow,
+    PlanRow,
+    PostingRow,
+    SessionRow,
+    SiteRow,
+    SubscriberRow,
+    VoucherRow,
+)
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from controller.store.database import Tx
+
+    Query = Select[*tuple[Any, ...]]
+
+PAGE_LINES_MAX = 200
+
+UNREADABLE = (SQLAlchemyError, OSError)
+"""What any of these functions raises when the database cannot be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Where a page ended: the next one begins after this line."""
+
+    at: datetime
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class SiteView:
+    """A site and how many sessions are open at it."""
+
+    row: SiteRow
+    sessions_open: int
+
+
+@dataclass(frozen=True, slots=True)
+class SessionView:
+    """A session with the grant and the plan that it lives on; None where not known here."""
+
+    row: SessionRow
+    grant: GrantRow | None
+    plan: PlanRow | None
+    msisdn: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentView:
+    """A payment and the name of its plan."""
+
+    row: PaymentRow
+    plan_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class GrantView:
+    """A grant, its plan, and the phone of the subscriber who holds it (None when given away)."""
+
+    row: GrantRow
+    plan: PlanRow
+    msisdn: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class BatchView:
+    """A batch of vouchers: how many there are and how many were redeemed."""
+
+    batch: str
+    plan_id: str
+    created_at: datetime
+    expires_at: datetime | None
+    count: int
+    redeemed: int
+
+
+@dataclass(frozen=True, slots=True)
+class BalanceView:
+    """What one ledger account holds in one currency, in minor units; debits are positive."""
+
+    account: str
+    currency: str
+    minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionView:
+    """A ledger transaction with its postings in order."""
+
+    row: LedgerTransactionRow
+    postings: tuple[PostingRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Takings:
+    """Payments settled since an instant: how many, and their sum in minor units (shillings)."""
+
+    settled: int
+    minor: int
+
+
+async def site_views(tx: Tx, *, after_id: str = "", limit: int = PAGE_LINES_MAX) -> list[SiteView]:
+    """Sites in order of their id, after ``after_id``."""
+    query = _sites().where(SiteRow.id > after_id).order_by(SiteRow.id).limit(limit)
+    return [SiteView(row, sessions or 0) for row, sessions in await tx.execute(query)]
+
+
+async def site_view(tx: Tx, site_id: str) -> SiteView | None:
+    """One site, or None."""
+    found = (await tx.execute(_sites().where(SiteRow.id == site_id))).first()
+    return None if found is None else SiteView(found[0], found[1] or 0)
+
+
+def _sites() -> Query:
+    open_count = (
+        select(SessionRow.site_id, func.count().label("sessions"))
+        .where(SessionRow.closed_at.is_(None))
+        .group_by(SessionRow.site_id)
+        .subquery()
+    )
+    return select(SiteRow, open_count.c.sessions).outerjoin(
+        open_count, open_count.c.site_id == SiteRow.id
+    )
+
+
+async def plan_rows(
+    tx: Tx, *, withdrawn: bool, after_id: str = "", limit: int = PAGE_LINES_MAX
+) -> list[PlanRow]:
+    """Plans in order of their id; those withdrawn only when ``withdrawn``."""
+    query = select(PlanRow).where(PlanRow.id > after_id).order_by(PlanRow.id).limit(limit)
+    if not withdrawn:
+        query = query.where(PlanRow.withdrawn_at.is_(None))
+    return list(await tx.scalars(query))
+
+
+async def plan_row(tx: Tx, plan_id: str) -> PlanRow | None:
+    """One plan, or None."""
+    return await tx.get(PlanRow, plan_id)
+
+
+async def batch_views(tx: Tx, *, after: Mark | None, limit: int) -> list[BatchView]:
+    """Batches of vouchers, newest first."""
+    batches = (
+        select(
+            VoucherRow.batch.label("batch"),
+            func.min(VoucherRow.plan_id).label("plan_id"),
+            func.min(VoucherRow.created_at).label("created_at"),
+            func.min(VoucherRow.expires_at).label("expires_at"),
+            func.count().label("count"),
+            func.count(VoucherRow.redeemed_at).label("redeemed"),
+        )
+        .group_by(VoucherRow.batch)
+        .subquery()
+    )
+    query = _page(
+        select(batches), at=batches.c.created_at, key=batches.c.batch, after=after, limit=limit
+    )
+    return [BatchView(**line) for line in (await tx.execute(query)).mappings()]
+
+
+async def payment_views(
+    tx: Tx,
+    *,
+    after: Mark | None = None,
+    limit: int = PAGE_LINES_MAX,
+    site_id: str | None = None,
+    state: str | None = None,
+) -> list[PaymentView]:
+    """Payments, newest first, of one site or in one state where asked."""
+    query = _page(
+        _payments(), at=PaymentRow.created_at, key=PaymentRow.order_id, after=after, limit=limit
+    )
+    if site_id is not None:
+        query = query.where(PaymentRow.site_id == site_id)
+    if state is not None:
+        query = query.where(PaymentRow.state == state)
+    return [PaymentView(row, name) for row, name in await tx.execute(query)]
+
+
+async def payment_view(tx: Tx, order_id: str) -> PaymentView | None:
+    """One payment, or None."""
+    found = (await tx.execute(_payments().where(PaymentRow.order_id == order_id))).first()
+    return None if found is None else PaymentView(found[0], found[1])
+
+
+def _payments() -> Query:
+    return select(PaymentRow, PlanRow.name).join(PlanRow, PlanRow.id == PaymentRow.plan_id)
+
+
+async def session_views(
+    tx: Tx,
+    *,
+    after: Mark | None = None,
+    limit: int = PAGE_LINES_MAX,
+    site_id: str | None = None,
+    only_open: bool = False,
+) -> list[SessionView]:
+    """Sessions, newest first, of one site or only the open ones where asked."""
+    # A session may be reported before its grant is known here, so everything joins loosely.
+    query: Query = (
+        select(SessionRow, GrantRow, PlanRow, SubscriberRow.msisdn)
+        .outerjoin(GrantRow, GrantRow.id == SessionRow.grant_id)
+        .outerjoin(PlanRow, PlanRow.id == GrantRow.plan_id)
+        .outerjoin(SubscriberRow, SubscriberRow.id == GrantRow.subscriber_id)
+    )
+    query = _page(query, at=SessionRow.opened_at, key=SessionRow.id, after=after, limit=limit)
+    if site_id is not None:
+        query = query.where(SessionRow.site_id == site_id)
+    if only_open:
+        query = query.where(SessionRow.closed_at.is_(None))
+    return [SessionView(*line) for line in await tx.execute(query)]
+
+
+async def grant_views(
+    tx: Tx,
+    *,
+    after: Mark | None = None,
+    limit: int = PAGE_LINES_MAX,
+    site_id: str | None = None,
+    only_open: bool = False,
+) -> list[GrantView]:
+    """Grants, newest first, of one site or only those not ended where asked."""
+    query = _page(_grants(), at=GrantRow.created_at, key=GrantRow.id, after=after, limit=limit)
+    if site_id is not None:
+        query = query.where(GrantRow.site_id == site_id)
+    if only_open:
+        query = query.where(GrantRow.ended_at.is_(None))
+    return [GrantView(*line) for line in await tx.execute(query)]
+
+
+async def grant_view(tx: Tx, grant_id: str) -> GrantView | None:
+    """One grant, or None."""
+    found = (await tx.execute(_grants().where(GrantRow.id == grant_id))).first()
+    return None if found is None else GrantView(*found)
+
+
+def _grants() -> Query:
+    return (
+        select(GrantRow, PlanRow, SubscriberRow.msisdn)
+        .join(PlanRow, PlanRow.id == GrantRow.plan_id)
+        .outerjoin(SubscriberRow, SubscriberRow.id == GrantRow.subscriber_id)
+    )
+
+
+async def balance_views(tx: Tx) -> list[BalanceView]:
+    """What every account holds, in order of its name. All of one currency sum to zero."""
+    sides = union_all(
+        select(
+            PostingRow.target.label("account"),
+            PostingRow.currency.label("currency"),
+            PostingRow.amount_minor.label("minor"),
+        ),
+        select(PostingRow.source, PostingRow.currency, -PostingRow.amount_minor),
+    ).subquery()
+    query = (
+        select(sides.c.account, sides.c.currency, func.sum(sides.c.minor))
+        .group_by(sides.c.account, sides.c.currency)
+        .order_by(sides.c.account, sides.c.currency)
+    )
+    return [
+        BalanceView(account, currency, int(minor))
+        for account, currency, minor in await tx.execute(query)
+    ]
+
+
+async def transaction_views(tx: Tx, *, after: Mark | None, limit: int) -> list[TransactionView]:
+    """Ledger transactions with their postings, newest first."""
+    query = _page(
+        select(LedgerTransactionRow),
+        at=LedgerTransactionRow.at,
+        key=LedgerTransactionRow.id,
+        after=after,
+        limit=limit,
+    )
+    rows = list(await tx.scalars(query))
+    ids = [row.id for row in rows]
+    postings = select(PostingRow).where(PostingRow.transaction_id.in_(ids)).order_by(PostingRow.n)
+    by_transaction: dict[str, list[PostingRow]] = {}
+    for posting in await tx.scalars(postings):
+        by_transaction.setdefault(posting.transaction_id, []).append(posting)
+    return [TransactionView(row, tuple(by_transaction.get(row.id, ()))) for row in rows]
+
+
+async def notice_rows(
+    tx: Tx, *, after: Mark | None = None, limit: int = PAGE_LINES_MAX, site_id: str | None = None
+) -> list[NoticeRow]:
+    """Notices, newest first, of one site where asked."""
+    query = _page(select(NoticeRow), at=NoticeRow.at, key=NoticeRow.id, after=after, limit=limit)
+    if site_id is not None:
+        query = query.where(NoticeRow.site_id == site_id)
+    return list(await tx.scalars(query))
+
+
+async def takings_since(tx: Tx, since: datetime) -> Takings:
+    """What was settled since ``since``."""
+    query = select(func.count(), func.coalesce(func.sum(PaymentRow.amount_minor), 0)).where(
+        PaymentRow.settled_at >= since, PaymentRow.currency == "KES"
+    )
+    settled, minor = (await tx.execute(query)).one()
+    return Takings(int(settled), int(minor))
+
+
+async def sessions_open(tx: Tx) -> int:
+    """How many sessions are open everywhere."""
+    query = select(func.count()).select_from(SessionRow).where(SessionRow.closed_at.is_(None))
+    return int((await tx.execute(query)).scalar_one())
+
+
+async def schema_revision(tx: Tx) -> str:
+    """The migration that the database stands at. Raises a database error when there is none."""
+    return str((await tx.execute(text("SELECT version_num FROM alembic_version"))).scalar_one())
+
+
+def _page(query: Query, *, at: Any, key: Any, after: Mark | None, limit: int) -> Query:
+    """``query`` newest first, from after ``after``; ``key`` breaks ties."""
+    if after is not None:
+        query = query.where(or_(at < after.at, and_(at == after.at, key < after.id)))
+    return query.order_by(at.desc(), key.desc()).limit(limit)
