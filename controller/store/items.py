@@ -137,7 +137,7 @@ async def _held(
     query = select(SiteItemRow.key, SiteItemRow.body).where(
         SiteItemRow.site_id == site_id, SiteItemRow.key.in_(list(wanted))
     )
-    return dict((await tx.execute(query)).tuples().all())
+    return {row.key: row.body for row in await tx.execute(query)}
 
 
 async def _rows(tx: Tx, site_id: str, *, after: int) -> list[SiteItemRow]:

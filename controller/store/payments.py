@@ -36,7 +36,7 @@ async def id_by_token(tx: Tx, token_hash: str) -> str | None:
 
 
 async def open_for_phone(tx: Tx, msisdn: str, *, since: datetime, but: str) -> bool:
-    """Whether the phone may be showing a prompt younger than ``since`` of another order than ``but``.
+    """Whether the phone may be showing a prompt, younger than ``since``, of any order but one.
 
     Hold the subscriber's lock, or another order may slip in.
     """

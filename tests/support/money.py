@@ -1,0 +1,57 @@
+"""What must hold of money after every scenario, whatever happened in it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+
+from billing.ledger import balances
+from billing.payment import PaymentState
+from controller.store import ledger
+from controller.store.rows import GrantRow, LedgerTransactionRow, PaymentRow, PlanRow, VoucherRow
+
+if TYPE_CHECKING:
+    from controller.store.database import Database, Tx
+
+
+async def assert_money_is_conserved(db: Database) -> None:
+    """All balances sum to zero; paid, booked and granted are one; no grant without a cause."""
+    async with db.read() as tx:
+        postings = await ledger.all_postings(tx)
+        assert sum(balances(postings).values()) == 0
+        settled = await _settled(tx)
+        booked = set(await tx.scalars(select(LedgerTransactionRow.id)))
+        assert booked == {f"payment:{order_id}:settled" for order_id in settled}
+        assert sum(p.amount.minor for p in postings if p.target.startswith("asset:")) == sum(
+            settled.values()
+        )
+        causes = list(await tx.scalars(select(GrantRow.cause_id)))
+        assert len(causes) == len(set(causes))
+        assert set(settled) <= set(causes)
+        assert set(causes) <= set(settled) | await _other_causes(tx)
+
+
+async def credited(db: Database) -> int:
+    """How many payments have been credited."""
+    async with db.read() as tx:
+        return len(await _settled(tx))
+
+
+async def _settled(tx: Tx) -> dict[str, int]:
+    rows = select(PaymentRow.order_id, PaymentRow.amount_minor).where(
+        PaymentRow.state == PaymentState.SETTLED
+    )
+    return {row.order_id: row.amount_minor for row in await tx.execute(rows)}
+
+
+async def _other_causes(tx: Tx) -> set[str]:
+    redeemed = await tx.scalars(
+        select(VoucherRow.redemption_id).where(VoucherRow.redemption_id.is_not(None))
+    )
+    unpaid = await tx.scalars(
+        select(GrantRow.cause_id)
+        .join(PlanRow, PlanRow.id == GrantRow.plan_id)
+        .where((PlanRow.price_minor == 0) | GrantRow.cause_id.startswith("staff:"))
+    )
+    return {cause for cause in redeemed if cause is not None} | set(unpaid)
