@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 DEADLINE_TOLERANCE_MS = 500
 """Deadlines nearer than this are the same one: kernels tell time left in ticks, with delay."""
 
+RATE_STEP_BPS = 8
+"""Boxes keep rates in whole bytes a second."""
+
 _KEY = re.compile(r"[a-z0-9-]{1,48}")
 _MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 
@@ -278,13 +281,25 @@ def _kept(old: Standing | None, new: Standing | None, *, epoch: str) -> Standing
     if old is None:
         return Standing(epoch, new.rate, new.ways)
     ways = {
-        address: old.ways[address] if _same(old.ways.get(address), way) else way
+        address: old.ways[address] if same_way(old.ways.get(address), way) else way
         for address, way in new.ways.items()
     }
-    return Standing(old.epoch, new.rate, ways)
+    rate = old.rate if same_rate(old.rate, new.rate) else new.rate
+    return Standing(old.epoch, rate, ways)
 
 
-def _same(old: Way | None, new: Way) -> bool:
+def same_rate(old: Rate | None, new: Rate | None) -> bool:
+    """Whether a box cannot tell these rates apart."""
+    if old is None or new is None:
+        return False
+    return (
+        old.down_bps // RATE_STEP_BPS == new.down_bps // RATE_STEP_BPS
+        and old.up_bps // RATE_STEP_BPS == new.up_bps // RATE_STEP_BPS
+    )
+
+
+def same_way(old: Way | None, new: Way) -> bool:
+    """Whether these ways let the same pass, deadlines compared with tolerance."""
     if old is None or old.mac != new.mac or old.cap != new.cap:
         return False
     if old.open_until is None or new.open_until is None:

@@ -168,9 +168,8 @@ class MemoryPlane:
                 self._box.budgets.pop(cap.key, None)
             case SetCap(cap, left_bytes):
                 self._box.budgets[cap.key] = _Budget(cap.revision, left_bytes)
-            case Block(mac):
-                self._box.blocked.add(mac)
-            case Unblock(mac):
-                self._box.blocked.discard(mac)
+            case Block(mac) | Unblock(mac):
+                blocked = self._box.blocked
+                (blocked.add if isinstance(change, Block) else blocked.discard)(mac)
             case _:
                 assert_never(change)

@@ -1,0 +1,194 @@
+"""A netlink socket: send messages in one go, learn which failed, read dumps.
+
+Layouts are those of linux/netlink.h. Calls block for the microseconds that the kernel needs; a
+plane makes them in a thread of its own.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import struct
+from sys import byteorder
+from typing import TYPE_CHECKING
+
+from shaping.plane import PlaneError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+NETLINK_ROUTE = 0
+NETLINK_NETFILTER = 12
+
+NLM_F_REQUEST = 0x1
+NLM_F_ACK = 0x4
+NLM_F_DUMP = 0x300
+NLM_F_REPLACE = 0x100
+NLM_F_CREATE = 0x400
+
+SEND_BYTES_MAX = 96 << 20
+"""The largest transaction in one send: all elements of 65,000 addresses fit."""
+
+RECEIVE_BYTES = 1 << 20
+ANSWER_WAIT_S = 10
+DUMP_TRIES = 5
+"""A dump that was interrupted by a change is read again this often."""
+
+ROUTE_CHUNK = 200
+"""Messages in one send to rtnetlink; their acknowledgements must fit the receive buffer."""
+
+_SO_SNDBUFFORCE = 32
+_SO_RCVBUFFORCE = 33
+_SOL_NETLINK = 270
+_NETLINK_CAP_ACK = 10
+_ERROR = 2
+_DONE = 3
+_DUMP_INTERRUPTED = 0x10
+_HEADER = struct.Struct("=IHHII")
+
+
+class NetlinkError(Exception):
+    """The kernel refused message number ``index`` of a batch, with ``errno``."""
+
+    def __init__(self, index: int, number: int) -> None:
+        super().__init__(f"message {index}: {os.strerror(number)}")
+        self.index = index
+        self.errno = number
+
+
+class _InterruptedDumpError(Exception):
+    """A dump ran while the kernel's lists changed."""
+
+
+class NetlinkSocket:
+    """One socket to one netlink family, in the network namespace of the thread that makes it."""
+
+    def __init__(self, family: int) -> None:
+        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, family)
+        self._socket.setsockopt(socket.SOL_SOCKET, _SO_SNDBUFFORCE, SEND_BYTES_MAX)
+        self._socket.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, 8 << 20)
+        self._socket.setsockopt(_SOL_NETLINK, _NETLINK_CAP_ACK, 1)
+        self._socket.settimeout(ANSWER_WAIT_S)
+        self._socket.bind((0, 0))
+        self._sequence = 0
+
+    def close(self) -> None:
+        """Give the descriptor back."""
+        self._socket.close()
+
+    def request(self, messages: Sequence[tuple[int, int, bytes]]) -> list[int]:
+        """Send (type, flags, body) messages; the errno of each (0: done), in order.
+
+        For families where each message stands alone (rtnetlink). Raises `PlaneError`.
+        """
+        results: list[int] = []
+        for start in range(0, len(messages), ROUTE_CHUNK):
+            chunk = messages[start : start + ROUTE_CHUNK]
+            first = self._send(chunk, flags=NLM_F_ACK)
+            errors = dict(self._acks(first, count=len(chunk)))
+            results += [errors[index] for index in range(len(chunk))]
+        return results
+
+    def batch(self, messages: Sequence[tuple[int, int, bytes]]) -> None:
+        """Send messages that stand or fall together (nfnetlink's batch, begin and end included).
+
+        Raises `NetlinkError` for the first that failed, `PlaneError` when the kernel is mute.
+        """
+        last = len(messages) - 2
+        flagged = [
+            (kind, flags | (NLM_F_ACK if index == last else 0), body)
+            for index, (kind, flags, body) in enumerate(messages)
+        ]
+        first = self._send(flagged, flags=0)
+        for index, number in self._acks(first, count=1):
+            if number:
+                self._drain()
+                raise NetlinkError(index, number)
+            if index == last:
+                return
+
+    def dump(self, kind: int, body: bytes) -> list[tuple[int, bytes]]:
+        """All (type, body) messages that answer a dump request. Raises `PlaneError`."""
+        for _ in range(DUMP_TRIES):
+            first = self._send([(kind, NLM_F_DUMP, body)], flags=0)
+            try:
+                return self._dumped(first)
+            except _InterruptedDumpError:
+                continue
+        raise PlaneError("the kernel's tables changed faster than they could be read")
+
+    def ask(self, kind: int, body: bytes) -> bytes:
+        """The body of the one message that answers a request. Raises `PlaneError`."""
+        first = self._send([(kind, 0, body)], flags=0)
+        for answered, _, sequence, found in self._messages():
+            if sequence == first and answered != _ERROR:
+                return found
+            if sequence == first:
+                raise NetlinkError(0, -int.from_bytes(found[:4], byteorder, signed=True))
+        raise AssertionError("the kernel's messages have no end")
+
+    def _dumped(self, first: int) -> list[tuple[int, bytes]]:
+        found: list[tuple[int, bytes]] = []
+        interrupted = False
+        for kind, flags, sequence, body in self._messages():
+            if sequence != first:
+                continue
+            interrupted = interrupted or bool(flags & _DUMP_INTERRUPTED)
+            if kind in {_ERROR, _DONE}:
+                number = -int.from_bytes(body[:4], byteorder, signed=True)
+                if number and number != errno.EINTR:
+                    raise NetlinkError(0, number)
+                if interrupted or number:
+                    raise _InterruptedDumpError
+                return found
+            found.append((kind, body))
+        return found
+
+    def _send(self, messages: Sequence[tuple[int, int, bytes]], *, flags: int) -> int:
+        first = self._sequence + 1
+        parts: list[bytes] = []
+        for kind, own, body in messages:
+            self._sequence += 1
+            size = _HEADER.size + len(body)
+            parts.append(_HEADER.pack(size, kind, NLM_F_REQUEST | flags | own, self._sequence, 0))
+            parts.append(body + b"\0" * (-size % 4))
+        try:
+            self._socket.sendto(b"".join(parts), (0, 0))
+        except OSError as error:
+            raise PlaneError(f"netlink: {error}") from error
+        return first
+
+    def _acks(self, first: int, *, count: int) -> Iterator[tuple[int, int]]:
+        """(index, errno) for ``count`` answers and on, for messages since ``first``."""
+        seen = 0
+        for kind, _, sequence, body in self._messages():
+            if kind != _ERROR or sequence < first:
+                continue
+            yield sequence - first, -int.from_bytes(body[:4], byteorder, signed=True)
+            seen += 1
+            if seen == count:
+                return
+
+    def _messages(self) -> Iterator[tuple[int, int, int, bytes]]:
+        while True:
+            try:
+                block = self._socket.recv(RECEIVE_BYTES)
+            except OSError as error:
+                raise PlaneError(f"netlink gave no answer: {error}") from error
+            position = 0
+            while position < len(block):
+                size, kind, flags, sequence, _ = _HEADER.unpack_from(block, position)
+                yield kind, flags, sequence, block[position + _HEADER.size : position + size]
+                position += (size + 3) & ~3
+
+    def _drain(self) -> None:
+        """Throw away answers to a batch that failed; they are queued already."""
+        self._socket.settimeout(0)
+        try:
+            while self._socket.recv(RECEIVE_BYTES):
+                pass
+        except BlockingIOError:
+            pass
+        finally:
+            self._socket.settimeout(ANSWER_WAIT_S)

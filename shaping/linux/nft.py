@@ -1,0 +1,376 @@
+"""The table ``inet lango`` as text, and what a change means in it. PURE.
+
+Nothing that a network can choose reaches a text: addresses are address objects, MACs, keys and
+interface names are checked against patterns before.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+from shaping.diff import (
+    Block,
+    CloseWay,
+    DropCap,
+    OpenWay,
+    SetCap,
+    StartMeter,
+    StopMeter,
+    Unblock,
+)
+from shaping.linux.tc import classid_of, group_of
+from shaping.plane import PlaneError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from ipaddress import IPv4Address, IPv6Address
+
+    from shaping.diff import Address, CapRef, Change, Way
+    from shaping.plane import MacAddress, MonotonicMs, SessionKey
+
+TABLE = "lango"
+
+ADDRESSES_MAX = 65_536
+"""Addresses of one family that may pass at once; the kernel refuses more, and `apply` says so."""
+
+DNS_PER_SECOND = 10
+DNS_BURST = 40
+"""Name look-ups that an unpaid device may make: enough for a portal, useless for a tunnel."""
+
+_INTERFACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,14}")
+
+TIMED = ("up4", "down4", "up6", "down6")
+"""Sets whose elements the kernel removes by itself."""
+
+MAPPED = ("count_up", "count_down", "class", "group", "cap")
+"""Maps of each family, by address; ``4`` or ``6`` is appended."""
+
+SETS = (*TIMED, "blocked", *(f"{name}{family}" for family in "46" for name in MAPPED))
+"""All that elements are put into."""
+
+
+@dataclass(frozen=True, slots=True)
+class LinuxConfig:
+    """How a Linux gateway is wired. Devices are on ``lan``; ``wan`` leads to the internet.
+
+    ``garden`` are addresses that everybody reaches, unpaid and uncounted. ``close_gateway`` refuses
+    LAN devices every service of the gateway but names, addresses, ICMP and the portal.
+    ``spare_bps`` is the speed of what belongs to no session: the portal on the LAN, the gateway's
+    own traffic on the WAN. Raises `PlaneError` (no retry) for values that cannot be.
+    """
+
+    lan: str
+    wan: str
+    portal_port: int = 8000
+    masquerade: bool = True
+    garden: tuple[IPv4Address | IPv6Address, ...] = ()
+    close_gateway: bool = True
+    spare_bps: int = 50_000_000
+
+    def __post_init__(self) -> None:
+        for name, value in (("lan", self.lan), ("wan", self.wan)):
+            if not _INTERFACE.fullmatch(value):
+                raise PlaneError(f"{name}: {value!r} is not an interface name", retry=False)
+        if self.lan == self.wan:
+            raise PlaneError(f"lan and wan are both {self.lan!r}", retry=False)
+        if not 0 < self.portal_port < 1 << 16:
+            raise PlaneError(f"portal_port: {self.portal_port} is not a port", retry=False)
+        if self.spare_bps <= 0:
+            raise PlaneError(f"spare_bps: {self.spare_bps} is not positive", retry=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Element:
+    """One element of a set or map. ``value`` is an object's name, a class id or a mark."""
+
+    set: str
+    address: Address | None = None
+    mac: MacAddress | None = None
+    value: str | int | None = None
+    timeout_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """Add this element."""
+
+    element: Element
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """Remove this element. One with a timeout may be gone already, which is as good."""
+
+    element: Element
+
+
+@dataclass(frozen=True, slots=True)
+class PutCounter:
+    """Make a named counter, at zero."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class CutCounter:
+    """Remove a named counter that nothing points at."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class PutQuota:
+    """Make a named quota that lets this many bytes pass."""
+
+    name: str
+    left_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class CutQuota:
+    """Remove a named quota that nothing points at."""
+
+    name: str
+
+
+Op: TypeAlias = Put | Cut | PutCounter | CutCounter | PutQuota | CutQuota
+
+
+def meter_names(session: SessionKey, epoch: str) -> tuple[str, str]:
+    """The names of a session's down and up counters."""
+    return f"d.{session}.{epoch}", f"u.{session}.{epoch}"
+
+
+def quota_name(cap: CapRef) -> str:
+    """The name of one revision of a budget."""
+    return f"q.{cap.key}.{cap.revision}"
+
+
+def way_elements(  # noqa: PLR0917 -- never called with more than an unpacked OpenWay and two more
+    session: SessionKey, epoch: str, address: Address, way: Way, slot: int, now: MonotonicMs
+) -> tuple[Element, ...]:
+    """All elements that let one address pass, be counted, shaped and capped."""
+    family = address.version
+    down, up = meter_names(session, epoch)
+    timeout_ms = None if way.open_until is None else max(1, way.open_until - now)
+    elements = (
+        Element(f"count_down{family}", address, value=down),
+        Element(f"count_up{family}", address, value=up),
+        Element(f"class{family}", address, value=classid_of(slot)),
+        Element(f"group{family}", address, value=group_of(slot)),
+        Element(f"down{family}", address, timeout_ms=timeout_ms),
+        Element(f"up{family}", address, way.mac, timeout_ms=timeout_ms),
+    )
+    if way.cap is None:
+        return elements
+    return Element(f"cap{family}", address, value=quota_name(way.cap)), *elements
+
+
+def ops(
+    changes: Iterable[Change], *, slot_of: Callable[[SessionKey], int], now: MonotonicMs
+) -> Iterator[Op]:
+    """What the changes mean in the table; changes of shapers mean nothing here."""
+    for change in changes:
+        match change:
+            case CloseWay(session, address, way):
+                gone = way_elements(session, "", address, way, 0, now)
+                yield from (Cut(element) for element in reversed(gone))
+            case OpenWay(session, epoch, address, way):
+                slot = slot_of(session)
+                yield from map(Put, way_elements(session, epoch, address, way, slot, now))
+            case StartMeter(session, epoch):
+                yield from map(PutCounter, meter_names(session, epoch))
+            case StopMeter(session, epoch):
+                yield from map(CutCounter, meter_names(session, epoch))
+            case SetCap(cap, left_bytes):
+                yield PutQuota(quota_name(cap), left_bytes)
+            case DropCap(cap):
+                yield CutQuota(quota_name(cap))
+            case Block(mac):
+                yield Put(Element("blocked", mac=mac))
+            case Unblock(mac):
+                yield Cut(Element("blocked", mac=mac))
+            case _:
+                pass  # SetRate and FreeRate are the shaper's affair
+
+
+def op_text(op: Op) -> str:
+    """The same operation as a command of nft: for people, logs and golden files."""
+    match op:
+        case Put(element):
+            return f"add element inet {TABLE} {element.set} {{ {_element_text(element)} }}"
+        case Cut(element):
+            return f"delete element inet {TABLE} {element.set} {{ {_key_text(element)} }}"
+        case PutCounter(name):
+            return f"add counter inet {TABLE} {name}"
+        case CutCounter(name):
+            return f"delete counter inet {TABLE} {name}"
+        case PutQuota(name, left_bytes):
+            return f"add quota inet {TABLE} {name} {{ over {left_bytes} bytes }}"
+        case CutQuota(name):
+            return f"delete quota inet {TABLE} {name}"
+
+
+def _key_text(element: Element) -> str:
+    return " . ".join(str(part) for part in (element.address, element.mac) if part is not None)
+
+
+def _element_text(element: Element) -> str:
+    text = _key_text(element)
+    if element.timeout_ms is not None:
+        seconds, milliseconds = divmod(element.timeout_ms, 1000)
+        text += f" timeout {seconds}s{milliseconds}ms"
+    if element.value is None:
+        return text
+    if isinstance(element.value, str):
+        return f'{text} : "{element.value}"'
+    if element.set.startswith("class"):
+        return f"{text} : {element.value >> 16:x}:{element.value & 0xFFFF:x}"
+    return f"{text} : {element.value:#010x}"
+
+
+CHAINS = {
+    "names": "",
+    "portal_nat": "type nat hook prerouting priority dstnat; policy accept;",
+    "wan_nat": "type nat hook postrouting priority srcnat; policy accept;",
+    "gateway_door": "type filter hook input priority filter; policy accept;",
+    "passage": "type filter hook forward priority filter; policy accept;",
+    "from_lan": "",
+    "to_lan": "",
+    "go_up4": "",
+    "go_up6": "",
+    "go_down4": "",
+    "go_down6": "",
+}
+"""The chains and their hooks. Their policy is accept: what is not the LAN's is not our affair."""
+
+
+def rules(config: LinuxConfig) -> dict[str, tuple[str, ...]]:
+    """The rules of each chain, in order."""
+    lan, wan = config.lan, config.wan
+    paid = ("ip saddr . ether saddr @up4", "ip6 saddr . ether saddr @up6")
+    portal = f"redirect to :{config.portal_port}"
+    nat = f'iifname "{lan}" oifname "{wan}" meta nfproto ipv4 masquerade'
+    return {
+        "portal_nat": (
+            f'iifname != "{lan}" accept',
+            f"fib daddr type local tcp dport 80 {portal}",
+            *(f"{rule} accept" for rule in paid),
+            *_garden(config, "daddr"),
+            f"tcp dport 80 {portal}",
+        ),
+        "wan_nat": (nat,) if config.masquerade else (),
+        "gateway_door": (
+            f'iifname != "{lan}" accept',
+            "ether saddr @blocked drop",
+            *(f"{rule} {protocol} dport 53 accept" for rule in paid for protocol in _DNS),
+            *(f"{protocol} dport 53 goto names" for protocol in _DNS),
+            *(_DOORS if config.close_gateway else ()),
+            *((f"tcp dport {config.portal_port} accept",) if config.close_gateway else ()),
+            *(("tcp dport 443 reject with tcp reset", "drop") if config.close_gateway else ()),
+        ),
+        "names": (
+            f"update @names_asked {{ ether saddr limit rate over {_DNS_LIMIT} }} drop",
+            "accept",
+        ),
+        "passage": (
+            f'iifname "{lan}" goto from_lan',
+            f'oifname "{lan}" goto to_lan',
+        ),
+        "from_lan": (
+            "ether saddr @blocked drop",
+            f'oifname != "{wan}" drop',
+            *_garden(config, "daddr"),
+            *(f"{rule} goto go_up{family}" for rule, family in zip(paid, "46", strict=True)),
+            "tcp dport 443 reject with tcp reset",
+            "drop",
+        ),
+        "to_lan": (
+            *_garden(config, "saddr"),
+            "ip daddr @down4 goto go_down4",
+            "ip6 daddr @down6 goto go_down6",
+            "drop",
+        ),
+        **{
+            f"go_{way}{family}": _go(way, family) for way in ("up", "down") for family in ("4", "6")
+        },
+    }
+
+
+_DNS = ("udp", "tcp")
+_DNS_LIMIT = f"{DNS_PER_SECOND}/second burst {DNS_BURST} packets"
+_DOORS = (
+    "ct state established,related accept",
+    "meta l4proto icmp accept",
+    "meta l4proto ipv6-icmp accept",
+    "udp dport 67 accept",
+    "udp dport 547 accept",
+)
+
+
+def _garden(config: LinuxConfig, side: str) -> Iterator[str]:
+    for address in config.garden:
+        yield f"{'ip' if address.version == 4 else 'ip6'} {side} {address} accept"  # noqa: PLR2004 -- the protocol's number
+
+
+def _go(way: str, family: str) -> tuple[str, ...]:
+    key = f"{'ip' if family == '4' else 'ip6'} {'saddr' if way == 'up' else 'daddr'}"
+    return (
+        f"quota name {key} map @cap{family} drop",
+        f"counter name {key} map @count_{way}{family}",
+        f"meta priority set {key} map @class{family}",
+        f"meta mark set {key} map @group{family}",
+        "accept",
+    )
+
+
+def set_lines() -> Iterator[str]:
+    """Declarations of all sets and maps; adding what is there already changes nothing."""
+    for family in ("4", "6"):
+        key = f"ipv{family}_addr"
+        timed = f"flags timeout; size {ADDRESSES_MAX};"
+        yield f"add set inet {TABLE} up{family} {{ type {key} . ether_addr; {timed} }}"
+        yield f"add set inet {TABLE} down{family} {{ type {key}; {timed} }}"
+        for name, kind in _MAP_KINDS:
+            sized = f"type {key} : {kind}; size {ADDRESSES_MAX};"
+            yield f"add map inet {TABLE} {name}{family} {{ {sized} }}"
+    yield f"add set inet {TABLE} blocked {{ type ether_addr; size {ADDRESSES_MAX}; }}"
+    asked = f"type ether_addr; size {ADDRESSES_MAX}; flags dynamic,timeout; timeout 1m;"
+    yield f"add set inet {TABLE} names_asked {{ {asked} }}"
+
+
+_MAP_KINDS = (
+    ("count_up", "counter"),
+    ("count_down", "counter"),
+    ("class", "classid"),
+    ("group", "mark"),
+    ("cap", "quota"),
+)
+
+
+def install_text(config: LinuxConfig, strangers: Iterable[str] = ()) -> str:
+    """Commands that make the table, or make its rules anew without touching its elements.
+
+    ``strangers`` are chains in our table that are not ours; they go.
+    """
+    chains = rules(config)
+    lines = [f"add table inet {TABLE}", *set_lines()]
+    for chain in chains:
+        hook = CHAINS.get(chain, "")
+        lines.append(f"add chain inet {TABLE} {chain}" + (f" {{ {hook} }}" if hook else ""))
+    gone = sorted(_checked_chains(strangers))
+    lines += [f"flush chain inet {TABLE} {chain}" for chain in (*chains, *gone)]
+    lines += [f"delete chain inet {TABLE} {chain}" for chain in gone]
+    lines += [
+        f"add rule inet {TABLE} {chain} {rule}" for chain, body in chains.items() for rule in body
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _checked_chains(names: Iterable[str]) -> Iterator[str]:
+    for name in names:
+        if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_./-]{0,120}", name):
+            raise PlaneError(f"chain {name!r} in table {TABLE} has no removable name", retry=False)
+        yield name

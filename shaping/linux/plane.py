@@ -1,0 +1,348 @@
+"""LinuxPlane: a Linux gateway behind the three methods of the seam."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeVar
+
+from shaping.diff import (
+    DEADLINE_TOLERANCE_MS,
+    CloseWay,
+    FreeRate,
+    Observed,
+    SetRate,
+    Standing,
+    diff,
+    same_rate,
+    same_way,
+    touched,
+)
+from shaping.linux.adopt import adopt
+from shaping.linux.netlink import NETLINK_ROUTE, NetlinkError, NetlinkSocket
+from shaping.linux.nft import meter_names, ops
+from shaping.linux.pins import Pins
+from shaping.linux.shaper import Shaper
+from shaping.linux.tables import OvertakenError, Tables
+from shaping.plane import Applied, Counter, Desired, MonotonicMs, PlaneError, SessionKey
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from shaping.diff import Address, Step
+    from shaping.linux.adopt import Adopted
+    from shaping.linux.nft import LinuxConfig, Op
+    from shaping.plane import CapKey, MacAddress
+
+VERIFY_EVERY_MS = 10_000
+"""The shapers, which tell of no change by themselves, are read whole at least this often."""
+
+VERIFY_SHARE = 50
+"""Reading everything takes at most one part in so many of the time."""
+
+DEAR_MS = 100
+"""When reading everything takes longer than this, a stranger's change of nftables may wait for the
+next regular look; otherwise each is looked into at once."""
+
+TRIES = 3
+"""An apply that somebody else's change came in between of looks again this often."""
+
+Answer = TypeVar("Answer")
+
+
+def boot_clock() -> MonotonicMs:
+    """The boot-time clock, which also runs while the machine sleeps."""
+    return MonotonicMs(time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000)
+
+
+@dataclass(slots=True)
+class _Mirror:
+    """What we believe the kernel to hold; thrown away whenever in doubt."""
+
+    sessions: dict[SessionKey, Standing] = field(default_factory=dict)
+    owners: dict[Address, SessionKey] = field(default_factory=dict)
+    caps: Mapping[CapKey, int] = field(default_factory=dict)
+    blocked: frozenset[MacAddress] = frozenset()
+    pins: dict[Address, MacAddress] = field(default_factory=dict)
+    strays: tuple[Op, ...] = ()
+    generation: int = 0
+    verified_at: int = 0
+    verify_ms: int = 0
+    fresh: bool = True
+
+
+class LinuxPlane:
+    """A gateway made of nftables and HTB, in the network namespace of the thread that makes this.
+
+    All work is done in one thread of its own, so the event loop never waits for the kernel. The
+    kernel's state outlives this object: a new one adopts it. Needs CAP_NET_ADMIN.
+    """
+
+    def __init__(self, config: LinuxConfig, *, now: Callable[[], MonotonicMs] = boot_clock) -> None:
+        self._config = config
+        self._now = now
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="plane")
+        # A thread is born into the namespace of its maker, so it is started here and now.
+        self._thread.submit(int).result()
+        self._box: _Box | None = None
+
+    async def apply(self, desired: Desired) -> Applied:
+        """As `shaping.plane.DataPlane.apply`. Raises `PlaneError`."""
+        return await self._run(lambda box: box.apply(desired))
+
+    async def counters(self) -> Mapping[SessionKey, Counter]:
+        """As `shaping.plane.DataPlane.counters`. Raises `PlaneError`."""
+        return await self._run(lambda box: box.counters())
+
+    async def clear(self) -> None:
+        """As `shaping.plane.DataPlane.clear`. Raises `PlaneError`."""
+        await self._run(lambda box: box.clear())
+
+    async def verify(self) -> None:
+        """Make the next `apply` read everything anew, whatever it believes."""
+        await self._run(lambda box: box.forget())
+
+    def close(self) -> None:
+        """Give thread and sockets back. The kernel keeps doing what it was told."""
+        box, self._box = self._box, None
+        if box is not None:
+            self._thread.submit(box.close).result()
+        self._thread.shutdown()
+
+    async def _run(self, work: Callable[[_Box], Answer]) -> Answer:
+        def inside() -> Answer:
+            if self._box is None:
+                self._box = _Box(self._config, self._now)
+            try:
+                return work(self._box)
+            except (OSError, NetlinkError) as error:
+                self._box.forget()
+                raise PlaneError(f"the kernel refused: {error}") from error
+
+        return await asyncio.get_running_loop().run_in_executor(self._thread, inside)
+
+
+class _Box:
+    """The kernel's side of the plane; lives in the plane's thread."""
+
+    def __init__(self, config: LinuxConfig, now: Callable[[], MonotonicMs]) -> None:
+        self._now = now
+        self._netlink = NetlinkSocket(NETLINK_ROUTE)
+        self._tables = Tables(config)
+        self._shaper = Shaper(config, self._netlink)
+        self._pins = Pins(config.lan, self._netlink)
+        self._mirror: _Mirror | None = None
+        self._before: _Mirror | None = None
+        self._last = Desired()
+        self._read: dict[SessionKey, Counter] = {}
+        self._void: set[str] = set()
+
+    def close(self) -> None:
+        self._netlink.close()
+        self._tables.close()
+
+    def forget(self) -> None:
+        self._before = self._mirror or self._before
+        self._mirror = None
+
+    def apply(self, desired: Desired) -> Applied:
+        drift: tuple[str, ...] = ()
+        for _ in range(TRIES):
+            try:
+                mirror, found = self._current()
+                drift += found
+                changes = self._bring(mirror, desired)
+            except OvertakenError:
+                self.forget()
+                continue
+            except PlaneError:
+                self.forget()
+                raise
+            self._void.clear()
+            return Applied(changes, drift)
+        raise PlaneError("somebody else keeps changing nftables")
+
+    def counters(self) -> dict[SessionKey, Counter]:
+        found = self._tables.counted()
+        read: dict[SessionKey, Counter] = {}
+        for name, down_bytes in found.items():
+            way, _, rest = name.partition(".")
+            key, _, epoch = rest.partition(".")
+            up_bytes = found.get(f"u.{rest}")
+            if way == "d" and up_bytes is not None:
+                read[SessionKey(key)] = Counter(epoch, down_bytes, up_bytes)
+        fallen = [key for key, counter in read.items() if _fell(self._read.get(key), counter)]
+        for key in fallen:
+            # Somebody set it to zero by hand: the next apply begins a new life of it.
+            self._void.update(meter_names(key, read.pop(key).epoch))
+            self.forget()
+        self._read |= read
+        self._read = {key: self._read[key] for key in (*read, *fallen)}
+        return read
+
+    def clear(self) -> None:
+        self._pins.release(self._pins.held())
+        self._tables.remove()
+        self._shaper.remove()
+        self._mirror = self._before = None
+        self._last = Desired()
+        self._read = {}
+
+    def _current(self) -> tuple[_Mirror, tuple[str, ...]]:
+        """The mirror, read anew when it is old or when somebody changed nftables since."""
+        mirror = self._mirror
+        if mirror is None:
+            return self._observe()
+        age_ms = self._now() - mirror.verified_at
+        if age_ms > max(VERIFY_EVERY_MS, VERIFY_SHARE * mirror.verify_ms):
+            self.forget()
+            return self._observe()
+        generation = self._tables.generation()
+        if generation != mirror.generation:
+            if mirror.verify_ms < DEAR_MS or age_ms > VERIFY_SHARE * mirror.verify_ms:
+                self.forget()
+                return self._observe()
+            mirror.generation = generation
+        return mirror, ()
+
+    def _observe(self) -> tuple[_Mirror, tuple[str, ...]]:
+        before, self._before = self._before, None
+        began = self._now()
+        drift = [*filter(None, [self._tables.ensure_installed()]), *self._shaper.observe()]
+        self._shaper.flush()
+        generation = self._tables.generation()
+        now = self._now()
+        held = self._tables.held()
+        adopted = adopt(held, self._shaper.rates(), now=now, void=frozenset(self._void))
+        self._shaper.adopt(adopted.slots)
+        mirror = _mirror_of(adopted, before)
+        mirror.pins = self._pins.held()
+        mirror.generation = generation
+        mirror.verified_at = self._now()
+        mirror.verify_ms = mirror.verified_at - began
+        self._mirror = mirror
+        if before is None:
+            # The first look of this process: what is missing may never have been there.
+            return mirror, ()
+        return mirror, (*drift, *_losses(before, mirror, now=now))
+
+    def _bring(self, mirror: _Mirror, desired: Desired) -> int:
+        now = self._now()
+        only = None if mirror.fresh else touched(self._last, desired)
+        observed = Observed(mirror.sessions, mirror.caps, mirror.blocked, mirror.owners)
+        step = diff(observed, desired, now=now, epoch=secrets.token_hex(6), only=only)
+        pins = _pins_after(step, mirror)
+        self._shape(step)
+        self._pins.pin({address: mac for address, mac in pins.items() if mac is not None})
+        table = (*mirror.strays, *ops(step.changes, slot_of=self._shaper.slot_of, now=now))
+        if table:
+            self._tables.commit(table, generation=mirror.generation)
+            mirror.generation = (mirror.generation + 1) & 0xFFFFFFFF
+        self._pins.release(address for address, mac in pins.items() if mac is None)
+        changes = len(step.changes) + len(mirror.strays)
+        _note(mirror, step, desired, pins=pins)
+        self._last = desired
+        return changes
+
+    def _shape(self, step: Step) -> None:
+        for change in step.changes:
+            if isinstance(change, FreeRate):
+                self._shaper.free(change.session)
+        for change in step.changes:
+            if isinstance(change, SetRate):
+                self._shaper.set_rate(change.session, change.rate)
+        self._shaper.flush()
+
+
+def _mirror_of(adopted: Adopted, before: _Mirror | None) -> _Mirror:
+    """What was read, with our own exact figures where the kernel's mean the same."""
+    sessions = {
+        key: _exact(standing, before.sessions.get(key) if before else None)
+        for key, standing in adopted.observed.sessions.items()
+    }
+    observed = adopted.observed
+    owners = dict(observed.owners)
+    return _Mirror(sessions, owners, observed.caps, observed.blocked, strays=adopted.strays)
+
+
+def _exact(read: Standing, believed: Standing | None) -> Standing:
+    if believed is None or believed.epoch != read.epoch:
+        return read
+    ways = {
+        address: believed.ways[address] if same_way(believed.ways.get(address), way) else way
+        for address, way in read.ways.items()
+    }
+    rate = believed.rate if same_rate(believed.rate, read.rate) else read.rate
+    return Standing(read.epoch, rate, ways)
+
+
+def _losses(before: _Mirror, read: _Mirror, *, now: MonotonicMs) -> Iterator[str]:
+    """What was there when we last looked, should be still, and is not."""
+    for key, standing in before.sessions.items():
+        found = read.sessions.get(key)
+        if found is None or found.epoch != standing.epoch:
+            yield f"the counters of {key} were removed"
+            continue
+        for address, way in standing.ways.items():
+            over = way.open_until is not None and way.open_until <= now + DEADLINE_TOLERANCE_MS
+            if found.ways.get(address) != way and not over:
+                yield f"the access of {address} of {key} was changed"
+        if found.ways and found.rate != standing.rate:
+            yield f"the speed of {key} was changed"
+    yield from (f"the budget {cap} was removed" for cap in before.caps if cap not in read.caps)
+    yield from (f"the pin of {who} was removed" for who in before.pins if who not in read.pins)
+    yield from (f"the block of {mac} was removed" for mac in sorted(before.blocked - read.blocked))
+
+
+def _pins_after(step: Step, mirror: _Mirror) -> dict[Address, MacAddress | None]:
+    """Pins to make (a MAC) and to release (None)."""
+    pins: dict[Address, MacAddress | None] = {}
+    for change in step.changes:
+        if isinstance(change, CloseWay):
+            pins[change.address] = None
+    if mirror.fresh:
+        pins.update(dict.fromkeys(mirror.pins))
+    for standing in step.after.values():
+        for address, way in standing.ways.items() if standing else ():
+            pins[address] = way.mac
+    # What is so already needs no message.
+    return {who: mac for who, mac in pins.items() if mirror.pins.get(who) != mac}
+
+
+def _note(
+    mirror: _Mirror,
+    step: Step,
+    desired: Desired,
+    *,
+    pins: Mapping[Address, MacAddress | None],
+) -> None:
+    """Write down what was done."""
+    for key in step.after:
+        gone = mirror.sessions.pop(key, None)
+        for address in gone.ways if gone else ():
+            if mirror.owners.get(address) == key:
+                del mirror.owners[address]
+    for key, standing in step.after.items():
+        if standing is not None:
+            mirror.sessions[key] = standing
+            mirror.owners.update(dict.fromkeys(standing.ways, key))
+    mirror.caps = {key: cap.revision for key, cap in desired.caps.items()}
+    mirror.blocked = desired.blocked
+    mirror.strays = ()
+    mirror.fresh = False
+    for address, mac in pins.items():
+        if mac is None:
+            mirror.pins.pop(address, None)
+        else:
+            mirror.pins[address] = mac
+
+
+def _fell(before: Counter | None, now: Counter) -> bool:
+    if before is None or before.epoch != now.epoch:
+        return False
+    return now.down_bytes_total < before.down_bytes_total or (
+        now.up_bytes_total < before.up_bytes_total
+    )

@@ -1,0 +1,151 @@
+"""The table ``inet lango`` in the running kernel: install, verify, commit, read."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+from typing import TYPE_CHECKING
+
+from shaping.linux import wire
+from shaping.linux.adopt import Held
+from shaping.linux.libnftables import Nftables
+from shaping.linux.netlink import NETLINK_NETFILTER, NetlinkError, NetlinkSocket
+from shaping.linux.nft import (
+    CHAINS,
+    SETS,
+    TABLE,
+    CutCounter,
+    PutCounter,
+    install_text,
+    op_text,
+)
+from shaping.plane import PlaneError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from shaping.linux.nft import Element, LinuxConfig, Op
+
+SEAL = "seal."
+"""Begins the name of the counter whose name tells what rules we installed, and how the kernel
+told them back to us then. A rule changed by hand is one whose seal is broken."""
+
+
+class OvertakenError(PlaneError):
+    """Somebody changed the ruleset between our look and our act; look again."""
+
+
+class Tables:
+    """Our table, in the network namespace of the thread that makes this object.
+
+    Its methods raise `PlaneError`.
+    """
+
+    def __init__(self, config: LinuxConfig) -> None:
+        self._config = config
+        self._text = install_text(config)
+        self._nftables = Nftables()
+        self._netlink = NetlinkSocket(NETLINK_NETFILTER)
+
+    def close(self) -> None:
+        """Give the socket back; the table stays."""
+        self._netlink.close()
+
+    def generation(self) -> int:
+        """A number that grows with each change that anybody makes to nftables."""
+        kind, _, body = wire.generation_request()
+        return wire.read_generation(self._netlink.ask(kind, body))
+
+    def ensure_installed(self) -> str:
+        """Make table and rules unless they stand as we left them; tell what was wrong, or "".
+
+        Elements, counters and quotas are never touched.
+        """
+        names = self._object_names(wire.counters_request())
+        seals = {name for name in names if name.startswith(SEAL)}
+        if seals == {self._seal()}:
+            return ""
+        strangers = {chain for chain, _ in self._chains()} - CHAINS.keys()
+        there = bool(self._chains())
+        self._install(strangers)
+        stale = [CutCounter(name) for name in sorted(seals - {self._seal()})]
+        fresh = [PutCounter(self._seal())] if self._seal() not in seals else []
+        self.commit([*stale, *fresh])
+        if seals:
+            return f"rules of table {TABLE} were changed"
+        return f"table {TABLE} had no seal" if there else f"table {TABLE} was missing"
+
+    def held(self) -> Held:
+        """All that our table holds, but for its rules."""
+        elements: list[tuple[Element, int | None]] = []
+        for name in SETS:
+            for _, body in self._dump(wire.elements_request(name)):
+                elements.extend(wire.read_elements(name, body))
+        counters = self._object_names(wire.counters_request())
+        return Held(
+            elements,
+            frozenset(name for name in counters if not name.startswith(SEAL)),
+            frozenset(wire.read_quota(body)[0] for _, body in self._dump(wire.quotas_request())),
+        )
+
+    def counted(self) -> dict[str, int]:
+        """Bytes of every named counter of ours; empty when the table is not there."""
+        read = wire.read_counter
+        return dict(read(body) for _, body in self._dump(wire.counters_request()))
+
+    def commit(self, ops: Iterable[Op], *, generation: int | None = None) -> None:
+        """Do all of it or nothing. With ``generation``, only if nobody changed anything since.
+
+        Raises `OvertakenError` when somebody did, or when an object is not as we believed.
+        """
+        messages, behind = wire.transaction(ops, generation=generation)
+        if not behind:
+            return
+        try:
+            self._netlink.batch(messages)
+        except NetlinkError as error:
+            raise _explained(error, behind) from error
+
+    def remove(self) -> None:
+        """Delete the table with all that is in it."""
+        self._nftables.run(f"add table inet {TABLE}\ndelete table inet {TABLE}\n")
+
+    def _install(self, strangers: set[str]) -> None:
+        try:
+            self._nftables.run(install_text(self._config, strangers))
+        except PlaneError:
+            # A set or chain of another shape is in the way, so nothing of ours can work there.
+            self._nftables.run(f"add table inet {TABLE}\ndelete table inet {TABLE}\n{self._text}")
+
+    def _seal(self) -> str:
+        """The name that a seal on what stands now would have."""
+        told = hashlib.sha256()
+        for chain, hook in sorted(self._chains()):
+            told.update(chain.encode() + b"\0" + hook)
+        for _, body in self._dump(wire.rules_request()):
+            chain, expressions = wire.read_rule(body)
+            told.update(chain.encode() + b"\0" + expressions)
+        meant = hashlib.sha256(self._text.encode())
+        return f"{SEAL}{meant.hexdigest()[:16]}.{told.hexdigest()[:16]}"
+
+    def _chains(self) -> list[tuple[str, bytes]]:
+        read = (wire.read_chain(body) for _, body in self._dump(wire.chains_request()))
+        return [(chain, hook) for table, chain, hook in read if table == TABLE]
+
+    def _object_names(self, request: tuple[int, bytes]) -> list[str]:
+        return [wire.read_counter(body)[0] for _, body in self._dump(request)]
+
+    def _dump(self, request: tuple[int, bytes]) -> list[tuple[int, bytes]]:
+        try:
+            return self._netlink.dump(*request)
+        except NetlinkError as error:
+            if error.errno == errno.ENOENT:
+                return []
+            raise PlaneError(f"reading table {TABLE}: {error}") from error
+
+
+def _explained(error: NetlinkError, behind: Sequence[Op]) -> PlaneError:
+    if error.index == 0 or error.errno in {errno.ENOENT, errno.EEXIST, errno.EBUSY}:
+        return OvertakenError(f"table {TABLE} is not as it was: {error}")
+    doing = op_text(behind[min(error.index, len(behind)) - 1])
+    return PlaneError(f"{doing}: {error}", retry=error.errno != errno.EINVAL)

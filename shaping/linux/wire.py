@@ -1,0 +1,228 @@
+"""Elements, counters and quotas as nfnetlink messages, and dumps of them as values. PURE.
+
+Layouts are those of linux/netfilter/nf_tables.h and nfnetlink.h.
+"""
+
+from __future__ import annotations
+
+import struct
+from ipaddress import IPv4Address, IPv6Address
+from sys import byteorder
+from typing import TYPE_CHECKING
+
+from shaping.linux.attributes import NESTED, attribute, attributes, pairs
+from shaping.linux.nft import (
+    TABLE,
+    Cut,
+    CutCounter,
+    CutQuota,
+    Element,
+    Put,
+    PutCounter,
+    PutQuota,
+)
+from shaping.plane import MacAddress
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from shaping.linux.nft import Op
+
+Message = tuple[int, int, bytes]
+"""Type, flags, body."""
+
+_SUBSYSTEM = 10
+_BEGIN, _END = 16, 17
+_INET = 1
+_NEWELEM, _GETELEM, _DELELEM = 12, 13, 14
+_NEWOBJ, _GETOBJ, _DELOBJ = 18, 19, 20
+_GETGEN, _GETCHAIN, _GETRULE = 16, 4, 7
+_CREATE = 0x400
+
+_COUNTER, _QUOTA = 1, 2
+_OVER = 1
+_LIST_TABLE, _LIST_SET, _LIST_ELEMENTS = 1, 2, 3
+_KEY, _DATA, _TIMEOUT, _EXPIRES, _OBJREF = 1, 2, 4, 5, 9
+_VALUE = 1
+_OBJ_TABLE, _OBJ_NAME, _OBJ_TYPE, _OBJ_DATA = 1, 2, 3, 4
+
+_HEAD = struct.Struct(">BBH")
+_TABLE = attribute(_LIST_TABLE, TABLE.encode() + b"\0")
+_U32 = struct.Struct(">I")
+_U64 = struct.Struct(">Q")
+_MAC_BYTES = 6
+_V4_BYTES = 4
+
+
+def kind_of(message: int) -> int:
+    """The full netlink type of an nftables message."""
+    return _SUBSYSTEM << 8 | message
+
+
+def transaction(ops: Iterable[Op], *, generation: int | None) -> tuple[list[Message], list[Op]]:
+    """A batch, and the operation behind each of its inner messages.
+
+    With ``generation`` the kernel refuses the batch when anybody changed anything since.
+    """
+    guard = b"" if generation is None else attribute(1, _U32.pack(generation))
+    messages: list[Message] = [(_BEGIN, 0, _HEAD.pack(0, 0, _SUBSYSTEM) + guard)]
+    behind: list[Op] = []
+    for op in ops:
+        for kind, flags, body in _messages(op):
+            messages.append((kind_of(kind), flags, _HEAD.pack(_INET, 0, 0) + body))
+            behind.append(op)
+    messages.append((_END, 0, _HEAD.pack(0, 0, _SUBSYSTEM)))
+    return messages, behind
+
+
+def generation_request() -> Message:
+    """Asks for the ruleset's generation."""
+    return kind_of(_GETGEN), 0, _HEAD.pack(0, 0, 0)
+
+
+def elements_request(name: str) -> tuple[int, bytes]:
+    """Dumps a set or map of ours."""
+    wanted = attribute(_LIST_SET, name.encode() + b"\0")
+    return kind_of(_GETELEM), _HEAD.pack(_INET, 0, 0) + _TABLE + wanted
+
+
+def counters_request() -> tuple[int, bytes]:
+    """Dumps our named counters."""
+    return _objects_request(_COUNTER)
+
+
+def quotas_request() -> tuple[int, bytes]:
+    """Dumps our named quotas."""
+    return _objects_request(_QUOTA)
+
+
+def rules_request() -> tuple[int, bytes]:
+    """Dumps the rules of our table."""
+    return kind_of(_GETRULE), _HEAD.pack(_INET, 0, 0) + _TABLE
+
+
+def chains_request() -> tuple[int, bytes]:
+    """Dumps all chains of our family (the kernel knows no narrower question)."""
+    return kind_of(_GETCHAIN), _HEAD.pack(_INET, 0, 0)
+
+
+def read_elements(name: str, body: bytes) -> Iterator[tuple[Element, int | None]]:
+    """The elements in one message of a dump, with the milliseconds each has left."""
+    content = attributes(body[4:])
+    timed, linked = name.startswith(("up", "down")), name.startswith(("count", "cap"))
+    for _, item in pairs(content.get(_LIST_ELEMENTS, b"")):
+        attrs = attributes(item)
+        address, mac = _read_key(name, attrs[_KEY][4:])
+        value: str | int | None = None
+        left: int | None = None
+        if linked:
+            value = attrs[_OBJREF][:-1].decode()
+        elif _DATA in attrs:
+            value = int.from_bytes(attrs[_DATA][4:8], byteorder)
+        elif timed and _EXPIRES in attrs:
+            left = int.from_bytes(attrs[_EXPIRES], "big")
+        yield Element(name, address, mac, value), left
+
+
+def read_counter(body: bytes) -> tuple[str, int]:
+    """(name, bytes) of a counter."""
+    attrs = attributes(body[4:])
+    content = attrs[_OBJ_DATA]
+    # Invariant: the kernel writes bytes before packets, so the value stands at a fixed place.
+    return attrs[_OBJ_NAME][:-1].decode(), _U64.unpack_from(content, 4)[0]
+
+
+def read_quota(body: bytes) -> tuple[str, int, int]:
+    """(name, limit in bytes, bytes used) of a quota."""
+    attrs = attributes(body[4:])
+    content = attributes(attrs[_OBJ_DATA])
+    limit, used = int.from_bytes(content[1], "big"), int.from_bytes(content[4], "big")
+    return attrs[_OBJ_NAME][:-1].decode(), limit, used
+
+
+def read_rule(body: bytes) -> tuple[str, bytes]:
+    """(chain, expressions) of a rule."""
+    attrs = attributes(body[4:])
+    return attrs[2][:-1].decode(), attrs.get(4, b"")
+
+
+def read_chain(body: bytes) -> tuple[str, str, bytes]:
+    """(table, chain, hook with policy) of a chain."""
+    attrs = attributes(body[4:])
+    hook = attrs.get(4, b"") + attrs.get(5, b"")
+    return attrs[1][:-1].decode(), attrs[3][:-1].decode(), hook
+
+
+def read_generation(body: bytes) -> int:
+    """The ruleset's generation: it grows by one with each transaction of anybody."""
+    return int.from_bytes(attributes(body[4:])[1], "big")
+
+
+def _objects_request(kind: int) -> tuple[int, bytes]:
+    wanted = attribute(_OBJ_TYPE, _U32.pack(kind))
+    return kind_of(_GETOBJ), _HEAD.pack(_INET, 0, 0) + _TABLE + wanted
+
+
+def _messages(op: Op) -> Iterator[tuple[int, int, bytes]]:
+    match op:
+        case Put(element):
+            yield _NEWELEM, _CREATE, _element(element)
+        case Cut(element):
+            if element.set.startswith(("up", "down")):
+                # It may have run out meanwhile: putting it first makes sure that it is there.
+                yield _NEWELEM, _CREATE, _element(element)
+            yield _DELELEM, 0, _element(element, key_only=True)
+        case PutCounter(name):
+            yield _NEWOBJ, _CREATE, _object(name, _COUNTER, _counter_zero)
+        case CutCounter(name):
+            yield _DELOBJ, 0, _object(name, _COUNTER)
+        case PutQuota(name, left_bytes):
+            limit = attribute(1, _U64.pack(left_bytes)) + attribute(2, _U32.pack(_OVER))
+            yield _NEWOBJ, _CREATE, _object(name, _QUOTA, limit)
+        case CutQuota(name):
+            yield _DELOBJ, 0, _object(name, _QUOTA)
+
+
+_counter_zero = attribute(1, _U64.pack(0)) + attribute(2, _U64.pack(0))
+
+
+def _object(name: str, kind: int, content: bytes | None = None) -> bytes:
+    body = _TABLE + attribute(_OBJ_NAME, name.encode() + b"\0")
+    body += attribute(_OBJ_TYPE, _U32.pack(kind))
+    return body if content is None else body + attribute(_OBJ_DATA | NESTED, content)
+
+
+def _element(element: Element, *, key_only: bool = False) -> bytes:
+    item = attribute(_KEY | NESTED, attribute(_VALUE, _key(element)))
+    if not key_only:
+        if element.timeout_ms is not None:
+            item += attribute(_TIMEOUT, _U64.pack(element.timeout_ms))
+        if isinstance(element.value, str):
+            item += attribute(_OBJREF, element.value.encode() + b"\0")
+        elif element.value is not None:
+            value = element.value.to_bytes(4, byteorder)
+            item += attribute(_DATA | NESTED, attribute(_VALUE, value))
+    listed = attribute(_LIST_ELEMENTS | NESTED, attribute(1 | NESTED, item))
+    return _TABLE + attribute(_LIST_SET, element.set.encode() + b"\0") + listed
+
+
+def _key(element: Element) -> bytes:
+    key = b"" if element.address is None else element.address.packed
+    if element.mac is None:
+        return key
+    mac = bytes.fromhex(element.mac.replace(":", ""))
+    return key + mac + b"\0\0" if key else mac
+
+
+def _read_key(name: str, key: bytes) -> tuple[IPv4Address | IPv6Address | None, MacAddress | None]:
+    if name == "blocked":
+        return None, _mac(key)
+    address: IPv4Address | IPv6Address
+    size = _V4_BYTES if name.endswith("4") else 16
+    address = IPv4Address(key[:size]) if size == _V4_BYTES else IPv6Address(key[:size])
+    rest = key[size : size + _MAC_BYTES]
+    return address, _mac(rest) if rest else None
+
+
+def _mac(key: bytes) -> MacAddress:
+    return MacAddress(key[:_MAC_BYTES].hex(":"))
