@@ -18,6 +18,8 @@ from agent.model import (
     Asked,
     Changed,
     Counted,
+    Notice,
+    Noticed,
     Ordered,
     Sighted,
     State,
@@ -54,7 +56,7 @@ def decide_all(
     return draft.result(), tuple(draft.effects)
 
 
-def _step(draft: Draft, event: Event) -> None:
+def _step(draft: Draft, event: Event) -> None:  # noqa: C901 - one line for each kind of event
     match event:
         case Changed():
             changes.changed(draft, event.change)
@@ -72,6 +74,8 @@ def _step(draft: Draft, event: Event) -> None:
             orders.answered(draft, event.order_id, event.answer)
         case Unanswered():
             orders.unanswered(draft, event.order_id)
+        case Noticed():
+            draft.say(Notice(code=event.code, text=event.text))
         case Ticked():
             pass
         case _:

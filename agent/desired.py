@@ -42,7 +42,7 @@ def desired(state: State, mono: MonotonicMs) -> Desired:
 
 
 def same_orders(a: Desired | None, b: Desired) -> bool:
-    """Whether ``b`` tells a plane nothing that ``a`` did not; it keeps the count of a cap itself."""
+    """Whether ``b`` tells a plane nothing new; it keeps the count of a cap itself."""
     if a is None or a.access != b.access or a.blocked != b.blocked:
         return False
     revisions_a = {key: cap.revision for key, cap in a.caps.items()}

@@ -242,7 +242,15 @@ class Ticked:
     """Time passed; deadlines are looked at."""
 
 
-Event = Changed | Sighted | Asked | Counted | Ordered | Answered | Unanswered | Ticked
+@dataclass(frozen=True, slots=True)
+class Noticed:
+    """The shell noticed something that staff should know."""
+
+    code: str
+    text: str
+
+
+Event = Changed | Sighted | Asked | Counted | Ordered | Answered | Unanswered | Ticked | Noticed
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncGenerator, Sequence
 
     from agent.model import Record
     from billing.ids import OrderId, RedemptionId
@@ -82,7 +82,7 @@ class UplinkRefused(UplinkError):  # noqa: N818 - a sentence: the controller sai
 class Uplink(Protocol):
     """The controller, as an agent sees it. Implementations: ``memory``, ``grpc``."""
 
-    def follow(self, known: AppliedState) -> AsyncIterator[DesiredChange]:
+    def follow(self, known: AppliedState) -> AsyncGenerator[DesiredChange, None]:
         """Changes since ``known``, then each later one as it comes; ends only by raising.
 
         Raises `UplinkError`, `UplinkRefused`.

@@ -1,0 +1,291 @@
+"""The tasks that talk to the controller: follow, report, and ask for money.
+
+Each goes on for ever: when the link is down it tries again, less and less often, with jitter, so
+that a thousand sites do not return in one second. Whenever one of them gets through, the others try
+at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing, suppress
+from functools import partial
+from typing import TYPE_CHECKING
+
+import structlog
+from tenacity import AsyncRetrying, retry_if_exception_type, wait_random_exponential
+
+from agent import orders
+from agent.changes import NO_ITEMS
+from agent.journal import JournalError
+from agent.model import Answered, Changed, Reading, Unanswered
+from agent.uplink.seam import (
+    REPORT_BATCH_MAX,
+    AppliedState,
+    Order,
+    OrderAnswer,
+    UplinkError,
+    UplinkRefused,
+)
+from billing.payment import OrderStage, Reason
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from agent.clock import Clock
+    from agent.journal import Journal
+    from agent.loop import Loop
+    from agent.model import Fact, OrderNote
+    from agent.uplink.seam import Uplink
+    from billing.ids import OrderId
+
+RETRY_MAX_S = 30
+"""The longest wait between two tries to reach the controller."""
+
+HEARTBEAT_MS = 60_000
+"""A report is sent at least this often, even an empty one: silence means that the link is down."""
+
+GATHER_MS = 5_000
+"""Readings wait this long for company; openings, closings and notices do not wait."""
+
+ASK_S = 2
+"""How often an undecided order is asked about while the customer is watching."""
+
+WATCHED_MS = 120_000
+"""How long the customer is taken to be watching."""
+
+ASK_SLOWLY_MAX_S = 60
+"""How often an order is asked about at least, once nobody is watching."""
+
+UNSENT_TRY_MAX_S = 3
+"""How often an order that never got through is tried again at least."""
+
+LAST_TRY_MS = orders.REACH_MS - 15_000
+"""An order that never got through is not sent later than this: it is about to expire."""
+
+LIVED_MS = 10_000
+"""A stream of changes that lived this long is followed again without delay."""
+
+ANEW_MAX_S = 60
+"""The longest wait before a snapshot is asked for again."""
+
+PURCHASES_MAX = 200
+"""Orders asked about at the same time; further ones wait."""
+
+FINAL = frozenset({OrderStage.PAID, OrderStage.REFUSED, OrderStage.EXPIRED})
+
+
+class Courier:
+    """All traffic with the controller. ``link_up`` says whether the latest try got through."""
+
+    def __init__(self, *, loop: Loop, journal: Journal, uplink: Uplink, clock: Clock) -> None:
+        self.link_up = False
+        self._loop = loop
+        self._journal = journal
+        self._uplink = uplink
+        self._clock = clock
+        self._resync = asyncio.Event()
+        self._urgent = asyncio.Event()
+        self._readings = asyncio.Event()
+        self._came_back = asyncio.Event()
+        self._reported: AppliedState | None = None
+        self._purchases: dict[OrderId, asyncio.Task[None]] = {}
+        loop.listen(self._heard)
+
+    async def run(self) -> None:
+        """Follow, report and purchase until cancelled."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._follow())
+                group.create_task(self._report())
+                self._start_purchases()
+        finally:
+            for task in self._purchases.values():
+                task.cancel()
+
+    def got_through(self) -> None:
+        """The controller answered: whoever waits for the link tries at once."""
+        if not self.link_up:
+            structlog.get_logger().info("link_up")
+        self.link_up = True
+        self._came_back.set()
+        self._came_back = asyncio.Event()
+
+    def lost(self, error: UplinkError) -> None:
+        """The controller was not reached, or refused."""
+        if self.link_up or isinstance(error, UplinkRefused):
+            structlog.get_logger().warning("link_down", error=str(error))
+        self.link_up = False
+
+    async def _follow(self) -> None:
+        anew = 0
+        while True:
+            before = self._loop.state.generation
+            self._resync.clear()
+            await _first(self._persist(self._follow_once), self._resync.wait())
+            if not self._resync.is_set():
+                continue
+            anew = 0 if self._loop.state.generation > before else anew + 1
+            await self._nap(min(ANEW_MAX_S, 2**anew // 2))
+            with suppress(UplinkError):
+                await self._take(AppliedState(0, NO_ITEMS), one=True)
+
+    async def _follow_once(self) -> None:
+        """Follow until the stream breaks; one that lived for a while was no failed try."""
+        state, began = self._loop.state, self._clock.now().mono
+        try:
+            await self._take(AppliedState(state.generation, state.digest or NO_ITEMS))
+        except UplinkError as error:
+            if self._clock.now().mono - began < LIVED_MS:
+                raise
+            self.lost(error)
+
+    async def _take(self, known: AppliedState, *, one: bool = False) -> None:
+        async with aclosing(self._uplink.follow(known)) as stream:
+            async for change in stream:
+                self.got_through()
+                await self._loop.kept(Changed(change))
+                if one:
+                    return
+        raise UplinkError("the stream of changes ended")
+
+    async def _report(self) -> None:
+        while True:
+            await self._clock.wait(self._something(), at_most_ms=HEARTBEAT_MS)
+            self._urgent.clear()
+            self._readings.clear()
+            await self._persist(self._report_all)
+
+    async def _something(self) -> None:
+        """Until a report is due: at once for what matters, after a while for readings."""
+        while not self._urgent.is_set():
+            if self._readings.is_set():
+                await self._clock.wait(self._urgent.wait(), at_most_ms=GATHER_MS)
+                return
+            await _first(self._urgent.wait(), self._readings.wait())
+
+    async def _report_all(self) -> None:
+        more = True
+        while more:
+            applied = self._loop.applied
+            records = await self._loop.disk(self._journal.unsent, REPORT_BATCH_MAX)
+            acked = await self._uplink.report(self._journal.id, records, applied)
+            self.got_through()
+            self._reported = applied
+            await self._loop.disk(self._journal.ack, acked)
+            more = len(records) == REPORT_BATCH_MAX and acked >= records[0].seq
+
+    async def _persist(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Do ``work``, again and again until it succeeds; what it needs may not be there now."""
+        async for attempt in AsyncRetrying(
+            wait=wait_random_exponential(multiplier=0.5, max=RETRY_MAX_S),
+            retry=retry_if_exception_type((UplinkError, JournalError)),
+            sleep=self._nap,
+        ):
+            with attempt:
+                try:
+                    await work()
+                except UplinkError as error:
+                    self.lost(error)
+                    raise
+
+    async def _nap(self, seconds: float) -> None:
+        await self._clock.wait(self._came_back.wait(), at_most_ms=max(1, int(seconds * 1000)))
+
+    def _heard(self, facts: tuple[Fact, ...], resync: bool) -> None:  # noqa: FBT001 - a callback
+        if resync:
+            self._resync.set()
+        if any(not isinstance(fact, Reading) for fact in facts):
+            self._urgent.set()
+        if facts:
+            self._readings.set()
+        if self._loop.applied != self._reported:
+            self._urgent.set()
+        self._start_purchases()
+
+    def _worth_asking(self, note: OrderNote) -> bool:
+        if note.stage not in orders.UNDECIDED:
+            return False
+        return note.sent or orders.age_ms(note, self._loop.now()) < LAST_TRY_MS
+
+    def _start_purchases(self) -> None:
+        for note in self._loop.state.orders.values():
+            if len(self._purchases) >= PURCHASES_MAX:
+                return
+            if note.order_id not in self._purchases and self._worth_asking(note):
+                task = asyncio.create_task(self._purchase(note.order_id))
+                self._purchases[note.order_id] = task
+                task.add_done_callback(partial(self._purchased, note.order_id))
+
+    def _purchased(self, order_id: OrderId, task: asyncio.Task[None]) -> None:
+        """One order's task is over; a bug in it must not pass unseen."""
+        self._purchases.pop(order_id, None)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            structlog.get_logger().error("purchase_task", error=repr(error))
+
+    async def _purchase(self, order_id: OrderId) -> None:
+        """Ask about one order until it is decided, or forgotten."""
+        failures = 0
+        while (note := self._loop.state.orders.get(order_id)) is not None:
+            age_ms = orders.age_ms(note, self._loop.now())
+            if not self._worth_asking(note):
+                return
+            try:
+                answer = await self._uplink.purchase(_order(note, age_ms))
+            except UplinkRefused as error:
+                self.lost(error)
+                if await self._given_up(note):
+                    return
+                failures += 1
+            except UplinkError as error:
+                self.lost(error)
+                if error.sent:
+                    await self._loop.kept(Unanswered(order_id))
+                failures += 1
+            else:
+                self.got_through()
+                failures = 0
+                await self._loop.kept(Answered(order_id, answer))
+                if answer.stage in FINAL:
+                    return
+            await self._nap(_pause_s(age_ms, failures, sent=note.sent))
+
+    async def _given_up(self, note: OrderNote) -> bool:
+        """An order that the controller will not have, and never had, is refused."""
+        if note.sent:
+            return False
+        refusal = OrderAnswer(stage=OrderStage.REFUSED, reason=Reason.OUR_SIDE)
+        await self._loop.kept(Answered(note.order_id, refusal))
+        return True
+
+
+def _order(note: OrderNote, age_ms: int) -> Order:
+    return Order(
+        order_id=note.order_id,
+        plan_id=note.offer.plan_id,
+        msisdn=note.msisdn,
+        device_mac=note.mac,
+        age_s=age_ms // 1000,
+    )
+
+
+def _pause_s(age_ms: int, failures: int, *, sent: bool) -> int:
+    """How long to wait before asking about an order again."""
+    if failures and not sent:
+        return int(min(UNSENT_TRY_MAX_S, 2**failures // 2 or 1))
+    if age_ms < WATCHED_MS:
+        return ASK_S
+    return int(min(ASK_SLOWLY_MAX_S, ASK_S + (age_ms - WATCHED_MS) // 10_000))
+
+
+async def _first(*awaited: Awaitable[object]) -> None:
+    """Until one of them is done; the others are cancelled."""
+    tasks = [asyncio.ensure_future(one) for one in awaited]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    for task in done:
+        task.result()

@@ -1,0 +1,368 @@
+"""What the agent must not forget: SQLite with fsync, one commit for each batch.
+
+The journal is written before anything is done about what it says. It holds the items of desired
+state, what was spent of each grant, sessions, orders, and the outbox: records that wait for the
+controller's ack. Files are readable by their owner alone.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sqlite3
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from agent import keeping
+from agent.draft import Draft
+from agent.model import Listing, Notice, Reading, State
+from agent.wire import Unreadable, parse_item, parse_record, record_body
+from billing.ids import PlanId
+from portal.captive.gate import SiteFace
+from shaping.plane import MonotonicMs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from datetime import datetime
+    from pathlib import Path
+
+    from agent.model import Fact, Record
+
+V = TypeVar("V")
+
+OUTBOX_RECORDS_MAX = 100_000
+"""Records kept for the controller. Beyond it, records that were never sent are thinned out: of each
+session's readings in one epoch only the latest is kept (readings are cumulative, so no byte is
+lost, only detail over time), and notices are dropped. Openings and closings are never dropped."""
+
+SENT_MAX = 1_000
+"""Records that may be on the way at most (one report): these keep their seq and their content."""
+
+SEEN_STEP_MS = 10_000
+"""How often the present moment is written down when there is nothing else to write."""
+
+FORMAT = 1
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS item (key TEXT PRIMARY KEY, body BLOB NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS grant_use (id TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS session (id TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS purchase (id TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS outbox (
+    seq INTEGER PRIMARY KEY, topic TEXT NOT NULL, body BLOB NOT NULL
+) STRICT;
+"""
+
+
+class JournalError(Exception):
+    """The journal could not be opened, read or written; nothing of the batch is in it."""
+
+
+class Kept(Generic[V]):
+    """One table of the journal, and the very objects that it was last written from."""
+
+    def __init__(
+        self,
+        table: str,
+        *,
+        write: Callable[[V], str | bytes],
+        moved: Callable[[V | None, V], bool],
+        column: str = "id",
+    ) -> None:
+        self._written: dict[str, V] = {}
+        self._source: Mapping[str, V] = {}
+        self._write = write
+        self._moved = moved
+        self._put = (
+            f"INSERT INTO {table} ({column}, body) VALUES (?, ?)"  # noqa: S608 - our own names
+            f" ON CONFLICT ({column}) DO UPDATE SET body = excluded.body"
+        )
+        self._drop = f"DELETE FROM {table} WHERE {column} = ?"  # noqa: S608 - our own names
+
+    def adopt(self, now: Mapping[str, V]) -> None:
+        """Take ``now`` for what is written down."""
+        self._written, self._source = dict(now), now
+
+    def changes(self, now: Mapping[str, V]) -> tuple[list[tuple[str, V]], list[str]]:
+        """What must be written and what removed, so that the table says ``now``."""
+        if now is self._source:
+            return [], []
+        puts = [
+            (key, value)
+            for key, value in now.items()
+            if (old := self._written.get(key)) is not value and self._moved(old, value)
+        ]
+        drops = [key for key in self._written if key not in now]
+        return puts, drops
+
+    def save(
+        self, cursor: sqlite3.Cursor, puts: Sequence[tuple[str, V]], drops: Sequence[str]
+    ) -> None:
+        """Write and remove rows."""
+        cursor.executemany(self._put, [(key, self._write(value)) for key, value in puts])
+        cursor.executemany(self._drop, [(key,) for key in drops])
+
+    def done(
+        self, now: Mapping[str, V], puts: Sequence[tuple[str, V]], drops: Sequence[str]
+    ) -> None:
+        """Remember, after the commit, what is written down."""
+        self._written.update(puts)
+        for key in drops:
+            del self._written[key]
+        self._source = now
+
+
+class Journal:
+    """One open journal. Not for two threads at once; a second process is refused the file."""
+
+    def __init__(self, path: Path, *, records_max: int = OUTBOX_RECORDS_MAX) -> None:
+        """Open or make the journal. Raises `JournalError`."""
+        self._records_max = records_max
+        self._thin_above = records_max
+        self._meta: dict[str, str] = {}
+        self._items: Kept[bytes] = Kept("item", write=bytes, moved=_differs, column="key")
+        self._uses = Kept("grant_use", write=keeping.write_use, moved=keeping.use_moved)
+        self._sessions = Kept("session", write=keeping.write_session, moved=keeping.session_moved)
+        self._orders = Kept("purchase", write=keeping.write_order, moved=_differs)
+        try:
+            self._open(path)
+            self.state = self._load()
+        except (sqlite3.Error, OSError, ValueError, KeyError, TypeError) as broken:
+            raise JournalError(f"{path}: {_hint(broken)}") from broken
+        self._seen_at = None if self.state.seen is None else self.state.seen.mono
+        self._adopt(self.state)
+
+    @property
+    def id(self) -> str:
+        """Names this journal to the controller: 32 hexadecimal digits, made with the file."""
+        return self._meta["journal"]
+
+    @property
+    def acked_seq(self) -> int:
+        """The controller has committed all records up to here."""
+        return int(self._meta["acked_seq"])
+
+    @property
+    def last_seq(self) -> int:
+        """The newest record's place."""
+        return int(self._meta["last_seq"])
+
+    def commit(self, state: State, facts: Sequence[Fact], at: datetime) -> bool:
+        """Write down what changed, and the facts for the controller, in one durable step.
+
+        Answers whether anything had to be written. Raises `JournalError`; then nothing was.
+        """
+        changes = [(kept, now, *kept.changes(now)) for kept, now in self._tables(state)]
+        meta = self._new_meta(state, len(facts))
+        seen = state.seen.mono if state.seen is not None else MonotonicMs(0)
+        fresh = self._seen_at is None or not 0 <= seen - self._seen_at < SEEN_STEP_MS
+        if not (facts or fresh or any(puts or drops for _, _, puts, drops in changes)):
+            return False
+        with self._transaction() as cursor:
+            for kept, _, puts, drops in changes:
+                kept.save(cursor, puts, drops)
+            cursor.executemany("INSERT INTO outbox VALUES (?, ?, ?)", self._rows(facts, at))
+            self._save_meta(cursor, meta)
+        self._meta = meta
+        self._seen_at = seen
+        for kept, now, puts, drops in changes:
+            kept.done(now, puts, drops)
+        if self.last_seq - self.acked_seq > self._thin_above:
+            self._thin()
+        return True
+
+    def unsent(self, most: int = SENT_MAX) -> list[Record]:
+        """The oldest records that are not acked, at most ``most``. Raises `JournalError`."""
+        assert most <= SENT_MAX, "records beyond this may still be thinned out"
+        try:
+            rows = self._db.execute("SELECT seq, body FROM outbox ORDER BY seq LIMIT ?", (most,))
+            return [parse_record(seq, body) for seq, body in rows]
+        except (sqlite3.Error, Unreadable) as broken:
+            raise JournalError(f"outbox: {_hint(broken)}") from broken
+
+    def ack(self, seq: int) -> None:
+        """Forget the records that the controller has committed. Raises `JournalError`.
+
+        A controller that knows more than this journal ever wrote has seen a later version of it
+        (the disk was restored from a copy): the journal then takes a new name, so that its records
+        are not taken for those.
+        """
+        if seq > self.last_seq:
+            self._rename()
+            return
+        if seq <= self.acked_seq:
+            return
+        meta = {**self._meta, "acked_seq": str(seq)}
+        with self._transaction() as cursor:
+            cursor.execute("DELETE FROM outbox WHERE seq <= ?", (seq,))
+            self._save_meta(cursor, meta)
+        self._meta = meta
+        self._thin_above = self._records_max
+
+    def close(self) -> None:
+        """Close the file; everything committed stays."""
+        self._db.close()
+
+    def _open(self, path: Path) -> None:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=2)
+        try:
+            self._prepare()
+        except BaseException:
+            self._db.close()
+            raise
+
+    def _prepare(self) -> None:
+        for pragma in ("locking_mode=EXCLUSIVE", "journal_mode=WAL", "synchronous=FULL"):
+            self._db.execute(f"PRAGMA {pragma}").fetchall()
+        self._db.execute("BEGIN EXCLUSIVE")
+        for statement in _SCHEMA.split(";"):
+            self._db.execute(statement)
+        fresh = {"format": str(FORMAT), "journal": secrets.token_hex(16)}
+        fresh |= {"acked_seq": "0", "last_seq": "0", "generation": "0", "digest": "", "counts": "0"}
+        self._db.executemany("INSERT OR IGNORE INTO meta VALUES (?, ?)", fresh.items())
+        self._db.execute("COMMIT")
+        self._meta = dict(self._db.execute("SELECT key, value FROM meta").fetchall())
+        if int(self._meta["format"]) != FORMAT:
+            raise ValueError(f"written by another version (format {self._meta['format']})")
+
+    def _load(self) -> State:
+        seen = self._meta.get("seen")
+        if seen is None:
+            return State()
+        draft = Draft(State(), keeping.read_instant(seen))
+        for key, body in self._rows_of("SELECT key, body FROM item ORDER BY rowid"):
+            draft.items.put(key, body)
+            _show(draft, key, body)
+        for _, text in self._rows_of("SELECT id, body FROM grant_use ORDER BY rowid"):
+            draft.put_use(keeping.read_use(text))
+        for _, text in self._rows_of("SELECT id, body FROM session ORDER BY rowid"):
+            draft.put_session(keeping.read_session(text))
+        for _, text in self._rows_of("SELECT id, body FROM purchase ORDER BY rowid"):
+            note = keeping.read_order(text)
+            draft.orders.put(note.order_id, note)
+        draft.generation = int(self._meta["generation"])
+        draft.digest = bytes.fromhex(self._meta["digest"])
+        draft.counts = int(self._meta["counts"])
+        if "asleep_since" in self._meta:
+            asleep = keeping.read_instant(self._meta["asleep_since"])
+            draft.asleep_since, draft.woke_at = asleep.wall, asleep.mono
+        draft.due_at = MonotonicMs(0)
+        return draft.result()
+
+    def _rows_of(self, query: str) -> list[tuple[str, Any]]:
+        return self._db.execute(query).fetchall()
+
+    def _tables(self, state: State) -> tuple[tuple[Kept[Any], Mapping[Any, Any]], ...]:
+        return (
+            (self._items, state.items),
+            (self._uses, state.grants),
+            (self._sessions, state.sessions),
+            (self._orders, state.orders),
+        )
+
+    def _adopt(self, state: State) -> None:
+        for kept, now in self._tables(state):
+            kept.adopt(now)
+
+    def _new_meta(self, state: State, facts: int) -> dict[str, str]:
+        meta = {
+            **self._meta,
+            "generation": str(state.generation),
+            "digest": state.digest.hex(),
+            "counts": str(state.counts),
+            "last_seq": str(self.last_seq + facts),
+        }
+        meta.pop("asleep_since", None)
+        if state.seen is not None:
+            meta["seen"] = keeping.write_instant(state.seen)
+            if state.asleep_since is not None:
+                asleep = keeping.asleep(state.asleep_since, state.woke_at, state.seen)
+                meta["asleep_since"] = keeping.write_instant(asleep)
+        return meta
+
+    def _save_meta(self, cursor: sqlite3.Cursor, meta: Mapping[str, str]) -> None:
+        gone = [(key,) for key in self._meta if key not in meta]
+        news = [(key, value) for key, value in meta.items() if self._meta.get(key) != value]
+        cursor.executemany("DELETE FROM meta WHERE key = ?", gone)
+        cursor.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", news)
+
+    def _rows(self, facts: Sequence[Fact], at: datetime) -> list[tuple[int, str, bytes]]:
+        first = self.last_seq + 1
+        return [(seq, _topic(fact), record_body(fact, at)) for seq, fact in enumerate(facts, first)]
+
+    def _thin(self) -> None:
+        """Thin out what was never sent, and close the gaps in the numbering of just those."""
+        sent = self.acked_seq + SENT_MAX
+        with self._transaction() as cursor:
+            cursor.execute(
+                "DELETE FROM outbox WHERE seq > ?1 AND topic LIKE 'reading %' AND seq NOT IN"
+                " (SELECT max(seq) FROM outbox WHERE seq > ?1 GROUP BY topic)",
+                (sent,),
+            )
+            cursor.execute("DELETE FROM outbox WHERE seq > ? AND topic = 'notice'", (sent,))
+            left = cursor.execute("SELECT seq FROM outbox WHERE seq > ? ORDER BY seq", (sent,))
+            moves = [(new, old) for new, (old,) in enumerate(left.fetchall(), sent + 1)]
+            cursor.executemany("UPDATE outbox SET seq = ? WHERE seq = ?", moves)
+            meta = {**self._meta, "last_seq": str(sent + len(moves))}
+            self._save_meta(cursor, meta)
+        self._meta = meta
+        room = max(1, self._records_max // 10)
+        self._thin_above = max(self._records_max, self.last_seq - self.acked_seq + room)
+
+    def _rename(self) -> None:
+        acked, last = self.acked_seq, self.last_seq
+        meta = {**self._meta, "journal": secrets.token_hex(16)}
+        meta |= {"acked_seq": "0", "last_seq": str(last - acked)}
+        with self._transaction() as cursor:
+            cursor.executemany(
+                "UPDATE outbox SET seq = ? WHERE seq = ?",
+                [(seq - acked, seq) for seq in range(acked + 1, last + 1)],
+            )
+            self._save_meta(cursor, meta)
+        self._meta = meta
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Cursor]:
+        cursor = self._db.cursor()
+        try:
+            cursor.execute("BEGIN IMMEDIATE")
+            yield cursor
+            cursor.execute("COMMIT")
+        except sqlite3.Error as broken:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise JournalError(_hint(broken)) from broken
+
+
+def _show(draft: Draft, key: str, body: bytes) -> None:
+    """Bring back what items mean on the portal; grants come from their own table."""
+    try:
+        parsed = None if key.startswith("grant/") else parse_item(key, body)
+    except Unreadable:
+        return
+    if isinstance(parsed, SiteFace):
+        draft.face = parsed
+    elif isinstance(parsed, Listing):
+        draft.offers.put(PlanId(key.removeprefix("plan/")), parsed)
+
+
+def _topic(fact: Fact) -> str:
+    match fact:
+        case Reading():
+            return f"reading {fact.session_id} {fact.epoch}"
+        case Notice():
+            return "notice"
+        case _:
+            return ""
+
+
+def _differs(kept: object, now: object) -> bool:
+    return kept != now
+
+
+def _hint(broken: Exception) -> str:
+    if "locked" in str(broken):
+        return "in use by another lango-agent"
+    return str(broken) or type(broken).__name__

@@ -1,0 +1,226 @@
+"""What of the state is written down, when it is worth a write, and how it reads. PURE.
+
+Devices are observed anew after a restart and are not kept. A session's counts are cumulative in the
+plane, so they need the journal only against a power cut: they are written with each reading.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import datetime
+from ipaddress import IPv4Address, IPv6Address
+from typing import TYPE_CHECKING, Any
+
+from agent.model import GrantUse, Instant, OrderNote, Session, Why
+from billing.grant import Grant
+from billing.ids import GrantId, OrderId, PlanId, SessionId
+from billing.metering import Meter, Volume
+from billing.money import Money
+from billing.msisdn import Msisdn
+from billing.payment import OrderStage, Reason
+from billing.plan import Limits
+from portal.captive.gate import Offer
+from shaping.plane import MacAddress, MonotonicMs
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+UPTIME_STEP_MS = 10_000
+"""Connected time is written down at least in steps of this size."""
+
+
+def session_moved(kept: Session | None, now: Session) -> bool:
+    """Whether a session differs from what is written down by enough to write it again."""
+    if kept is None:
+        return True
+    fleeting = replace(
+        now,
+        meter=kept.meter,
+        active_at=kept.active_at,
+        heard_at=kept.heard_at,
+        reported_at=kept.reported_at,
+    )
+    return fleeting != kept
+
+
+def use_moved(kept: GrantUse | None, now: GrantUse) -> bool:
+    """Whether a grant's use differs from what is written down by enough to write it again."""
+    if kept is None:
+        return True
+    fleeting = replace(now, uptime_ms=kept.uptime_ms, uptime_at=kept.uptime_at)
+    stopped = (kept.uptime_at is None) != (now.uptime_at is None)
+    return fleeting != kept or stopped or now.uptime_ms - kept.uptime_ms >= UPTIME_STEP_MS
+
+
+def asleep(since: datetime, woke_at: MonotonicMs, seen: Instant) -> Instant:
+    """The wall time since which off time is not accounted for, and this boot's first moment."""
+    return Instant(wall=since, mono=woke_at, boot=seen.boot)
+
+
+def write_instant(at: Instant) -> str:
+    """An instant as text."""
+    return _text(_instant(at))
+
+
+def read_instant(text: str) -> Instant:
+    """An instant from its text."""
+    return _to_instant(json.loads(text))
+
+
+def write_session(session: Session) -> str:
+    """A session as text."""
+    return _text(
+        {
+            "id": session.id,
+            "grant_id": session.grant_id,
+            "mac": session.mac,
+            "ipv4": None if session.ipv4 is None else str(session.ipv4),
+            "ipv6": sorted(map(str, session.ipv6)),
+            "opened_at": _instant(session.opened_at),
+            "active_at": session.active_at,
+            "heard_at": session.heard_at,
+            "reported_at": session.reported_at,
+            "meter": _meter(session.meter),
+            "reported": _meter(session.reported),
+            "closed": session.closed,
+        }
+    )
+
+
+def read_session(text: str) -> Session:
+    """A session from its text."""
+    raw = json.loads(text)
+    return Session(
+        id=SessionId(raw["id"]),
+        grant_id=GrantId(raw["grant_id"]),
+        mac=MacAddress(raw["mac"]),
+        ipv4=None if raw["ipv4"] is None else IPv4Address(raw["ipv4"]),
+        ipv6=frozenset(map(IPv6Address, raw["ipv6"])),
+        opened_at=_to_instant(raw["opened_at"]),
+        active_at=MonotonicMs(raw["active_at"]),
+        heard_at=MonotonicMs(raw["heard_at"]),
+        reported_at=MonotonicMs(raw["reported_at"]),
+        meter=_to_meter(raw["meter"]),
+        reported=_to_meter(raw["reported"]),
+        closed=None if raw["closed"] is None else Why(raw["closed"]),
+    )
+
+
+def write_use(use: GrantUse) -> str:
+    """A grant and its use as text."""
+    grant, limits = use.grant, use.grant.limits
+    return _text(
+        {
+            "id": grant.id,
+            "plan_id": grant.plan_id,
+            "plan_name": grant.plan_name,
+            "limits": [getattr(limits, name) for name in _LIMITS],
+            "devices": list(grant.devices),
+            "revoked": grant.revoked,
+            "rank": use.rank,
+            "cause_id": use.cause_id,
+            "started_at": None if use.started_at is None else _instant(use.started_at),
+            "validity_ms": use.validity_ms,
+            "valid_at": use.valid_at,
+            "uptime_ms": use.uptime_ms,
+            "uptime_at": use.uptime_at,
+            "past": [use.past.down_bytes, use.past.up_bytes],
+            "elsewhere_bytes": use.elsewhere_bytes,
+            "cap_revision": use.cap_revision,
+            "exhausted": use.exhausted,
+            "owes": use.owes,
+        }
+    )
+
+
+def read_use(text: str) -> GrantUse:
+    """A grant and its use from their text."""
+    raw = json.loads(text)
+    grant = Grant(
+        id=GrantId(raw["id"]),
+        plan_id=PlanId(raw["plan_id"]),
+        plan_name=raw["plan_name"],
+        limits=Limits(**dict(zip(_LIMITS, raw["limits"], strict=True))),
+        devices=tuple(raw["devices"]),
+        revoked=raw["revoked"],
+    )
+    return GrantUse(
+        grant=grant,
+        rank=raw["rank"],
+        cause_id=raw["cause_id"],
+        started_at=None if raw["started_at"] is None else _to_instant(raw["started_at"]),
+        validity_ms=raw["validity_ms"],
+        valid_at=raw["valid_at"],
+        uptime_ms=raw["uptime_ms"],
+        uptime_at=raw["uptime_at"],
+        past=Volume(*raw["past"]),
+        elsewhere_bytes=raw["elsewhere_bytes"],
+        cap_revision=raw["cap_revision"],
+        exhausted=raw["exhausted"],
+        owes=raw["owes"],
+    )
+
+
+def write_order(note: OrderNote) -> str:
+    """An order as text, with the offer as it was when it was placed."""
+    offer = note.offer
+    return _text(
+        {
+            "order_id": note.order_id,
+            "offer": [offer.plan_id, offer.name, *(getattr(offer, name) for name in _LIMITS)],
+            "price": [offer.price.minor, offer.price.currency],
+            "msisdn": note.msisdn,
+            "mac": note.mac,
+            "placed_at": _instant(note.placed_at),
+            "stage": note.stage,
+            "reason": note.reason,
+            "sent": note.sent,
+        }
+    )
+
+
+def read_order(text: str) -> OrderNote:
+    """An order from its text."""
+    raw = json.loads(text)
+    plan_id, name, *limits = raw["offer"]
+    offer = Offer(
+        plan_id=plan_id,
+        name=name,
+        price=Money(*raw["price"]),
+        **dict(zip(_LIMITS, limits, strict=True)),
+    )
+    return OrderNote(
+        order_id=OrderId(raw["order_id"]),
+        offer=offer,
+        msisdn=Msisdn(raw["msisdn"]),
+        mac=MacAddress(raw["mac"]),
+        placed_at=_to_instant(raw["placed_at"]),
+        stage=OrderStage(raw["stage"]),
+        reason=None if raw["reason"] is None else Reason(raw["reason"]),
+        sent=raw["sent"],
+    )
+
+
+_LIMITS = ("down_bps", "up_bps", "validity_s", "uptime_s", "quota_bytes", "devices_max")
+
+
+def _text(value: Mapping[str, object] | list[object]) -> str:
+    return json.dumps(value, separators=(",", ":"))
+
+
+def _instant(at: Instant) -> list[object]:
+    return [at.wall.isoformat(), at.mono, at.boot]
+
+
+def _to_instant(raw: Any) -> Instant:
+    wall, mono, boot = raw
+    return Instant(wall=datetime.fromisoformat(wall), mono=MonotonicMs(mono), boot=boot)
+
+
+def _meter(meter: Meter) -> dict[str, object]:
+    return {epoch: [v.down_bytes, v.up_bytes] for epoch, v in meter.epochs.items()}
+
+
+def _to_meter(raw: Mapping[str, list[int]]) -> Meter:
+    return Meter({epoch: Volume(*volume) for epoch, volume in raw.items()})

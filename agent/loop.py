@@ -1,0 +1,263 @@
+"""The one loop that changes what a site knows: drain, decide, journal, apply.
+
+Everything that happens is an event in one queue. The loop takes all that are there as one batch,
+decides them at one moment, makes one journal commit, and brings the plane to the new desired state
+once. Nothing is applied that is not journalled; nobody is told *done* before it is applied.
+
+Reading the plane's counters happens here too, between batches, so that a reading and an `apply`
+never cross. Errors of the plane and of the disk are logged when they begin and when they are over;
+the loop goes on trying.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+import structlog
+
+from agent.decide import decide_all
+from agent.desired import desired, poll_in_ms, same_orders
+from agent.journal import JournalError
+from agent.model import Counted, Noticed, Resync, Ticked
+from agent.uplink.seam import AppliedState
+from shaping.plane import MonotonicMs, PlaneError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from agent.clock import Clock
+    from agent.journal import Journal
+    from agent.model import Event, Fact, Instant, State
+    from shaping.plane import DataPlane, Desired
+
+R = TypeVar("R")
+
+QUEUE_EVENTS_MAX = 50_000
+"""Events that may wait; beyond it, whoever tells the loop something waits too."""
+
+BATCH_EVENTS_MAX = 5_000
+"""Events decided in one batch."""
+
+REST_MS = 5_000
+"""The longest time between two looks at the deadlines."""
+
+MEND_MS = 30_000
+"""How often the whole desired state is applied again, to mend what somebody else changed."""
+
+RETRY_MS = (1_000, 2_000, 5_000, 10_000)
+"""Waits before the plane or the disk is tried again; the last one repeats."""
+
+DRIFT_NOTICES_MAX = 10
+"""Pieces of drift reported from one `apply`."""
+
+
+@dataclass(slots=True)
+class _Waiting:
+    event: Event
+    kept: asyncio.Future[None] | None = None
+    done: asyncio.Future[bool] | None = None
+
+
+@dataclass(slots=True)
+class _Trouble:
+    """Something outside that fails: how often in a row, and when to try again."""
+
+    name: str
+    failures: int = 0
+    again_at: int = 0
+
+    def failed(self, mono: MonotonicMs, error: Exception) -> None:
+        if not self.failures:
+            structlog.get_logger().error("trouble", part=self.name, error=str(error))
+        self.again_at = mono + RETRY_MS[min(self.failures, len(RETRY_MS) - 1)]
+        self.failures += 1
+
+    def over(self) -> None:
+        if self.failures:
+            structlog.get_logger().info("trouble_over", part=self.name, failures=self.failures)
+        self.failures, self.again_at = 0, 0
+
+
+class Loop:
+    """A site at work. ``state`` is what it knows now; it is changed by this loop alone."""
+
+    def __init__(self, *, journal: Journal, plane: DataPlane, clock: Clock) -> None:
+        self.state: State = journal.state
+        self.applied = AppliedState(generation=0, digest=b"")
+        self._journal = journal
+        self._plane = plane
+        self._clock = clock
+        self._queue: deque[_Waiting] = deque()
+        self._held: list[_Waiting] = []
+        self._arrived = asyncio.Event()
+        self._room = asyncio.Event()
+        self._disk = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
+        self._listeners: list[Callable[[tuple[Fact, ...], bool], None]] = []
+        self._plane_trouble = _Trouble("plane")
+        self._disk_trouble = _Trouble("journal")
+        self._last: Desired | None = None
+        self._clean = False
+        self._mend_at = 0
+        self._count_at = 0
+
+    @property
+    def healthy(self) -> bool:
+        """Whether the plane and the disk last did what they were told."""
+        return not (self._plane_trouble.failures or self._disk_trouble.failures)
+
+    def now(self) -> Instant:
+        """The present moment, by the loop's clock."""
+        return self._clock.now()
+
+    def listen(self, listener: Callable[[tuple[Fact, ...], bool], None]) -> None:
+        """Have ``listener(facts, resync)`` called after each batch that is journalled."""
+        self._listeners.append(listener)
+
+    async def tell(self, event: Event) -> None:
+        """Put an event into the queue; waits only while the queue is full."""
+        await self._put(_Waiting(event))
+
+    async def kept(self, event: Event) -> None:
+        """Put an event into the queue and wait until what follows from it is journalled."""
+        waiting = _Waiting(event, kept=asyncio.get_running_loop().create_future())
+        await self._put(waiting)
+        assert waiting.kept is not None
+        await waiting.kept
+
+    async def done(self, event: Event) -> bool:
+        """The same, and until it is applied; False when the plane could not be brought there."""
+        waiting = _Waiting(event, done=asyncio.get_running_loop().create_future())
+        await self._put(waiting)
+        assert waiting.done is not None
+        return await waiting.done
+
+    async def disk(self, work: Callable[..., R], *arguments: object) -> R:
+        """Do something with the journal, in the one thread that may."""
+        running = asyncio.get_running_loop()
+        return await running.run_in_executor(self._disk, work, *arguments)
+
+    async def run(self) -> None:
+        """Work until cancelled. What is journalled stays; the plane stays as it is."""
+        try:
+            while True:
+                await self.turn()
+                await self._rest()
+        finally:
+            self._disk.shutdown(wait=True)
+
+    async def turn(self) -> None:
+        """One batch: drain, count if it is time, decide, journal, apply."""
+        if self._clock.now().mono < self._disk_trouble.again_at:
+            return
+        batch = self._held or self._drain()
+        events = [waiting.event for waiting in batch]
+        counted = await self._count()
+        if counted is not None:
+            events.append(counted)
+        now = self._clock.now()
+        state, effects = decide_all(self.state, events or (Ticked(),), now)
+        facts = tuple(effect for effect in effects if not isinstance(effect, Resync))
+        try:
+            await self.disk(self._journal.commit, state, facts, now.wall)
+        except JournalError as error:
+            self._disk_trouble.failed(now.mono, error)
+            self._held = batch
+            return
+        self._disk_trouble.over()
+        self._held = []
+        busy = state.sessions is not self.state.sessions
+        self.state = state
+        for waiting in batch:
+            _settle(waiting.kept, None)
+        clean = await self._apply()
+        for waiting in batch:
+            _settle(waiting.done, clean)
+        self._plan_count(now.mono, sooner=busy and counted is None, again=counted is not None)
+        for listener in self._listeners:
+            listener(facts, len(facts) < len(effects))
+
+    async def _put(self, waiting: _Waiting) -> None:
+        while len(self._queue) >= QUEUE_EVENTS_MAX:
+            self._room.clear()
+            await self._room.wait()
+        self._queue.append(waiting)
+        self._arrived.set()
+
+    def _drain(self) -> list[_Waiting]:
+        count = min(len(self._queue), BATCH_EVENTS_MAX)
+        batch = [self._queue.popleft() for _ in range(count)]
+        if not self._queue:
+            self._arrived.clear()
+        self._room.set()
+        return batch
+
+    async def _count(self) -> Counted | None:
+        mono = self._clock.now().mono
+        if not self.state.sessions or mono < max(self._count_at, self._plane_trouble.again_at):
+            return None
+        try:
+            return Counted(await self._plane.counters(), applied=self._clean)
+        except PlaneError as error:
+            self._plane_trouble.failed(mono, error)
+            return None
+
+    async def _apply(self) -> bool:
+        mono = self._clock.now().mono
+        if mono < self._plane_trouble.again_at:
+            return False
+        want = desired(self.state, mono)
+        if self._clean and mono < self._mend_at and same_orders(self._last, want):
+            self._note_applied()
+            return True
+        self._clean = False
+        try:
+            applied = await self._plane.apply(want)
+        except PlaneError as error:
+            self._plane_trouble.failed(mono, error)
+            return False
+        self._plane_trouble.over()
+        self._last, self._clean = want, True
+        self._mend_at = mono + MEND_MS
+        self._note_applied()
+        for text in applied.drift[:DRIFT_NOTICES_MAX]:
+            self._queue.append(_Waiting(Noticed(code="drift", text=text)))
+            self._arrived.set()
+        return True
+
+    def _note_applied(self) -> None:
+        self.applied = AppliedState(self.state.generation, self.state.digest)
+
+    def _plan_count(self, mono: MonotonicMs, *, sooner: bool, again: bool) -> None:
+        if not (sooner or again):
+            return
+        wait = poll_in_ms(self.state, mono)
+        if wait is not None:
+            at = mono + wait
+            self._count_at = at if again else min(self._count_at, at)
+
+    async def _rest(self) -> None:
+        """Until something happens, or the next deadline."""
+        if self._queue and not self._disk_trouble.failures:
+            await asyncio.sleep(0)
+            return
+        mono = self._clock.now().mono
+        dues = [mono + REST_MS, self.state.due_at, self._mend_at]
+        if self.state.sessions:
+            dues.append(self._count_at)
+        dues = [max(due, self._plane_trouble.again_at) for due in dues[2:]] + dues[:2]
+        if self._plane_trouble.failures:
+            dues.append(self._plane_trouble.again_at)
+        wait = max(1, min(dues) - mono)
+        if self._disk_trouble.failures:
+            await self._clock.sleep(max(1, self._disk_trouble.again_at - mono) / 1000)
+            return
+        await self._clock.wait(self._arrived.wait(), at_most_ms=wait)
+
+
+def _settle(future: asyncio.Future[R] | None, value: R) -> None:
+    if future is not None and not future.done():
+        future.set_result(value)
