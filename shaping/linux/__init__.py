@@ -27,7 +27,9 @@ Files:
 - ``libnftables.py``       the system library, through ctypes
 - ``netlink.py``           a socket that sends batches and reads dumps
 - ``tables.py``            the table: install, verify, commit, read
-- ``shaper.py``            the class trees on both interfaces, and pinned neighbours
+- ``shaper.py``            the class trees on both interfaces
+- ``pins.py``              permanent neighbours for paid addresses
 - ``plane.py``             LinuxPlane: the three methods
+- ``sightings.py``         neighbour messages read as sightings
 - ``neighbours.py``        who is on the LAN, followed live
 """

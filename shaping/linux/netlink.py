@@ -61,6 +61,15 @@ class _InterruptedDumpError(Exception):
     """A dump ran while the kernel's lists changed."""
 
 
+def split(block: bytes) -> Iterator[tuple[int, int, int, bytes]]:
+    """The (type, flags, sequence, body) messages in what one receive gave."""
+    position = 0
+    while position < len(block):
+        size, kind, flags, sequence, _ = _HEADER.unpack_from(block, position)
+        yield kind, flags, sequence, block[position + _HEADER.size : position + size]
+        position += (size + 3) & ~3
+
+
 class NetlinkSocket:
     """One socket to one netlink family, in the network namespace of the thread that makes it."""
 
@@ -176,11 +185,7 @@ class NetlinkSocket:
                 block = self._socket.recv(RECEIVE_BYTES)
             except OSError as error:
                 raise PlaneError(f"netlink gave no answer: {error}") from error
-            position = 0
-            while position < len(block):
-                size, kind, flags, sequence, _ = _HEADER.unpack_from(block, position)
-                yield kind, flags, sequence, block[position + _HEADER.size : position + size]
-                position += (size + 3) & ~3
+            yield from split(block)
 
     def _drain(self) -> None:
         """Throw away answers to a batch that failed; they are queued already."""
