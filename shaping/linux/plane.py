@@ -72,6 +72,7 @@ class _Mirror:
     verified_at: int = 0
     verify_ms: int = 0
     fresh: bool = True
+    suspect: bool = False
 
 
 class LinuxPlane:
@@ -197,16 +198,37 @@ class _Box:
         if mirror is None:
             return self._observe()
         age_ms = self._now() - mirror.verified_at
-        if age_ms > max(VERIFY_EVERY_MS, VERIFY_SHARE * mirror.verify_ms):
-            self.forget()
-            return self._observe()
+        due = age_ms > max(VERIFY_EVERY_MS, VERIFY_SHARE * mirror.verify_ms)
         generation = self._tables.generation()
         if generation != mirror.generation:
-            if mirror.verify_ms < DEAR_MS or age_ms > VERIFY_SHARE * mirror.verify_ms:
+            if mirror.verify_ms < DEAR_MS:
                 self.forget()
                 return self._observe()
             mirror.generation = generation
-        return mirror, ()
+            mirror.suspect = True
+        if due and mirror.suspect:
+            self.forget()
+            return self._observe()
+        return mirror, self._recheck(mirror) if due else ()
+
+    def _recheck(self, mirror: _Mirror) -> tuple[str, ...]:
+        """Read what has no generation to tell of changes: the shapers and the pins."""
+        began = self._now()
+        drift = self._shaper.observe()
+        self._shaper.flush()
+        before, mirror.pins = mirror.pins, self._pins.held()
+        drift += _lost_pins(before, mirror.pins)
+        rates = self._shaper.rates()
+        for key, slot in self._shaper.slots().items():
+            standing = mirror.sessions[key]
+            rate = rates.get(slot)
+            if not same_rate(standing.rate, rate):
+                drift.append(f"the speed of {key} was changed")
+                mirror.sessions[key] = Standing(standing.epoch, rate, standing.ways)
+        mirror.fresh = bool(drift)
+        mirror.verified_at = self._now()
+        mirror.verify_ms = mirror.verified_at - began
+        return tuple(drift)
 
     def _observe(self) -> tuple[_Mirror, tuple[str, ...]]:
         before, self._before = self._before, None
@@ -293,8 +315,14 @@ def _losses(before: _Mirror, read: _Mirror, *, now: MonotonicMs) -> Iterator[str
         if found.ways and found.rate != standing.rate:
             yield f"the speed of {key} was changed"
     yield from (f"the budget {cap} was removed" for cap in before.caps if cap not in read.caps)
-    yield from (f"the pin of {who} was removed" for who in before.pins if who not in read.pins)
+    yield from _lost_pins(before.pins, read.pins)
     yield from (f"the block of {mac} was removed" for mac in sorted(before.blocked - read.blocked))
+
+
+def _lost_pins(
+    before: Mapping[Address, MacAddress], read: Mapping[Address, MacAddress]
+) -> list[str]:
+    return [f"the pin of {who} was removed" for who in before if before[who] != read.get(who)]
 
 
 def _pins_after(step: Step, mirror: _Mirror) -> dict[Address, MacAddress | None]:

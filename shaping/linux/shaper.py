@@ -84,6 +84,10 @@ class Shaper:
         """The slot of a session that was given one by `set_rate`."""
         return self._slots[session]
 
+    def slots(self) -> Mapping[SessionKey, int]:
+        """Who uses which slot."""
+        return self._slots
+
     def set_rate(self, session: SessionKey, rate: Rate) -> None:
         """Queue what gives this session this rate, on a slot that it keeps until `free`."""
         slot = self._slots.get(session)

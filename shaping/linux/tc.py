@@ -11,7 +11,7 @@ import struct
 from dataclasses import dataclass
 from sys import byteorder
 
-from shaping.linux.attributes import attribute, attributes
+from shaping.linux.attributes import attribute, attributes, first
 
 GROUP_CLASSES = 250
 """Classes in one group's HTB: making a class costs a walk over its siblings."""
@@ -172,13 +172,14 @@ def read_qdisc(body: bytes) -> Qdisc:
 def read_class(body: bytes) -> tuple[int, int] | None:
     """(class id, bytes per second) of an HTB class from a dump; None for another kind."""
     _, _, classid, _, _ = _fields(body)
-    attrs = attributes(body[_TCM.size :])
-    if attrs.get(_KIND) != b"htb\0":
+    if first(body, _KIND, start=_TCM.size) != b"htb\0":
         return None
-    options = attributes(attrs[_OPTIONS])
-    if _HTB_RATE64 in options:
-        return classid, int.from_bytes(options[_HTB_RATE64][:8], byteorder)
-    return classid, _RATE.unpack_from(options[_HTB_PARMS])[5]
+    # The statistics after the options are long and not wanted.
+    options = first(body, _OPTIONS, start=_TCM.size)
+    wide = first(options, _HTB_RATE64)
+    if wide:
+        return classid, int.from_bytes(wide[:8], byteorder)
+    return classid, _RATE.unpack_from(first(options, _HTB_PARMS))[5]
 
 
 def read_filter(body: bytes) -> tuple[int, bytes]:
