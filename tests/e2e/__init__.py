@@ -1,0 +1,1 @@
+"""Whole journeys: a real browser on a real device, the real kernel, the real programs."""
