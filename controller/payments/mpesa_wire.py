@@ -209,7 +209,8 @@ def _enveloped(status: int, code: str, text: str) -> Trouble:
 
 
 def _is_open(text: str) -> bool:
-    return not text.strip() or "being processed" in text.lower() or "not exist" in text[-9:]
+    told = text.strip().lower()
+    return not told or "being processed" in told or "transaction does not exist" in told
 
 
 def _apigee(status: int, fault: dict[str, Any]) -> Trouble:

@@ -1,0 +1,1 @@
+"""The payment gateways, from wire text to loopback."""
