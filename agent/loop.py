@@ -117,6 +117,12 @@ class Loop:
         """Have ``listener(facts, resync)`` called after each batch that is journalled."""
         self._listeners.append(listener)
 
+    def hint(self, event: Event) -> None:
+        """Put an event into the queue if there is room; for what will be seen again anyway."""
+        if len(self._queue) < QUEUE_EVENTS_MAX:
+            self._queue.append(_Waiting(event))
+            self._arrived.set()
+
     async def tell(self, event: Event) -> None:
         """Put an event into the queue; waits only while the queue is full."""
         await self._put(_Waiting(event))
@@ -224,8 +230,7 @@ class Loop:
         self._mend_at = mono + MEND_MS
         self._note_applied()
         for text in applied.drift[:DRIFT_NOTICES_MAX]:
-            self._queue.append(_Waiting(Noticed(code="drift", text=text)))
-            self._arrived.set()
+            self.hint(Noticed(code="drift", text=text))
         return True
 
     def _note_applied(self) -> None:

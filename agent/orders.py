@@ -15,8 +15,10 @@ from billing.payment import OrderStage
 from shaping.plane import MonotonicMs
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from agent.draft import Draft
-    from agent.model import Instant, Ordered, State
+    from agent.model import Instant, Ordered
     from agent.uplink.seam import OrderAnswer
     from billing.ids import OrderId
     from shaping.plane import MacAddress
@@ -40,8 +42,10 @@ UNDECIDED = frozenset({OrderStage.QUEUED, OrderStage.PROMPTED, OrderStage.CHECKI
 
 
 def placed(draft: Draft, event: Ordered) -> None:
-    """Note a new order; the same order twice is noted once."""
+    """Note a new order, unless the device has one that is still undecided (a double tap)."""
     if event.order_id in draft.orders:
+        return
+    if blocking(draft.orders.values(), event.mac, draft.now) is not None:
         return
     if len(draft.orders) >= ORDERS_KEPT_MAX:
         _forget_one(draft)
@@ -123,21 +127,21 @@ def age_ms(note: OrderNote, now: Instant) -> int:
     return REACH_MS
 
 
-def blocking(state: State, mac: MacAddress, now: Instant) -> OrderNote | None:
+def blocking(notes: Iterable[OrderNote], mac: MacAddress, now: Instant) -> OrderNote | None:
     """The latest order of a device that is still undecided, or paid and not yet answered for."""
     stages = {*UNDECIDED, OrderStage.PAID}
-    notes = [
+    open_ones = [
         note
-        for note in state.orders.values()
+        for note in notes
         if note.mac == mac and note.stage in stages and age_ms(note, now) < BLOCKING_MS
     ]
-    return min(notes, key=lambda note: age_ms(note, now), default=None)
+    return min(open_ones, key=lambda note: age_ms(note, now), default=None)
 
 
-def latest(state: State, mac: MacAddress, now: Instant) -> OrderNote | None:
+def latest(notes: Iterable[OrderNote], mac: MacAddress, now: Instant) -> OrderNote | None:
     """The latest order of a device, whatever its stage."""
-    notes = [note for note in state.orders.values() if note.mac == mac]
-    return min(notes, key=lambda note: age_ms(note, now), default=None)
+    own = [note for note in notes if note.mac == mac]
+    return min(own, key=lambda note: age_ms(note, now), default=None)
 
 
 def _forget_one(draft: Draft) -> None:

@@ -1,0 +1,126 @@
+"""The agent's configuration: one TOML file into one frozen value, all faults told at once."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+DEFAULT_PATH = Path("/etc/lango/agent.toml")
+PORT_MAX = 65_535
+_INTERFACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,14}")
+_HOST = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?")
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """How this agent is set up.
+
+    ``plane`` is ``linux`` or ``memory``; devices are on ``lan``, the internet is behind ``wan``.
+    The portal is at ``http://<portal_host>/``; the agent itself listens on ``portal_port``.
+    """
+
+    state_dir: Path = Path("/var/lib/lango-agent")
+    plane: str = "linux"
+    lan: str = "br-lan"
+    wan: str = "wan0"
+    masquerade: bool = True
+    portal_port: int = 8000
+    portal_host: str = "wifi.lango"
+
+
+class ConfigFaults(Exception):  # noqa: N818 - a list of faults, each a sentence
+    """The configuration cannot be used. ``faults`` names every wrong key and what it wants."""
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = faults
+
+
+_KEYS: dict[str, tuple[str, type]] = {
+    "state_dir": ("state_dir", str),
+    "plane": ("plane", str),
+    "lan.interface": ("lan", str),
+    "wan.interface": ("wan", str),
+    "wan.masquerade": ("masquerade", bool),
+    "portal.port": ("portal_port", int),
+    "portal.host": ("portal_host", str),
+}
+_TYPE_NAMES = {str: "text in quotes", bool: "true or false", int: "a whole number"}
+
+
+def load(path: Path) -> Config:
+    """Read a configuration file. Raises `ConfigFaults` with everything that is wrong in it."""
+    try:
+        raw = tomllib.loads(path.read_text())
+    except OSError as broken:
+        raise ConfigFaults([f"{path}: {broken.strerror}"]) from broken
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as broken:
+        raise ConfigFaults([f"{path}: {broken}"]) from broken
+    return parse(raw)
+
+
+def parse(raw: Mapping[str, Any]) -> Config:
+    """A configuration from parsed TOML. Raises `ConfigFaults` with everything that is wrong."""
+    flat, faults = _flat(raw)
+    values: dict[str, Any] = {}
+    for key, value in flat.items():
+        if key not in _KEYS:
+            faults.append(_unknown(key))
+            continue
+        name, kind = _KEYS[key]
+        if type(value) is not kind:
+            faults.append(f"{key}: want {_TYPE_NAMES[kind]}, got {value!r}")
+            continue
+        values[name] = Path(str(value)) if name == "state_dir" else value
+    config = Config(**values)
+    faults += _impossible(config)
+    if faults:
+        raise ConfigFaults(faults)
+    return config
+
+
+def _flat(raw: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Keys as ``table.key``; a plain value where a table belongs is a fault."""
+    tables = {key.partition(".")[0] for key in _KEYS if "." in key}
+    flat: dict[str, Any] = {}
+    faults = []
+    for key, value in raw.items():
+        if isinstance(value, dict):
+            flat |= {f"{key}.{inner}": one for inner, one in value.items()}
+            if not value and key not in tables:
+                faults.append(_unknown(key))
+        elif key in tables:
+            faults.append(f"{key}: want a table [{key}], got {value!r}")
+        else:
+            flat[key] = value
+    return flat, faults
+
+
+def _unknown(key: str) -> str:
+    near = get_close_matches(key, _KEYS, n=1, cutoff=0)
+    return f"{key}: there is no such key; did you mean {near[0]}?"
+
+
+def _impossible(config: Config) -> list[str]:
+    faults = []
+    if config.plane not in {"linux", "memory"}:
+        faults.append(f"plane: want linux or memory, got {config.plane!r}")
+    if not config.state_dir.is_absolute():
+        faults.append(f"state_dir: want an absolute path, got '{config.state_dir}'")
+    for key, value in (("lan.interface", config.lan), ("wan.interface", config.wan)):
+        if not _INTERFACE.fullmatch(value):
+            faults.append(f"{key}: {value!r} is no interface name")
+    if config.lan == config.wan:
+        faults.append(f"wan.interface: {config.wan!r} is the LAN's already")
+    if not 0 < config.portal_port <= PORT_MAX:
+        faults.append(f"portal.port: want 1 to {PORT_MAX}, got {config.portal_port}")
+    if not _HOST.fullmatch(config.portal_host):
+        faults.append(f"portal.host: {config.portal_host!r} is no host name in lower case")
+    return faults
