@@ -66,6 +66,9 @@ class Child:
         self.started = asyncio.Event()
         self.starts = 0
         self._first_pause_s = first_pause_s
+        self._wanted = asyncio.Event()
+        self._wanted.set()
+        self._meant = False
         self._process: asyncio.subprocess.Process | None = None
 
     @property
@@ -90,13 +93,25 @@ class Child:
                 name, said = self.program.name, tail(self.program.log_path)
                 raise ChildFailed(f"{name} does not stay up. It said last:\n{said}") from fault
 
-    def kill9(self) -> None:
-        """Kill it as the kernel would in want of memory; `keep` starts it again."""
+    def kill9(self, *, stay_dead: bool = False) -> None:
+        """Kill it as the kernel would in want of memory. Not counted as a death of its own.
+
+        `keep` starts it again at once, or, if it is to ``stay_dead``, when `revive` is called.
+        """
+        self._meant = True
         self.started.clear()
+        if stay_dead:
+            self._wanted.clear()
         os.kill(self.pid, signal.SIGKILL)
+
+    def revive(self) -> None:
+        """Let a program that was to stay dead be started again."""
+        self._wanted.set()
 
     async def _live(self) -> None:
         loop = asyncio.get_running_loop()
+        await self._wanted.wait()
+        self._meant = False
         began = loop.time()
         process = await start(self.program)
         self._process = process
@@ -108,7 +123,7 @@ class Child:
             self.started.clear()
             await stop(process)
         log.warning("ended", program=self.program.name, code=code)
-        if loop.time() - began < HEALTHY_S:
+        if not self._meant and loop.time() - began < HEALTHY_S:
             raise _DiedYoung
 
 

@@ -97,6 +97,10 @@ class Stall:
         found: dict[str, Any] = answer.json()
         return found
 
+    async def balances(self) -> list[dict[str, Any]]:
+        """Every ledger account and what it holds. Raises `StallError`."""
+        return await self.list("ledger/balances")
+
     async def list(self, noun: str) -> list[dict[str, Any]]:
         """The first page of a list (``sites``, ``payments``, …), as JSON. Raises `StallError`."""
         try:

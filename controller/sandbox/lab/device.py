@@ -55,10 +55,14 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """Layer-3 bytes of one UDP flow as both of its ends counted them."""
+    """Layer-3 bytes of one UDP flow as both of its ends counted them.
+
+    ``last_at`` is the loop's time when the receiver last heard of it, None when it never did.
+    """
 
     sent_bytes: int
     received_bytes: int
+    last_at: float | None
 
 
 class Device:
@@ -175,20 +179,30 @@ class Device:
         return int(counted) * 8_000_000 // max(int(took_us), 1)
 
     async def udp_up(
-        self, size: int, *, bps: int, address: str = INTERNET_V4, settle_s: float = 1.0
+        self,
+        size: int,
+        *,
+        bps: int,
+        address: str = INTERNET_V4,
+        settle_s: float = 1.0,
+        source: str | None = None,
     ) -> Moved:
-        """Send ``size`` layer-3 bytes (a multiple of 1,000) at ``bps``; what arrived outside."""
+        """Send ``size`` layer-3 bytes (a multiple of 1,000) at ``bps``; what arrived outside.
+
+        ``source`` is an address of this device other than the one that it would use by itself.
+        """
         datagrams, headers = _datagrams(size, address)
         flow = secrets.token_bytes(8)
         begun = meter.ASKED.pack(b"UP", flow, datagrams, 1_000, bps)
         payload = begun + bytes(1_000 - headers - len(begun))
-        with self._udp(address) as made:
+        with self._udp(address, source) as made:
             await meter.pace(
                 lambda: _try_send(made, payload), datagrams=datagrams, size_bytes=1_000, bps=bps
             )
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._flows.received(flow, at_least=size), settle_s)
-        return Moved(size, self._flows.received_bytes.get(flow, 0))
+        heard = self._flows
+        return Moved(size, heard.received_bytes.get(flow, 0), heard.last_at.get(flow))
 
     async def udp_down(
         self, size: int, *, bps: int, address: str = INTERNET_V4, settle_s: float = 1.0
@@ -199,19 +213,22 @@ class Device:
         """
         datagrams, _ = _datagrams(size, address)
         flow = secrets.token_bytes(8)
-        received = 0
+        received, last_at = 0, None
         deadline = asyncio.get_running_loop().time() + size * 8 / bps + settle_s
         with self._udp(address) as made, contextlib.suppress(TimeoutError):
             _try_send(made, meter.ASKED.pack(b"DN", flow, datagrams, 1_000, bps))
             async with asyncio.timeout_at(deadline):
                 while received < size:
                     got = await asyncio.get_running_loop().sock_recv(made, 2048)
+                    last_at = asyncio.get_running_loop().time()
                     received += len(got) + asking_headers(address)
-        return Moved(self._flows.sent_bytes.get(flow, 0), received)
+        return Moved(self._flows.sent_bytes.get(flow, 0), received, last_at)
 
-    def _udp(self, address: str) -> socket.socket:
+    def _udp(self, address: str, source: str | None = None) -> socket.socket:
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         made = self.ns.socket(family, socket.SOCK_DGRAM)
+        if source is not None:
+            made.bind((source, 0))
         made.connect((address, meter.UDP_PORT))
         return made
 

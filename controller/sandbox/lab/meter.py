@@ -41,11 +41,15 @@ _CHUNK = bytes(16_384)
 
 @dataclass(slots=True)
 class Flows:
-    """What the internet's side has seen of each UDP flow, in layer-3 bytes."""
+    """What the internet's side has seen of each UDP flow, in layer-3 bytes.
+
+    ``last_at`` is the loop's time when a flow was last heard.
+    """
 
     received_bytes: dict[bytes, int] = field(default_factory=dict)
     sent_bytes: dict[bytes, int] = field(default_factory=dict)
     sources: dict[bytes, str] = field(default_factory=dict)
+    last_at: dict[bytes, float] = field(default_factory=dict)
     datagrams_total: int = 0
     grew: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -93,6 +97,7 @@ class UdpMeter(asyncio.DatagramProtocol):
         seen = self._flows.received_bytes
         seen[flow] = seen.get(flow, 0) + len(data) + self._headers_bytes
         self._flows.sources[flow] = addr[0]
+        self._flows.last_at[flow] = asyncio.get_running_loop().time()
         self._flows.grew.set()
         fits = datagrams <= DATAGRAMS_MAX and 0 < bps <= RATE_MAX_BPS
         if kind == b"DN" and fits and size >= ASKED.size + self._headers_bytes:
