@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from datetime import datetime
 
+    from billing.ids import SiteId
     from controller.edge.authority import Authority, Peer, ServerPair
 
 PAIR_REST = timedelta(days=10)
@@ -62,10 +63,10 @@ class Admission:
     """
 
     def __init__(
-        self, now: Callable[[], datetime], is_revoked: Callable[[str], Awaitable[bool]]
+        self, now: Callable[[], datetime], is_welcome: Callable[[SiteId, str], Awaitable[bool]]
     ) -> None:
         self._now = now
-        self._is_revoked = is_revoked
+        self._is_welcome = is_welcome
 
     async def __call__(self, context: grpc.aio.ServicerContext[Any, Any]) -> Peer:
         """The peer of a call. Raises `PeerRefused`."""
@@ -75,6 +76,6 @@ class Admission:
             raise PeerRefused("the certificate names no site: join again")
         if peer.expires_at <= self._now():
             raise PeerRefused("the certificate has expired: join again")
-        if await self._is_revoked(peer.serial):
+        if not await self._is_welcome(peer.site_id, peer.serial):
             raise PeerRefused("the certificate was revoked: join again")
         return peer

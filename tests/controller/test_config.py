@@ -221,4 +221,4 @@ def test_the_environment_of_our_other_programs_is_none_of_our_business(
 
 def test_settings_cannot_be_changed() -> None:
     with pytest.raises(ValueError, match="frozen"):
-        Settings().http.port = 1  # type: ignore[misc] # what must fail
+        Settings().http.port = 1

@@ -1,0 +1,287 @@
+"""Composition root of the controller: what is real is decided here, and nowhere else.
+
+Start: state directory, keys, migrations, `Deps`, then the gRPC doors, the HTTP door and the jobs,
+all on one event loop. Stop: on SIGTERM or SIGINT, within three seconds. Nothing that matters is in
+memory, so that kill -9 at any moment is only a shorter way to stop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+import httpx2
+import structlog
+import uvicorn
+
+from controller.api.app import create_app
+from controller.config import CannotStart, address
+from controller.deps import Deps
+from controller.edge.authority import open_authority
+from controller.edge.dispatch import Dispatch, Verbs
+from controller.edge.grpc import EdgeServers
+from controller.jobs import Job, run_jobs
+from controller.logs import set_up_logs
+from controller.payments.absent import SENTENCE, AbsentGateway
+from controller.payments.mpesa import MpesaGateway
+from controller.payments.mpesa_settings import MpesaSettings
+from controller.payments.token_rows import TokenRows
+from controller.signals import Signals
+from controller.store.database import Database
+from controller.store.migrations import upgrade
+from controller.systemd import Systemd
+from controller.usecases import sites
+from controller.usecases.expire import expire_due
+from controller.usecases.ingest import ingest
+from controller.usecases.purchase import CALLBACK_PATH, purchase
+from controller.usecases.redeem import redeem
+from controller.usecases.settle import query_due
+from controller.vault import open_vault
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+
+    from controller.config import Settings
+    from controller.edge.authority import Authority
+    from controller.payments.gateway import PaymentGateway
+    from controller.vault import Vault
+
+QUERY_EVERY_S = 2.0
+EXPIRE_EVERY_S = 5.0
+HTTP_CONNECTIONS_MAX = 1_000
+HTTP_BACKLOG = 512
+HTTP_STOP_S = 1
+START_MAX_S = 30.0
+ROOT_REST = timedelta(days=365)
+"""With less life than this left, the authority's end is announced at each start."""
+
+JOBS = (
+    Job("query_due", QUERY_EVERY_S, query_due),
+    Job("expire_due", EXPIRE_EVERY_S, expire_due),
+)
+
+VERBS = Verbs(
+    enrol=sites.enrol,
+    renew=sites.renew,
+    changes_since=sites.changes_since,
+    ingest=ingest,
+    purchase=purchase,
+    redeem=redeem,
+    certificate_is_good=sites.certificate_is_good,
+)
+
+log = structlog.get_logger("controller")
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A controller that answers: where, and what it was built of."""
+
+    deps: Deps
+    http_port: int
+    edge_port: int
+    join_port: int
+    over: asyncio.Task[None]
+    """Ends only when the HTTP door broke; then the process is of no use."""
+
+
+def run_controller(settings: Settings) -> int:
+    """Be a controller until told to stop; the exit code (1: could not start, the log says why)."""
+    set_up_logs()
+    try:
+        asyncio.run(serve(settings))
+    except CannotStart as error:
+        log.error("cannot_start", reason=str(error))  # noqa: TRY400 - the sentence says it all
+        return 1
+    return 0
+
+
+async def serve(settings: Settings) -> None:
+    """Answer until SIGTERM or SIGINT. Raises `CannotStart`."""
+    systemd = Systemd(os.environ)
+    with _told_to_stop() as stop:
+        async with open_controller(settings) as running, _cancelled_after(systemd.stay_alive()):
+            systemd.ready()
+            asked = asyncio.create_task(stop.wait())
+            await asyncio.wait({asked, running.over}, return_when=asyncio.FIRST_COMPLETED)
+            asked.cancel()
+            systemd.stopping()
+            log.info("controller_stopping", asked=stop.is_set())
+            if not stop.is_set():
+                await running.over
+                raise CannotStart("http: the door closed by itself; the log says why")
+    log.info("controller_stopped")
+
+
+def wall_clock() -> datetime:
+    """The moment, in UTC."""
+    return datetime.now(UTC)
+
+
+@asynccontextmanager
+async def open_controller(
+    settings: Settings, *, now: Callable[[], datetime] = wall_clock
+) -> AsyncIterator[Running]:
+    """A controller that answers while the block lasts. Raises `CannotStart`."""
+    vault, authority = _opened_state(settings, now())
+    await _migrated(settings)
+    async with contextlib.AsyncExitStack() as stack:
+        db = Database(settings.database_url)
+        stack.push_async_callback(db.close)
+        http = await stack.enter_async_context(httpx2.AsyncClient(follow_redirects=False))
+        deps = Deps(
+            settings=settings,
+            db=db,
+            now=now,
+            signals=Signals(),
+            vault=vault,
+            authority=authority,
+            gateway=_gateway(settings, db, vault, http),
+        )
+        listening = _listening(settings)
+        stack.callback(listening.close)
+        edge = EdgeServers(deps, Dispatch(deps, VERBS))
+        stack.push_async_callback(edge.stop)
+        ports = await edge.open()
+        door = await stack.enter_async_context(_answering(deps, listening))
+        await stack.enter_async_context(_cancelled_after(run_jobs(JOBS, deps)))
+        running = Running(deps, listening.getsockname()[1], ports.edge, ports.join, door)
+        _announce(running)
+        yield running
+
+
+def _opened_state(settings: Settings, now: datetime) -> tuple[Vault, Authority]:
+    folder = settings.state_dir
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return open_vault(folder), open_authority(folder, now)
+    except (OSError, ValueError) as error:
+        raise CannotStart(f"state_dir: {error}") from error
+
+
+async def _migrated(settings: Settings) -> None:
+    try:
+        await asyncio.to_thread(upgrade, settings.database_url)
+    except Exception as error:
+        # Only the driver's own words: the library's repeat the statement and its values.
+        cause = str(getattr(error, "orig", None) or type(error).__name__)
+        raise CannotStart(f"database.url: {cause.splitlines()[0]}") from error
+
+
+def _gateway(
+    settings: Settings, db: Database, vault: Vault, http: httpx2.AsyncClient
+) -> PaymentGateway:
+    told = settings.mpesa
+    if told is None:
+        log.warning("payments_absent", reason=SENTENCE)
+        return AbsentGateway()
+    account = MpesaSettings(
+        base_url=told.base_url,
+        shortcode=told.shortcode,
+        till=told.till,
+        consumer_key=told.consumer_key,
+        consumer_secret=told.consumer_secret.get_secret_value(),
+        passkey=told.passkey.get_secret_value(),
+        callback_url=settings.public_url + CALLBACK_PATH,
+    )
+    return MpesaGateway(account, http=http, tokens=TokenRows(db, vault))
+
+
+def _listening(settings: Settings) -> socket.socket:
+    host, port = settings.http.host, settings.http.port
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=HTTP_BACKLOG)
+    except OSError as error:
+        where = address(host, port)
+        raise CannotStart(f"http.port: cannot listen on {where}: {error.strerror}") from error
+
+
+class _HttpServer(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.opened = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Open the door, and say so."""
+        await super().startup(sockets=sockets)
+        self.opened.set()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave the signals alone: `serve` has them."""
+        yield
+
+
+@asynccontextmanager
+async def _answering(deps: Deps, listening: socket.socket) -> AsyncIterator[asyncio.Task[None]]:
+    server = _HttpServer(
+        uvicorn.Config(
+            create_app(deps),
+            access_log=False,
+            log_config=None,
+            server_header=False,
+            proxy_headers=False,  # anybody can write them
+            limit_concurrency=HTTP_CONNECTIONS_MAX,
+            timeout_graceful_shutdown=HTTP_STOP_S,
+        )
+    )
+    door = asyncio.create_task(server.serve(sockets=[listening]), name="http")
+    opened = asyncio.create_task(server.opened.wait())
+    try:
+        await asyncio.wait({door, opened}, timeout=START_MAX_S, return_when=asyncio.FIRST_COMPLETED)
+        if not opened.done():
+            raise CannotStart("http: the door did not open; the log says why")
+        yield door
+    finally:
+        opened.cancel()
+        server.should_exit = True
+        await asyncio.wait({door})
+
+
+@asynccontextmanager
+async def _cancelled_after(work: Coroutine[Any, Any, object]) -> AsyncIterator[None]:
+    """Let ``work`` run beside the block, and no longer."""
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
+
+
+def _announce(running: Running) -> None:
+    told = running.deps.settings
+    log.info(
+        "controller_started",
+        version=version("lango"),
+        http=address(told.http.host, running.http_port),
+        edge=address(told.edge.host, running.edge_port),
+        join=address(told.edge.host, running.join_port),
+        state_dir=str(told.state_dir),
+        database=running.deps.db.engine.dialect.name,
+        payments=running.deps.gateway.rail,
+    )
+    ends = running.deps.authority.expires_at
+    if ends - running.deps.now() < ROOT_REST:
+        log.warning("authority_ends_soon", expires_at=ends.isoformat())
+
+
+@contextlib.contextmanager
+def _told_to_stop() -> Iterator[asyncio.Event]:
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    try:
+        yield stop
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
