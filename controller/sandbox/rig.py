@@ -32,7 +32,6 @@ LOOPBACK = "127.0.0.1"
 PHONE_SOURCE = "127.0.0.11"
 """Where the browser's phone comes from when there is no lab."""
 
-PORTAL_PORT = 8000
 JOIN_WAIT_S = 30.0
 PHONE_DEVICE = 1
 """The lab device that the browser drives."""
@@ -44,13 +43,14 @@ class PortTaken(Exception):  # noqa: N818 - a sentence for the screen
 
 @dataclass(frozen=True, slots=True)
 class RigPorts:
-    """Where the parts listen on this machine's loopback."""
+    """Where the parts listen: all on this machine's loopback, but the portal on its site."""
 
     http: int = 8080
     edge: int = 8443
     join: int = 8444
     daraja: int = 8090
     phone: int = 8091
+    portal: int = 8000
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +213,7 @@ class Rig:
             {"state_dir": str(self._agent_dir), "plane": plane},
             lan={"interface": "br-lan"},
             wan={"interface": "wan0", "masquerade": True},
-            portal={"port": PORTAL_PORT, "host": PORTAL_HOST},
+            portal={"port": self.plan.ports.portal, "host": PORTAL_HOST},
         )
         write_private(self._agent_dir / "agent.toml", text.encode())
 
@@ -229,7 +229,7 @@ class Rig:
     def _road(self) -> DeviceRoad | LoopbackRoad:
         if self.site is not None:
             return DeviceRoad(self.site.device(PHONE_DEVICE))
-        return LoopbackRoad(source=PHONE_SOURCE, portal_port=PORTAL_PORT)
+        return LoopbackRoad(source=PHONE_SOURCE, portal_port=self.plan.ports.portal)
 
     def _ports_wanted(self) -> dict[str, int]:
         ports = self.plan.ports
@@ -240,7 +240,7 @@ class Rig:
             "the simulated M-PESA": ports.daraja,
             "the phone": ports.phone,
         }
-        return wanted if self.has_lab else {**wanted, "the captive portal": PORTAL_PORT}
+        return wanted if self.has_lab else {**wanted, "the captive portal": ports.portal}
 
 
 def check_ports(wanted: Mapping[str, int]) -> None:

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
-import select
 import signal
 import subprocess
 import sys
@@ -15,6 +12,7 @@ import pytest
 
 from controller.sandbox.lab.device import INTERNET_V6, asking_bytes
 from controller.sandbox.lab.site import CONTROLLER_V4, Ports, Site
+from tests.support.machine import descendants, machine, outlives
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -160,36 +158,8 @@ def test_after_kill_9_no_process_and_no_namespace_is_left(tmp_path: Path) -> Non
     with subprocess.Popen(argv, stdout=subprocess.PIPE) as owner:
         assert owner.stdout is not None
         assert owner.stdout.readline() == b"up\n"
-        children = [os.pidfd_open(pid) for pid in children_of(owner.pid)]
+        children = descendants(owner.pid)
         owner.send_signal(signal.SIGKILL)
-    ended = [bool(select.select([child], [], [], 5)[0]) for child in children]
-    for child in children:
-        with contextlib.suppress(ProcessLookupError):
-            signal.pidfd_send_signal(child, signal.SIGKILL)
-        os.close(child)
 
-    assert ended == [True, True]
+    assert (len(children), outlives(children)) == (2, 0)
     assert machine() == before
-
-
-def children_of(pid: int) -> list[int]:
-    """The processes that ``pid`` started and that still run."""
-    listed = subprocess.run(
-        ["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, check=True
-    )
-    return [int(word) for word in listed.stdout.split()]
-
-
-def machine() -> tuple[str, ...]:
-    """What the lab must never change: links, addresses, routes, rules and settings out here."""
-    commands = (
-        ["ip", "-o", "link"],
-        ["ip", "-o", "addr"],
-        ["ip", "route"],
-        ["ip", "netns"],
-        ["nft", "list", "ruleset"],
-        ["sysctl", "net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding", "net.ipv4.conf.all"],
-    )
-    return tuple(
-        subprocess.run(argv, capture_output=True, text=True, check=True).stdout for argv in commands
-    )

@@ -209,5 +209,5 @@ async def _quietly(asked: Awaitable[bool]) -> bool:
 def free_ports() -> RigPorts:
     """Ports that nothing listens on at this moment."""
     with contextlib.ExitStack() as held:
-        probes = [held.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(5)]
+        probes = [held.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(6)]
         return RigPorts(*(probe.getsockname()[1] for probe in probes))
