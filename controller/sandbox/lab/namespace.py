@@ -77,14 +77,7 @@ class Namespace:
 
         The child is killed when the thread that started it ends, however it ends.
         """
-        return mortal(*self._entering(self.path, *argv))
-
-    def argv_by_path(self, *argv: str) -> list[str]:
-        """The same for a child that somebody else starts, while this process lives."""
-        return self._entering(f"/proc/{os.getpid()}/fd/{self.fd}", *argv)
-
-    def _entering(self, path: str, *argv: str) -> list[str]:
-        entered = ["nsenter", f"--net={path}"]
+        entered = mortal("nsenter", f"--net={self.path}")
         if self._resolv is None:
             return [*entered, *argv]
         # A mount namespace of its own: the machine's resolver file is never touched.
