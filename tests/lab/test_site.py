@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from controller.sandbox.lab.device import INTERNET_V6, asking_bytes
+from controller.sandbox.lab.phone import DeviceRoad, Phone, serve_phone
 from controller.sandbox.lab.site import CONTROLLER_V4, Ports, Site
 from tests.support.machine import descendants, machine, outlives
 
@@ -163,3 +164,14 @@ def test_after_kill_9_no_process_and_no_namespace_is_left(tmp_path: Path) -> Non
 
     assert (len(children), outlives(children)) == (2, 0)
     assert machine() == before
+
+
+async def test_a_browser_out_here_browses_as_the_device(open_site: Site) -> None:
+    async with await serve_phone(Phone(DeviceRoad(open_site.device(1))), port=0) as served:
+        port = served.sockets[0].getsockname()[1]
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        page = await reader.read()
+        writer.close()
+
+    assert b"You are on the internet" in page
