@@ -139,9 +139,17 @@ class World:
         """How the provider calls the newest push that it took."""
         return list(self.gateway.asked)[-1]
 
-    async def order(self, name: str = "order", **changes: object) -> OrderStatus:
+    async def order(
+        self,
+        name: str = "order",
+        *,
+        plan_id: str = HOUR,
+        msisdn: Msisdn = PHONE,
+        device_mac: str = MAC,
+        age_s: int = 0,
+    ) -> OrderStatus:
         """Purchase at the usual site."""
-        order = replace(an_order(name), **changes)  # type: ignore[arg-type] # fields of NewOrder
+        order = an_order(name, plan_id=plan_id, msisdn=msisdn, device_mac=device_mac, age_s=age_s)
         return await purchase(self.deps, SITE, order)
 
     async def call_back(
