@@ -11,6 +11,7 @@ from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address
 from typing import TYPE_CHECKING, TypeVar
 
+from agent.draft import addresses_of
 from agent.model import Device, Notice, Spell
 from shaping.plane import MonotonicMs, Sight
 
@@ -93,6 +94,18 @@ def shared(draft: Draft, session: Session) -> None:
             why = f"is alive at {session.ipv4} and at {address}"
             draft.put_device(_contest(draft, device, why))
             return
+
+
+def settle_addresses(draft: Draft, session: Session, *, here: bool) -> None:
+    """Say where the device of a session that is over is now: where it was, or nobody knows.
+
+    While a session is open the box sights nothing of its addresses: they are pinned.
+    """
+    device = draft.devices.get(session.mac) or Device(mac=session.mac)
+    for address in addresses_of(session):
+        seen = _with(device, address, session.active_at)
+        device = seen if here else _without(device, address)
+    draft.put_device(device)
 
 
 def usable(

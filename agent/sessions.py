@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from agent import grants, orders
 from agent.counters import advance
-from agent.devices import follow, shared, usable
+from agent.devices import follow, settle_addresses, shared, usable
 from agent.draft import addresses_of
 from agent.model import Reading, Session, SessionClosed, SessionOpened, Why
 from billing.ids import SessionId
@@ -199,8 +199,10 @@ def _count_out(draft: Draft, session: Session) -> None:
     gone = f"grant/{session.grant_id}" not in draft.items
     if gone and not draft.sessions_of(session.grant_id):
         draft.drop_use(draft.grants[session.grant_id])
+    stays_shut = session.closed in _STAYS_SHUT
+    settle_addresses(draft, session, here=not stays_shut)
     for mac in (session.mac, *map(MacAddress, use.grant.devices)):
-        if mac != session.mac or session.closed not in _STAYS_SHUT:
+        if mac != session.mac or not stays_shut:
             open_for(draft, mac)
 
 

@@ -96,7 +96,7 @@ class GrpcUplink:
 
     async def follow(self, known: AppliedState) -> AsyncGenerator[DesiredChange, None]:
         """As `agent.uplink.seam.Uplink.follow`. Raises `UplinkError`, `UplinkRefused`."""
-        await self._ready()
+        await self.ready()
         request = pb.FollowRequest(known_generation=known.generation, known_digest=known.digest)
         call = self._edge.Follow(request)
         try:
@@ -174,7 +174,7 @@ class GrpcUplink:
         )
         self._edge = edge_pb2_grpc.EdgeStub(self._channel)
 
-    async def _ready(self) -> None:
+    async def ready(self) -> None:
         """Until the channel is up. Raises `UplinkError` when that takes too long."""
         try:
             await asyncio.wait_for(self._channel.channel_ready(), READY_S)
@@ -186,7 +186,7 @@ class GrpcUplink:
             raise UplinkError("the channel was closed", sent=False) from closed
 
     async def _call(self, make: Callable[[], Awaitable[R]]) -> R:
-        await self._ready()
+        await self.ready()
         try:
             return await make()
         except grpc.aio.AioRpcError as error:

@@ -1,0 +1,157 @@
+"""What could keep an agent from working on this machine, and what to do about each."""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import socket
+import tempfile
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from agent import identity as identities
+from agent.identity import IdentityError
+from agent.uplink.grpc import GrpcUplink
+from agent.uplink.seam import UplinkError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from agent.config import Config
+
+CAP_NET_ADMIN = 12
+SANE_SINCE = datetime(2026, 1, 1, tzinfo=UTC)
+"""A clock before this was never set."""
+
+REACH_S = 10
+
+
+class Verdict(StrEnum):
+    """How a check came out."""
+
+    PASS = "PASS"  # noqa: S105 - no password
+    WARN = "WARN"
+    FAIL = "FAIL"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One check: what was looked at, how it came out, and what to do."""
+
+    check: str
+    verdict: Verdict
+    text: str
+    fix: str = ""
+
+
+async def examine(config: Config, now: datetime) -> list[Finding]:
+    """Look at everything; a check that fails never keeps another from running."""
+    findings = [_clock(now), _state_dir(config)]
+    if config.plane == "linux":
+        findings += [_capabilities(), _nftables(), _forwarding()]
+        findings += [_interface("lan", config.lan), _interface("wan", config.wan)]
+    else:
+        text = "the memory plane moves no packets"
+        findings.append(Finding("plane", Verdict.WARN, text, 'set plane = "linux" on a gateway'))
+    findings += await _controller(config, now)
+    return findings
+
+
+def _clock(now: datetime) -> Finding:
+    if now >= SANE_SINCE:
+        return Finding("clock", Verdict.PASS, now.isoformat(timespec="seconds"))
+    return Finding("clock", Verdict.WARN, f"{now:%Y-%m-%d} cannot be", "run an NTP client")
+
+
+def _state_dir(config: Config) -> Finding:
+    name = str(config.state_dir)
+    try:
+        config.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=config.state_dir):
+            pass
+    except OSError as error:
+        fix = "run as the user that owns it, or set state_dir"
+        return Finding("journal", Verdict.FAIL, f"{name}: {error.strerror}", fix)
+    return Finding("journal", Verdict.PASS, f"{name} can be written")
+
+
+def _capabilities() -> Finding:
+    held = 0
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("CapEff:"):
+            held = int(line.split()[1], 16)
+    if held >> CAP_NET_ADMIN & 1:
+        return Finding("capabilities", Verdict.PASS, "CAP_NET_ADMIN is held")
+    fix = "run as root, or give the unit AmbientCapabilities=CAP_NET_ADMIN"
+    return Finding("capabilities", Verdict.FAIL, "CAP_NET_ADMIN is missing", fix)
+
+
+def _nftables() -> Finding:
+    try:
+        ctypes.CDLL("libnftables.so.1")
+    except OSError:
+        fix = "apt install libnftables1"
+        return Finding("nftables", Verdict.FAIL, "libnftables.so.1 is not installed", fix)
+    return Finding("nftables", Verdict.PASS, "libnftables.so.1 is there")
+
+
+def _forwarding() -> Finding:
+    def off(path: str) -> bool:
+        try:
+            return Path(path).read_text().strip() != "1"
+        except OSError:
+            return True
+
+    if off("/proc/sys/net/ipv4/ip_forward"):
+        fix = "sysctl -w net.ipv4.ip_forward=1, and keep it in /etc/sysctl.d"
+        return Finding("forwarding", Verdict.FAIL, "IPv4 is not forwarded", fix)
+    if off("/proc/sys/net/ipv6/conf/all/forwarding"):
+        fix = "sysctl -w net.ipv6.conf.all.forwarding=1 if the site has IPv6"
+        return Finding("forwarding", Verdict.WARN, "IPv6 is not forwarded", fix)
+    return Finding("forwarding", Verdict.PASS, "IPv4 and IPv6 are forwarded")
+
+
+def _interface(key: str, name: str) -> Finding:
+    try:
+        socket.if_nametoindex(name)
+    except OSError:
+        fix = f"set [{key}] interface to one of {', '.join(n for _, n in socket.if_nameindex())}"
+        return Finding(f"{key} interface", Verdict.FAIL, f"{name} is not there", fix)
+    return Finding(f"{key} interface", Verdict.PASS, f"{name} is there")
+
+
+async def _controller(config: Config, now: datetime) -> list[Finding]:
+    try:
+        identity = identities.load(config.state_dir)
+        until = identities.valid_until(identity)
+    except IdentityError as error:
+        return [Finding("certificate", Verdict.FAIL, str(error), "get a token from the operator")]
+    text = f"site {identity.site_id}, until {until:%Y-%m-%d %H:%M} UTC"
+    if now > until:
+        fix = "join again with a new token"
+        return [Finding("certificate", Verdict.FAIL, f"it ended: {text}", fix)]
+    return [Finding("certificate", Verdict.PASS, text), await _reached(identity)]
+
+
+async def _reached(identity: identities.Identity) -> Finding:
+    uplink = GrpcUplink(identity.credentials)
+    try:
+        await asyncio.wait_for(uplink.ready(), REACH_S)
+    except (UplinkError, TimeoutError):
+        fix = "is the address right, the port open, and the certificate not revoked?"
+        text = f"{identity.edge_address} cannot be reached"
+        return Finding("controller", Verdict.FAIL, text, fix)
+    finally:
+        await uplink.close()
+    return Finding("controller", Verdict.PASS, f"{identity.edge_address} answers")
+
+
+def printed(findings: list[Finding], write: Callable[[str], object]) -> None:
+    """Write findings for people: one line each, and what to do below it."""
+    for one in findings:
+        write(f"{one.verdict:4}  {one.check}: {one.text}\n")
+        if one.fix and one.verdict is not Verdict.PASS:
+            write(f"      fix: {one.fix}\n")

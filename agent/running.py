@@ -1,0 +1,305 @@
+"""A running agent: the parts chosen, put together, and kept going until told to stop.
+
+Stopping leaves the data plane as it is: those who paid stay online, the kernel still ends them on
+time, and the next start adopts what it finds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+from dataclasses import dataclass
+from importlib import metadata
+from typing import TYPE_CHECKING, Protocol
+
+import structlog
+import uvicorn
+
+from agent import identity as identities
+from agent import status
+from agent.clock import SystemClock
+from agent.courier import Courier
+from agent.gate import SiteGate
+from agent.journal import Journal
+from agent.lan import Lan, LoopbackLan
+from agent.loop import Loop
+from agent.uplink.grpc import GrpcUplink
+from agent.uplink.memory import MemoryController, MemoryUplink, plan_item, site_item
+from agent.uplink.seam import UplinkError
+from billing.money import Money
+from portal.captive.gate import Offer, SiteFace
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+    from ipaddress import IPv4Address, IPv6Address
+    from pathlib import Path
+
+    from agent.clock import Clock
+    from agent.config import Config
+    from agent.identity import Identity
+    from agent.uplink.seam import Uplink
+    from shaping.plane import DataPlane, MacAddress, Neighbour
+
+JOURNAL = "journal.db"
+RENEW_LOOK_S = 3_600
+"""How often it is looked whether the certificate is due for renewal."""
+
+PORTAL_CONNECTIONS_MAX = 1_000
+"""Connections to the portal at once; further ones are told to come again."""
+
+BIND_RETRY_S = 5
+STOP_S = 5
+"""How long the portal may finish answers when the agent is told to stop."""
+
+
+class Watch(Protocol):
+    """Who is on the LAN."""
+
+    def resolve(self, address: IPv4Address | IPv6Address) -> MacAddress | None:
+        """Which device has the address."""
+        ...
+
+    async def watch(self, loop: Loop) -> None:
+        """Tell the loop every sighting."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What differs between a real site and a pretended one."""
+
+    site_id: str
+    plane: DataPlane
+    lan: Watch
+    uplink: Uplink
+
+
+class Portal(uvicorn.Server):
+    """The portal's HTTP server; signals are the agent's affair, not the server's."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals alone."""
+        yield
+
+
+async def run(config: Config, *, dry_run: bool) -> None:
+    """Run the agent until SIGTERM or SIGINT.
+
+    Raises `IdentityError` (not joined), `JournalError` and `PlaneError` (wrong wiring).
+    """
+    clock = SystemClock()
+    identity = None if dry_run else identities.load(config.state_dir)
+    journal = Journal(config.state_dir / JOURNAL)
+    try:
+        parts = _pretended(clock) if identity is None else _real(config, identity, clock)
+        stop = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        work = asyncio.create_task(_work(config, parts, journal, clock=clock, identity=identity))
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait({work, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        _notify("STOPPING=1")
+        work.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await work
+    finally:
+        journal.close()
+
+
+def version() -> str:
+    """This agent's version, for reports."""
+    try:
+        return metadata.version("lango")
+    except metadata.PackageNotFoundError:
+        return "0+source"
+
+
+async def _work(
+    config: Config, parts: Parts, journal: Journal, *, clock: Clock, identity: Identity | None
+) -> None:
+    loop = Loop(journal=journal, plane=parts.plane, clock=clock)
+    courier = Courier(loop=loop, journal=journal, uplink=parts.uplink, clock=clock)
+    gate = SiteGate(loop=loop, uplink=parts.uplink, resolve=parts.lan.resolve, secret=journal.id)
+    log = structlog.get_logger()
+    log.info("started", site=parts.site_id, generation=loop.state.generation, version=version())
+    async with asyncio.TaskGroup() as group:
+        group.create_task(loop.run())
+        group.create_task(courier.run())
+        group.create_task(parts.lan.watch(loop))
+        group.create_task(_serve(config, gate, clock))
+        group.create_task(_tell_status(config.state_dir, parts.site_id, loop, courier, journal))
+        if identity is not None and isinstance(parts.uplink, GrpcUplink):
+            group.create_task(
+                _renew(identity, parts.uplink, state_dir=config.state_dir, clock=clock)
+            )
+        _notify("READY=1")
+
+
+def _real(config: Config, identity: Identity, clock: Clock) -> Parts:
+    uplink = GrpcUplink(identity.credentials, version=version())
+    plane, lan = _box(config, clock)
+    return Parts(site_id=identity.site_id, plane=plane, lan=lan, uplink=uplink)
+
+
+def _box(config: Config, clock: Clock) -> tuple[DataPlane, Watch]:
+    if config.plane == "memory":
+        return _memory_plane(clock), LoopbackLan()
+    from shaping.linux.neighbours import follow
+    from shaping.linux.nft import LinuxConfig
+    from shaping.linux.plane import LinuxPlane
+
+    wiring = LinuxConfig(
+        lan=config.lan,
+        wan=config.wan,
+        portal_port=config.portal_port,
+        masquerade=config.masquerade,
+    )
+
+    def neighbours() -> AsyncIterator[Neighbour]:
+        return follow(config.lan)
+
+    return LinuxPlane(wiring), Lan(neighbours, clock)
+
+
+def _memory_plane(clock: Clock) -> DataPlane:
+    from shaping.memory import MemoryPlane
+
+    return MemoryPlane(now=lambda: clock.now().mono)
+
+
+def _pretended(clock: Clock) -> Parts:
+    """Everything in this process: nothing outside is read, asked or changed."""
+    controller = MemoryController()
+    face = SiteFace(operator_name="Lango", site_name="dry run", help_phone="", language="en")
+    controller.put_item(*site_item(face))
+    offer = Offer(
+        plan_id="hour",
+        name="1 hour",
+        price=Money(1_000),
+        down_bps=4_000_000,
+        up_bps=2_000_000,
+        validity_s=3_600,
+        uptime_s=None,
+        quota_bytes=None,
+        devices_max=1,
+    )
+    controller.put_item(*plan_item(offer))
+    uplink = MemoryUplink(controller)
+    return Parts(site_id="dry-run", plane=_memory_plane(clock), lan=LoopbackLan(), uplink=uplink)
+
+
+async def _serve(config: Config, gate: SiteGate, clock: Clock) -> None:
+    """Serve the portal; a LAN that is not there yet is waited for."""
+    from portal.captive.app import create_app
+
+    app = create_app(gate, host=config.portal_host)
+    log, told = structlog.get_logger(), False
+    while True:
+        try:
+            sockets = _listening(config)
+        except OSError as error:
+            if not told:
+                log.warning("trouble", part="portal", error=str(error))
+                told = True
+            await clock.sleep(BIND_RETRY_S)
+            continue
+        break
+    settings = uvicorn.Config(
+        app,
+        http="httptools",
+        loop="asyncio",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        # Invariant: a device is who its packets say; headers that name another are not believed.
+        proxy_headers=False,
+        limit_concurrency=PORTAL_CONNECTIONS_MAX,
+        timeout_keep_alive=STOP_S,
+        timeout_graceful_shutdown=STOP_S,
+    )
+    try:
+        await Portal(settings).serve(sockets=sockets)
+    finally:
+        for one in sockets:
+            one.close()
+
+
+def _listening(config: Config) -> list[socket.socket]:
+    """Sockets that only the LAN reaches (only this machine, on the memory plane)."""
+    if config.plane == "memory":
+        return [_socket(socket.AF_INET, "127.0.0.1", config.portal_port, device=None)]
+    sockets = [_socket(socket.AF_INET, "0.0.0.0", config.portal_port, device=config.lan)]
+    if socket.has_ipv6:
+        with contextlib.suppress(OSError):
+            sockets.append(_socket(socket.AF_INET6, "::", config.portal_port, device=config.lan))
+    return sockets
+
+
+def _socket(
+    family: socket.AddressFamily, address: str, port: int, *, device: str | None
+) -> socket.socket:
+    made = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        if device is not None:
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, device.encode())
+        made.bind((address, port))
+        made.listen(512)
+        made.setblocking(False)  # noqa: FBT003 - the library's signature
+    except OSError:
+        made.close()
+        raise
+    return made
+
+
+async def _tell_status(
+    state_dir: Path, site_id: str, loop: Loop, courier: Courier, journal: Journal
+) -> None:
+    while True:
+        state = loop.state
+        values = {
+            "site": site_id,
+            "version": version(),
+            "link_up": courier.link_up,
+            "healthy": loop.healthy,
+            "generation": state.generation,
+            "applied_generation": loop.applied.generation,
+            "sessions": len(state.sessions),
+            "grants": len(state.grants),
+            "devices": len(state.devices),
+            "orders": len(state.orders),
+            "outbox": journal.last_seq - journal.acked_seq,
+        }
+        with contextlib.suppress(OSError):
+            status.write(state_dir, values, at=loop.now().wall)
+        _notify("WATCHDOG=1")
+        await asyncio.sleep(status.PERIOD_S)
+
+
+async def _renew(identity: Identity, uplink: GrpcUplink, *, state_dir: Path, clock: Clock) -> None:
+    log = structlog.get_logger()
+    while True:
+        try:
+            identity = await identities.renew_if_due(
+                identity, uplink, state_dir=state_dir, now=clock.now().wall
+            )
+        except (UplinkError, identities.IdentityError) as error:
+            log.warning("renewal", error=str(error), until=str(identities.valid_until(identity)))
+        await clock.sleep(RENEW_LOOK_S)
+
+
+def _notify(message: str) -> None:
+    """Tell systemd, when it wants to know."""
+    address = os.environ.get("NOTIFY_SOCKET", "")
+    if not address:
+        return
+    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as end:
+        end.sendto(message.encode(), address.replace("@", "\0", 1))

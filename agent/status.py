@@ -1,0 +1,51 @@
+"""What a running agent says of itself, in one small file that ``lango-agent status`` reads."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FILE = "run/status.json"
+STALE = timedelta(seconds=20)
+"""An agent writes every few seconds; an older file was left by one that is no more."""
+
+PERIOD_S = 5
+
+
+def write(state_dir: Path, values: dict[str, Any], *, at: datetime) -> None:
+    """Replace the status file in one step. Raises `OSError`."""
+    path = state_dir / FILE
+    path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+    fresh = path.with_suffix(".new")
+    fresh.write_text(json.dumps({"at": at.isoformat(), "pid": os.getpid(), **values}))
+    fresh.rename(path)
+
+
+def read(state_dir: Path, *, now: datetime) -> dict[str, Any] | None:
+    """What a running agent last said; None when none runs, or its word is stale."""
+    try:
+        values: dict[str, Any] = json.loads((state_dir / FILE).read_text())
+        at = datetime.fromisoformat(values["at"]).astimezone(UTC)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return values if abs(now - at) <= STALE and _alive(int(values["pid"])) else None
+
+
+def degraded(values: dict[str, Any]) -> bool:
+    """Whether the agent works, but not all of it."""
+    return not (values["link_up"] and values["healthy"])
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except PermissionError:
+        return True
+    except OSError:
+        return False
+    return True
