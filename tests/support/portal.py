@@ -122,6 +122,15 @@ class Site:
         assert type(placed) is str
         return placed
 
+    def ordered_at_once(self, address: str) -> str:
+        """`ordered` for a test that runs no event loop; the memory gate waits for nothing."""
+        order = self.ordered(address)
+        try:
+            order.send(None)
+        except StopIteration as placed:
+            return str(placed.value)
+        raise AssertionError("the memory gate waited")
+
 
 def reached_at(app: ASGIApp, gateway: str) -> ASGIApp:
     """``app`` as a server listening at ``gateway`` would call it, whatever host was asked for."""
@@ -147,6 +156,7 @@ def serving(app: ASGIApp) -> Iterator[int]:
     """A real server for ``app`` on loopback, in a thread; yields its port."""
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
+    listener.listen(128)
     config = uvicorn.Config(app, lifespan="off", log_config=None, ws="none", http="httptools")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)

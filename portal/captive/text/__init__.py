@@ -76,7 +76,7 @@ def _preferred(accepted: str) -> str | None:
     for at, item in enumerate(accepted.split(",")[:ACCEPT_ITEMS_MAX]):
         tag, _, rest = item.strip().lower().partition(";")
         code = tag.strip().partition("-")[0]
-        if code in TABLES:
+        if code in TABLES and _rating(rest) > 0:
             rated.append((-_rating(rest), at, code))
     return min(rated)[2] if rated else None
 
@@ -87,5 +87,5 @@ def _rating(parameter: str) -> int:
     if name.strip() != "q":
         return 1000
     whole, _, decimals = value.strip().partition(".")
-    digits = (whole[:1] or "0") + (decimals + "000")[:3]
-    return int(digits) if digits.isascii() and digits.isdigit() else 1000
+    digits = whole[:1] + (decimals + "000")[:3]
+    return int(digits) if whole and digits.isascii() and digits.isdigit() else 1000

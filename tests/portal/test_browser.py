@@ -1,0 +1,324 @@
+"""The portal in a real browser: small screens, both languages, both schemes, script on and off.
+
+Every screen is also photographed into ``build/screens/`` for people to look at.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Literal
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, Route, expect, sync_playwright
+
+from billing.payment import OrderStage, Reason
+from portal.captive.gate import Refusal
+from tests.support.portal import HOST, Site, Stage, an_access, serving
+from tests.test_imports import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from playwright.sync_api import Browser
+
+pytestmark = pytest.mark.browser
+
+ME = "127.0.0.1"
+SCREENS = ROOT / "build" / "screens"
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+SIZES = ((360, 740), (320, 480), (1366, 768))
+PROBE = "http://captive.apple.com/hotspot-detect.html"
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+class Phone:
+    """A browser on a device of the site's LAN."""
+
+    def __init__(self, browser: Browser, stage: Stage) -> None:
+        self._browser = browser
+        self._stage = stage
+
+    def at(self, site: Site) -> Phone:
+        """The phone after it joined ``site``."""
+        self._stage.site = site
+        return self
+
+    @contextmanager
+    def page(self, **context: Any) -> Iterator[Page]:
+        """A fresh browser profile with one page; it may ask the portal and nothing else."""
+        settings = {"viewport": {"width": 360, "height": 740}, "locale": "en-GB", **context}
+        profile = self._browser.new_context(**settings)
+        try:
+            yield profile.new_page()
+        finally:
+            profile.close()
+
+
+@pytest.fixture(scope="module")
+def phone() -> Iterator[Phone]:
+    stage = Stage()
+    with serving(stage) as port, sync_playwright() as playwright:
+        ours = f"MAP {HOST} 127.0.0.1:{port}, MAP captive.apple.com 127.0.0.1:{port}"
+        browser = playwright.chromium.launch(
+            executable_path="/usr/bin/chromium",
+            args=[*FLAGS, f"--host-resolver-rules={ours}, MAP * ~NOTFOUND"],
+        )
+        yield Phone(browser, stage)
+        browser.close()
+
+
+def sold(site: Site, stage: OrderStage, reason: Reason | None = None, age_s: int = 0) -> str:
+    """The page of an order that stands at ``stage``."""
+    order_id = site.ordered_at_once(ME)
+    site.gate.moved_to(ME, stage, reason)
+    site.clock.pass_s(age_s)
+    return f"/o/{order_id}"
+
+
+def online(site: Site, path: str) -> str:
+    """``path`` of a device that has half used its package."""
+    access = an_access(bytes_left=734_003_200, down_bytes=1_234_567_890, up_bytes=98_765_432)
+    site.gate.went_online(ME, access)
+    return path
+
+
+def known(site: Site) -> str:
+    """The packages for a device that ordered before."""
+    sold(site, OrderStage.REFUSED, Reason.CANCELLED)
+    return "/packages"
+
+
+def unseen(site: Site) -> str:
+    """The packages for a device without a neighbour entry."""
+    site.gate.strangers.add(ME)
+    return "/packages"
+
+
+SCENES: dict[str, Callable[[Site], str]] = {
+    "shop": lambda _: "/",
+    "shop-known": known,
+    "shop-unseen": unseen,
+    "queued": lambda site: sold(site, OrderStage.QUEUED),
+    "prompted": lambda site: sold(site, OrderStage.PROMPTED, age_s=17),
+    "checking": lambda site: sold(site, OrderStage.CHECKING, age_s=100),
+    "paid": lambda site: sold(site, OrderStage.PAID),
+    "refused": lambda site: sold(site, OrderStage.REFUSED, Reason.WRONG_PIN),
+    "refused-wait": lambda site: sold(site, OrderStage.REFUSED, Reason.LINE_BUSY),
+    "refused-smaller": lambda site: sold(site, OrderStage.REFUSED, Reason.NO_BALANCE),
+    "refused-help": lambda site: sold(site, OrderStage.REFUSED, Reason.OUR_SIDE),
+    "expired": lambda site: sold(site, OrderStage.EXPIRED),
+    "ok": lambda site: online(site, "/ok"),
+    "status": lambda site: online(site, "/status"),
+    "shop-online": lambda site: online(site, "/packages"),
+    "voucher": lambda _: "/voucher",
+    "joined": lambda _: "/joined",
+    "help": lambda _: "/help",
+}
+
+
+@pytest.mark.parametrize("scene", SCENES)
+def test_no_screen_has_a_fault_that_axe_finds(phone: Phone, scene: str) -> None:
+    faults = []
+    with phone.page() as page:
+        for language, scheme in looks(phone, page, scene):
+            found = Axe().run(page)
+            faults += [(language, scheme, v["id"]) for v in found.response["violations"]]
+
+    assert faults == []
+
+
+@pytest.mark.parametrize("scene", SCENES)
+def test_every_screen_fits_and_every_target_is_big_enough(phone: Phone, scene: str) -> None:
+    SCREENS.mkdir(parents=True, exist_ok=True)
+    wrong: list[object] = []
+    with phone.page() as page:
+        for language, scheme in looks(phone, page, scene):
+            for width, height in SIZES:
+                page.set_viewport_size({"width": width, "height": height})
+                page.screenshot(path=SCREENS / f"{scene}-{width}x{height}-{language}-{scheme}.png")
+                wrong += page.evaluate(SMALL_TEXT) + page.evaluate(SMALL_TARGETS)
+                wrong += [(language, width)] if page.evaluate(SCROLLED) > width else []
+
+    assert wrong == []
+
+
+def looks(phone: Phone, page: Page, scene: str) -> Iterator[tuple[str, str]]:
+    """Bring ``scene`` up on the page in each language and scheme in turn."""
+    for language in ("en", "sw"):
+        site = Site()
+        path = SCENES[scene](site)
+        phone.at(site)
+        page.set_extra_http_headers({"Accept-Language": language})
+        page.goto(f"http://{HOST}{path}")
+        for scheme in SCHEMES:
+            page.emulate_media(color_scheme=scheme)
+            yield language, scheme
+
+
+SCROLLED = "document.documentElement.scrollWidth"
+SMALL_TEXT = """() => [...document.querySelectorAll("body *")]
+  .filter(e => e.childNodes.length && parseFloat(getComputedStyle(e).fontSize) < 16)
+  .map(e => e.outerHTML)"""
+SMALL_TARGETS = """() => [...document.querySelectorAll("a, button, input:not(.out), .card, .more")]
+  .filter(e => e.offsetParent && e.type !== "hidden")
+  .filter(e => e.getBoundingClientRect().height < 47.5 || e.getBoundingClientRect().width < 47.5)
+  .map(e => e.outerHTML)"""
+
+
+@pytest.mark.parametrize(("width", "height"), [(360, 480), (320, 480)])
+def test_the_smallest_screens_show_four_cards_and_the_way_to_pay(
+    phone: Phone, width: int, height: int
+) -> None:
+    with phone.at(Site()).page(viewport={"width": width, "height": height}) as page:
+        page.goto(f"http://{HOST}/")
+        pay = page.get_by_role("button").bounding_box()
+        before = page.locator(".card:visible").count()
+        page.get_by_text("More (2)").click()
+
+        assert pay is not None
+        assert pay["y"] + pay["height"] <= height
+        assert (before, page.locator(".card:visible").count()) == (4, 6)
+
+
+@pytest.mark.parametrize("script", [True, False], ids=["script", "no script"])
+def test_a_customer_buys_with_two_taps_and_one_number(phone: Phone, script: bool) -> None:  # noqa: FBT001 - a table's cell
+    site = Site()
+    with phone.at(site).page(java_script_enabled=script) as page:
+        page.goto(PROBE)
+        page.get_by_text("24 hours").click()
+        page.get_by_label("M-PESA number").fill("0712 345 678")
+        page.get_by_role("button", name="Pay with M-PESA").click()
+        expect(page.get_by_role("heading", name="Check your phone")).to_be_visible()
+        site.gate.moved_to(ME, OrderStage.PAID)
+        site.gate.granted(ME, an_access())
+        expect(page.get_by_role("heading", name="You are online")).to_be_visible(timeout=10_000)
+
+        assert page.url == f"http://{HOST}/ok"
+
+
+def test_a_probe_opens_the_packages(phone: Phone) -> None:
+    with phone.at(Site()).page() as page:
+        page.goto(PROBE)
+
+        assert page.url == f"http://{HOST}/"
+
+
+def test_a_page_is_one_request(phone: Phone) -> None:
+    asked: list[str] = []
+    with phone.at(Site()).page() as page:
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto(f"http://{HOST}/")
+        page.wait_for_load_state("networkidle")
+
+    assert [url for url in asked if not url.startswith("data:")] == [f"http://{HOST}/"]
+
+
+@pytest.mark.parametrize("scene", SCENES)
+def test_the_browser_finds_nothing_to_complain_about(phone: Phone, scene: str) -> None:
+    said: list[str] = []
+    site = Site()
+    path = SCENES[scene](site)
+    with phone.at(site).page() as page:
+        page.on("console", lambda message: said.append(message.text))
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.goto(f"http://{HOST}{path}")
+
+    assert said == []
+
+
+def test_a_closed_page_opens_again_where_the_payment_stands(phone: Phone) -> None:
+    site = Site()
+    with phone.at(site).page() as page:
+        page.goto(f"http://{HOST}/")
+        page.get_by_label("M-PESA number").fill("0712345678")
+        page.get_by_role("button").click()
+        expect(page.get_by_role("heading", name="Check your phone")).to_be_visible()
+    with phone.page() as page:
+        page.goto(PROBE)
+
+        expect(page.get_by_role("heading", name="Check your phone")).to_be_visible()
+
+
+def test_a_second_tap_sends_nothing(phone: Phone) -> None:
+    with phone.at(Site()).page() as page:
+        page.goto(f"http://{HOST}/")
+        page.get_by_label("M-PESA number").fill("0712345678")
+        sent: list[str] = []
+
+        def taken(route: Route) -> None:
+            sent.append(route.request.url)
+            route.fulfill(status=204)  # leaves the page where it is
+
+        page.route("**/order", taken)
+        page.evaluate(TWO_TAPS)
+        expect(page.get_by_role("button", name="One moment…")).to_be_disabled()
+
+        assert len(sent) == 1
+
+
+TWO_TAPS = """() => { const form = document.querySelector("form");
+    form.requestSubmit(); form.requestSubmit(); }"""
+
+
+def test_the_language_is_one_tap_away_and_stays(phone: Phone) -> None:
+    with phone.at(Site()).page() as page:
+        page.goto(f"http://{HOST}/")
+        page.get_by_role("link", name="Kiswahili").click()
+        expect(page.get_by_role("heading", name="Chagua kifurushi")).to_be_visible()
+        page.get_by_role("link", name="Msaada").click()
+
+        expect(page.get_by_role("heading", name="Tuko hapa kukusaidia")).to_be_visible()
+
+
+def test_the_keyboard_alone_can_buy(phone: Phone) -> None:
+    with phone.at(Site()).page() as page:
+        page.goto(f"http://{HOST}/")
+        page.get_by_role("radio").first.focus()
+        page.keyboard.press("ArrowDown")
+        page.keyboard.press("Tab")
+        page.keyboard.type("0712345678")
+        page.keyboard.press("Enter")
+
+        expect(page.get_by_text("Half day")).to_be_visible()
+
+
+def test_a_voucher_typed_with_dashes_connects(phone: Phone) -> None:
+    site = Site()
+    site.gate.voucher("7KQM-2XWD-9FTR", an_access())
+    with phone.at(site).page() as page:
+        page.goto(f"http://{HOST}/")
+        page.get_by_role("link", name="Already paid?").click()
+        page.get_by_label("Voucher code").fill("7kqm-2xwd-9ftr")
+        page.get_by_role("button", name="Connect").click()
+
+        expect(page.get_by_role("heading", name="You are online")).to_be_visible()
+
+
+def test_a_refused_voucher_says_why_where_it_was_typed(phone: Phone) -> None:
+    site = Site()
+    site.gate.voucher("7KQM-2XWD-9FTR", Refusal.DEVICES_FULL)
+    with phone.at(site).page() as page:
+        page.goto(f"http://{HOST}/voucher")
+        page.get_by_label("Voucher code").fill("7KQM 2XWD 9FTR")
+        page.get_by_role("button", name="Connect").click()
+
+        expect(page.get_by_role("alert")).to_contain_text("already in use on all its devices")
+
+
+def test_time_left_ticks(phone: Phone) -> None:
+    site = Site()
+    with phone.at(site).page() as page:
+        page.clock.install()
+        page.goto(f"http://{HOST}{online(site, '/ok')}")
+        page.clock.run_for(61_000)
+
+        assert page.get_by_role("timer").inner_text() == "58:59"
