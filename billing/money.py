@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,9 @@ MINOR_PER_MAJOR = {"KES": 100, "USD": 100}
 
 MINOR_MAX = 10**15
 """More than this in one amount is a mistake, not money (ten billion shillings)."""
+
+# A comma stands only between thousands: "12,5" is refused, because it may mean 12.50.
+_AMOUNT = re.compile(r"(-)?([0-9]{1,3}(?:,[0-9]{3}){1,5}|[0-9]{1,16})(?:\.([0-9]{1,2}))?")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -56,15 +60,13 @@ def whole_units(amount: Money) -> int | None:
 
 def parse_money(text: str, currency: str = "KES") -> Money:
     """Read ``"5.00"``, ``"5"``, ``"1,250.00"``. Raises `InvalidField` for anything else."""
-    compact = text.strip().replace(",", "")
-    whole, dot, cents = compact.partition(".")
-    negative = whole.startswith("-")
-    digits = whole[1:] if negative else whole
-    good_cents = not dot or (1 <= len(cents) <= 2 and cents.isascii() and cents.isdigit())  # noqa: PLR2004
-    if not (digits.isascii() and digits.isdigit() and good_cents):
-        raise InvalidField("amount", f"{text!r} is not an amount like 50 or 1,250.50")
-    minor = int(digits) * MINOR_PER_MAJOR.get(currency, 100) + int((cents + "00")[:2])
-    return Money(-minor if negative else minor, currency)
+    written = _AMOUNT.fullmatch(text.strip())
+    if written is None:
+        raise InvalidField("amount", f"{text[:40]!r} is not an amount like 50 or 1,250.50")
+    sign, whole, cents = written.groups(default="")
+    minor = int(whole.replace(",", "")) * MINOR_PER_MAJOR.get(currency, 100)
+    minor += int((cents + "00")[:2])
+    return Money(-minor if sign else minor, currency)
 
 
 def split(amount: Money, weights: Sequence[int]) -> tuple[Money, ...]:

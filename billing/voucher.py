@@ -1,7 +1,7 @@
 """Prepaid codes: their alphabet, check character and normal form. PURE.
 
 A code is 11 random characters and one check character of an alphabet without look-alikes, shown in
-groups of four: ``7KQM-2XWD-9FTA``. 31^11 codes are about 54 bits. Randomness is an argument.
+groups of four: ``7KQM-2XWD-9FTR``. 31^11 codes are about 54 bits. Randomness is an argument.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def parse_code(text: str) -> VoucherCode:
     """The normal form of what a person typed. Raises `InvalidField` (field ``code``)."""
     code = text.upper().translate(_LOOK_ALIKES)
     if len(code) != CODE_LENGTH or any(c not in ALPHABET for c in code):
-        raise InvalidField("code", f"want {CODE_LENGTH} letters and digits like 7KQM-2XWD-9FTA")
+        raise InvalidField("code", f"want {CODE_LENGTH} letters and digits like 7KQM-2XWD-9FTR")
     if check_character(code[:-1]) != code[-1]:
         raise InvalidField("code", "a character is wrong: please compare with the slip")
     return VoucherCode(code)

@@ -89,7 +89,7 @@ TEXTS = {
     "voucher.title": "Connect with a voucher",
     "voucher.heading": "Already paid?",
     "voucher.label": "Voucher code",
-    "voucher.hint": "12 letters and digits, such as 7KQM-2XWD-9FTA",
+    "voucher.hint": "12 letters and digits, such as 7KQM-2XWD-9FTR",
     "voucher.connect": "Connect",
     "voucher.accepts": "This field takes voucher codes.",
     "voucher.mpesa": "Paid by M-PESA from this page? You need no code: wait to be connected.",

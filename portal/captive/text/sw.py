@@ -89,7 +89,7 @@ TEXTS = {
     "voucher.title": "Unganisha kwa vocha",
     "voucher.heading": "Umeshalipa?",
     "voucher.label": "Namba ya vocha",
-    "voucher.hint": "Herufi na tarakimu 12, kama 7KQM-2XWD-9FTA",
+    "voucher.hint": "Herufi na tarakimu 12, kama 7KQM-2XWD-9FTR",
     "voucher.connect": "Unganisha",
     "voucher.accepts": "Sehemu hii inapokea namba za vocha.",
     "voucher.mpesa": "Umelipa kwa M-PESA kwenye ukurasa huu? Huhitaji namba: subiri kuunganishwa.",

@@ -1,0 +1,84 @@
+"""Phone numbers as people type them."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from billing.errors import InvalidField
+from billing.msisdn import masked, parse_msisdn
+
+FORMS = """
+0712345678        254712345678
+0712 345 678      254712345678
+0712-345-678      254712345678
+(0712) 345 678    254712345678
+712345678         254712345678
+0110 345 678      254110345678
+110345678         254110345678
+254712345678      254712345678
++254712345678     254712345678
++254 712 345 678  254712345678
+254 (712) 345.678 254712345678
+"""
+
+NOT_FORMS = [
+    "",
+    "0",
+    "071234567",
+    "07123456789",
+    "0812345678",
+    "812345678",
+    "255712345678",
+    "+255712345678",
+    "2540712345678",
+    "254812345678",
+    "++254712345678",
+    "00254712345678",
+    "07123456a8",
+    "٠٧١٢٣٤٥٦٧٨",
+    "0712345678;id",
+    "0712345678\x00",
+]
+
+
+@pytest.mark.parametrize("row", FORMS.strip().splitlines())
+def test_every_written_form_is_the_same_number(row: str) -> None:
+    typed, _, normal = row.rpartition(" ")
+
+    assert parse_msisdn(typed) == normal
+
+
+@pytest.mark.parametrize("typed", NOT_FORMS)
+def test_what_is_no_kenyan_mobile_number_is_refused(typed: str) -> None:
+    with pytest.raises(InvalidField) as refusal:
+        parse_msisdn(typed)
+
+    assert refusal.value.field == "phone"
+
+
+@given(st.from_regex(r"254[17][0-9]{8}", fullmatch=True))
+def test_the_normal_form_is_its_own_normal_form(number: str) -> None:
+    assert parse_msisdn(number) == number
+
+
+@given(st.text())
+def test_any_text_is_read_or_refused(typed: str) -> None:
+    try:
+        number = parse_msisdn(typed)
+    except InvalidField:
+        return
+
+    assert number.isascii()
+    assert len(number) == 12
+
+
+@given(st.from_regex(r"254[17][0-9]{8}", fullmatch=True))
+def test_a_masked_number_hides_five_digits(number: str) -> None:
+    assert masked(number) == f"{number[:4]}••••{number[-3:]}"
+
+
+@pytest.mark.parametrize("number", ["", "12345678"])
+def test_a_number_too_short_to_mask_is_hidden_whole(number: str) -> None:
+    assert masked(number) == "••••"
