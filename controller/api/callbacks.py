@@ -8,6 +8,7 @@ from fastapi.responses import JSONResponse, Response
 
 from controller.api.errors import NotFound
 from controller.api.needs import Needed
+from controller.usecases.purchase import CALLBACK_PATH
 from controller.usecases.settle import take_callback
 
 TOKEN_LENGTH_MAX = 128
@@ -16,7 +17,7 @@ ACCEPTED = {"ResultCode": 0, "ResultDesc": "Accepted"}
 router = APIRouter(include_in_schema=False)
 
 
-@router.post("/cb/stk/{token}")
+@router.post(f"{CALLBACK_PATH}{{token}}")
 async def stk_callback(
     token: Annotated[str, Path(max_length=TOKEN_LENGTH_MAX)], request: Request, deps: Needed
 ) -> Response:

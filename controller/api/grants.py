@@ -10,7 +10,7 @@ from billing.ids import GrantId, PlanId, SiteId
 from billing.msisdn import parse_msisdn
 from controller.api import pages, replay
 from controller.api.errors import NotFound
-from controller.api.needs import Id, Needed, PageAsked
+from controller.api.needs import Id, Needed, OfSite, PageAsked
 from controller.api.shapes import DeviceIn, GrantIn, GrantOut, Page
 from controller.noc import views
 from controller.usecases import grants as usecase
@@ -21,7 +21,7 @@ router = APIRouter(prefix="/grants", tags=["grants"])
 class GrantsAsked(PageAsked):
     """Which grants are wanted; ``open`` leaves those out that have ended."""
 
-    site_id: str | None = None
+    site_id: OfSite = None
     open: bool = False
 
 

@@ -46,6 +46,10 @@ Id = Annotated[str, Path(pattern="^[A-Za-z0-9_-]{1,64}$")]
 """Any other id in a path."""
 
 
+OfSite = Annotated[str | None, Field(pattern="^[a-z0-9-]{1,32}$")]
+"""A site by which a list is narrowed; None for all."""
+
+
 class PageAsked(BaseModel):
     """Which part of a list is wanted: ``cursor`` is the ``next_cursor`` of the page before."""
 

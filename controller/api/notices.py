@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from controller.api import pages
-from controller.api.needs import Needed, PageAsked
+from controller.api.needs import Needed, OfSite, PageAsked
 from controller.api.shapes import NoticeOut, Page
 from controller.noc import views
 
@@ -15,7 +15,7 @@ router = APIRouter(prefix="/notices", tags=["notices"])
 class NoticesAsked(PageAsked):
     """Which notices are wanted."""
 
-    site_id: str | None = None
+    site_id: OfSite = None
 
 
 @router.get("")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from datetime import datetime
+from datetime import UTC, datetime
 from http import HTTPStatus
 
 from controller.api.errors import Refused
@@ -22,12 +22,12 @@ def read(cursor: str) -> Mark | None:
         return None
     try:
         at, key = _unpacked(cursor)
-        mark = Mark(datetime.fromisoformat(at), key)
-        if mark.at.tzinfo is None or "\0" in key:
+        moment = datetime.fromisoformat(at)
+        if moment.tzinfo is None:
             raise _not_ours()
-    except (ValueError, TypeError) as strange:
+        return Mark(moment.astimezone(UTC), key)
+    except (ValueError, TypeError, OverflowError) as strange:
         raise _not_ours() from strange
-    return mark
 
 
 def written_id(key: str) -> str:
@@ -41,11 +41,9 @@ def read_id(cursor: str) -> str:
         return ""
     try:
         (key,) = _unpacked(cursor)
-        if "\0" in key:
-            raise _not_ours()
     except (ValueError, TypeError) as strange:
         raise _not_ours() from strange
-    return str(key)
+    return key
 
 
 def _packed(parts: list[str]) -> str:
@@ -54,7 +52,9 @@ def _packed(parts: list[str]) -> str:
 
 def _unpacked(cursor: str) -> list[str]:
     parts = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-    if not isinstance(parts, list) or not all(isinstance(part, str) for part in parts):
+    if not isinstance(parts, list):
+        raise TypeError("not a cursor")
+    if not all(isinstance(p, str) and p.isascii() and p.isprintable() for p in parts):
         raise ValueError("not a cursor")
     return parts
 

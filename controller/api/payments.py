@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query
 from billing.payment import PaymentState
 from controller.api import pages
 from controller.api.errors import NotFound
-from controller.api.needs import Id, Needed, PageAsked
+from controller.api.needs import Id, Needed, OfSite, PageAsked
 from controller.api.shapes import Page, PaymentOut
 from controller.noc import views
 
@@ -17,7 +17,7 @@ router = APIRouter(prefix="/payments", tags=["payments"])
 class PaymentsAsked(PageAsked):
     """Which payments are wanted."""
 
-    site_id: str | None = None
+    site_id: OfSite = None
     state: PaymentState | None = None
 
 

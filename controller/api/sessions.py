@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from controller.api import pages
-from controller.api.needs import Needed, PageAsked
+from controller.api.needs import Needed, OfSite, PageAsked
 from controller.api.shapes import Page, SessionOut
 from controller.noc import views
 
@@ -15,7 +15,7 @@ router = APIRouter(prefix="/sessions", tags=["sessions"])
 class SessionsAsked(PageAsked):
     """Which sessions are wanted; ``open`` leaves those out that are closed."""
 
-    site_id: str | None = None
+    site_id: OfSite = None
     open: bool = False
 
 

@@ -203,10 +203,11 @@ def spent_of(grant: GrantRow) -> Spent:
 
 
 def _sites_heading(sites: Sequence[SiteLine]) -> str:
-    online = sum(site.mood.tone == "good" for site in sites)
     if not sites:
         return "No sites yet"
-    return f"{online} online · {len(sites) - online} offline"
+    tones = [site.mood.tone for site in sites]
+    heading = f"{tones.count('good')} online · {tones.count('bad')} offline"
+    return f"{heading} · {tones.count('quiet')} never seen" if "quiet" in tones else heading
 
 
 def _sessions_heading(snapshot: Snapshot, rates: Mapping[str, Rate]) -> str:
