@@ -139,10 +139,15 @@ class SiteGate:
         if listing is None:
             return Refusal.PLAN_UNKNOWN
         try:
-            msisdn = parse_msisdn(phone)
+            msisdn = parse_msisdn(phone or self._last_number(mac))
         except InvalidField:
             return Refusal.PHONE_INVALID
         return await self._place(mac, listing.offer, msisdn)
+
+    def _last_number(self, mac: MacAddress) -> str:
+        """The number of the device's last order, which "send again" stands for; or nothing."""
+        note = orders.latest(self._loop.state.orders.values(), mac, self._loop.now())
+        return "" if note is None else note.msisdn
 
     async def _place(self, mac: MacAddress, offer: Offer, msisdn: Msisdn) -> str | Refusal:
         now = self._loop.now()

@@ -33,6 +33,9 @@ STATUS_REFRESH_S = 30
 CARDS_SHOWN = 4
 """Cards shown at once on a small screen; the others wait behind one tap."""
 
+SLOW_AFTER_S = 8
+"""An order that has not reached M-PESA by then is said to be slow."""
+
 _POLLS = ((30, 2), (120, 4), (900, 20))
 """(order age below, seconds to the next look); older orders are not looked at by themselves."""
 
@@ -69,6 +72,7 @@ class Waiting:
     stage: OrderStage
     seconds_left: int
     refresh_s: int | None
+    slow: bool = False
     adding: bool = False
     problem: Refusal | None = None
 
@@ -160,6 +164,7 @@ def order_screen(
         stage,
         seconds_left=max(0, PROMPT_S - order.age_s),
         refresh_s=_next_look_s(order),
+        slow=order.age_s >= SLOW_AFTER_S,
         adding=adding,
         problem=problem,
     )

@@ -157,8 +157,8 @@ def looks(phone: Phone, page: Page, scene: str) -> Iterator[tuple[str, str]]:
         site = Site()
         path = SCENES[scene](site)
         phone.at(site)
-        page.set_extra_http_headers({"Accept-Language": language})
-        page.goto(f"http://{HOST}{path}")
+        page.goto(f"http://{HOST}{path}?lang={language}")
+        assert page.locator("html").get_attribute("lang") == language
         for scheme in SCHEMES:
             page.emulate_media(color_scheme=scheme)
             yield language, scheme

@@ -69,6 +69,19 @@ async def test_the_prompt_page_looks_again_by_itself_without_script() -> None:
     assert f'<meta http-equiv="refresh" content="2;url=/o/{order_id}">' in page
 
 
+async def test_a_line_is_called_slow_only_when_it_is() -> None:
+    site = Site()
+    order_id = await site.ordered()
+    site.gate.moved_to(PHONE, OrderStage.QUEUED)
+    async with site.phone() as phone:
+        at_once = (await phone.get(f"/o/{order_id}")).text
+        site.clock.pass_s(8)
+        later = (await phone.get(f"/o/{order_id}")).text
+
+    assert "in a moment" in at_once
+    assert "nothing has been charged" in later
+
+
 async def test_the_page_may_be_closed_and_opened_again_at_the_front() -> None:
     site = Site()
     await site.ordered()
@@ -185,8 +198,8 @@ async def test_a_busy_line_holds_the_button_back() -> None:
         site.clock.pass_s(60)
         free = (await phone.get(f"/o/{order_id}")).text
 
-    assert "<button disabled>Send again in 60 seconds" in held
-    assert "<button>Send again" in free
+    assert '<button type="submit" disabled>Send again in 60 seconds' in held
+    assert '<button type="submit">Send again' in free
 
 
 async def test_an_expired_order_took_nothing() -> None:
