@@ -26,7 +26,7 @@ from controller.sandbox.daraja.app import build_app
 from controller.sandbox.daraja.settings import SimSettings
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
 
     from starlette.requests import Request
     from starlette.types import ASGIApp
@@ -72,7 +72,15 @@ def sim_settings(*, till: str | None = None, prompt_life_s: int = 30) -> SimSett
 
 
 class Server(uvicorn.Server):
-    """A server that leaves the test run's signals alone."""
+    """A server that stops at once when told, and leaves the test run's signals alone."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.told_to_stop = asyncio.Event()
+
+    async def main_loop(self) -> None:
+        """Run until told to stop."""
+        await self.told_to_stop.wait()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -93,7 +101,7 @@ async def served(app: ASGIApp) -> AsyncIterator[str]:
     try:
         yield f"http://127.0.0.1:{listening.getsockname()[1]}"
     finally:
-        server.should_exit = True
+        server.told_to_stop.set()
         await running
         listening.close()
 
@@ -186,14 +194,19 @@ class World:
         """What ``/sim/<what>`` says."""
         return (await self.http.get(f"{self.url}/sim/{what}")).json()
 
-    async def prompt_on_screen(self) -> str:
-        """The id of the prompt that is on a phone, as soon as there is one."""
+    async def seen(self, what: str, enough: Callable[[Any], object]) -> Any:
+        """What ``/sim/<what>`` says, as soon as it is ``enough``."""
         async with asyncio.timeout(10):
             while True:
-                for prompt in await self.look("prompts"):
-                    if prompt["on_screen"]:
-                        return str(prompt["id"])
+                told = await self.look(what)
+                if enough(told):
+                    return told
                 await asyncio.sleep(0.01)
+
+    async def prompt_on_screen(self) -> str:
+        """The id of the prompt that is on a phone, as soon as there is one."""
+        prompts = await self.seen("prompts", lambda told: any(p["on_screen"] for p in told))
+        return next(str(p["id"]) for p in prompts if p["on_screen"])
 
     async def type_pin(self, pin: str = "1234") -> None:
         """The payer types a PIN into the prompt that is on a phone."""
@@ -222,9 +235,9 @@ async def a_world(settings: SimSettings | None = None) -> AsyncIterator[World]:
     told = settings or sim_settings()
     shop = Shop()
     async with (
-        httpx2.AsyncClient(trust_env=False) as http,
         served(shop.app()) as shop_url,
         served(build_app(told, now=lambda: datetime.now(UTC))) as url,
+        httpx2.AsyncClient(trust_env=False) as http,
     ):
         shop.url = f"{shop_url}/callbacks/stk/00ff"
         yield World(url=url, shop=shop, http=http, settings=told)
