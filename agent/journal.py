@@ -42,6 +42,7 @@ SEEN_STEP_MS = 10_000
 """How often the present moment is written down when there is nothing else to write."""
 
 FORMAT = 1
+_WEIGHTY = ("generation", "digest", "counts", "asleep_since")
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS item (key TEXT PRIMARY KEY, body BLOB NOT NULL) STRICT;
@@ -156,7 +157,8 @@ class Journal:
         meta = self._new_meta(state, len(facts))
         seen = state.seen.mono if state.seen is not None else MonotonicMs(0)
         fresh = self._seen_at is None or not 0 <= seen - self._seen_at < SEEN_STEP_MS
-        if not (facts or fresh or any(puts or drops for _, _, puts, drops in changes)):
+        moved = any(meta.get(key) != self._meta.get(key) for key in _WEIGHTY)
+        if not (facts or fresh or moved or any(puts or drops for _, _, puts, drops in changes)):
             return False
         with self._transaction() as cursor:
             for kept, _, puts, drops in changes:
