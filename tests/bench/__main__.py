@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-NAMES = ("admission", "callback-to-online", "crash")
+NAMES = ("admission", "callback-to-online", "crash", "portal")
 
 
 def main(wanted: list[str]) -> int:
