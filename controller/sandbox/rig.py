@@ -158,7 +158,7 @@ class Rig:
         if joined.exists():
             return
         token = await self.stall.join_token(self.site_id)
-        await once(self._agent_program("join", "join", token), wait_s=JOIN_WAIT_S)
+        await once(self._agent_program("join", "join", token, "--replace"), wait_s=JOIN_WAIT_S)
         joined.touch()
 
     def _simulator_program(self) -> Program:

@@ -168,6 +168,9 @@ async def eventually(
 ) -> Found:
     """The first true answer. Raises AssertionError with the last one when none comes in time."""
 
+    async def asked() -> Found:  # tenacity awaits only what it can see to be a coroutine function
+        return await ask()
+
     def give_up(state: Any) -> Found:
         raise AssertionError(f"not within {wait_s:g} s; last answer {state.outcome.result()!r}")
 
@@ -176,7 +179,7 @@ async def eventually(
         stop=stop_after_delay(wait_s),
         wait=wait_fixed(LOOK_EVERY_S),
         retry_error_callback=give_up,
-    )(ask)
+    )(asked)
     return found
 
 
