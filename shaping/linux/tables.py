@@ -72,8 +72,12 @@ class Tables:
         fresh = [PutCounter(self._seal())] if self._seal() not in seals else []
         self.commit([*stale, *fresh])
         if seals:
-            return f"rules of table {TABLE} were changed"
-        return f"table {TABLE} had no seal" if there else f"table {TABLE} was missing"
+            return f"the rules of table inet {TABLE} were changed"
+        return (
+            f"the rules of table inet {TABLE} had no seal"
+            if there
+            else f"table inet {TABLE} was missing"
+        )
 
     def held(self) -> Held:
         """All that our table holds, but for its rules."""

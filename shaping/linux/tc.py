@@ -92,8 +92,8 @@ def burst_bytes(rate_bps: int) -> int:
 
 
 def leaf_limit_bytes(rate_bps: int) -> int:
-    """How much waits before a class: 200 ms of the rate, and room for one offloaded burst."""
-    return max(rate_bps // 40, 128 << 10)
+    """How much waits before a class: 100 ms of the rate, and room for one offloaded packet."""
+    return max(rate_bps // 80, 72 << 10)
 
 
 def class_text(interface: str, classid: int, rate_bps: int) -> str:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import select
 import socket
+import threading
 import time
 from contextlib import contextmanager
 from ipaddress import IPv4Address, IPv6Address
 from typing import TYPE_CHECKING, Self
 
 from shaping.linux.nft import LinuxConfig
-from shaping.linux.plane import LinuxPlane
+from shaping.linux.plane import LinuxPlane, boot_clock
 from shaping.plane import Access, MacAddress, Rate, SessionKey
 from tests.support.netns import Namespace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from shaping.plane import Applied, CapKey, Counter, Desired, MonotonicMs
 
@@ -25,6 +27,7 @@ PHONE, THIEF = 1, 2
 SERVER4 = "198.51.100.2"
 SERVER6 = "fd77:2::2"
 CONFIG = LinuxConfig(lan="br-lan", wan="wan0", masquerade=False)
+ECHO_PORT, SINK_PORT = 7, 9
 DATAGRAM_BYTES = 1000
 """Payload of a test datagram; the network layer adds 28 bytes (IPv4) or 48 (IPv6)."""
 
@@ -73,6 +76,10 @@ class Street:
         self.gateway = Namespace("gateway")
         self.internet = Namespace("internet")
         self.devices = {number: Namespace(f"device {number}") for number in (PHONE, THIEF)}
+        for namespace in (self.gateway, self.internet, *self.devices.values()):
+            # Fresh addresses may speak at once: nobody else is on these links.
+            knobs = {f"ipv6/conf/{which}/accept_dad": "0" for which in ("all", "default")}
+            namespace.sysctl(knobs)
         self._wire()
         self.plane = self.a_plane()
 
@@ -84,8 +91,10 @@ class Street:
         for namespace in (self.gateway, self.internet, *self.devices.values()):
             namespace.close()
 
-    def a_plane(self) -> LinuxPlane:
-        return self.gateway.call(lambda: LinuxPlane(self.config))
+    def a_plane(
+        self, config: LinuxConfig | None = None, *, now: Callable[[], MonotonicMs] = boot_clock
+    ) -> LinuxPlane:
+        return self.gateway.call(lambda: LinuxPlane(config or self.config, now=now))
 
     def restart(self) -> None:
         """What a killed agent's successor does: begin with nothing but the kernel's state."""
@@ -144,8 +153,8 @@ class Street:
     def reaches(self, number: int = PHONE, server: str = SERVER4, *, source: str = "") -> bool:
         """Whether a datagram of this device comes back from the internet."""
         with self.echo(server), self.udp(number, server, source=source) as phone:
-            for _ in range(3):
-                phone.sendto(b"ping", (server, 7))
+            for _ in range(2):
+                phone.sendto(b"ping", (server, ECHO_PORT))
                 try:
                     return phone.recv(100) == b"ping"
                 except TimeoutError:
@@ -153,22 +162,19 @@ class Street:
         return False
 
     @contextmanager
-    def echo(self, server: str) -> Iterator[socket.socket]:
-        """A server that sends datagrams back, on port 7."""
-        import threading
-
-        made = _socket(self.internet, server, socket.SOCK_DGRAM)
-        made.bind((server, 7))
-        made.settimeout(None)
-        thread = threading.Thread(target=_echo, args=(made,))
-        thread.start()
-        try:
-            yield made
-        finally:
-            made.shutdown(socket.SHUT_RDWR) if made.fileno() < 0 else None
-            _stop(self.internet, server)
-            thread.join()
-            made.close()
+    def echo(self, server: str = SERVER4) -> Iterator[None]:
+        """A server on the internet that sends datagrams back."""
+        with _socket(self.internet, server, socket.SOCK_DGRAM) as made:
+            made.bind((server, ECHO_PORT))
+            made.settimeout(None)
+            thread = threading.Thread(target=_echo, args=(made,))
+            thread.start()
+            try:
+                yield
+            finally:
+                with _socket(self.internet, server, socket.SOCK_DGRAM) as stop:
+                    stop.sendto(b"stop", (server, ECHO_PORT))
+                thread.join()
 
     def udp(self, number: int, server: str, *, source: str = "") -> socket.socket:
         """A datagram socket on a device, bound to the source address."""
@@ -193,9 +199,98 @@ class Street:
 
     def listen(self, namespace: Namespace, port: int) -> socket.socket:
         """A listening socket for both families."""
-        made = namespace.call(lambda: socket.create_server(("::", port), family=socket.AF_INET6, dualstack_ipv6=True))
+        family = socket.AF_INET6
+        made = namespace.call(
+            lambda: socket.create_server(("::", port), family=family, dualstack_ipv6=True)
+        )
         made.settimeout(5)
         return made
+
+    def send(self, count: int, *, up: bool, server: str = SERVER4, pace_s: float = 0.0005) -> int:
+        """Send paced datagrams one way between phone and internet; tells how many arrived."""
+        there = server if up else str(v6_of(PHONE) if ":" in server else v4_of(PHONE))
+        sender = self.devices[PHONE] if up else self.internet
+        receiver = self.internet if up else self.devices[PHONE]
+        with (
+            _socket(sender, server, socket.SOCK_DGRAM) as source,
+            _socket(receiver, server, socket.SOCK_DGRAM) as sink,
+        ):
+            sink.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+            sink.bind((there, SINK_PORT))
+            for _ in range(count):
+                source.sendto(bytes(DATAGRAM_BYTES), (there, SINK_PORT))
+                time.sleep(pace_s)
+            return _arrived(sink)
+
+
+def until(wanted: Callable[[], bool], *, within_s: float = 5) -> bool:
+    """Ask again and again until it is so; False when time runs out."""
+    end = time.monotonic() + within_s
+    while not wanted():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def goodput_bps(street: Street, *, up: bool, seconds: float) -> float:
+    """What a TCP connection carries between phone and internet, after its first second."""
+    with (
+        street.listen(street.internet, 5001) as server,
+        _socket(street.devices[PHONE], SERVER4, socket.SOCK_STREAM) as phone,
+    ):
+        phone.settimeout(5)
+        phone.connect((SERVER4, 5001))
+        accepted, _ = server.accept()
+        with accepted:
+            source, sink = (phone, accepted) if up else (accepted, phone)
+            return _carried_bps(source, sink, seconds=seconds)
+
+
+def _carried_bps(source: socket.socket, sink: socket.socket, *, seconds: float) -> float:
+    thread = threading.Thread(target=_pour, args=(source,))
+    thread.start()
+    _read_dry(sink, until=time.monotonic() + 1)
+    began = time.monotonic()
+    carried = _read_dry(sink, until=began + seconds)
+    took_s = time.monotonic() - began
+    source.shutdown(socket.SHUT_RDWR)
+    thread.join()
+    return carried * 8 / took_s
+
+
+def _read_dry(sink: socket.socket, *, until: float) -> int:
+    """Bytes read until that moment and on to the end of what waits already.
+
+    Without the second half, a reader that the machine kept waiting would count a burst as speed.
+    """
+    carried = 0
+    while True:
+        ready, _, _ = select.select([sink], [], [], max(0.0, until - time.monotonic()))
+        if not ready:
+            return carried
+        carried += len(sink.recv(65_536))
+        if time.monotonic() > until + 1:
+            return carried
+
+
+def _pour(source: socket.socket) -> None:
+    try:
+        while True:
+            source.send(bytes(16_384))
+    except OSError:
+        return  # the reader has seen enough
+
+
+def _arrived(sink: socket.socket) -> int:
+    sink.settimeout(0.3)
+    count = 0
+    try:
+        while sink.recv(2048):
+            count += 1
+    except TimeoutError:
+        return count
+    return count
 
 
 def _socket(namespace: Namespace, server: str, kind: socket.SocketKind) -> socket.socket:
@@ -209,13 +304,3 @@ def _echo(server: socket.socket) -> None:
         if payload == b"stop":
             return
         server.sendto(payload, sender)
-
-
-def _stop(namespace: Namespace, server: str) -> None:
-    with _socket(namespace, server, socket.SOCK_DGRAM) as made:
-        made.sendto(b"stop", (server, 7))
-
-
-def pause(seconds: float) -> None:
-    """Let real time pass for packets; used where the kernel gives no event to wait for."""
-    time.sleep(seconds)

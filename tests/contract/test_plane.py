@@ -1,0 +1,289 @@
+"""What every data plane promises, asked of each: the one in memory and the Linux gateway."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Protocol
+
+import pytest
+
+from shaping.linux.plane import boot_clock
+from shaping.memory import MemoryPlane
+from shaping.plane import Applied, Cap, CapKey, Desired, MonotonicMs, PlaneError, Rate, SessionKey
+from tests.support.gateway import KEY, PHONE, SERVER4, Street, an_access, mac_of, v4_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from shaping.plane import Counter, DataPlane
+
+CAP = CapKey("grant-7")
+NEXT = SessionKey("0193-next")
+PING_BYTES = 32
+"""What one ping carries at layer 3, each way."""
+
+
+class Box(Protocol):
+    """A box under test: its plane, a device that pings through it, and a careless hand."""
+
+    @property
+    def plane(self) -> DataPlane: ...
+    def now(self) -> MonotonicMs: ...
+    def ping(self) -> bool: ...
+    def lose_everything(self) -> None: ...
+    def remove_access(self) -> None: ...
+    def pass_time(self, ms: int) -> None: ...
+
+
+@dataclass
+class MemoryBox:
+    clock_ms: int = 1_000_000
+    plane: MemoryPlane = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.plane = MemoryPlane(self.now)
+
+    def now(self) -> MonotonicMs:
+        return MonotonicMs(self.clock_ms)
+
+    def ping(self) -> bool:
+        device = v4_of(PHONE), mac_of(PHONE)
+        return self.plane.pass_bytes(*device, up=PING_BYTES) and self.plane.pass_bytes(
+            *device, down=PING_BYTES
+        )
+
+    def lose_everything(self) -> None:
+        self.plane.reboot()
+
+    def remove_access(self) -> None:
+        self.plane.tamper(v4_of(PHONE))
+
+    def pass_time(self, ms: int) -> None:
+        self.clock_ms += ms
+
+
+@dataclass
+class LinuxBox:
+    street: Street
+
+    @property
+    def plane(self) -> DataPlane:
+        return self.street.plane
+
+    def now(self) -> MonotonicMs:
+        return boot_clock()
+
+    def ping(self) -> bool:
+        return self.street.reaches(PHONE, SERVER4)
+
+    def lose_everything(self) -> None:
+        self.street.nft("delete table inet lango")
+
+    def remove_access(self) -> None:
+        self.street.nft("flush set inet lango up4", "flush set inet lango down4")
+
+    def pass_time(self, ms: int) -> None:
+        end = boot_clock() + ms
+        while boot_clock() < end:
+            asyncio.run(asyncio.sleep((end - boot_clock()) / 1000))
+
+
+@pytest.fixture(scope="module")
+def wired_street() -> Iterator[Street]:
+    with Street() as street:
+        yield street
+
+
+@pytest.fixture(params=["memory", pytest.param("linux", marks=pytest.mark.root)])
+def box(request: pytest.FixtureRequest) -> Iterator[Box]:
+    if request.param == "memory":
+        yield MemoryBox()
+        return
+    street: Street = request.getfixturevalue("wired_street")
+    yield LinuxBox(street)
+    asyncio.run(street.plane.clear())
+
+
+def apply(box: Box, desired: Desired) -> Applied:
+    return asyncio.run(box.plane.apply(desired))
+
+
+def counters(box: Box) -> dict[SessionKey, Counter]:
+    return dict(asyncio.run(box.plane.counters()))
+
+
+def one(**changes: Any) -> Desired:
+    """The phone's session alone, with an IPv4 address alone."""
+    return Desired({KEY: replace(an_access(), ipv6=frozenset(), **changes)})
+
+
+def test_a_device_that_is_not_listed_is_captive(box: Box) -> None:
+    apply(box, Desired())
+
+    assert not box.ping()
+
+
+def test_a_device_that_is_listed_passes(box: Box) -> None:
+    apply(box, one())
+
+    assert box.ping()
+
+
+def test_repeating_an_apply_changes_nothing(box: Box) -> None:
+    desired = replace(one(cap=CAP), caps={CAP: Cap(1_000)}, blocked=frozenset({mac_of(9)}))
+    apply(box, desired)
+
+    assert apply(box, desired) == Applied(0)
+
+
+def test_what_passed_is_counted_each_way(box: Box) -> None:
+    apply(box, one())
+    box.ping()
+    counter = counters(box)[KEY]
+
+    assert (counter.down_bytes_total, counter.up_bytes_total) == (PING_BYTES, PING_BYTES)
+
+
+def test_what_was_refused_is_not_counted(box: Box) -> None:
+    apply(box, one(closed=True))
+    box.ping()
+    counter = counters(box)[KEY]
+
+    assert (counter.down_bytes_total, counter.up_bytes_total) == (0, 0)
+
+
+def test_a_closed_session_keeps_its_counters_and_passes_nothing(box: Box) -> None:
+    apply(box, one())
+    box.ping()
+    before = counters(box)[KEY]
+    apply(box, one(closed=True))
+
+    assert not box.ping()
+    assert counters(box)[KEY] == before
+
+
+def test_a_session_that_is_no_longer_listed_is_forgotten(box: Box) -> None:
+    apply(box, one())
+    apply(box, Desired())
+
+    assert counters(box) == {}
+
+
+def test_renewal_and_another_speed_keep_counters_and_epoch(box: Box) -> None:
+    apply(box, one(open_until=MonotonicMs(box.now() + 5_000)))
+    box.ping()
+    before = counters(box)[KEY]
+    slow = Rate(down_bps=1_000_000, up_bps=1_000_000)
+    apply(box, one(open_until=MonotonicMs(box.now() + 60_000), rate=slow))
+
+    assert counters(box)[KEY] == before
+
+
+def test_a_deadline_ends_access_by_itself(box: Box) -> None:
+    apply(box, one(open_until=MonotonicMs(box.now() + 300)))
+    before = box.ping()
+    box.pass_time(350)
+
+    assert (before, box.ping()) == (True, False)
+
+
+def test_a_deadline_that_has_passed_gives_no_access(box: Box) -> None:
+    apply(box, one(open_until=MonotonicMs(box.now() - 1)))
+
+    assert not box.ping()
+
+
+def test_a_budget_ends_access_by_itself(box: Box) -> None:
+    apply(box, replace(one(cap=CAP), caps={CAP: Cap(2 * PING_BYTES)}))
+    before = box.ping()
+
+    assert (before, box.ping()) == (True, False)
+
+
+def test_a_budget_told_again_is_not_filled_again(box: Box) -> None:
+    desired = replace(one(cap=CAP), caps={CAP: Cap(2 * PING_BYTES)})
+    apply(box, desired)
+    box.ping()
+    apply(box, replace(desired, caps={CAP: Cap(100 * PING_BYTES)}))
+
+    assert not box.ping()
+
+
+def test_a_new_revision_of_a_budget_counts_from_now(box: Box) -> None:
+    desired = replace(one(cap=CAP), caps={CAP: Cap(1)})
+    apply(box, desired)
+    before = box.ping()
+    apply(box, replace(desired, caps={CAP: Cap(2 * PING_BYTES, revision=1)}))
+
+    assert (before, box.ping(), box.ping()) == (False, True, False)
+
+
+def test_a_blocked_device_passes_nothing_even_when_listed(box: Box) -> None:
+    apply(box, replace(one(), blocked=frozenset({mac_of(PHONE)})))
+
+    assert not box.ping()
+
+
+def test_an_address_moves_to_another_session_and_both_keep_their_own_count(box: Box) -> None:
+    apply(box, one())
+    box.ping()
+    closed, opened = one(closed=True).access[KEY], one().access[KEY]
+    apply(box, Desired({KEY: closed, NEXT: opened}))
+    box.ping()
+    box.ping()
+    counted = counters(box)
+
+    assert counted[KEY].up_bytes_total == PING_BYTES
+    assert counted[NEXT].up_bytes_total == 2 * PING_BYTES
+
+
+def test_a_session_sums_what_its_earlier_addresses_passed(box: Box) -> None:
+    apply(box, one())
+    box.ping()
+    before = counters(box)[KEY]
+    apply(box, one(ipv4=v4_of(77)))
+
+    assert counters(box)[KEY] == before
+    assert not box.ping()
+
+
+def test_access_removed_by_hand_is_given_back_and_told(box: Box) -> None:
+    apply(box, one())
+    box.remove_access()
+    before = box.ping()
+    applied = apply(box, one())
+
+    assert (before, box.ping()) == (False, True)
+    assert any("10.77.0.101" in words for words in applied.drift)
+
+
+def test_counters_that_were_lost_begin_a_new_epoch(box: Box) -> None:
+    apply(box, one())
+    box.ping()
+    before = counters(box)[KEY]
+    box.lose_everything()
+    apply(box, one())
+    after = counters(box)[KEY]
+
+    assert after.epoch != before.epoch
+    assert after.up_bytes_total == 0
+
+
+def test_clear_leaves_no_counter_and_no_access(box: Box) -> None:
+    apply(box, one())
+    asyncio.run(box.plane.clear())
+
+    assert counters(box) == {}
+
+
+def test_a_desired_state_that_cannot_be_is_refused_and_changes_nothing(box: Box) -> None:
+    apply(box, one())
+    box.ping()
+    before = counters(box)
+    shared = Desired({NEXT: one().access[KEY], KEY: one().access[KEY]})
+    with pytest.raises(PlaneError, match=r"share 10\.77\.0\.101"):
+        apply(box, shared)
+
+    assert counters(box) == before
+    assert box.ping()

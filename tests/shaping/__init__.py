@@ -1,0 +1,1 @@
+"""The data plane: pure rules by table, the Linux gateway by real packets."""

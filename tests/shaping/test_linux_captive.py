@@ -1,0 +1,209 @@
+"""What a device without a grant can and cannot do, by real packets through the real kernel."""
+
+from __future__ import annotations
+
+import socket
+from typing import TYPE_CHECKING
+
+import pytest
+
+from shaping.plane import Desired
+from tests.support.gateway import (
+    DATAGRAM_BYTES,
+    KEY,
+    PHONE,
+    SERVER4,
+    SERVER6,
+    THIEF,
+    an_access,
+    mac_of,
+    v4_of,
+    v6_of,
+)
+
+if TYPE_CHECKING:
+    from tests.support.gateway import Street
+
+pytestmark = pytest.mark.root
+
+OPEN = Desired({KEY: an_access()})
+BOTH = pytest.mark.parametrize("server", [SERVER4, SERVER6])
+GATEWAY = {SERVER4: "10.77.0.1", SERVER6: "fd77:1::1"}
+
+
+@BOTH
+def test_nothing_of_a_captive_device_reaches_the_internet(street: Street, server: str) -> None:
+    street.apply(Desired())
+
+    assert not street.reaches(PHONE, server)
+
+
+@BOTH
+def test_a_paid_device_reaches_the_internet(street: Street, server: str) -> None:
+    street.apply(OPEN)
+
+    assert street.reaches(PHONE, server)
+
+
+@BOTH
+def test_nothing_from_the_internet_reaches_a_captive_device(street: Street, server: str) -> None:
+    street.apply(Desired())
+
+    assert street.send(5, up=False, server=server) == 0
+
+
+@BOTH
+def test_a_closed_session_passes_nothing(street: Street, server: str) -> None:
+    street.apply(OPEN)
+    street.apply(Desired({KEY: an_access(closed=True)}))
+
+    assert not street.reaches(PHONE, server)
+
+
+@BOTH
+def test_a_captive_web_request_arrives_at_the_portal(street: Street, server: str) -> None:
+    street.apply(Desired())
+    with street.listen(street.gateway, 8000):
+        assert street.tcp(PHONE, server, 80) == "open"
+
+
+@BOTH
+def test_a_captive_secure_request_is_refused_at_once(street: Street, server: str) -> None:
+    street.apply(Desired())
+
+    assert street.tcp(PHONE, server, 443) == "refused"
+
+
+@BOTH
+def test_any_other_captive_connection_meets_silence(street: Street, server: str) -> None:
+    street.apply(Desired())
+    with street.listen(street.internet, 8443):
+        assert street.tcp(PHONE, server, 8443) == "silence"
+
+
+@BOTH
+def test_a_paid_web_request_arrives_where_it_was_sent(street: Street, server: str) -> None:
+    street.apply(OPEN)
+    with street.listen(street.internet, 80) as web:
+        street.tcp(PHONE, server, 80)
+        accepted, (visitor, *_) = web.accept()
+        accepted.close()
+
+    assert visitor.removeprefix("::ffff:") in {str(v4_of(PHONE)), str(v6_of(PHONE))}
+
+
+@BOTH
+def test_the_gateways_own_web_page_is_the_portal_for_paid_devices_too(
+    street: Street, server: str
+) -> None:
+    street.apply(OPEN)
+    with street.listen(street.gateway, 8000):
+        assert street.tcp(PHONE, GATEWAY[server], 80) == "open"
+
+
+@BOTH
+def test_the_gateways_other_services_are_closed_to_devices(street: Street, server: str) -> None:
+    street.apply(OPEN)
+    with street.listen(street.gateway, 22):
+        assert street.tcp(PHONE, GATEWAY[server], 22) == "silence"
+
+
+@BOTH
+def test_names_are_asked_of_the_gateway_alone(street: Street, server: str) -> None:
+    street.apply(Desired())
+    with street.listen(street.gateway, 53), street.listen(street.internet, 53):
+        outcomes = [street.tcp(PHONE, there, 53) for there in (GATEWAY[server], server)]
+
+    assert outcomes == ["open", "silence"]
+
+
+def test_names_asked_too_fast_are_dropped(street: Street) -> None:
+    street.apply(Desired())
+    with (
+        street.gateway.socket(kind=socket.SOCK_DGRAM) as names,
+        street.udp(PHONE, GATEWAY[SERVER4]) as phone,
+    ):
+        names.bind((GATEWAY[SERVER4], 53))
+        for _ in range(200):
+            phone.sendto(b"?", (GATEWAY[SERVER4], 53))
+        heard = _heard(names)
+
+    assert 40 <= heard <= 60
+
+
+def _heard(names: socket.socket) -> int:
+    names.settimeout(0.2)
+    count = 0
+    try:
+        while names.recv(100):
+            count += 1
+    except TimeoutError:
+        pass
+    return count
+
+
+@BOTH
+def test_the_gateway_still_answers_ping(street: Street, server: str) -> None:
+    street.apply(Desired())
+    said = street.devices[PHONE].run("ping", "-c1", "-W1", GATEWAY[server])
+
+    assert "1 received" in said
+
+
+@BOTH
+def test_a_thief_of_the_paid_address_gets_nothing(street: Street, server: str) -> None:
+    street.apply(OPEN)
+    stolen = str(v6_of(PHONE) if server == SERVER6 else v4_of(PHONE))
+    thief = street.devices[THIEF]
+    suffix = "/64 dev eth0 nodad" if server == SERVER6 else "/24 dev eth0"
+    thief.ip(f"addr add {stolen}{suffix}")
+    reached = street.reaches(THIEF, server, source=stolen), street.reaches(PHONE, server)
+    thief.ip(f"addr del {stolen}{suffix.removesuffix(' nodad')}")
+
+    assert reached == (False, True)
+
+
+@BOTH
+def test_a_thief_of_the_paid_mac_gets_nothing(street: Street, server: str) -> None:
+    street.apply(OPEN)
+    street.devices[PHONE].ip("link set eth0 down")
+    street.devices[THIEF].ip(f"link set eth0 address {mac_of(PHONE)}")
+    reached = street.reaches(THIEF, server)
+    street.devices[THIEF].ip(f"link set eth0 address {mac_of(THIEF)}")
+    street.devices[PHONE].ip(
+        "link set eth0 up",
+        f"addr replace {v6_of(PHONE)}/64 dev eth0 nodad",
+        "route replace default via 10.77.0.1",
+        "route replace default via fd77:1::1",
+    )
+
+    assert not reached
+
+
+def test_a_blocked_device_is_not_even_answered(street: Street) -> None:
+    street.apply(Desired({KEY: an_access()}, blocked=frozenset({mac_of(PHONE)})))
+    with street.listen(street.gateway, 8000):
+        assert street.tcp(PHONE, GATEWAY[SERVER4], 80) == "silence"
+
+
+def test_devices_do_not_reach_each_other_through_the_gateway(street: Street) -> None:
+    street.apply(OPEN)
+    street.gateway.ip("addr add 10.77.9.1/24 dev br-lan")
+    street.devices[THIEF].ip("addr add 10.77.9.2/24 dev eth0")
+    with street.listen(street.devices[THIEF], 8443):
+        outcome = street.tcp(PHONE, "10.77.9.2", 8443)
+    street.gateway.ip("addr del 10.77.9.1/24 dev br-lan")
+    street.devices[THIEF].ip("addr del 10.77.9.2/24 dev eth0")
+
+    assert outcome == "silence"
+
+
+def test_traffic_between_other_interfaces_is_not_touched(street: Street) -> None:
+    street.apply(Desired())
+    said = street.gateway.run("ping", "-c1", "-W1", SERVER4)
+
+    assert "1 received" in said
+
+
+def test_datagrams_are_whole_packets() -> None:
+    assert DATAGRAM_BYTES + 48 < 1280, "the counting tests assume one packet each"
