@@ -12,6 +12,7 @@ import contextlib
 import os
 import signal
 import socket
+import threading
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -60,6 +61,11 @@ HTTP_CONNECTIONS_MAX = 1_000
 HTTP_BACKLOG = 512
 HTTP_STOP_S = 1
 START_MAX_S = 30.0
+STOP_MAX_S = 3.0
+"""A stop that takes longer ends the process as it is: nothing in memory matters."""
+
+STOP_WORK_S = 0.5
+STOP_DATABASE_S = 0.5
 ROOT_REST = timedelta(days=365)
 """With less life than this left, the authority's end is announced at each start."""
 
@@ -96,16 +102,18 @@ class Running:
 def run_controller(settings: Settings) -> int:
     """Be a controller until told to stop; the exit code (1: could not start, the log says why)."""
     set_up_logs()
+    last_resort = threading.Timer(STOP_MAX_S, os._exit, (0,))
+    last_resort.daemon = True
     try:
-        asyncio.run(serve(settings))
+        asyncio.run(serve(settings, stopping=last_resort.start))
     except CannotStart as error:
         log.error("cannot_start", reason=str(error))  # noqa: TRY400 - the sentence says it all
         return 1
     return 0
 
 
-async def serve(settings: Settings) -> None:
-    """Answer until SIGTERM or SIGINT. Raises `CannotStart`."""
+async def serve(settings: Settings, *, stopping: Callable[[], object] = bool) -> None:
+    """Answer until SIGTERM or SIGINT; ``stopping`` is called then. Raises `CannotStart`."""
     systemd = Systemd(os.environ)
     with _told_to_stop() as stop:
         async with open_controller(settings) as running, _cancelled_after(systemd.stay_alive()):
@@ -113,6 +121,7 @@ async def serve(settings: Settings) -> None:
             asked = asyncio.create_task(stop.wait())
             await asyncio.wait({asked, running.over}, return_when=asyncio.FIRST_COMPLETED)
             asked.cancel()
+            stopping()
             systemd.stopping()
             log.info("controller_stopping", asked=stop.is_set())
             if not stop.is_set():
@@ -135,7 +144,7 @@ async def open_controller(
     await _migrated(settings)
     async with contextlib.AsyncExitStack() as stack:
         db = Database(settings.database_url)
-        stack.push_async_callback(db.close)
+        stack.push_async_callback(_closed, db)
         http = await stack.enter_async_context(httpx2.AsyncClient(follow_redirects=False))
         deps = Deps(
             settings=settings,
@@ -244,7 +253,7 @@ async def _answering(deps: Deps, listening: socket.socket) -> AsyncIterator[asyn
     finally:
         opened.cancel()
         server.should_exit = True
-        await asyncio.wait({door})
+        await asyncio.wait({door}, timeout=2 * HTTP_STOP_S)
 
 
 @asynccontextmanager
@@ -255,7 +264,13 @@ async def _cancelled_after(work: Coroutine[Any, Any, object]) -> AsyncIterator[N
         yield
     finally:
         task.cancel()
-        await asyncio.wait({task})
+        await asyncio.wait({task}, timeout=STOP_WORK_S)
+
+
+async def _closed(db: Database) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(STOP_DATABASE_S):
+            await db.close()
 
 
 def _announce(running: Running) -> None:

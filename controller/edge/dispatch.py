@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from wirepb.v1 import desired_pb2, edge_pb2
 
@@ -24,7 +24,7 @@ from controller.usecases.ingest import Batch
 from controller.usecases.purchase import NewOrder
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncGenerator, Awaitable, Callable
 
     from billing.ids import SiteId
     from billing.msisdn import Msisdn
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from controller.usecases.purchase import OrderStatus
     from controller.usecases.redeem import RedeemStatus
     from controller.usecases.sites import Issued
+
+T = TypeVar("T")
 
 FOLLOW_POLL_S = 1.0
 """A follower looks for news this often even when no signal came."""
@@ -59,6 +61,14 @@ STAGES = {
 
 _HEX_ID = re.compile(r"[0-9a-f]{32}")
 _MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
+
+
+class Uncut(Protocol):
+    """Waits for work that goes on when the waiting is cut off: the database is never left half."""
+
+    def __call__(self, work: Awaitable[T], /) -> Awaitable[T]:
+        """Begin ``work`` and wait for it."""
+        ...
 
 
 class ChangesSince(Protocol):
@@ -131,8 +141,8 @@ class Dispatch:
         return _certificate(issued, edge_address=edge_address)
 
     async def follow(
-        self, site_id: SiteId, request: edge_pb2.FollowRequest
-    ) -> AsyncIterator[desired_pb2.DesiredChange | None]:
+        self, site_id: SiteId, request: edge_pb2.FollowRequest, *, uncut: Uncut
+    ) -> AsyncGenerator[desired_pb2.DesiredChange | None]:
         """Each change as it comes, without end.
 
         None means "nothing new, is this peer still welcome?": it comes with every wake-up that
@@ -145,8 +155,10 @@ class Dispatch:
         with self.deps.signals.listen(f"site:{site_id}") as news:
             while True:
                 news.clear()
-                change = await self.verbs.changes_since(
-                    self.deps, site_id, generation=generation, digest=digest
+                change = await uncut(
+                    self.verbs.changes_since(
+                        self.deps, site_id, generation=generation, digest=digest
+                    )
                 )
                 if change is not None:
                     generation, digest = change.generation, change.digest

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 
@@ -25,7 +26,7 @@ from controller.usecases.purchase import OrderDiffers
 from controller.usecases.sites import JoinTokenRefused, SiteUnknown
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     from wirepb.v1 import desired_pb2, edge_pb2
 
@@ -48,8 +49,9 @@ PING_EVERY_MS = 30_000
 PING_ANSWER_MS = 20_000
 CLIENT_PING_GAP_MS = 10_000
 STOP_STREAMS_S = 0.2
-STOP_CALLS_S = 1.5
-"""How long a stop waits for streams, and then for calls that have begun."""
+STOP_LATE_S = 0.5
+STOP_CALLS_S = 1.0
+"""How long a stop waits for streams, for the library, and then for calls that have begun."""
 
 STATUSES: dict[type[Exception], grpc.StatusCode] = {
     InvalidField: grpc.StatusCode.INVALID_ARGUMENT,
@@ -105,7 +107,11 @@ class EdgeServers:
 
     async def stop(self) -> None:
         """Take no more calls, cut the streams, and let what has begun finish (bounded)."""
-        await asyncio.gather(*(server.stop(STOP_STREAMS_S) for server in self._servers))
+        stopping = [asyncio.ensure_future(one.stop(STOP_STREAMS_S)) for one in self._servers]
+        if stopping:
+            _, late = await asyncio.wait(stopping, timeout=STOP_STREAMS_S + STOP_LATE_S)
+            if late:
+                log.warning("edge_stops_late", servers=len(late))
         await self._calls.finish(STOP_CALLS_S)
 
 
@@ -132,19 +138,26 @@ class Calls:
     """Calls that have begun. Each runs to its end, whatever becomes of its caller."""
 
     def __init__(self) -> None:
-        self._running: set[asyncio.Task[Any]] = set()
+        self._running: set[asyncio.Future[Any]] = set()
 
-    async def answer(
-        self, context: Context, verb: str, work: Coroutine[Any, Any, T], **known: str
-    ) -> T:
+    async def answer(self, context: Context, verb: str, work: Awaitable[T], **known: str) -> T:
         """The result of ``work``; its refusal ends the call with a status."""
-        task = asyncio.create_task(_outcome(verb, work, known))
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
-        outcome = await asyncio.shield(task)
+        outcome = await self.uncut(_outcome(verb, work, known))
         if isinstance(outcome, Refused):
             await outcome.tell(context)
         return outcome.value
+
+    async def uncut(self, work: Awaitable[T]) -> T:
+        """The result of ``work``, which goes on when this waiting is cut off."""
+        task = asyncio.ensure_future(work)
+        self._running.add(task)
+        task.add_done_callback(self._retire)
+        return await asyncio.shield(task)
+
+    def _retire(self, task: asyncio.Future[Any]) -> None:
+        self._running.discard(task)
+        if not task.cancelled():
+            task.exception()  # whoever still waits raises it; for who left, it is of no use
 
     async def finish(self, patience_s: float) -> None:
         """Wait for what is running; then give up on it, and the database undoes what is half."""
@@ -155,9 +168,7 @@ class Calls:
             task.cancel()
 
 
-async def _outcome(
-    verb: str, work: Coroutine[Any, Any, T], known: dict[str, str]
-) -> Done[T] | Refused:
+async def _outcome(verb: str, work: Awaitable[T], known: dict[str, str]) -> Done[T] | Refused:
     try:
         return Done(await work)
     except Exception as error:  # noqa: BLE001 - every call ends here, logged once
@@ -215,13 +226,17 @@ class EdgeDoor(edge_pb2_grpc.EdgeServicer):
         self, request: edge_pb2.FollowRequest, context: Context
     ) -> AsyncIterator[desired_pb2.DesiredChange]:
         """Changes of the site's desired state, until the caller or this process goes away."""
+        uncut = self._calls.uncut
         try:
-            peer = await self._admit(context)
-            async for change in self._dispatch.follow(peer.site_id, request):
-                if change is None:
-                    await self._admit(context)
-                else:
-                    yield change
+            peer = await uncut(self._admit(context))
+            async with aclosing(
+                self._dispatch.follow(peer.site_id, request, uncut=uncut)
+            ) as changes:
+                async for change in changes:
+                    if change is None:
+                        await uncut(self._admit(context))
+                    else:
+                        yield change
         except Exception as error:  # noqa: BLE001 - every call ends here, logged once
             await refusal(error, verb="follow", peer=context.peer()).tell(context)
 

@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 from wirepb.v1 import edge_pb2 as pb
 from wirepb.v1 import record_pb2
 
-from billing.ids import PlanId
+from billing.ids import PlanId, SiteId
 from controller.config import CannotStart, EdgeSettings, Settings
 from controller.edge.authority import open_authority, peer_of
 from controller.edge.dispatch import Dispatch
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable
     from pathlib import Path
 
-    from billing.ids import SiteId
     from billing.plan import Plan
     from controller.deps import Deps
     from controller.usecases.purchase import NewOrder, OrderStatus
@@ -60,7 +59,7 @@ async def refusal_of(call: Awaitable[Any]) -> tuple[grpc.StatusCode, str]:
 
 
 def an_order(**changes: Any) -> pb.Order:
-    told = {
+    told: dict[str, Any] = {
         "order_id": ORDER_ID,
         "plan_id": HOUR,
         "msisdn": "254712345678",
@@ -177,7 +176,7 @@ async def test_a_server_certificate_does_not_come_in_as_an_agent(doors: Doors) -
     target = f"127.0.0.1:{doors.ports.edge}"
     options = [("grpc.ssl_target_name_override", "controller.lango.internal")]
     async with grpc.aio.secure_channel(target, trust, options=options) as channel:
-        report = channel.unary_unary("/wirepb.v1.Edge/Report")
+        report: Any = channel.unary_unary("/wirepb.v1.Edge/Report")
         code, _ = await refusal_of(report(b"", timeout=CALL_S))
 
     assert code in (Code.UNAVAILABLE, Code.UNAUTHENTICATED)
@@ -255,7 +254,7 @@ async def test_a_renewed_certificate_comes_in(doors: Doors) -> None:
 
 
 async def test_an_agent_renews_for_its_own_site_only(doors: Doors) -> None:
-    await add_site(doors.deps, NewSite(PlanId("other"), name="Other", operator_name="Mtaa Net"))
+    await add_site(doors.deps, NewSite(SiteId("other"), name="Other", operator_name="Mtaa Net"))
     async with at_edge(doors, await an_agent(doors)) as edge:
         answer = await edge.Renew(pb.RenewRequest(csr_pem=a_csr()), timeout=CALL_S)
 
@@ -338,7 +337,10 @@ async def test_a_follower_that_went_away_is_forgotten(doors: Doors) -> None:
         stream = edge.Follow(pb.FollowRequest(), timeout=CALL_S)
         await anext(aiter(stream))
         stream.cancel()
-        await doors.servers.stop()
+        for _ in range(500):
+            if not doors.deps.signals.topics():
+                break
+            await asyncio.sleep(0.01)
 
     assert doors.deps.signals.topics() == ()
 
@@ -472,7 +474,7 @@ async def raw_purchase(doors: Doors, agent: Agent, message: bytes) -> bytes:
     target = f"127.0.0.1:{doors.ports.edge}"
     options = [("grpc.ssl_target_name_override", "controller.lango.internal")]
     async with grpc.aio.secure_channel(target, trust, options=options) as channel:
-        call = channel.unary_unary("/wirepb.v1.Edge/Purchase")
+        call: Any = channel.unary_unary("/wirepb.v1.Edge/Purchase")
         answer: bytes = await call(message, timeout=CALL_S)
         return answer
 

@@ -1,0 +1,135 @@
+"""What is shipped beside the code is right, as far as a test can see."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from agent import config as agent_config
+from controller.config import known_keys, load_settings
+
+PACKAGING = Path(__file__).resolve().parents[2] / "packaging"
+UNITS = sorted((PACKAGING / "systemd").glob("*.service"))
+IMAGES = sorted((PACKAGING / "oci").glob("*.Dockerfile"))
+
+
+def directives(path: Path) -> list[tuple[str, str]]:
+    """The directives of a unit, in order."""
+    lines = [line for line in path.read_text().splitlines() if line and line[0] not in "#["]
+    return [(name, value) for name, _, value in (line.partition("=") for line in lines)]
+
+
+def a_copy(folder: Path) -> Path:
+    """The example of the controller, with the secrets that it names."""
+    (folder / "secrets").mkdir()
+    for name in ("consumer_secret", "passkey"):
+        (folder / "secrets" / name).write_text("hush")
+    return Path(shutil.copy(PACKAGING / "examples" / "controller.toml", folder))
+
+
+def test_the_example_of_the_controller_loads(tmp_path: Path) -> None:
+    settings = load_settings(a_copy(tmp_path))
+
+    assert settings.mpesa is not None
+    assert settings.edge_address == "lango.example.co.ke:8443"
+
+
+def test_every_key_of_the_controller_is_in_its_example() -> None:
+    text = (PACKAGING / "examples" / "controller.toml").read_text()
+    secrets = {"mpesa.consumer_secret", "mpesa.passkey", "mpesa.base_url"}
+    missing = [
+        key
+        for key in known_keys()
+        if key not in secrets and not re.search(rf"(?m)^(# )?{key.split('.')[-1]} = ", text)
+    ]
+
+    assert missing == []
+
+
+def test_the_example_of_the_agent_loads() -> None:
+    config = agent_config.load(PACKAGING / "examples" / "agent.toml")
+
+    assert (config.plane, config.lan) == ("linux", "br-lan")
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda path: path.name)
+def test_a_unit_has_one_directive_on_each_line(unit: Path) -> None:
+    several = [line for line in unit.read_text().splitlines() if re.search(r" [A-Z]\w+=", line)]
+
+    assert several == []
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        "NoNewPrivileges=yes",
+        "ProtectSystem=strict",
+        "MemoryDenyWriteExecute=yes",
+        "Restart=always",
+        "StateDirectoryMode=0700",
+        "UMask=0077",
+    ],
+)
+def test_a_unit_is_hardened(unit: Path, wanted: str) -> None:
+    name, _, value = wanted.partition("=")
+
+    assert (name, value) in directives(unit)
+
+
+def test_the_controller_has_no_privilege() -> None:
+    told = directives(PACKAGING / "systemd" / "lango-controller.service")
+
+    assert ("CapabilityBoundingSet", "") in told
+
+
+def test_the_agent_may_shape_and_bind_and_nothing_else() -> None:
+    told = directives(PACKAGING / "systemd" / "lango-agent.service")
+
+    assert ("CapabilityBoundingSet", "CAP_NET_ADMIN CAP_NET_BIND_SERVICE") in told
+
+
+def test_the_agent_can_tell_boots_apart() -> None:
+    names = {name for name, _ in directives(PACKAGING / "systemd" / "lango-agent.service")}
+
+    assert "ProcSubset" not in names, "it hides /proc/sys/kernel/random/boot_id"
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda path: path.name)
+def test_a_unit_starts_a_command_that_exists(unit: Path) -> None:
+    project = (PACKAGING.parent / "pyproject.toml").read_text()
+    (command,) = [value for name, value in directives(unit) if name == "ExecStart"]
+    program = Path(command.split()[0]).name
+
+    assert f"\n{program} = " in project
+
+
+def test_a_gateway_forwards() -> None:
+    text = (PACKAGING / "sysctl.d" / "60-lango-gateway.conf").read_text()
+    told = dict(line.split(" = ") for line in text.splitlines() if line and line[0] != "#")
+
+    assert (told["net.ipv4.ip_forward"], told["net.ipv6.conf.all.forwarding"]) == ("1", "1")
+
+
+@pytest.mark.parametrize("image", IMAGES, ids=lambda path: path.name)
+def test_an_image_installs_only_what_is_pinned(image: Path) -> None:
+    installs = re.findall(r"pip install (.*)", image.read_text())
+
+    assert all("--require-hashes" in line or "--no-deps" in line for line in installs)
+
+
+@pytest.mark.parametrize("image", IMAGES, ids=lambda path: path.name)
+def test_an_image_copies_what_is_there(image: Path) -> None:
+    named = re.findall(r"(?m)^COPY (?!--from)(\S+) ", image.read_text())
+
+    assert [path for path in named if not (PACKAGING.parent / path).exists()] == []
+
+
+def test_everything_that_is_shipped_is_explained() -> None:
+    readme = (PACKAGING / "README.md").read_text()
+    shipped = {path.name for path in PACKAGING.iterdir()} - {"README.md"}
+
+    assert [name for name in sorted(shipped) if f"`{name}" not in readme] == []
