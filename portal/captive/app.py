@@ -12,6 +12,7 @@ import re
 from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
@@ -65,6 +66,9 @@ class _Portal:
         self._gate = gate
         self._pages = pages
         self._portal_url = portal_url
+        policy = {"Content-Security-Policy": pages.policy}
+        self._page_headers = Headers({**_PAGE, **policy}).raw
+        self._zipped_headers = [*self._page_headers, (b"content-encoding", b"gzip")]
 
     def routes(self) -> Starlette:
         get, post = ["GET"], ["POST"]
@@ -127,9 +131,9 @@ class _Portal:
         adding = _query(request).get("add") == "1"
         view, opened = await self._arrived(request)
         mine = view.order if view.order and view.order.order_id == order_id else None
-        if mine is None:
-            return self._go(request, "/")
         online = opened or view.access is not None
+        if mine is None:  # another's, or our own, which is forgotten once it has opened the gate
+            return self._go(request, "/ok" if online else "/")
         done = mine.stage is OrderStage.PAID or (screens.under_way(mine) and not adding)
         if online and done:
             return self._go(request, "/ok")
@@ -234,15 +238,15 @@ class _Portal:
 
     def _page(self, request: Request, screen: Screen, status: int = 200) -> Response:
         page = self._pages.page(screen, self._tongue(request))
-        headers = {"Content-Security-Policy": self._pages.policy, **_PAGE}
-        if "gzip" in request.headers.get("accept-encoding", "").lower():
-            headers["Content-Encoding"] = "gzip"
-            return Response(page.zipped, status, media_type="text/html", headers=headers)
-        return Response(page.plain, status, media_type="text/html", headers=headers)
+        zipped = "gzip" in request.headers.get("accept-encoding", "").lower()
+        answer = Response(page.zipped if zipped else page.plain, status)
+        answer.raw_headers.extend(self._zipped_headers if zipped else self._page_headers)
+        return answer
 
 
 _PRIVATE = {"Cache-Control": "no-store"}
 _PAGE = {
+    "Content-Type": "text/html; charset=utf-8",
     **_PRIVATE,
     "Vary": "Accept-Encoding, Accept-Language",
     "X-Content-Type-Options": "nosniff",
