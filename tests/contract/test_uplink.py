@@ -1,0 +1,273 @@
+"""What every road to the controller promises, run on the shipped fake and on gRPC over TLS."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from agent.changes import NO_ITEMS, digest
+from agent.model import Notice, Reading, Record, SessionClosed, SessionOpened, Why
+from agent.uplink.grpc import GrpcUplink, enrol
+from agent.uplink.memory import MemoryController, MemoryUplink, grant_item, plan_item
+from agent.uplink.seam import (
+    AppliedState,
+    DesiredChange,
+    Order,
+    OrderAnswer,
+    UplinkError,
+    UplinkRefused,
+)
+from billing.ids import GrantId, OrderId, RedemptionId, SessionId
+from billing.msisdn import Msisdn
+from billing.payment import OrderStage, Reason
+from billing.voucher import VoucherCode
+from portal.captive.gate import Refusal
+from tests.support.edge import Authority, EdgeServer
+from tests.support.site import a_mac, an_offer, some_limits
+from tests.support.steered import NOON
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from agent.model import Fact
+    from agent.uplink.seam import Uplink
+
+NOTHING = AppliedState(0, NO_ITEMS)
+GRANT = grant_item("g1", limits=some_limits(), devices=[a_mac("a")])
+JOURNAL = "a" * 32
+
+
+@dataclass
+class Road:
+    """One implementation, the controller behind it, and the link between them."""
+
+    uplink: Uplink
+    controller: MemoryController
+    lose_answers: Callable[[], None]
+
+
+def a_controller() -> MemoryController:
+    controller = MemoryController()
+    controller.put_item(*plan_item(an_offer()))
+    return controller
+
+
+@pytest.fixture(params=["memory", "grpc"])
+async def road(request: pytest.FixtureRequest) -> AsyncIterator[Road]:
+    controller = a_controller()
+    if request.param == "memory":
+        memory = MemoryUplink(controller)
+        yield Road(memory, controller, lambda: setattr(memory, "lose_answers", True))
+        return
+    server = EdgeServer(controller)
+    await server.start()
+    uplink = GrpcUplink(server.credentials())
+    yield Road(uplink, controller, lambda: setattr(server, "lose_answers", True))
+    await uplink.close()
+    await server.stop()
+
+
+def an_order(order_id: str = "o1", *, plan_id: str = "hour") -> Order:
+    return Order(OrderId(order_id), plan_id, Msisdn("254712345678"), a_mac("a"), 0)
+
+
+async def next_of(stream: AsyncIterator[DesiredChange]) -> DesiredChange:
+    return await asyncio.wait_for(anext(stream), 10)
+
+
+async def test_a_new_agent_gets_a_snapshot(road: Road) -> None:
+    async with aclosing(road.uplink.follow(NOTHING)) as stream:
+        change = await next_of(stream)
+
+    assert (change.from_generation, change.digest) == (0, digest(dict(change.upserts)))
+
+
+async def test_a_change_reaches_a_follower_as_a_step(road: Road) -> None:
+    async with aclosing(road.uplink.follow(NOTHING)) as stream:
+        first = await next_of(stream)
+        road.controller.put_item(*GRANT)
+        step = await next_of(stream)
+
+    assert (step.from_generation, step.upserts) == (first.generation, (GRANT,))
+    assert step.digest == digest({**dict(first.upserts), **dict([GRANT])})
+
+
+async def test_a_removal_reaches_a_follower(road: Road) -> None:
+    road.controller.put_item(*GRANT)
+    async with aclosing(road.uplink.follow(NOTHING)) as stream:
+        await next_of(stream)
+        road.controller.drop_item(GRANT[0])
+        step = await next_of(stream)
+
+    assert step.removals == (GRANT[0],)
+
+
+async def test_an_agent_that_has_everything_hears_only_of_news(road: Road) -> None:
+    known = AppliedState(road.controller.generation, digest(road.controller.items))
+    async with aclosing(road.uplink.follow(known)) as stream:
+        waiting = asyncio.ensure_future(next_of(stream))
+        await asyncio.sleep(0.05)
+        early = waiting.done()
+        road.controller.put_item(*GRANT)
+        step = await waiting
+
+    assert (early, step.upserts) == (False, (GRANT,))
+
+
+async def test_an_agent_with_other_content_gets_a_snapshot(road: Road) -> None:
+    known = AppliedState(road.controller.generation, bytes(32))
+    async with aclosing(road.uplink.follow(known)) as stream:
+        change = await next_of(stream)
+
+    assert change.from_generation == 0
+
+
+async def test_every_kind_of_record_arrives_as_it_was_sent(road: Road) -> None:
+    session, grant = SessionId("s1"), GrantId("g1")
+    facts: list[Fact] = [
+        SessionOpened(session, grant, a_mac("a"), ("10.0.0.5", "2001:db8::5")),
+        Reading(session, grant, "e1", 2**40, 7, 60, 30),
+        SessionClosed(session, grant, Why.DATA),
+        Notice("drift", "somebody removed a rule"),
+    ]
+    records = [Record(seq, NOON, fact) for seq, fact in enumerate(facts, 1)]
+    acked = await road.uplink.report(JOURNAL, records, AppliedState(3, bytes(32)))
+
+    assert acked == 4
+    assert [road.controller.records[JOURNAL, seq] for seq in range(1, 5)] == records
+
+
+async def test_a_report_says_what_is_applied(road: Road) -> None:
+    applied = AppliedState(3, bytes(range(32)))
+    await road.uplink.report(JOURNAL, [], applied)
+
+    assert road.controller.applied == applied
+
+
+async def test_a_report_sent_twice_counts_once(road: Road) -> None:
+    record = Record(1, NOON, Notice("drift", "x"))
+    await road.uplink.report(JOURNAL, [record], NOTHING)
+    acked = await road.uplink.report(JOURNAL, [record], NOTHING)
+
+    assert (acked, len(road.controller.records)) == (1, 1)
+
+
+async def test_an_order_is_prompted(road: Road) -> None:
+    assert await road.uplink.purchase(an_order()) == OrderAnswer(OrderStage.PROMPTED, None)
+
+
+async def test_an_order_asked_about_again_is_not_placed_again(road: Road) -> None:
+    await road.uplink.purchase(an_order())
+    answer = await road.uplink.purchase(replace(an_order(), age_s=9))
+
+    assert (answer.stage, len(road.controller.orders)) == (OrderStage.PROMPTED, 1)
+
+
+async def test_an_order_that_was_paid_is_told_so(road: Road) -> None:
+    await road.uplink.purchase(an_order())
+    road.controller.pay(OrderId("o1"), limits=some_limits())
+
+    assert (await road.uplink.purchase(an_order())).stage is OrderStage.PAID
+
+
+async def test_a_refused_order_says_why(road: Road) -> None:
+    answer = await road.uplink.purchase(an_order(plan_id="gone"))
+
+    assert answer == OrderAnswer(OrderStage.REFUSED, Reason.PLAN_UNKNOWN)
+
+
+async def test_an_order_with_other_content_under_its_id_is_refused(road: Road) -> None:
+    await road.uplink.purchase(an_order())
+
+    with pytest.raises(UplinkRefused):
+        await road.uplink.purchase(an_order(plan_id="day"))
+
+
+async def test_a_lost_answer_may_have_arrived(road: Road) -> None:
+    road.lose_answers()
+    with pytest.raises(UplinkError) as lost:
+        await road.uplink.purchase(an_order())
+
+    assert (lost.value.sent, len(road.controller.orders)) == (True, 1)
+
+
+async def test_a_voucher_is_redeemed_once(road: Road) -> None:
+    code = VoucherCode("7KQM2XWD9FTA")
+    road.controller.vouchers[code] = None
+    first = await road.uplink.redeem(RedemptionId("r1"), code, a_mac("a"))
+    again = await road.uplink.redeem(RedemptionId("r1"), code, a_mac("a"))
+    other = await road.uplink.redeem(RedemptionId("r2"), code, a_mac("b"))
+    unknown = await road.uplink.redeem(RedemptionId("r3"), VoucherCode("x"), a_mac("b"))
+
+    assert (first, again) == (None, None)
+    assert (other, unknown) == (Refusal.VOUCHER_USED, Refusal.VOUCHER_INVALID)
+
+
+async def test_a_cut_link_is_certain_not_to_have_sent() -> None:
+    uplink = MemoryUplink(a_controller())
+    uplink.cut()
+    with pytest.raises(UplinkError) as cut:
+        await uplink.purchase(an_order())
+
+    assert not cut.value.sent
+
+
+async def test_a_certificate_of_another_authority_opens_nothing() -> None:
+    server = EdgeServer(a_controller())
+    await server.start()
+    key, certificate = Authority().issue("site-1")
+    stranger = replace(server.credentials(), key_pem=key, certificate_pem=certificate)
+    uplink = GrpcUplink(stranger)
+    try:
+        with pytest.raises((UplinkError, TimeoutError)):
+            await asyncio.wait_for(uplink.report(JOURNAL, [], NOTHING), 3)
+    finally:
+        await uplink.close()
+        await server.stop()
+
+    assert server.controller.applied is None
+
+
+async def test_a_controller_of_another_authority_is_not_believed() -> None:
+    server = EdgeServer(a_controller())
+    await server.start()
+    uplink = GrpcUplink(replace(server.credentials(), ca_pem=Authority().pem))
+    try:
+        with pytest.raises((UplinkError, TimeoutError)):
+            await asyncio.wait_for(uplink.report(JOURNAL, [], NOTHING), 3)
+    finally:
+        await uplink.close()
+        await server.stop()
+
+    assert server.controller.applied is None
+
+
+async def test_a_spent_token_is_refused() -> None:
+    from agent.identity import new_key, request_for
+
+    server = EdgeServer(a_controller())
+    await server.start()
+    csr = request_for(new_key())
+    ca = server.authority.pem
+    try:
+        await enrol(server.join_address, ca_pem=ca, secret="sesame", csr_pem=csr)
+        with pytest.raises(UplinkRefused, match="spent or unknown"):
+            await enrol(server.join_address, ca_pem=ca, secret="sesame", csr_pem=csr)
+    finally:
+        await server.stop()
+
+
+async def test_a_stream_ends_with_an_error_when_the_controller_goes() -> None:
+    server = EdgeServer(a_controller())
+    await server.start()
+    uplink = GrpcUplink(server.credentials())
+    async with aclosing(uplink.follow(NOTHING)) as stream:
+        await next_of(stream)
+        await server.stop()
+        with pytest.raises(UplinkError):
+            await next_of(stream)
+    await uplink.close()
