@@ -34,6 +34,13 @@ POOL_SIZE = 10
 CONFLICTS = ("40001", "40P01", "55P03")
 """PostgreSQL: serialization failure, deadlock, lock timeout."""
 
+ROW_LOCK = {"key_share": True}
+"""How rows are locked on PostgreSQL: against changes, but not against rows that refer to them.
+
+A plain FOR UPDATE would deadlock: whoever inserts a grant already holds its site's key by the
+foreign key, and two of them could then never both lock the site.
+"""
+
 Tx = AsyncSession
 """An open transaction. Functions that take one never commit it."""
 

@@ -9,6 +9,7 @@ from sqlalchemy import and_, literal, or_, select
 
 from billing.grant import Grant, Spent
 from billing.ids import GrantId, PlanId
+from controller.store.database import ROW_LOCK
 from controller.store.plans import as_plan
 from controller.store.rows import GrantRow, PlanRow, SiteItemRow
 
@@ -85,7 +86,7 @@ async def by_cause(tx: Tx, cause_id: str) -> GrantRow | None:
 
 async def locked(tx: Tx, grant_id: str) -> GrantRow | None:
     """A grant, locked and as it now is, or None."""
-    return await tx.get(GrantRow, grant_id, with_for_update=True, populate_existing=True)
+    return await tx.get(GrantRow, grant_id, with_for_update=ROW_LOCK, populate_existing=True)
 
 
 async def locked_of_site(tx: Tx, site_id: str, ids: Collection[str]) -> dict[str, GrantRow]:
@@ -94,7 +95,7 @@ async def locked_of_site(tx: Tx, site_id: str, ids: Collection[str]) -> dict[str
         select(GrantRow)
         .where(GrantRow.id.in_(ids), GrantRow.site_id == site_id)
         .order_by(GrantRow.id)
-        .with_for_update()
+        .with_for_update(key_share=True)
     )
     return {row.id: row for row in await tx.scalars(query)}
 
@@ -121,7 +122,7 @@ async def maybe_ended(
         )
         .order_by(GrantRow.id)
         .limit(limit)
-        .with_for_update(of=GrantRow, skip_locked=True)
+        .with_for_update(of=GrantRow, skip_locked=True, key_share=True)
     )
     return [(grant, plan) for grant, plan in await tx.execute(query)]
 
@@ -144,6 +145,6 @@ async def revoked_but_shown(tx: Tx, *, before: datetime, limit: int) -> list[Gra
         )
         .order_by(GrantRow.id)
         .limit(limit)
-        .with_for_update(of=GrantRow, skip_locked=True)
+        .with_for_update(of=GrantRow, skip_locked=True, key_share=True)
     )
     return list(await tx.scalars(query))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, select
 
-from controller.store.database import upsert_many
+from controller.store.database import ROW_LOCK, upsert_many
 from controller.store.rows import SiteGenerationRow, SiteItemRow, SiteRow
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ async def snapshot(tx: Tx, site: SiteRow) -> Change:
 
 
 async def _locked(tx: Tx, site_id: str) -> SiteRow:
-    return await tx.get_one(SiteRow, site_id, with_for_update=True, populate_existing=True)
+    return await tx.get_one(SiteRow, site_id, with_for_update=ROW_LOCK, populate_existing=True)
 
 
 async def _held(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from billing.payment import PaymentState
+from controller.store.database import ROW_LOCK
 from controller.store.rows import PaymentRow
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ async def load(tx: Tx, order_id: OrderId | str) -> PaymentRow | None:
 
 async def locked(tx: Tx, order_id: OrderId | str) -> PaymentRow | None:
     """A payment, locked and as it now is, or None."""
-    return await tx.get(PaymentRow, order_id, with_for_update=True, populate_existing=True)
+    return await tx.get(PaymentRow, order_id, with_for_update=ROW_LOCK, populate_existing=True)
 
 
 async def id_by_token(tx: Tx, token_hash: str) -> str | None:
@@ -56,7 +57,7 @@ async def due(tx: Tx, now: datetime, *, limit: int) -> list[PaymentRow]:
         .where(PaymentRow.next_query_at <= now)
         .order_by(PaymentRow.next_query_at)
         .limit(limit)
-        .with_for_update(skip_locked=True)
+        .with_for_update(skip_locked=True, key_share=True)
     )
     return list(await tx.scalars(query))
 

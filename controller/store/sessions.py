@@ -34,7 +34,7 @@ async def load_many(tx: Tx, ids: Collection[SessionId]) -> dict[SessionId, Sessi
         SessionRow.closed_at,
         SessionRow.closed_reason,
     ).where(SessionRow.id.in_(ids))
-    rows = (await tx.execute(listed.order_by(SessionRow.id).with_for_update())).all()
+    rows = (await tx.execute(listed.order_by(SessionRow.id).with_for_update(key_share=True))).all()
     readings = select(
         SessionEpochRow.session_id,
         SessionEpochRow.epoch,

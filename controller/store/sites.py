@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import func, select, update
 
 from billing.ids import SiteId
-from controller.store.database import inserted
+from controller.store.database import ROW_LOCK, inserted
 from controller.store.rows import JournalRow, SessionRow, SiteRow
 
 if TYPE_CHECKING:
@@ -37,7 +37,9 @@ async def sessions_open(tx: Tx, site_id: str) -> int:
 async def journal(tx: Tx, site_id: str, name: str) -> JournalRow:
     """How far a journal has been committed; made at its first report. Locks the row."""
     await inserted(tx, JournalRow, site_id=site_id, journal=name, acked_seq=0)
-    return await tx.get_one(JournalRow, (site_id, name), with_for_update=True)
+    return await tx.get_one(
+        JournalRow, (site_id, name), with_for_update=ROW_LOCK, populate_existing=True
+    )
 
 
 async def seen(

@@ -20,5 +20,7 @@ if TYPE_CHECKING:
 async def locked(tx: Tx, msisdn: Msisdn, now: datetime) -> SubscriberRow:
     """The subscriber with this phone, made when new; nobody else orders for it meanwhile."""
     await inserted(tx, SubscriberRow, id=secrets.token_hex(16), msisdn=msisdn, created_at=now)
-    query = select(SubscriberRow).where(SubscriberRow.msisdn == msisdn).with_for_update()
+    query = (
+        select(SubscriberRow).where(SubscriberRow.msisdn == msisdn).with_for_update(key_share=True)
+    )
     return (await tx.scalars(query)).one()

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import update
 
+from controller.store.database import ROW_LOCK
 from controller.store.rows import CertificateRow, JoinTokenRow
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def add_join_token(
 
 async def join_token(tx: Tx, secret_hash: str) -> JoinTokenRow | None:
     """A join token, locked and as it now is, or None."""
-    return await tx.get(JoinTokenRow, secret_hash, with_for_update=True, populate_existing=True)
+    return await tx.get(JoinTokenRow, secret_hash, with_for_update=ROW_LOCK, populate_existing=True)
 
 
 def add_certificate(

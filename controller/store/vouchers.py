@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, func, insert, select
 
-from controller.store.database import inserted
+from controller.store.database import ROW_LOCK, inserted
 from controller.store.rows import VoucherRow, VoucherTryRow
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ async def insert_batch(
 
 async def locked(tx: Tx, code_hash: str) -> VoucherRow | None:
     """A voucher, locked and as it now is, or None."""
-    return await tx.get(VoucherRow, code_hash, with_for_update=True, populate_existing=True)
+    return await tx.get(VoucherRow, code_hash, with_for_update=ROW_LOCK, populate_existing=True)
 
 
 async def by_redemption(tx: Tx, redemption_id: str) -> VoucherRow | None:

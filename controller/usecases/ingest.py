@@ -1,7 +1,8 @@
 """An agent's records become sessions, usage and spending; acknowledged after the commit.
 
 Records are deduplicated by (site, journal, seq), and the ack is cumulative: only what follows the
-last ack without a gap is taken. Loads and saves are in bulk around one pure rule (``controller/records.py``).
+last ack without a gap is taken. Loads and saves are in bulk around one pure rule, which is in
+``controller/records.py``.
 """
 
 from __future__ import annotations

@@ -91,7 +91,9 @@ async def purchase(deps: Deps, site_id: SiteId, order: NewOrder) -> OrderStatus:
     async with deps.db.begin() as tx:
         status = await _noted(tx, deps, site_id, order)
     if status is not None:
-        _wake(deps, site_id, status)
+        if status.grant_id is not None:
+            deps.signals.wake(f"site:{site_id}")
+        deps.signals.wake("live")
         return status
     async with deps.db.begin() as tx:
         push = await _about_to_push(tx, deps, order)
@@ -99,9 +101,7 @@ async def purchase(deps: Deps, site_id: SiteId, order: NewOrder) -> OrderStatus:
         return await order_status(deps, order.order_id)
     # The site may hang up; the provider's answer must be noted all the same.
     await asyncio.shield(asyncio.create_task(_push(deps, push)))
-    status = await order_status(deps, order.order_id)
-    _wake(deps, site_id, status)
-    return status
+    return await order_status(deps, order.order_id)
 
 
 async def order_status(deps: Deps, order_id: OrderId) -> OrderStatus:
@@ -268,6 +268,7 @@ async def _push(deps: Deps, push: Push) -> None:
                 payment = await payments.locked(tx, push.order_id)
                 assert payment is not None
                 await evidence.pushed(tx, payment, answer, deps.now())
+    deps.signals.wake("live")
 
 
 async def _status(tx: Tx, payment: PaymentRow) -> OrderStatus:
@@ -285,9 +286,3 @@ async def _status(tx: Tx, payment: PaymentRow) -> OrderStatus:
 
 def _refused(order: NewOrder, reason: Reason) -> OrderStatus:
     return OrderStatus(order.order_id, OrderStage.REFUSED, reason, None)
-
-
-def _wake(deps: Deps, site_id: SiteId, status: OrderStatus) -> None:
-    if status.grant_id is not None:
-        deps.signals.wake(f"site:{site_id}")
-    deps.signals.wake("live")

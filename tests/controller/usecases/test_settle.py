@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,7 +12,7 @@ from sqlalchemy import select
 from billing.ids import AccountName
 from billing.money import Money
 from billing.payment import OrderStage
-from controller.payments.memory import MemoryGateway, Scripted
+from controller.payments.memory import Scripted
 from controller.store import ledger, payments
 from controller.store.database import Database
 from controller.store.rows import InboxRow, NoticeRow, PaymentRow, SubscriberRow
@@ -26,42 +25,15 @@ from tests.support.builders import (
     Killed,
     Moment,
     MortalDatabase,
-    World,
     an_order_id,
 )
 from tests.support.money import assert_money_is_conserved, credited
+from tests.support.payers import Dear, SlowToAnswer, with_gateway
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
-    from controller.payments.gateway import Outcome, Push, PushAnswer
+    from tests.support.builders import World
 
 PARALLEL = 10
-
-
-class SlowToAnswer(MemoryGateway):
-    """A provider whose answer to the push comes after the payer has been asked."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.taken, self.answering = asyncio.Event(), asyncio.Event()
-
-    async def push(self, push: Push, now: datetime) -> PushAnswer:
-        answer = await super().push(push, now)
-        self.taken.set()
-        await self.answering.wait()
-        return answer
-
-
-class Dear(MemoryGateway):
-    """A provider that says another amount when it is asked."""
-
-    async def query(self, provider_id: str, now: datetime) -> Outcome:
-        return replace(await super().query(provider_id, now), amount=Money(1))
-
-
-def with_gateway(world: World, gateway: MemoryGateway) -> World:
-    return World(replace(world.deps, gateway=gateway), gateway, world.clock)
 
 
 async def notices(world: World) -> set[str]:

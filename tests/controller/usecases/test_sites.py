@@ -1,0 +1,325 @@
+"""Sites join once, are told what changed, and nothing that they have already."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from wirepb.v1 import desired_pb2
+
+from billing.errors import InvalidField
+from billing.ids import PlanId, SiteId
+from controller.store.items import digest_of
+from controller.store.rows import JoinTokenRow, SiteRow
+from controller.usecases.grants import give
+from controller.usecases.ingest import Batch, ingest
+from controller.usecases.plans import add_plan, withdraw_plan
+from controller.usecases.sites import (
+    JOIN_TOKEN_LIFE,
+    JoinTokenRefused,
+    NewSite,
+    SiteExists,
+    SiteUnknown,
+    add_site,
+    certificate_is_good,
+    changes_since,
+    enrol,
+    new_join_token,
+    renew,
+    revoke_agent,
+    status,
+)
+from tests.support.builders import MAC, OTHER_SITE, SITE, a_plan
+
+if TYPE_CHECKING:
+    from controller.usecases.sites import Change
+    from tests.support.builders import World
+
+
+class Agent:
+    """What an agent keeps of its desired state, and how it takes a change."""
+
+    def __init__(self) -> None:
+        self.generation = 0
+        self.digest = b""
+        self.items: dict[str, bytes] = {}
+
+    def take(self, change: Change) -> None:
+        assert change.generation > self.generation, "an agent never goes back"
+        if change.from_generation == 0:
+            self.items = {}
+        else:
+            assert change.from_generation == self.generation
+        self.items.update(change.upserts)
+        for key in change.removals:
+            self.items.pop(key, None)  # it may have come and gone in between
+        self.generation, self.digest = change.generation, change.digest
+        assert digest_of(self.items) == change.digest
+
+    async def follow(self, world: World, site_id: SiteId = SITE) -> Change | None:
+        change = await changes_since(
+            world.deps, site_id, generation=self.generation, digest=self.digest
+        )
+        if change is not None:
+            self.take(change)
+        return change
+
+
+def a_csr() -> bytes:
+    key = ec.generate_private_key(ec.SECP256R1())
+    request = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([]))
+    return request.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+
+
+async def test_new_agent_gets_the_whole(world: World) -> None:
+    agent = Agent()
+    change = await agent.follow(world)
+
+    assert change is not None
+    assert change.from_generation == 0
+    assert set(agent.items) == {"site", "plan/hour"}
+
+
+async def test_agent_that_has_everything_is_told_nothing(world: World) -> None:
+    agent = Agent()
+    await agent.follow(world)
+
+    assert await agent.follow(world) is None
+
+
+async def test_agent_is_told_only_what_changed(world: World) -> None:
+    agent = Agent()
+    await agent.follow(world)
+    await add_plan(world.deps, a_plan("day"))
+    change = await agent.follow(world)
+
+    assert change is not None
+    assert [key for key, _ in change.upserts] == ["plan/day"]
+
+
+async def test_agent_is_told_what_to_drop(world: World) -> None:
+    agent = Agent()
+    await agent.follow(world)
+    await withdraw_plan(world.deps, PlanId("hour"))
+    change = await agent.follow(world)
+
+    assert change is not None
+    assert change.removals == ("plan/hour",)
+    assert set(agent.items) == {"site"}
+
+
+async def test_agent_that_missed_many_changes_comes_up_in_one_step(world: World) -> None:
+    agent = Agent()
+    await agent.follow(world)
+    for n in range(20):
+        await add_plan(world.deps, a_plan(f"plan-{n}"))
+    await withdraw_plan(world.deps, PlanId("plan-7"))
+    change = await agent.follow(world)
+
+    assert change is not None
+    assert change.from_generation > 0
+    assert len(agent.items) == 21
+
+
+async def test_agent_with_another_digest_gets_the_whole(world: World) -> None:
+    agent = Agent()
+    await agent.follow(world)
+    await add_plan(world.deps, a_plan("day"))
+    agent.digest = b"x" * 32
+    change = await agent.follow(world)
+
+    assert change is not None
+    assert change.from_generation == 0
+    assert set(agent.items) == {"site", "plan/hour", "plan/day"}
+
+
+async def test_agent_with_other_content_under_our_generation_gets_a_later_whole(
+    world: World,
+) -> None:
+    agent = Agent()
+    await agent.follow(world)
+    agent.digest, before = b"x" * 32, agent.generation
+    await agent.follow(world)
+
+    assert agent.generation > before
+    assert await agent.follow(world) is None
+
+
+async def test_agent_ahead_of_a_restored_controller_is_overtaken(world: World) -> None:
+    agent = Agent()
+    await agent.follow(world)
+    agent.generation, agent.digest = 5_000, b"x" * 32
+    change = await agent.follow(world)
+
+    assert change is not None
+    assert (change.from_generation, change.generation) == (0, 5_001)
+    assert await agent.follow(world) is None
+
+
+@pytest.mark.parametrize("generation", [-1, 2**63])
+async def test_generation_that_cannot_be_is_refused(world: World, generation: int) -> None:
+    with pytest.raises(InvalidField, match="generation"):
+        await changes_since(world.deps, SITE, generation=generation, digest=b"")
+
+
+async def test_changes_of_an_unknown_site_are_refused(world: World) -> None:
+    with pytest.raises(SiteUnknown):
+        await changes_since(world.deps, SiteId("nowhere"), generation=0, digest=b"")
+
+
+async def test_new_site_has_what_is_on_sale(world: World) -> None:
+    await add_plan(world.deps, a_plan("day"))
+    await withdraw_plan(world.deps, PlanId("hour"))
+    await add_site(world.deps, NewSite(OTHER_SITE, "Ruiru", "Lango Net"))
+    agent = Agent()
+    await agent.follow(world, OTHER_SITE)
+
+    assert set(agent.items) == {"site", "plan/day"}
+
+
+async def test_site_and_plan_added_at_once_do_not_miss_each_other(world: World) -> None:
+    names = [SiteId(f"site-{n}") for n in range(5)]
+    await asyncio.gather(
+        *(add_site(world.deps, NewSite(name, name, "Lango Net")) for name in names),
+        *(add_plan(world.deps, a_plan(f"plan-{n}")) for n in range(5)),
+    )
+    for name in names:
+        agent = Agent()
+        await agent.follow(world, name)
+
+        assert len(agent.items) == 7
+
+
+async def test_grants_given_at_once_are_all_in_the_desired_state(world: World) -> None:
+    agent = Agent()
+    given = await asyncio.gather(
+        *(give(world.deps, SITE, plan_id=PlanId("hour"), device_mac=MAC) for _ in range(12))
+    )
+    await agent.follow(world)
+
+    assert {f"grant/{grant_id}" for grant_id in given} <= set(agent.items)
+
+
+async def test_site_item_says_how_the_site_presents_itself(world: World) -> None:
+    agent = Agent()
+    await agent.follow(world)
+    body = desired_pb2.ItemBody.FromString(agent.items["site"])
+
+    assert (body.site.site_name, body.site.operator_name) == ("Kahawa West", "Lango Net")
+
+
+async def test_second_site_of_the_same_name_is_refused(world: World) -> None:
+    with pytest.raises(SiteExists):
+        await add_site(world.deps, NewSite(SITE, "Another", "Lango Net"))
+
+
+@pytest.mark.parametrize(
+    ("field", "site"),
+    [
+        ("id", NewSite(SiteId("Not An Id"), "Name", "Net")),
+        ("id", NewSite(SiteId(""), "Name", "Net")),
+        ("name", NewSite(SiteId("ok"), " ", "Net")),
+        ("name", NewSite(SiteId("ok"), "n" * 81, "Net")),
+        ("operator_name", NewSite(SiteId("ok"), "Name", "a\0b")),
+        ("help_phone", NewSite(SiteId("ok"), "Name", "Net", help_phone="0" * 21)),
+        ("language", NewSite(SiteId("ok"), "Name", "Net", language="fr")),
+    ],
+)
+async def test_site_that_cannot_be_is_refused_by_field(
+    world: World, field: str, site: NewSite
+) -> None:
+    with pytest.raises(InvalidField) as refusal:
+        await add_site(world.deps, site)
+
+    assert refusal.value.field == field
+
+
+async def test_join_token_enrols_one_agent(world: World) -> None:
+    secret = await new_join_token(world.deps, SITE)
+    issued = await enrol(world.deps, secret, a_csr())
+
+    assert issued.site_id == SITE
+    assert await certificate_is_good(world.deps, SITE, issued.serial)
+    with pytest.raises(JoinTokenRefused):
+        await enrol(world.deps, secret, a_csr())
+
+
+async def test_token_tried_ten_times_at_once_enrols_one(world: World) -> None:
+    secret = await new_join_token(world.deps, SITE)
+    answers = await asyncio.gather(
+        *(enrol(world.deps, secret, a_csr()) for _ in range(10)), return_exceptions=True
+    )
+
+    assert sum(isinstance(answer, JoinTokenRefused) for answer in answers) == 9
+
+
+async def test_same_request_again_is_answered_again(world: World) -> None:
+    """The answer was lost on the way; the agent asks again with the key that it has."""
+    secret, csr = await new_join_token(world.deps, SITE), a_csr()
+    await enrol(world.deps, secret, csr)
+
+    assert (await enrol(world.deps, secret, csr)).site_id == SITE
+
+
+async def test_join_token_grows_old(world: World) -> None:
+    secret = await new_join_token(world.deps, SITE)
+    world.clock.advance(int(JOIN_TOKEN_LIFE.total_seconds()))
+
+    with pytest.raises(JoinTokenRefused):
+        await enrol(world.deps, secret, a_csr())
+
+
+async def test_bad_request_does_not_spend_the_token(world: World) -> None:
+    secret = await new_join_token(world.deps, SITE)
+    with pytest.raises(InvalidField, match="csr_pem"):
+        await enrol(world.deps, secret, b"nonsense")
+
+    assert (await enrol(world.deps, secret, a_csr())).site_id == SITE
+
+
+async def test_token_is_kept_as_a_hash_only(world: World) -> None:
+    secret = await new_join_token(world.deps, SITE)
+    async with world.deps.db.read() as tx:
+        assert await tx.get(JoinTokenRow, secret) is None
+
+
+async def test_guessed_token_is_refused(world: World) -> None:
+    with pytest.raises(JoinTokenRefused):
+        await enrol(world.deps, "guess", a_csr())
+
+
+async def test_renewal_gives_another_certificate(world: World) -> None:
+    first = await renew(world.deps, SITE, a_csr())
+    second = await renew(world.deps, SITE, a_csr())
+
+    assert first.serial != second.serial
+    assert await certificate_is_good(world.deps, SITE, second.serial)
+
+
+async def test_revoked_agent_may_not_speak_until_it_joins_anew(world: World) -> None:
+    issued = await renew(world.deps, SITE, a_csr())
+    await revoke_agent(world.deps, SITE)
+
+    assert not await certificate_is_good(world.deps, SITE, issued.serial)
+    again = await renew(world.deps, SITE, a_csr())
+    assert await certificate_is_good(world.deps, SITE, again.serial)
+
+
+async def test_certificate_speaks_for_its_own_site_only(world: World) -> None:
+    issued = await renew(world.deps, SITE, a_csr())
+
+    assert not await certificate_is_good(world.deps, OTHER_SITE, issued.serial)
+
+
+async def test_status_says_whether_the_agent_is_in_step(world: World) -> None:
+    before = await status(world.deps, SITE)
+    async with world.deps.db.read() as tx:
+        site = await tx.get_one(SiteRow, SITE)
+    await ingest(world.deps, SITE, Batch("a" * 32, (), site.generation, site.digest, "0.1"))
+    after = await status(world.deps, SITE)
+
+    assert (before.in_step, after.in_step) == (False, True)
