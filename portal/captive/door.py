@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 URL_BYTES_MAX = 8192
 HEADER_BYTES_MAX = 16_384
 HEADERS_MAX = 64
+ADDRESSES_KEPT_MAX = 2048
+"""Addresses whose normal form is remembered."""
+
 RETURN_URL_BYTES_MAX = 1024
 """A longer original address is not returned to: the status page is shown instead."""
 
@@ -43,7 +47,7 @@ class Door:
         self._portal = portal
         self._gate = gate
         self._host = host
-        self._own = host.lower().encode("ascii")
+        self._own = _without_port(host.lower().encode("ascii"))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, redirect or pass on one request."""
@@ -57,7 +61,7 @@ class Door:
 
     def _asks_for_us(self, scope: Scope) -> bool:
         asked = _without_port(_host_header(scope))
-        if asked == _without_port(self._own):
+        if asked == self._own:
             return True
         server = scope.get("server")
         return server is not None and asked.strip(b"[]") == str(server[0]).lower().encode()
@@ -106,7 +110,12 @@ def client_address(scope: Scope) -> str:
     """The device's address as the site knows it (IPv4 also when it came mapped into IPv6)."""
     client = scope.get("client")
     assert client is not None, "the portal listens on addresses, never on a unix socket"
-    address = ipaddress.ip_address(client[0])
+    return _normal(client[0])
+
+
+@lru_cache(maxsize=ADDRESSES_KEPT_MAX)
+def _normal(text: str) -> str:
+    address = ipaddress.ip_address(text)
     mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
     return str(mapped or address)
 
@@ -116,7 +125,8 @@ def _host_header(scope: Scope) -> bytes:
 
 
 def _without_port(authority: bytes) -> bytes:
-    return re.sub(rb":[0-9]{1,5}$", b"", authority) if not authority.endswith(b"]") else authority
+    name, _, port = authority.rpartition(b":")
+    return name if port.isdigit() else authority
 
 
 def _original_url(scope: Scope) -> str | None:

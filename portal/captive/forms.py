@@ -47,16 +47,16 @@ def refuse_cross_site(request: Request) -> None:
         raise Unacceptable(403, "Origin", "forms are taken from this portal's own page")
 
 
-async def read_form(request: Request) -> dict[str, str]:
+async def read_form(request: Request, *, wait_s: int = BODY_WAIT_S) -> dict[str, str]:
     """The form's fields by name. Raises `Unacceptable` for what is too big, late or malformed."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != FORM_TYPE:
         raise Unacceptable(415, "Content-Type", f"want {FORM_TYPE}")
     try:
-        async with asyncio.timeout(BODY_WAIT_S):
+        async with asyncio.timeout(wait_s):
             body = await _bounded_body(request)
     except TimeoutError as late:
-        raise Unacceptable(408, "body", f"want all of it within {BODY_WAIT_S} s") from late
+        raise Unacceptable(408, "body", f"want all of it within {wait_s} s") from late
     return fields(body, "body")
 
 

@@ -6,12 +6,15 @@ import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
+from starlette.requests import Request
 
-from portal.captive.forms import FORM_TYPE
+from portal.captive.forms import FORM_TYPE, Unacceptable, read_form
 from tests.support.portal import HOST, PHONE, Site, a_face, an_access, an_offer, serving
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+    from starlette.types import Message
 
 FORM = {"content-type": FORM_TYPE}
 
@@ -61,6 +64,19 @@ async def test_a_giant_body_is_refused_as_soon_as_it_is_too_big() -> None:
         answer = await phone.post("/redeem", content=endless(), headers=FORM)
 
     assert (answer.status_code, answer.text) == (413, "body: want at most 4096 bytes\n")
+
+
+async def test_a_body_that_never_comes_is_not_waited_for() -> None:
+    async def silence() -> Message:
+        never: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
+        return await never
+
+    headers = [(b"content-type", FORM_TYPE.encode())]
+    request = Request({"type": "http", "method": "POST", "headers": headers}, silence)
+
+    with pytest.raises(Unacceptable, match=r"^body: want all of it within 0 s") as refusal:
+        await read_form(request, wait_s=0)
+    assert refusal.value.status == 408
 
 
 @pytest.mark.parametrize("path", ["/order", "/redeem"])

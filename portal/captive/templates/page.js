@@ -28,7 +28,7 @@
   }
   d.querySelectorAll("[data-count-s]").forEach(function (n) { tick(n, +n.dataset.countS, String); });
   d.querySelectorAll("[data-left-s]").forEach(function (n) {
-    tick(n, +n.dataset.leftS, clock, function () { go("/"); });
+    tick(n, +n.dataset.leftS, clock, function () { go(location.href); });
   });
   var next = d.body.dataset;
   if (next.nextS) { setTimeout(function () { go(next.nextUrl); }, next.nextS * 1000); }

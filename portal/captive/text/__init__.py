@@ -10,6 +10,7 @@ order stage and refusal has its sentence. Keys that count end in ``.one`` and ``
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from portal.captive.text import en, sw
 
@@ -18,6 +19,9 @@ TABLES = {"en": en.TEXTS, "sw": sw.TEXTS}
 
 ACCEPT_ITEMS_MAX = 16
 """Languages looked at in one Accept-Language header; the rest is ignored."""
+
+HEADERS_KEPT_MAX = 64
+"""Accept-Language headers whose answer is remembered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +74,7 @@ def tongue(*, asked: str | None, accepted: str, default: str) -> Tongue:
     return Tongue(default if default in TABLES else "en")
 
 
+@lru_cache(maxsize=HEADERS_KEPT_MAX)
 def _preferred(accepted: str) -> str | None:
     """The best-rated language of the header that we speak; order breaks ties."""
     rated: list[tuple[int, int, str]] = []
