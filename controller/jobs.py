@@ -32,6 +32,7 @@ class Job:
     every_s: float
     work: Callable[[Deps], Awaitable[int]]
     round_max_s: float = ROUND_MAX_S
+    worth_telling: bool = True
 
 
 async def run_jobs(jobs: Sequence[Job], deps: Deps) -> None:
@@ -56,7 +57,7 @@ async def repeat(job: Job, deps: Deps) -> NoReturn:
         else:
             if failures:
                 log.info("job_recovered", job=job.name, failures=failures)
-            if done:
+            if done and job.worth_telling:
                 log.info("job_done", job=job.name, count=done)
             failures, face = 0, ""
         await asyncio.sleep(job.every_s)

@@ -29,6 +29,7 @@ from controller.deps import Deps
 from controller.edge.authority import open_authority
 from controller.edge.dispatch import Dispatch, Verbs
 from controller.edge.grpc import EdgeServers
+from controller.edge.watch import Watch
 from controller.jobs import Job, run_jobs
 from controller.logs import set_up_logs
 from controller.payments.absent import SENTENCE, AbsentGateway
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
 
 QUERY_EVERY_S = 2.0
 EXPIRE_EVERY_S = 5.0
+WATCH_EVERY_S = 1.0
 HTTP_CONNECTIONS_MAX = 1_000
 HTTP_BACKLOG = 512
 HTTP_STOP_S = 1
@@ -69,11 +71,6 @@ STOP_DATABASE_S = 0.5
 ROOT_REST = timedelta(days=365)
 """With less life than this left, the authority's end is announced at each start."""
 
-JOBS = (
-    Job("query_due", QUERY_EVERY_S, query_due),
-    Job("expire_due", EXPIRE_EVERY_S, expire_due),
-)
-
 VERBS = Verbs(
     enrol=sites.enrol,
     renew=sites.renew,
@@ -85,6 +82,15 @@ VERBS = Verbs(
 )
 
 log = structlog.get_logger("controller")
+
+
+def due_work() -> tuple[Job, ...]:
+    """The jobs of one controller."""
+    return (
+        Job("query_due", QUERY_EVERY_S, query_due),
+        Job("expire_due", EXPIRE_EVERY_S, expire_due),
+        Job("watch", WATCH_EVERY_S, Watch().look, worth_telling=False),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +167,7 @@ async def open_controller(
         stack.push_async_callback(edge.stop)
         ports = await edge.open()
         door = await stack.enter_async_context(_answering(deps, listening))
-        await stack.enter_async_context(_cancelled_after(run_jobs(JOBS, deps)))
+        await stack.enter_async_context(_cancelled_after(run_jobs(due_work(), deps)))
         running = Running(deps, listening.getsockname()[1], ports.edge, ports.join, door)
         _announce(running)
         yield running

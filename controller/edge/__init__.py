@@ -7,7 +7,9 @@ agent writes in a message can make it another site.
 - ``authority.py``  the controller's own certificate authority; join tokens
 - ``wire.py``       protobuf bodies and records in and out of the controller's values
 - ``dispatch.py``   protobuf message in, use case, protobuf message out; knows no transport
-- ``grpc.py``       the transport: servers, the peer's identity, status codes
+- ``admission.py``  the servers' credentials; who a peer is, and whether it is still welcome
+- ``grpc.py``       the transport: servers, doors, status codes
+- ``watch.py``      wakes followers when another process changed their site
 
 Meaning stays below: a gRPC status is chosen in ``grpc.py`` and nowhere else, and a second transport
 would share ``dispatch.py``. Nothing is remembered between calls, so that a killed process loses

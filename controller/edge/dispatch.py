@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
@@ -36,11 +37,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-FOLLOW_POLL_S = 1.0
+FOLLOW_POLL_S = 15.0
 """A follower looks for news this often even when no signal came."""
-
-QUIET_POLLS_MAX = 10
-"""A follower that hears nothing is asked this often, in polls, whether it is still welcome."""
 
 GENERATION_MAX = 2**62
 DIGEST_BYTES = 32
@@ -145,13 +143,14 @@ class Dispatch:
     ) -> AsyncGenerator[desired_pb2.DesiredChange | None]:
         """Each change as it comes, without end.
 
-        None means "nothing new, is this peer still welcome?": it comes with every wake-up that
-        brought no change (a revocation is one), and at least every `QUIET_POLLS_MAX` polls.
+        None means "is this peer still welcome?": it comes with every wake-up (a revocation is one),
+        and at least every `FOLLOW_POLL_S`. Close it (``aclosing``): a follower who leaves must not
+        be listened for.
         """
         generation, digest = request.known_generation, request.known_digest
         _sized("known_generation", generation, low=0, high=GENERATION_MAX)
         _digest("known_digest", digest)
-        quiet_polls = 0
+        just_admitted = True
         with self.deps.signals.listen(f"site:{site_id}") as news:
             while True:
                 news.clear()
@@ -164,11 +163,10 @@ class Dispatch:
                     generation, digest = change.generation, change.digest
                     yield _desired_change(change)
                     continue
-                if quiet_polls == QUIET_POLLS_MAX:
-                    quiet_polls = 0
+                if not just_admitted:
                     yield None
-                woken = await _woken(news)
-                quiet_polls = QUIET_POLLS_MAX if woken else quiet_polls + 1
+                just_admitted = False
+                await _woken(news)
 
     async def report(self, site_id: SiteId, request: edge_pb2.ReportRequest) -> edge_pb2.ReportAck:
         """Records in; the seq up to which they are committed."""
@@ -222,12 +220,10 @@ class Dispatch:
         return edge_pb2.RedeemState(refusal=status.refusal or "", grant_id=status.grant_id or "")
 
 
-async def _woken(news: asyncio.Event) -> bool:
-    try:
+async def _woken(news: asyncio.Event) -> None:
+    with suppress(TimeoutError):
         async with asyncio.timeout(FOLLOW_POLL_S):
-            return await news.wait()
-    except TimeoutError:
-        return False
+            await news.wait()
 
 
 def _certificate(issued: Issued, *, edge_address: str) -> edge_pb2.Certificate:

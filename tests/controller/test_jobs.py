@@ -90,3 +90,14 @@ async def test_one_failing_job_does_not_stop_another() -> None:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+async def test_what_is_not_worth_telling_is_not_logged() -> None:
+    rounds = Rounds(5)
+    with capture_logs() as lines:
+        task = asyncio.create_task(repeat(Job("w", 0.0, rounds, worth_telling=False), DEPS))
+        async with asyncio.timeout(5):
+            await rounds.over.wait()
+        task.cancel()
+
+    assert lines == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import statistics
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -276,22 +277,31 @@ async def test_a_new_agent_gets_a_snapshot(doors: Doors) -> None:
     assert {item.key for item in change.upserts} == {"site", f"plan/{HOUR}"}
 
 
-async def test_a_later_change_comes_as_a_step_within_a_tenth_of_a_second(doors: Doors) -> None:
-    loop = asyncio.get_running_loop()
+async def test_a_later_change_comes_as_a_step(doors: Doors) -> None:
     async with at_edge(doors, await an_agent(doors)) as edge:
         changes = aiter(edge.Follow(pb.FollowRequest(), timeout=CALL_S))
         first = await anext(changes)
-        waiting = asyncio.ensure_future(anext(changes))
         await add_plan(doors.deps, another_plan("day"))
-        committed = loop.time()
-        second = await waiting
-        took = loop.time() - committed
+        second = await anext(changes)
 
     assert (second.from_generation, [item.key for item in second.upserts]) == (
         first.generation,
         ["plan/day"],
     )
-    assert took < WAKE_MAX_S
+
+
+async def test_a_change_is_at_the_agent_a_tenth_of_a_second_after_its_commit(doors: Doors) -> None:
+    clock, took = asyncio.get_running_loop().time, []
+    async with at_edge(doors, await an_agent(doors)) as edge:
+        changes = aiter(edge.Follow(pb.FollowRequest(), timeout=CALL_S))
+        await anext(changes)
+        for name in ("one", "two", "three", "four", "five"):
+            await add_plan(doors.deps, another_plan(name))
+            committed = clock()
+            await anext(changes)
+            took.append(clock() - committed)
+
+    assert statistics.median(took) < WAKE_MAX_S
 
 
 async def test_an_agent_that_is_up_to_date_hears_only_what_is_new(doors: Doors) -> None:
