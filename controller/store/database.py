@@ -52,13 +52,14 @@ class DatabaseBusy(Exception):  # noqa: N818 - a state, not a fault
 class Database:
     """The controller's database; `begin` is the only way to write, `read` the only way to look."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> None:
         self.url = url
         self.is_sqlite = url.startswith("sqlite")
-        self.engine = create_async_engine(url, **({} if self.is_sqlite else _postgres_options()))
+        options = {} if self.is_sqlite else _postgres_options(busy_timeout_ms)
+        self.engine = create_async_engine(url, **options)
         self._writer = asyncio.Lock() if self.is_sqlite else None
         if self.is_sqlite:
-            _tune_sqlite(self.engine.sync_engine)
+            _tune_sqlite(self.engine.sync_engine, busy_timeout_ms)
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[Tx]:
@@ -128,8 +129,8 @@ async def upsert_many(
     )
 
 
-def _postgres_options() -> dict[str, Any]:
-    bounds = f"-c lock_timeout={BUSY_TIMEOUT_MS} -c idle_in_transaction_session_timeout="
+def _postgres_options(busy_timeout_ms: int) -> dict[str, Any]:
+    bounds = f"-c lock_timeout={busy_timeout_ms} -c idle_in_transaction_session_timeout="
     return {
         "pool_size": POOL_SIZE,
         "connect_args": {"options": f"{bounds}{IDLE_TIMEOUT_MS}"},
@@ -140,7 +141,7 @@ def _is_conflict(error: DBAPIError) -> bool:
     return getattr(error.orig, "sqlstate", None) in CONFLICTS or "is locked" in str(error.orig)
 
 
-def _tune_sqlite(engine: Any) -> None:
+def _tune_sqlite(engine: Any, busy_timeout_ms: int) -> None:
     @event.listens_for(engine, "connect")
     def _connected(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # we say BEGIN ourselves
@@ -149,7 +150,7 @@ def _tune_sqlite(engine: Any) -> None:
             "journal_mode=WAL",
             "synchronous=FULL",
             "foreign_keys=ON",
-            f"busy_timeout={BUSY_TIMEOUT_MS}",
+            f"busy_timeout={busy_timeout_ms}",
         ):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()

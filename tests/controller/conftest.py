@@ -1,5 +1,5 @@
 """Fixtures of every test of the controller."""
 
-from tests.support.database import db, db_url, postgres, sqlite_template
+from tests.support.database import db, db_url, postgres, postgres_db, sqlite_db, sqlite_template
 
-__all__ = ["db", "db_url", "postgres", "sqlite_template"]
+__all__ = ["db", "db_url", "postgres", "postgres_db", "sqlite_db", "sqlite_template"]

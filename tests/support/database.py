@@ -4,12 +4,14 @@ Fixtures (a ``conftest.py`` imports those that its tests need):
 
 - ``db``      a `Database`, once on SQLite and once on PostgreSQL
 - ``db_url``  the URL of the same database, for a second engine or process
+- ``sqlite_db``, ``postgres_db``  a `Database` on one of the two, where they differ
 """
 
 from __future__ import annotations
 
 import itertools
 import shutil
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -57,16 +59,10 @@ def postgres() -> Iterator[Cluster]:
 def db_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The URL of an empty database with every migration applied."""
     if request.param == "sqlite":
-        template: Path = request.getfixturevalue("sqlite_template")
-        path = tmp_path / "lango.db"
-        shutil.copy(template, path)
-        yield sqlite_url(path)
+        yield _fresh_sqlite(request.getfixturevalue("sqlite_template"), tmp_path)
         return
-    made: Cluster = request.getfixturevalue("postgres")
-    name = f"lango_{next(NUMBERS)}"
-    made.run(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
-    yield made.url(name)
-    made.run(f"DROP DATABASE {name} WITH (FORCE)")
+    with _fresh_postgres(request.getfixturevalue("postgres")) as url:
+        yield url
 
 
 @pytest.fixture
@@ -75,3 +71,34 @@ async def db(db_url: str) -> AsyncIterator[Database]:
     database = Database(db_url)
     yield database
     await database.close()
+
+
+@pytest.fixture
+async def sqlite_db(sqlite_template: Path, tmp_path: Path) -> AsyncIterator[Database]:
+    """A fresh database on SQLite."""
+    database = Database(_fresh_sqlite(sqlite_template, tmp_path))
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+async def postgres_db(postgres: Cluster) -> AsyncIterator[Database]:
+    """A fresh database on PostgreSQL."""
+    with _fresh_postgres(postgres) as url:
+        database = Database(url)
+        yield database
+        await database.close()
+
+
+def _fresh_sqlite(template: Path, folder: Path) -> str:
+    path = folder / "lango.db"
+    shutil.copy(template, path)
+    return sqlite_url(path)
+
+
+@contextmanager
+def _fresh_postgres(made: Cluster) -> Iterator[str]:
+    name = f"lango_{next(NUMBERS)}"
+    made.run(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+    yield made.url(name)
+    made.run(f"DROP DATABASE {name} WITH (FORCE)")

@@ -1,0 +1,88 @@
+"""Transactions are posted once, and their postings never change."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+from sqlalchemy import insert
+from sqlalchemy.exc import IntegrityError
+
+from billing.ids import AccountName, TransactionId
+from billing.ledger import Posting, Transaction, balances
+from billing.money import Money
+from controller.store import ledger
+from controller.store.ledger import Posted
+from controller.store.rows import LedgerTransactionRow, PostingRow
+from tests.support.clock import MORNING
+
+if TYPE_CHECKING:
+    from controller.store.database import Database
+
+CASH, WALLET, INCOME = AccountName("asset:cash"), AccountName("wallet"), AccountName("income")
+
+
+def a_transaction(name: str = "one", *, minor: int = 500) -> Transaction:
+    amount = Money(minor)
+    return Transaction(
+        id=TransactionId(name),
+        at=MORNING,
+        cause="a test",
+        postings=(Posting(WALLET, CASH, amount), Posting(INCOME, WALLET, amount)),
+    )
+
+
+async def post(db: Database, transaction: Transaction) -> Posted:
+    async with db.begin() as tx:
+        return await ledger.post(tx, transaction)
+
+
+async def test_transaction_is_posted_once(db: Database) -> None:
+    assert await post(db, a_transaction()) is Posted.CREATED
+    assert await post(db, a_transaction()) is Posted.EXISTS
+
+
+async def test_same_cause_with_other_postings_is_told_apart(db: Database) -> None:
+    await post(db, a_transaction())
+
+    assert await post(db, a_transaction(minor=501)) is Posted.EXISTS_WITH_OTHER_POSTINGS
+
+
+async def test_transaction_posted_ten_times_at_once_is_there_once(db: Database) -> None:
+    ends = await asyncio.gather(*(post(db, a_transaction()) for _ in range(10)))
+
+    assert sorted(ends) == [Posted.CREATED] + [Posted.EXISTS] * 9
+
+
+async def test_postings_come_back_as_they_were(db: Database) -> None:
+    await post(db, a_transaction())
+    async with db.read() as tx:
+        assert await ledger.postings_of(tx, TransactionId("one")) == a_transaction().postings
+
+
+async def test_balances_are_sums_of_postings_and_sum_to_zero(db: Database) -> None:
+    for n in range(5):
+        await post(db, a_transaction(f"t{n}", minor=100 + n))
+    async with db.read() as tx:
+        held = [(await ledger.balance(tx, account)).minor for account in (CASH, WALLET, INCOME)]
+        every = balances(await ledger.all_postings(tx))
+
+    assert held == [510, 0, -510]
+    assert sum(every.values()) == 0
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "minor"), [("a", "b", 0), ("a", "b", -5), ("a", "a", 5)]
+)
+async def test_database_itself_refuses_a_posting_that_moves_nothing(
+    db: Database, source: str, target: str, minor: int
+) -> None:
+    posting = insert(PostingRow).values(
+        transaction_id="bad", n=0, source=source, target=target, amount_minor=minor, currency="KES"
+    )
+    async with db.begin() as tx:
+        tx.add(LedgerTransactionRow(id="bad", at=MORNING, cause="a test"))
+    with pytest.raises(IntegrityError):
+        async with db.begin() as tx:
+            await tx.execute(posting)
