@@ -238,9 +238,10 @@ class _HttpServer(uvicorn.Server):
 
 @asynccontextmanager
 async def _answering(deps: Deps, listening: socket.socket) -> AsyncIterator[asyncio.Task[None]]:
+    app = create_app(deps)
     server = _HttpServer(
         uvicorn.Config(
-            create_app(deps),
+            app,
             access_log=False,
             log_config=None,
             server_header=False,
@@ -259,6 +260,7 @@ async def _answering(deps: Deps, listening: socket.socket) -> AsyncIterator[asyn
     finally:
         opened.cancel()
         server.should_exit = True
+        await app.state.hub.close()  # the streams of open live pages end, and the door can shut
         await asyncio.wait({door}, timeout=2 * HTTP_STOP_S)
 
 

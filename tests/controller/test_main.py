@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -136,6 +137,25 @@ async def test_it_stops_within_three_seconds_when_asked(tmp_path: Path) -> None:
         took = loop.time() - began
 
     assert code == 0
+    assert took < STOP_MAX_S
+
+
+async def test_open_streams_do_not_hold_up_a_stop(tmp_path: Path) -> None:
+    clock = asyncio.get_running_loop().time
+    async with contextlib.AsyncExitStack() as agent:
+        async with open_controller(free_settings(tmp_path)) as running:
+            port = running.edge_port
+            channel = edge_channel(running, port, *await joined(running))
+            edge = rpc.EdgeStub(await agent.enter_async_context(channel))
+            await anext(aiter(edge.Follow(pb.FollowRequest(), timeout=30)))
+            http = await agent.enter_async_context(httpx2.AsyncClient())
+            page = f"http://127.0.0.1:{running.http_port}/noc/events"
+            staff = {"Authorization": f"Bearer {running.deps.vault.staff_key()}"}
+            live = await agent.enter_async_context(http.stream("GET", page, headers=staff))
+            await anext(live.aiter_text())
+            began = clock()
+        took = clock() - began
+
     assert took < STOP_MAX_S
 
 
