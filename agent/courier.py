@@ -70,7 +70,10 @@ ANEW_MAX_S = 60
 """The longest wait before a snapshot is asked for again."""
 
 PURCHASES_MAX = 200
-"""Orders asked about at the same time; further ones wait."""
+"""Orders looked after at the same time; further ones wait."""
+
+PURCHASE_CALLS_MAX = 8
+"""Orders asked about in one instant: follow and report must fit on the same connection."""
 
 FINAL = frozenset({OrderStage.PAID, OrderStage.REFUSED, OrderStage.EXPIRED})
 
@@ -90,6 +93,7 @@ class Courier:
         self._came_back = asyncio.Event()
         self._reported: AppliedState | None = None
         self._purchases: dict[OrderId, asyncio.Task[None]] = {}
+        self._calls = asyncio.Semaphore(PURCHASE_CALLS_MAX)
         loop.listen(self._heard)
 
     async def run(self) -> None:
@@ -231,7 +235,8 @@ class Courier:
             if not self._worth_asking(note):
                 return
             try:
-                answer = await self._uplink.purchase(_order(note, age_ms))
+                async with self._calls:
+                    answer = await self._uplink.purchase(_order(note, age_ms))
             except UplinkRefused as error:
                 self.lost(error)
                 if await self._given_up(note):

@@ -186,13 +186,14 @@ class Journal:
         """Forget the records that the controller has committed. Raises `JournalError`.
 
         A controller that knows more than this journal ever wrote has seen a later version of it
-        (the disk was restored from a copy): the journal then takes a new name, so that its records
-        are not taken for those.
+        (our disk was restored from a copy); one that knows less than it acked before was restored
+        itself. Either way the journal takes a new name, so that its records are taken for what
+        they are.
         """
-        if seq > self.last_seq:
+        if not self.acked_seq <= seq <= self.last_seq:
             self._rename()
             return
-        if seq <= self.acked_seq:
+        if seq == self.acked_seq:
             return
         meta = {**self._meta, "acked_seq": str(seq)}
         with self._transaction() as cursor:

@@ -28,6 +28,7 @@ from shaping.plane import MonotonicMs, PlaneError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from concurrent.futures import Executor
 
     from agent.clock import Clock
     from agent.journal import Journal
@@ -83,9 +84,15 @@ class _Trouble:
 
 
 class Loop:
-    """A site at work. ``state`` is what it knows now; it is changed by this loop alone."""
+    """A site at work. ``state`` is what it knows now; it is changed by this loop alone.
 
-    def __init__(self, *, journal: Journal, plane: DataPlane, clock: Clock) -> None:
+    ``disk`` is where the journal's work is done, one piece at a time; a thread of its own unless
+    something else is given.
+    """
+
+    def __init__(
+        self, *, journal: Journal, plane: DataPlane, clock: Clock, disk: Executor | None = None
+    ) -> None:
         self.state: State = journal.state
         self.applied = AppliedState(generation=0, digest=b"")
         self._journal = journal
@@ -95,7 +102,7 @@ class Loop:
         self._held: list[_Waiting] = []
         self._arrived = asyncio.Event()
         self._room = asyncio.Event()
-        self._disk = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
+        self._disk = disk or ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
         self._listeners: list[Callable[[tuple[Fact, ...], bool], None]] = []
         self._plane_trouble = _Trouble("plane")
         self._disk_trouble = _Trouble("journal")

@@ -327,6 +327,17 @@ def test_an_ack_from_another_life_gives_the_journal_a_new_name(journal: Journal)
     assert [(r.seq, r.fact) for r in journal.unsent()] == [(1, a_closing())]
 
 
+def test_a_controller_that_lost_its_memory_is_told_under_a_new_name(journal: Journal) -> None:
+    journal.commit(State(), [a_reading(), a_closing()], NOON)
+    journal.ack(2)
+    journal.commit(State(), [a_reading(down=9)], NOON)
+    name = journal.id
+    journal.ack(0)
+
+    assert journal.id != name
+    assert [(r.seq, r.fact) for r in journal.unsent()] == [(1, a_reading(down=9))]
+
+
 def test_nothing_new_is_not_written(journal: Journal) -> None:
     state = replace(State(), seen=AT)
     journal.commit(state, [], NOON)

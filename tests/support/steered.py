@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import Executor, Future
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from agent.model import Instant
 from shaping.plane import MonotonicMs
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Callable
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 NOON = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 """Noon of a Monday in Nairobi."""
 
-SETTLING_STEPS = 50
+SETTLING_STEPS = 200
 """How often everything that can run is let run, before and after each move of the clock."""
 
 
@@ -93,9 +97,19 @@ class SteeredClock:
 
 
 async def settle() -> None:
-    """Let everything that can run, run; the journal's thread included."""
+    """Let everything that can run, run."""
     for _ in range(SETTLING_STEPS):
         await asyncio.sleep(0)
-    await asyncio.get_running_loop().run_in_executor(None, int)
-    for _ in range(SETTLING_STEPS):
-        await asyncio.sleep(0)
+
+
+class AtOnce(Executor):
+    """An executor that does its work where it is asked, so that `settle` can wait for it."""
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Do it now."""
+        future: Future[T] = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except Exception as error:  # noqa: BLE001 - it is told to whoever asked
+            future.set_exception(error)
+        return future
