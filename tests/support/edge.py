@@ -102,12 +102,16 @@ class Authority:
 
 @dataclass
 class EdgeServer(edge_pb2_grpc.EdgeServicer, edge_pb2_grpc.JoinServicer):
-    """Both services on one controller. ``secrets`` are join secrets that are still unspent."""
+    """Both services on one controller. ``secrets`` are join secrets that are still unspent.
+
+    ``reports`` has the applied generation of each report as it comes.
+    """
 
     controller: MemoryController
     authority: Authority = field(default_factory=Authority)
     secrets: set[str] = field(default_factory=lambda: {"sesame"})
     lose_answers: bool = False
+    reports: asyncio.Queue[int] = field(default_factory=asyncio.Queue)
     edge_address: str = ""
     join_address: str = ""
 
@@ -180,6 +184,7 @@ class EdgeServer(edge_pb2_grpc.EdgeServicer, edge_pb2_grpc.JoinServicer):
         records = [parse_record(one.seq, one.SerializeToString()) for one in request.records]
         applied = AppliedState(request.applied_generation, request.applied_digest)
         acked = self.controller.take(request.journal, records, applied)
+        self.reports.put_nowait(request.applied_generation)
         await self._answer(context)
         return pb.ReportAck(acked_seq=acked)
 
