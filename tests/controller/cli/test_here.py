@@ -1,0 +1,125 @@
+"""Commands that need no controller."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.controller.cli.lango import lango
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+COMMANDS = [
+    "",
+    *("run", "trial", "status", "doctor", "version"),
+    *("config check", "config show", "db upgrade"),
+    *("site list", "site add", "site show", "site join-token"),
+    *("plan list", "plan add", "plan withdraw"),
+    *("voucher create", "voucher list", "payment list", "payment show", "session list"),
+    *("grant list", "grant give", "grant add-device", "grant revoke"),
+    *("ledger balances", "ledger transactions", "notice list"),
+]
+
+
+@pytest.mark.parametrize("words", COMMANDS)
+async def test_help_begins_with_two_examples(tmp_path: Path, words: str) -> None:
+    ran = await lango(*words.split(), "--help", cwd=tmp_path)
+    lines = [line.strip() for line in ran.out.splitlines() if line.strip()]
+
+    assert ran.code == 0
+    assert lines[0].startswith("Usage: ")
+    assert lines[1] == "Examples:"
+    assert all("lango" in line for line in lines[2:4])
+
+
+async def test_the_version_is_one_line(tmp_path: Path) -> None:
+    ran = await lango("version", cwd=tmp_path)
+
+    assert (ran.code, ran.out, ran.err) == (0, "lango 0.1.0\n", "")
+
+
+async def test_all_faults_of_a_configuration_are_named_at_once(tmp_path: Path) -> None:
+    config = tmp_path / "controller.toml"
+    config.write_text('colour = "red"\n[http]\nport = 99999\nprot = 1\n')
+    ran = await lango("config", "check", "--config", str(config), cwd=tmp_path)
+
+    assert (ran.code, ran.out) == (2, "")
+    for named in ("colour", "http.port", "http.prot", "did you mean http.port?"):
+        assert named in ran.err
+
+
+async def test_a_good_configuration_is_good(tmp_path: Path) -> None:
+    config = tmp_path / "controller.toml"
+    config.write_text("[http]\nport = 9080\n")
+    ran = await lango("config", "check", "--config", str(config), cwd=tmp_path)
+
+    assert (ran.code, ran.out) == (0, "")
+
+
+async def test_settings_are_shown_without_secrets(tmp_path: Path) -> None:
+    config = tmp_path / "controller.toml"
+    config.write_text('[database]\nurl = "postgresql+psycopg://lango:hunter2@localhost/lango"\n')
+    shown = await lango("config", "show", "--config", str(config), cwd=tmp_path)
+    as_json = await lango("config", "show", "--config", str(config), "--json", cwd=tmp_path)
+
+    assert "hunter2" not in shown.out + as_json.out
+    assert as_json.json["database"]["url"] == "postgresql+psycopg://…"
+
+
+async def test_the_database_is_made_and_made_again_without_harm(tmp_path: Path) -> None:
+    first = await lango("db", "upgrade", cwd=tmp_path, LANGO_STATE_DIR="state")
+    again = await lango("db", "upgrade", cwd=tmp_path, LANGO_STATE_DIR="state")
+
+    assert (first.code, again.code) == (0, 0), first.err
+    assert (tmp_path / "state" / "lango.db").exists()
+
+
+async def test_a_database_that_cannot_be_upgraded_says_why(tmp_path: Path) -> None:
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / "lango.db").write_bytes(b"not a database " * 100)
+    ran = await lango("db", "upgrade", cwd=tmp_path, LANGO_STATE_DIR="state")
+
+    assert ran.code == 1
+    assert "not a database" in ran.err
+    assert "Traceback" not in ran.err
+
+
+async def test_the_doctor_finds_what_is_missing(tmp_path: Path) -> None:
+    await lango("db", "upgrade", cwd=tmp_path, LANGO_STATE_DIR="state")
+    ran = await lango(
+        *("--url", "http://127.0.0.1:9", "doctor", "--json"), cwd=tmp_path, LANGO_STATE_DIR="state"
+    )
+    verdicts = {finding["look"]: finding["verdict"] for finding in ran.json["findings"]}
+
+    assert ran.code == 7
+    assert (verdicts["database"], verdicts["payments"]) == ("ok", "warning")
+    assert verdicts["controller"] == "fault"
+
+
+async def test_the_doctor_sees_keys_that_others_can_read(tmp_path: Path) -> None:
+    keys = tmp_path / "state" / "keys.json"
+    keys.parent.mkdir()
+    keys.write_text("{}")
+    keys.chmod(0o644)
+    ran = await lango("doctor", cwd=tmp_path, LANGO_STATE_DIR="state")
+
+    assert ran.code == 7
+    assert "chmod 600" in ran.out
+
+
+@pytest.mark.parametrize("env", [{}, {"NO_COLOR": "1"}, {"TERM": "dumb"}, {"FORCE_COLOR": "1"}])
+async def test_a_pipe_gets_no_control_characters(tmp_path: Path, env: dict[str, str]) -> None:
+    ran = await lango("doctor", cwd=tmp_path, LANGO_STATE_DIR="state", **env)
+
+    assert "\x1b" not in ran.out + ran.err
+
+
+async def test_a_configuration_with_faults_does_not_start(tmp_path: Path) -> None:
+    config = tmp_path / "controller.toml"
+    config.write_text("[http]\nport = -1\n")
+    ran = await lango("run", "--config", str(config), cwd=tmp_path)
+
+    assert ran.code == 2
+    assert "http.port" in ran.err

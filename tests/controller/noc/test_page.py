@@ -1,0 +1,159 @@
+"""The live page and its stream, without a browser."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from typing import TYPE_CHECKING
+
+import httpx2
+import pytest
+
+from controller.noc.vendor import FILES, copy_vendor
+from tests.support.office import (
+    Office,
+    a_day,
+    a_notice,
+    a_payment,
+    a_site,
+    caller,
+    opened,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+EVIL = "<script>alert(1)</script>\"'&"
+
+
+class Loads(HTMLParser):
+    """Everything that a page would fetch, and everything that a strict policy would forbid."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.fetched: list[str] = []
+        self.forbidden: list[str] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Note one element."""
+        given = dict(attrs)
+        self.fetched += [str(given[name]) for name in ("src", "action") if name in given]
+        if tag == "link":
+            self.fetched.append(str(given["href"]))
+        if tag == "style" or (tag == "script" and "src" not in given):
+            self.forbidden.append(tag)
+        self.forbidden += [n for n in given if n == "style" or n.startswith("on")]
+
+
+async def page_of(office: Office) -> str:
+    async with caller(office) as client:
+        await client.post(
+            "/noc/login", data={"key": office.key}, headers={"Sec-Fetch-Site": "same-origin"}
+        )
+        return (await client.get("/noc")).text
+
+
+async def events(office: Office, url: str) -> AsyncIterator[str]:
+    headers = {"Authorization": f"Bearer {office.key}"}
+    async with (
+        httpx2.AsyncClient(trust_env=False, headers=headers, timeout=10) as client,
+        client.stream("GET", f"{url}/noc/events") as stream,
+    ):
+        assert stream.headers["content-type"].startswith("text/event-stream")
+        block: list[str] = []
+        async for line in stream.aiter_lines():
+            if line:
+                block.append(line)
+            elif block:
+                yield "\n".join(block)
+                block = []
+
+
+async def test_the_page_shows_everything_without_scripts(office: Office) -> None:
+    await office.keep(*a_day())
+    page = await page_of(office)
+
+    for words in (
+        "1 online · 0 offline",
+        "1 session · ↓ 0 · ↑ 0",
+        "KES 10 today · 1 paid",
+        "02:00:00:00:00:01",
+        "2547••••678",
+        "amount differs",
+    ):
+        assert words in page
+    assert '<noscript><meta http-equiv="refresh"' in page
+
+
+async def test_an_empty_house_says_what_to_do_next(office: Office) -> None:
+    page = await page_of(office)
+
+    for words in ("No sites yet", "lango site add", "Nobody is online", "No payment yet"):
+        assert words in page
+
+
+async def test_the_page_holds_nothing_inline_and_nothing_of_another_host(office: Office) -> None:
+    await office.keep(*a_day())
+    loads = Loads(await page_of(office))
+
+    assert loads.forbidden == []
+    assert all(re.fullmatch(r"/noc[/a-z.-]*", path) for path in loads.fetched)
+
+
+async def test_whole_phone_numbers_are_nowhere_on_the_page(office: Office) -> None:
+    await office.keep(*a_day())
+
+    assert "254712345678" not in await page_of(office)
+
+
+async def test_what_others_wrote_is_text_and_never_markup(office: Office) -> None:
+    await office.keep(a_site(name=EVIL, agent_version=EVIL[:32]), a_notice(text=EVIL, code=EVIL))
+    page = await page_of(office)
+
+    assert "<script>alert" not in page
+    assert "&lt;script&gt;" in page
+
+
+async def test_the_stream_sends_every_panel_to_its_place(office: Office) -> None:
+    await office.keep(*a_day())
+
+    async with opened(office) as url:
+        stream = events(office, url)
+        retry, first = await anext(stream), await anext(stream)
+        await stream.aclose()
+
+    assert retry == "retry: 2000"
+    assert all(line.startswith("data: ") for line in first.splitlines())
+    for name in ("clock", "sites", "sessions", "payments", "notices"):
+        assert f'hx-target="#{name}-panel"' in first
+
+
+async def test_the_stream_brings_news(office: Office) -> None:
+    await office.keep(*a_day())
+
+    async with opened(office) as url:
+        stream = events(office, url)
+        await anext(stream)
+        await anext(stream)
+        await office.keep(a_payment("b" * 32, receipt="NEWRECEIPT"))
+        news = await anext(stream)
+        await stream.aclose()
+
+    assert "NEWRECEIPT" in news
+    assert 'hx-target="#sites-panel"' not in news
+
+
+def test_vendored_files_are_copied(tmp_path: Path) -> None:
+    for path in FILES:
+        (tmp_path / "node_modules" / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "node_modules" / path).write_text(path)
+    copied = copy_vendor(tmp_path / "node_modules", tmp_path / "vendor")
+
+    assert sorted(path.name for path in copied) == sorted(FILES.values())
+
+
+def test_a_missing_front_end_file_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="htmx"):
+        copy_vendor(tmp_path, tmp_path / "vendor")
