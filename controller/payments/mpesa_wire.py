@@ -196,13 +196,12 @@ def read_trouble(status: int, body: bytes) -> Trouble | None:
 
 
 def _enveloped(status: int, code: str, text: str) -> Trouble:
-    no_product = "apiproduct" in text
     told_nothing = code == OVERLOADED_CODE and _is_open(text)
     server_side = code.startswith("5") and code not in _BUSY_CODES and code != OVERLOADED_CODE
     return Trouble(
         code,
         text,
-        dead_token=code in _DEAD_TOKEN_CODES and not no_product,
+        dead_token=code in _DEAD_TOKEN_CODES,
         busy=code in _BUSY_CODES or status == _TOO_MANY_REQUESTS,
         certain=not (told_nothing or server_side),
     )

@@ -26,6 +26,7 @@ CLAIM_S = 15
 """How long one process may take to fetch before another may try."""
 PATIENCE_S = 20
 POLL_S = 0.1
+FLIGHTS_MAX = 3
 EXPIRY_MARGIN_S = 60
 """A token is not used in its last minute: it could die on the way."""
 
@@ -105,10 +106,15 @@ class SharedToken:
         kept = await self._store.load(self._credential)
         if kept is not None and kept.text and _promises(kept, now, dead_version):
             return kept
-        if self._flight is None:
-            self._flight = asyncio.create_task(self._obtain(now, dead_version))
-            self._flight.add_done_callback(self._landed)
-        return await asyncio.shield(self._flight)
+        for _ in range(FLIGHTS_MAX):
+            if self._flight is None:
+                self._flight = asyncio.create_task(self._obtain(now, dead_version))
+                self._flight.add_done_callback(self._landed)
+            token = await asyncio.shield(self._flight)
+            # A flight that began for an older dead token may bring the very one that died since.
+            if token.version > dead_version:
+                return token
+        raise TokenError("access tokens die faster than they are fetched")
 
     def _landed(self, flight: asyncio.Task[KeptToken]) -> None:
         self._flight = None

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import uvicorn
 
 from controller.sandbox.daraja.app import build_app
-from controller.sandbox.daraja.settings import SimSettings
+from controller.sandbox.daraja.settings import SimSettings, sim_faults
 
 GRACE_S = 1
 """Live pages hold their connection open; they are not waited for."""
@@ -32,9 +32,14 @@ def _arguments() -> argparse.ArgumentParser:
 
 def main() -> None:
     """Run until told to stop."""
-    told = vars(_arguments().parse_args())
+    arguments = _arguments()
+    told = vars(arguments.parse_args())
     host, port = told.pop("host"), told.pop("port")
-    app = build_app(SimSettings(**told), now=lambda: datetime.now(UTC))
+    settings = SimSettings(**told)
+    faults = sim_faults(settings)
+    if faults:
+        arguments.error("; ".join(faults))
+    app = build_app(settings, now=lambda: datetime.now(UTC))
     uvicorn.run(
         app,
         host=host,

@@ -191,7 +191,7 @@ SWITCHES: Mapping[str, tuple[Switch, ...]] = {
     "The access token": (
         Switch(
             "token_life_s",
-            "Dies after … seconds",
+            "Dies early, after",
             "Another program fetched a token with the same key: ours is dead before its time.",
             "Nothing odd: a new one is fetched once.",
             seconds=True,

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from controller.sandbox.daraja.faults import Faults
 from controller.sandbox.daraja.requests import PROMPT_CHARS_MAX, Refused
+from controller.sandbox.daraja.settings import WALLET_SHILLINGS_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -29,8 +30,6 @@ EAT = timezone(timedelta(hours=3), "EAT")
 PROMPTS_MAX = 100_000
 LINES_MAX = 20_000
 MESSAGES_MAX = 30
-BALANCE_MAX = 500_000
-"""A wallet holds at most KES 500,000."""
 SAME_AMOUNT_S = 120
 PIN_WRONG = "0000"
 _ALPHABET = string.ascii_uppercase + string.digits
@@ -188,7 +187,7 @@ class Network:
     def top_up(self, msisdn: str, shillings: int) -> Line:
         """Put money on a line, up to what a wallet may hold."""
         line = self.line(msisdn)
-        line.shillings = min(BALANCE_MAX, line.shillings + shillings)
+        line.shillings = min(WALLET_SHILLINGS_MAX, line.shillings + shillings)
         self._changed()
         return line
 

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 OPENING_SHILLINGS = 1_000
+WALLET_SHILLINGS_MAX = 500_000
+PROMPT_LIFE_MAX_S = 600
+WORKING_MAX_MS = 60_000
+BUSINESS_CHARS_MAX = 40
+_SHORTCODE = re.compile(r"[0-9]{5,7}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,3 +42,30 @@ class SimSettings:
     def transaction_type(self) -> str:
         """The only kind of payment that this merchant is set up for."""
         return "CustomerPayBillOnline" if self.till is None else "CustomerBuyGoodsOnline"
+
+
+def sim_faults(settings: SimSettings) -> tuple[str, ...]:
+    """Everything that is wrong with ``settings``, one sentence each, naming the field."""
+    faults = [
+        f"{name}: want 5 to 7 digits"
+        for name, value in (("shortcode", settings.shortcode), ("till", settings.till))
+        if value is not None and not _SHORTCODE.fullmatch(value)
+    ]
+    faults += [
+        f"{name}: is empty"
+        for name in ("passkey", "consumer_key", "consumer_secret")
+        if not getattr(settings, name)
+    ]
+    if not 1 <= len(settings.business) <= BUSINESS_CHARS_MAX:
+        faults.append(f"business: want 1 to {BUSINESS_CHARS_MAX} characters")
+    for name, value, low, high in (
+        ("prompt_life_s", settings.prompt_life_s, 1, PROMPT_LIFE_MAX_S),
+        ("working_ms", settings.working_ms, 0, WORKING_MAX_MS),
+        ("opening_shillings", settings.opening_shillings, 0, WALLET_SHILLINGS_MAX),
+    ):
+        if not low <= value <= high:
+            faults.append(f"{name}: want {low:,} to {high:,}")
+    for name, url in (("staff_url", settings.staff_url), ("phone_url", settings.phone_url)):
+        if not url.startswith(("http://", "https://")):
+            faults.append(f"{name}: want an address like http://127.0.0.1:8080/")
+    return tuple(faults)
