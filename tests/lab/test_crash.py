@@ -9,7 +9,7 @@ import pytest
 
 from controller.sandbox.lab.device import asking_bytes
 from controller.sandbox.lab.traffic import PORTAL
-from tests.support.lab import Used, eventually
+from tests.support.lab import REPORT_WAIT_S, Used, eventually
 
 if TYPE_CHECKING:
     from controller.sandbox.children import Child
@@ -46,7 +46,7 @@ async def test_a_kill_in_mid_transfer_counts_nothing_twice_and_loses_nothing(
     moved = await running
     want = Used(before.down_bytes + moved.sent_bytes, before.up_bytes + asking_bytes())
 
-    await lab.uses(device, want, wait_s=30)
+    await lab.uses(device, want, wait_s=REPORT_WAIT_S)
 
 
 @pytest.mark.parametrize("name", ["agent", "controller"])
@@ -57,7 +57,7 @@ async def test_a_payment_in_flight_survives_a_kill(lab: Lab, name: str) -> None:
     part(lab, name).kill9()
     await lab.pay(device)
 
-    await lab.online(device, wait_s=40)
+    await lab.online(device, wait_s=REPORT_WAIT_S)
 
 
 async def test_an_order_while_the_link_is_cut_is_refused_or_finishes_later(lab: Lab) -> None:
@@ -82,7 +82,7 @@ async def test_a_link_cut_after_the_order_finishes_when_it_returns(lab: Lab) -> 
     await asyncio.sleep(2)
     lab.site.link_up()
 
-    await lab.online(device, wait_s=40)
+    await lab.online(device, wait_s=REPORT_WAIT_S)
 
 
 async def test_use_during_a_cut_is_reported_when_the_link_returns(lab: Lab) -> None:
@@ -94,7 +94,7 @@ async def test_use_during_a_cut_is_reported_when_the_link_returns(lab: Lab) -> N
     lab.site.link_up()
     want = Used(before.down_bytes, before.up_bytes + 50_000)
 
-    await lab.uses(device, want, wait_s=40)
+    await lab.uses(device, want, wait_s=REPORT_WAIT_S)
 
 
 async def test_a_plan_put_on_sale_during_a_cut_is_shown_when_the_link_returns(lab: Lab) -> None:
@@ -119,5 +119,5 @@ async def an_online_device(lab: Lab) -> Device:
     async def agreed() -> bool:
         return await lab.used(device) == lab.counted(device)
 
-    await eventually(agreed, wait_s=20)
+    await eventually(agreed, wait_s=REPORT_WAIT_S)
     return device

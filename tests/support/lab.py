@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from tenacity import AsyncRetrying, retry_if_not_result, stop_after_delay, wait_fixed
 
 from controller.sandbox.fingers import Fingers
-from controller.sandbox.lab.traffic import PORTAL, Habit, is_online
+from controller.sandbox.lab.traffic import PORTAL, PROBE, Habit, is_online
 from controller.sandbox.rig import Rig, RigPlan, RigPorts
+from controller.sandbox.stall import StallError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from controller.sandbox.lab.site import Site
 
 ONLINE_WAIT_S = 15.0
+REPORT_WAIT_S = 40.0
+"""A session is read every 10 s, and records gather for 5 s before they are sent."""
+
 LOOK_EVERY_S = 0.1
 
 Found = TypeVar("Found")
@@ -66,11 +70,25 @@ class Lab:
         """The phone number that pays for a device, as a customer types it."""
         return f"07000001{device.number:02d}"
 
+    async def whole(self) -> None:
+        """Wait until every part answers: what a test killed before has come back."""
+        self.agent.revive()
+        self.controller.revive()
+        self.site.link_up()
+        await self.rig.stall.ready()
+        device = self.site.devices[-1]
+
+        async def portal_answers() -> bool:
+            return (await device.get(f"{PORTAL}/packages", wait_s=2)).status == 200
+
+        await eventually(lambda: _quietly(portal_answers()), wait_s=30)
+
     async def sell(self, plan_id: str, **limits: Any) -> str:
         """Put a plan on sale and wait until the portal shows it; its id.
 
         KES 10, 2 Mbit/s, one hour, one device, unless told otherwise.
         """
+        await self.whole()
         body = {
             "id": plan_id,
             "name": plan_id,
@@ -89,7 +107,8 @@ class Lab:
         return plan_id
 
     async def order(self, device: Device, plan_id: str) -> Answer:
-        """Order at the portal; the answer to the form."""
+        """Look at the portal, as people do first, and order; the answer to the form."""
+        await device.browse(PROBE)
         return await device.post(f"{PORTAL}/order", {"plan": plan_id, "phone": self.phone(device)})
 
     async def pay(self, device: Device, *, pin: str = "1234") -> None:
@@ -125,14 +144,14 @@ class Lab:
         found = await self.sessions(device)
         return Used(sum(s["down_bytes"] for s in found), sum(s["up_bytes"] for s in found))
 
-    async def uses(self, device: Device, used: Used, *, wait_s: float = 20.0) -> None:
+    async def uses(self, device: Device, used: Used, *, wait_s: float = REPORT_WAIT_S) -> None:
         """Wait until the controller knows of exactly that use."""
 
         async def agreed() -> bool:
             return await self.used(device) == used
 
         try:
-            await eventually(agreed, wait_s=wait_s)
+            await eventually(lambda: _quietly(agreed()), wait_s=wait_s)
         except AssertionError as fault:
             raise AssertionError(f"{await self.used(device)}, want {used}") from fault
 
@@ -205,7 +224,7 @@ async def _in_step(rig: Rig) -> bool:
 async def _quietly(asked: Awaitable[bool]) -> bool:
     try:
         return await asked
-    except (OSError, EOFError, TimeoutError):
+    except (OSError, EOFError, TimeoutError, StallError):
         return False
 
 
