@@ -1,0 +1,164 @@
+"""Bodies say what was meant; what comes from outside is checked field by field."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from wirepb.v1 import desired_pb2, record_pb2
+
+from billing.errors import InvalidField
+from billing.grant import Grant, Spent
+from billing.ids import GrantId, PlanId, SessionId
+from controller.edge import wire
+from controller.records import Notice, Reading, SessionClosed, SessionOpened, SiteRecord
+from tests.support.builders import MAC, OTHER_MAC, a_plan, limits
+
+SESSION, GRANT = "a" * 32, "b" * 32
+
+
+def body(encoded: bytes) -> desired_pb2.ItemBody:
+    return desired_pb2.ItemBody.FromString(encoded)
+
+
+def a_reading(**changed: object) -> record_pb2.Record:
+    fields: dict[str, object] = {"session_id": SESSION, "grant_id": GRANT, "epoch": "e"}
+    message = record_pb2.Reading()
+    for name, value in {**fields, **changed}.items():
+        setattr(message, name, value)
+    return record_pb2.Record(seq=1, reading=message)
+
+
+def test_site_body_says_how_the_site_presents_itself() -> None:
+    told = body(
+        wire.site_body(operator_name="O", site_name="S", help_phone="07", language="sw")
+    ).site
+
+    assert (told.operator_name, told.site_name, told.help_phone, told.language) == (
+        "O",
+        "S",
+        "07",
+        "sw",
+    )
+
+
+def test_plan_body_says_price_limits_and_rank() -> None:
+    told = body(wire.plan_body(a_plan(), rank=3)).plan
+
+    assert (told.plan_id, told.price_minor, told.currency, told.rank) == ("hour", 2_000, "KES", 3)
+    assert (told.limits.down_bps, told.limits.validity_s) == (4_000_000, 3_600)
+
+
+def test_limit_that_does_not_bind_is_zero_on_the_wire() -> None:
+    told = body(wire.plan_body(a_plan(allows=limits(quota_bytes=None)), rank=0)).plan
+
+    assert (told.limits.uptime_s, told.limits.quota_bytes) == (0, 0)
+
+
+def test_grant_body_says_who_may_pass_and_what_is_spent() -> None:
+    grant = Grant(GrantId(GRANT), PlanId("hour"), "Hour", limits(), (MAC, OTHER_MAC))
+    spent = Spent(validity_s=1, uptime_s=2, used_bytes=3)
+    told = body(wire.grant_body(grant, spent, cause_id="c")).grant
+
+    assert (list(told.devices), told.revoked, told.cause_id) == ([MAC, OTHER_MAC], False, "c")
+    assert (told.spent_validity_s, told.spent_uptime_s, told.spent_bytes) == (1, 2, 3)
+
+
+def test_same_value_has_the_same_bytes() -> None:
+    assert wire.plan_body(a_plan(), rank=1) == wire.plan_body(a_plan(), rank=1)
+
+
+def test_records_become_values() -> None:
+    told = [
+        record_pb2.Record(
+            seq=1,
+            at_ms=1_000,
+            opened=record_pb2.SessionOpened(
+                session_id=SESSION, grant_id=GRANT, mac=MAC, addresses=["10.0.0.2", "fd00::2"]
+            ),
+        ),
+        a_reading(down_bytes_total=5, up_bytes_total=6, grant_validity_s=7, grant_uptime_s=8),
+        record_pb2.Record(
+            seq=3,
+            closed=record_pb2.SessionClosed(session_id=SESSION, grant_id=GRANT, reason="idle"),
+        ),
+        record_pb2.Record(seq=4, notice=record_pb2.Notice(code="drift", text="t")),
+    ]
+    session, grant = SessionId(SESSION), GrantId(GRANT)
+    dawn = datetime(1970, 1, 1, tzinfo=UTC)
+
+    assert wire.records(told) == (
+        SiteRecord(
+            1,
+            dawn.replace(second=1),
+            SessionOpened(session, grant, MAC, ("10.0.0.2", "fd00::2")),
+        ),
+        SiteRecord(1, dawn, Reading(session, grant, "e", 5, 6, 7, 8)),
+        SiteRecord(3, dawn, SessionClosed(session, grant, "idle")),
+        SiteRecord(4, dawn, Notice("drift", "t")),
+    )
+
+
+@pytest.mark.parametrize(
+    ("field", "record"),
+    [
+        ("seq", record_pb2.Record(seq=0, notice=record_pb2.Notice())),
+        ("seq", record_pb2.Record(seq=2**63, notice=record_pb2.Notice())),
+        ("kind", record_pb2.Record(seq=1)),
+        ("reading.session_id", a_reading(session_id="x")),
+        ("reading.grant_id", a_reading(grant_id="")),
+        ("reading.epoch", a_reading(epoch="")),
+        ("reading.epoch", a_reading(epoch="e" * 65)),
+        ("reading.epoch", a_reading(epoch="a\0b")),
+        ("reading.down_bytes_total", a_reading(down_bytes_total=2**64 - 1)),
+        ("reading.up_bytes_total", a_reading(up_bytes_total=2**63)),
+        ("reading.grant_validity_s", a_reading(grant_validity_s=2**64 - 1)),
+        (
+            "opened.mac",
+            record_pb2.Record(
+                seq=1, opened=record_pb2.SessionOpened(session_id=SESSION, grant_id=GRANT, mac="x")
+            ),
+        ),
+        (
+            "opened.addresses",
+            record_pb2.Record(
+                seq=1,
+                opened=record_pb2.SessionOpened(
+                    session_id=SESSION, grant_id=GRANT, mac=MAC, addresses=["not one"]
+                ),
+            ),
+        ),
+        (
+            "opened.addresses",
+            record_pb2.Record(
+                seq=1,
+                opened=record_pb2.SessionOpened(
+                    session_id=SESSION, grant_id=GRANT, mac=MAC, addresses=["10.0.0.2"] * 65
+                ),
+            ),
+        ),
+        (
+            "closed.reason",
+            record_pb2.Record(
+                seq=1,
+                closed=record_pb2.SessionClosed(
+                    session_id=SESSION, grant_id=GRANT, reason="because of the rain"
+                ),
+            ),
+        ),
+    ],
+)
+def test_record_that_cannot_be_is_refused_by_field(field: str, record: record_pb2.Record) -> None:
+    with pytest.raises(InvalidField) as refusal:
+        wire.records([record])
+
+    assert refusal.value.field == f"records[0].{field}"
+
+
+@given(st.integers(-(2**63), 2**63 - 1))
+def test_any_clock_can_be_read(at_ms: int) -> None:
+    record = record_pb2.Record(seq=1, at_ms=at_ms, notice=record_pb2.Notice(code="c"))
+
+    assert wire.records([record])[0].at.tzinfo is UTC
