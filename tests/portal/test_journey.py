@@ -221,6 +221,16 @@ async def test_another_devices_order_shows_nothing() -> None:
     assert (answer.status_code, answer.headers["location"], answer.content) == (302, "/", b"")
 
 
+async def test_a_neighbours_order_is_not_shown_in_place_of_ones_own_either() -> None:
+    site = Site()
+    theirs = await site.ordered()
+    await site.ordered(NEIGHBOUR, plan_id="week")
+    async with site.phone(NEIGHBOUR) as phone:
+        answer = await phone.get(f"/o/{theirs}")
+
+    assert (answer.status_code, answer.headers["location"]) == (302, "/")
+
+
 async def test_a_device_with_a_good_grant_is_online_without_a_tap() -> None:
     site = Site()
     site.gate.granted(PHONE, an_access())
