@@ -28,7 +28,12 @@ if TYPE_CHECKING:
 
     from shaping.diff import Address
     from shaping.linux.nft import Op
-    from shaping.plane import MacAddress, Rate
+    from shaping.plane import Rate
+
+
+_Row = tuple[Element, "int | None"]
+_WHOLE = {"count_down", "count_up", "class", "group", "down", "up"}
+"""The sets, without their family, in which every way has exactly one element."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,28 +67,26 @@ def adopt(
     """
     epochs = _epochs(held.counters - void)
     caps = _caps(held.quotas)
-    content = {_plain(element): left for element, left in held.elements}
-    ways, slots = _ways(content, epochs=epochs, caps=caps, now=now)
+    ways: dict[SessionKey, dict[Address, Way]] = {}
+    slots: dict[SessionKey, int] = {}
+    taken: dict[int, SessionKey] = {}
+    strays: list[Op] = []
+    for address, rows in _by_address(held.elements).items():
+        found = _whole(address, rows, epochs=epochs, caps=caps, now=now)
+        if found is None or not _fits(found, slots, taken):
+            strays += [Cut(element) for element, _ in rows]
+            continue
+        ways.setdefault(found.session, {})[address] = found.way
+        slots[found.session] = found.slot
+        taken[found.slot] = found.session
     sessions = {
         key: Standing(epoch, rates.get(slots[key]) if key in slots else None, ways.get(key, {}))
         for key, epoch in epochs.items()
     }
-    blocked = frozenset(e.mac for e in content if e.set == "blocked" and e.mac is not None)
+    blocked = frozenset(e.mac for e, _ in held.elements if e.set == "blocked" and e.mac)
     owners = {address: key for key, found in ways.items() for address in found}
-    kept = {
-        _plain(element)
-        for key, found in ways.items()
-        for address, way in found.items()
-        for element in way_elements(key, epochs[key], address, way, slots[key], now)
-    }
-    loose = [element for element in content if element not in kept and element.set != "blocked"]
-    strays = (*map(Cut, loose), *_stray_objects(held, epochs, caps))
-    return Adopted(Observed(sessions, caps, blocked, owners), slots, strays)
-
-
-def _plain(element: Element) -> Element:
-    """The element without its timeout, which is told in another way when it is read."""
-    return Element(element.set, element.address, element.mac, element.value)
+    strays += _stray_objects(held, epochs, caps)
+    return Adopted(Observed(sessions, caps, blocked, owners), slots, tuple(strays))
 
 
 def _epochs(counters: Iterable[str]) -> dict[SessionKey, str]:
@@ -110,76 +113,72 @@ def _caps(quotas: Iterable[str]) -> dict[CapKey, int]:
     return newest
 
 
-def _ways(
-    content: Mapping[Element, int | None],
+def _by_address(elements: Iterable[_Row]) -> dict[Address, list[_Row]]:
+    found: dict[Address, list[_Row]] = {}
+    for row in elements:
+        address = row[0].address
+        if address is not None:
+            found.setdefault(address, []).append(row)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    session: SessionKey
+    slot: int
+    way: Way
+
+
+def _whole(
+    address: Address,
+    rows: Sequence[_Row],
     *,
     epochs: Mapping[SessionKey, str],
     caps: Mapping[CapKey, int],
     now: MonotonicMs,
-) -> tuple[dict[SessionKey, dict[Address, Way]], dict[SessionKey, int]]:
-    ways: dict[SessionKey, dict[Address, Way]] = {}
-    slots: dict[SessionKey, int] = {}
-    taken: dict[int, SessionKey] = {}
-    for address, elements in _by_address(content).items():
-        key = _session(elements)
-        slot = _slot(elements)
-        if key not in epochs or slot is None:
-            continue
-        way = _way(elements, content, now=now)
-        if way is None or (way.cap is not None and caps.get(way.cap.key) != way.cap.revision):
-            continue
-        needed = set(map(_plain, way_elements(key, epochs[key], address, way, slot, now)))
-        alone = slots.get(key, slot) == slot and taken.get(slot, key) == key
-        if needed == set(elements) and alone:
-            ways.setdefault(key, {})[address] = way
-            slots[key] = slot
-            taken[slot] = key
-    return ways, slots
-
-
-def _by_address(content: Iterable[Element]) -> dict[Address, list[Element]]:
-    found: dict[Address, list[Element]] = {}
-    for element in content:
-        if element.address is not None:
-            found.setdefault(element.address, []).append(element)
-    return found
-
-
-def _session(elements: Iterable[Element]) -> SessionKey:
-    for element in elements:
-        if element.set.startswith("count_down") and isinstance(element.value, str):
-            return SessionKey((*element.value.split("."), "")[1])
-    return SessionKey("")
-
-
-def _slot(elements: Iterable[Element]) -> int | None:
-    for element in elements:
-        if element.set.startswith("class") and isinstance(element.value, int):
-            return slot_of(element.value)
-    return None
-
-
-def _way(
-    elements: Iterable[Element], content: Mapping[Element, int | None], *, now: MonotonicMs
-) -> Way | None:
-    """The way, when exactly one MAC may use it and both directions end together."""
-    macs: list[MacAddress] = []
-    ends: list[int | None] = []
-    cap: CapRef | None = None
-    for element in elements:
-        if element.set.startswith("up") and element.mac is not None:
-            macs.append(element.mac)
-        if element.set.startswith(("up", "down")):
-            ends.append(content[element])
-        if element.set.startswith("cap") and isinstance(element.value, str):
-            _, key, revision = (*element.value.split("."), "", "")[:3]
-            cap = CapRef(CapKey(key), int(revision) if revision.isdecimal() else -1)
-    if len(macs) != 1 or len(ends) != 2:  # noqa: PLR2004 -- up and down
+) -> _Found | None:
+    """The way of this address, when its elements are those of one way, all and no more."""
+    held = {element.set[:-1]: (element, left) for element, left in rows}
+    if len(held) != len(rows) or not held.keys() >= _WHOLE:
         return None
-    up, down = ends
-    if up is None or down is None:
-        return Way(macs[0], None, cap) if up is down else None
-    return Way(macs[0], MonotonicMs(now + min(up, down)), cap)
+    _, key, _ = _parts(held["count_down"][0])
+    session, slot = SessionKey(key), slot_of(_number(held["class"][0]))
+    mac = held["up"][0].mac
+    if session not in epochs or slot is None or mac is None:
+        return None
+    lefts = held["up"][1], held["down"][1]
+    if (lefts[0] is None) != (lefts[1] is None):
+        return None
+    until = min((MonotonicMs(now + left) for left in lefts if left is not None), default=None)
+    way = Way(mac, until, _cap(held["cap"][0]) if "cap" in held else None)
+    if way.cap is not None and caps.get(way.cap.key) != way.cap.revision:
+        return None
+    needed = way_elements(session, epochs[session], address, way, slot, now)
+    said = {(element.set, element.value) for element, _ in rows}
+    if {(element.set, element.value) for element in needed} != said:
+        return None
+    return _Found(session, slot, way)
+
+
+def _fits(found: _Found, slots: Mapping[SessionKey, int], taken: Mapping[int, SessionKey]) -> bool:
+    """Whether all ways of a session share one slot, and no other session has it."""
+    session, slot = found.session, found.slot
+    return slots.get(session, slot) == slot and taken.get(slot, session) == session
+
+
+def _parts(element: Element) -> tuple[str, str, str]:
+    """The three words of the name that a map's value points at."""
+    kind, key, last = (*str(element.value).split("."), "", "")[:3]
+    return kind, key, last
+
+
+def _number(element: Element) -> int:
+    return element.value if isinstance(element.value, int) else 0
+
+
+def _cap(element: Element) -> CapRef:
+    _, key, revision = _parts(element)
+    return CapRef(CapKey(key), int(revision) if revision.isdecimal() else -1)
 
 
 def _stray_objects(

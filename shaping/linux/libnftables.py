@@ -14,7 +14,9 @@ _TEXT_CALLS = ("nft_ctx_get_output_buffer", "nft_ctx_get_error_buffer")
 
 
 class Nftables:
-    """One context of the library. Not for two threads at once: a plane gives it one of its own.
+    """One context of the library, in the network namespace of the thread that makes it.
+
+    Not for two threads at once: a plane gives it a thread of its own.
 
     Raises `PlaneError` when the library is not installed.
     """
@@ -33,18 +35,23 @@ class Nftables:
             getattr(self._library, name).argtypes = [ctypes.c_void_p]
             getattr(self._library, name).restype = ctypes.c_char_p
 
+        # Its socket is opened here, so it belongs to the namespace of this thread for good.
+        self._context = self._library.nft_ctx_new(0)
+        self._library.nft_ctx_buffer_output(self._context)
+        self._library.nft_ctx_buffer_error(self._context)
+
+    def close(self) -> None:
+        """Give the context and its socket back."""
+        context, self._context = self._context, None
+        if context:
+            self._library.nft_ctx_free(context)
+
     def run(self, text: str) -> str:
         """Run commands as one transaction and give what they print. Raises `PlaneError`."""
-        # A context caches the ruleset it saw; a fresh one for each call sees what is there now.
-        context = self._library.nft_ctx_new(0)
-        try:
-            self._library.nft_ctx_buffer_output(context)
-            self._library.nft_ctx_buffer_error(context)
-            failed = self._library.nft_run_cmd_from_buffer(context, text.encode())
-            if failed:
-                said = self._library.nft_ctx_get_error_buffer(context).decode(errors="replace")
-                raise PlaneError(f"nftables refused: {said.strip()[:500]}")
-            output: bytes = self._library.nft_ctx_get_output_buffer(context)
-            return output.decode(errors="replace")
-        finally:
-            self._library.nft_ctx_free(context)
+        assert self._context, "a closed context runs nothing"
+        failed = self._library.nft_run_cmd_from_buffer(self._context, text.encode())
+        said = self._library.nft_ctx_get_error_buffer(self._context).decode(errors="replace")
+        output: bytes = self._library.nft_ctx_get_output_buffer(self._context)
+        if failed:
+            raise PlaneError(f"nftables refused: {said.strip()[:500]}")
+        return output.decode(errors="replace")

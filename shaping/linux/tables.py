@@ -48,8 +48,9 @@ class Tables:
         self._netlink = NetlinkSocket(NETLINK_NETFILTER)
 
     def close(self) -> None:
-        """Give the socket back; the table stays."""
+        """Give the sockets back; the table stays."""
         self._netlink.close()
+        self._nftables.close()
 
     def generation(self) -> int:
         """A number that grows with each change that anybody makes to nftables."""

@@ -11,7 +11,15 @@ import pytest
 from shaping.diff import Observed, SetRate, diff
 from shaping.linux import tc, wire
 from shaping.linux.netlink import NETLINK_NETFILTER, NetlinkSocket
-from shaping.linux.nft import LinuxConfig, install_text, op_text, ops
+from shaping.linux.nft import (
+    CutCounter,
+    LinuxConfig,
+    PutCounter,
+    install_text,
+    op_text,
+    ops,
+)
+from shaping.linux.tables import OvertakenError, Tables
 from shaping.plane import Cap, CapKey, Desired, MonotonicMs, PlaneError, Rate, SessionKey
 from tests.support.gateway import CONFIG, KEY, THIEF, an_access, mac_of
 from tests.support.golden import golden
@@ -121,3 +129,32 @@ def _listing(namespace: Namespace) -> str:
     told = namespace.run("nft", "list", "table", "inet", "lango")
     words = [word for word in told.split() if "ms" not in word]
     return " ".join(sorted(words))
+
+
+@pytest.mark.root
+def test_a_commit_is_refused_when_somebody_else_came_first() -> None:
+    with Namespace("overtaken") as namespace:
+        tables = namespace.call(lambda: Tables(CONFIG))
+        tables.ensure_installed()
+        generation = tables.generation()
+        namespace.run("nft", "add", "table", "inet", "theirs")
+        with pytest.raises(OvertakenError):
+            tables.commit([PutCounter("d.late.e1")], generation=generation)
+        left = tables.counted()
+        tables.close()
+
+    assert "d.late.e1" not in left
+
+
+@pytest.mark.root
+def test_a_transaction_that_fails_in_the_middle_does_nothing() -> None:
+    with Namespace("half") as namespace:
+        tables = namespace.call(lambda: Tables(CONFIG))
+        tables.ensure_installed()
+        with pytest.raises(OvertakenError):
+            tables.commit([PutCounter("d.first.e1"), CutCounter("d.nobody.e1")])
+        left = tables.counted()
+        tables.commit([PutCounter("d.later.e1")])
+        tables.close()
+
+    assert "d.first.e1" not in left

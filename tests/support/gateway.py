@@ -31,6 +31,7 @@ ECHO_PORT, SINK_PORT = 7, 9
 DATAGRAM_BYTES = 1000
 """Payload of a test datagram; the network layer adds 28 bytes (IPv4) or 48 (IPv6)."""
 
+WINDOW_BYTES = 48 << 10
 _ANSWER_WAIT_S = 0.4
 
 
@@ -234,11 +235,17 @@ def until(wanted: Callable[[], bool], *, within_s: float = 5) -> bool:
 
 
 def goodput_bps(street: Street, *, up: bool, seconds: float) -> float:
-    """What a TCP connection carries between phone and internet, after its first second."""
+    """What a TCP connection carries between phone and internet, after its first second.
+
+    The receiver's window is smaller than the shaper's queue: with a loss, a reader waits for what
+    is missing and then reads much at once, which no short measurement can tell from speed.
+    """
     with (
         street.listen(street.internet, 5001) as server,
         _socket(street.devices[PHONE], SERVER4, socket.SOCK_STREAM) as phone,
     ):
+        for end in (server, phone):
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, WINDOW_BYTES)
         phone.settimeout(5)
         phone.connect((SERVER4, 5001))
         accepted, _ = server.accept()
