@@ -98,6 +98,7 @@ class Draft:
         self.woke_at = state.woke_at
         self.due_at = state.due_at
         self.counts = state.counts
+        self.closing = state.closing
         self.items = Table(state.items)
         self.offers = Table(state.offers)
         self.grants = Table(state.grants)
@@ -154,6 +155,8 @@ class Draft:
         """Write a session and everything that leads to it."""
         old = self.sessions.get(session.id)
         self.sessions.put(session.id, session)
+        if session.closed is not None and (old is None or old.closed is None):
+            self.closing += 1
         if old is None:
             assert session.mac not in self._by_mac, "a MAC has at most one session"
             self._by_mac.put(session.mac, session.id)
@@ -169,6 +172,7 @@ class Draft:
     def drop_session(self, session: Session) -> None:
         """Forget a session and everything that leads to it."""
         self.sessions.drop(session.id)
+        self.closing -= session.closed is not None
         self._by_mac.drop(session.mac)
         for address in addresses_of(session):
             self._owners.drop(address)
@@ -232,6 +236,7 @@ class Draft:
             woke_at=self.woke_at,
             due_at=self.due_at,
             counts=self.counts,
+            closing=self.closing,
         )
 
     def _unname(self, use: GrantUse | None) -> None:

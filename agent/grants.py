@@ -46,8 +46,26 @@ def spent(use: GrantUse, sessions: Iterable[Session], mono: MonotonicMs) -> Spen
 
 def used_bytes(use: GrantUse, sessions: Iterable[Session]) -> int:
     """Bytes of the whole grant, both ways; ``sessions`` are those of the grant still known here."""
-    now = sum(session.meter.usage.total_bytes for session in sessions)
-    return use.past.total_bytes + use.elsewhere_bytes + now
+    now = sum(
+        volume.down_bytes + volume.up_bytes
+        for session in sessions
+        for volume in session.meter.epochs.values()
+    )
+    return use.past.down_bytes + use.past.up_bytes + use.elsewhere_bytes + now
+
+
+def far_from_end(use: GrantUse, used: int, mono: MonotonicMs, *, bytes_near: int) -> bool:
+    """Whether the grant is certainly good and more than ``bytes_near`` from its quota.
+
+    A cheap first look for sites with thousands of sessions; `ended` decides.
+    """
+    quota_bytes = use.grant.limits.quota_bytes
+    if use.grant.revoked or use.exhausted:
+        return False
+    if quota_bytes is not None and used + bytes_near >= quota_bytes:
+        return False
+    end = deadline(use)
+    return end is None or mono < end
 
 
 def remaining(use: GrantUse, sessions: Iterable[Session], mono: MonotonicMs) -> Left:

@@ -20,11 +20,11 @@ from typing import TYPE_CHECKING, TypeVar
 import structlog
 
 from agent.decide import decide_all
-from agent.desired import desired, poll_in_ms, same_orders
+from agent.desired import POLL_CLOSING_MS, POLL_MS, Plan, planned, poll_in_ms, same_orders
 from agent.journal import JournalError
 from agent.model import Counted, Noticed, Resync, Ticked
 from agent.uplink.seam import AppliedState
-from shaping.plane import MonotonicMs, PlaneError
+from shaping.plane import Desired, MonotonicMs, PlaneError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from agent.clock import Clock
     from agent.journal import Journal
     from agent.model import Event, Fact, Instant, State
-    from shaping.plane import DataPlane, Desired
+    from shaping.plane import DataPlane
 
 R = TypeVar("R")
 
@@ -106,7 +106,9 @@ class Loop:
         self._listeners: list[Callable[[tuple[Fact, ...], bool], None]] = []
         self._plane_trouble = _Trouble("plane")
         self._disk_trouble = _Trouble("journal")
-        self._last: Desired | None = None
+        self._plan = Plan()
+        self._last = Desired()
+        self._planned_from: State | None = None
         self._clean = False
         self._mend_at = 0
         self._count_at = 0
@@ -222,7 +224,12 @@ class Loop:
         mono = self._clock.now().mono
         if mono < self._plane_trouble.again_at:
             return False
-        want = desired(self.state, mono)
+        if self._clean and mono < self._mend_at and self._nothing_new(mono):
+            self._note_applied()
+            return True
+        self._plan = planned(self.state, mono, self._plan)
+        self._planned_from = self.state
+        want = self._plan.desired
         if self._clean and mono < self._mend_at and same_orders(self._last, want):
             self._note_applied()
             return True
@@ -240,16 +247,22 @@ class Loop:
             self.hint(Noticed(code="drift", text=text))
         return True
 
+    def _nothing_new(self, mono: MonotonicMs) -> bool:
+        """Whether the plan of the last batch is still the plan, with no need to look closer."""
+        was, now = self._planned_from, self.state
+        if was is None or mono >= now.due_at:
+            return False
+        return now.sessions is was.sessions and now.grants is was.grants
+
     def _note_applied(self) -> None:
         self.applied = AppliedState(self.state.generation, self.state.digest)
 
     def _plan_count(self, mono: MonotonicMs, *, sooner: bool, again: bool) -> None:
-        if not (sooner or again):
-            return
-        wait = poll_in_ms(self.state, mono)
-        if wait is not None:
-            at = mono + wait
-            self._count_at = at if again else min(self._count_at, at)
+        if again:
+            self._count_at = mono + (poll_in_ms(self.state, mono) or POLL_MS)
+        elif sooner:
+            wait = POLL_CLOSING_MS if self.state.closing else POLL_MS
+            self._count_at = min(self._count_at, mono + wait)
 
     async def _rest(self) -> None:
         """Until something happens, or the next deadline."""

@@ -162,7 +162,8 @@ class State:
     ``seen`` is the latest moment that this state knows of. ``asleep_since`` is set after a boot
     with a clock that cannot be right: the wall time at which the machine was last known to run;
     this boot's first moment is ``woke_at``.
-    No deadline lies before ``due_at``. ``counts`` numbers arrivals and openings.
+    No deadline lies before ``due_at``. ``counts`` numbers arrivals and openings. ``closing`` is how
+    many sessions wait for their last reading.
     """
 
     generation: int = 0
@@ -180,6 +181,7 @@ class State:
     woke_at: MonotonicMs = FIRST
     due_at: MonotonicMs = NEVER
     counts: int = 0
+    closing: int = 0
 
 
 @dataclass(frozen=True, slots=True)

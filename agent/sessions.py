@@ -101,10 +101,10 @@ def end_due(draft: Draft) -> None:
             continue
         use = draft.grants[session.grant_id]
         siblings = draft.sessions_of(session.grant_id)
-        why = grants.ended(use, siblings, mono)
-        if why is None and _stuck(use, siblings, mono):
-            draft.put_use(replace(use, exhausted=True))
-            why = Why.DATA
+        used = grants.used_bytes(use, siblings)
+        why = None
+        if not grants.far_from_end(use, used, mono, bytes_near=BURST_MAX_BYTES):
+            why = _end_of(draft, use, siblings)
         if why is None and mono - session.active_at >= IDLE_MS:
             why = Why.IDLE
         if why is not None:
@@ -115,6 +115,14 @@ def end_due(draft: Draft) -> None:
         if end is not None:
             nearest.append(end)
     draft.due_at = MonotonicMs(min((*nearest, orders.due_at(draft))))
+
+
+def _end_of(draft: Draft, use: GrantUse, siblings: list[Session]) -> Why | None:
+    why = grants.ended(use, siblings, draft.mono)
+    if why is None and _stuck(use, siblings, draft.mono):
+        draft.put_use(replace(use, exhausted=True))
+        return Why.DATA
+    return why
 
 
 def _opened(
