@@ -4,6 +4,7 @@
 """
 
 import sys
+from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Annotated
 
@@ -94,12 +95,12 @@ for part in (here.app, status.app, doctor.app):
     app.add_typer(part)
 
 
-def main() -> None:
-    """Run the command; exit with the code of what went wrong."""
+def main(words: Sequence[str] | None = None) -> None:
+    """Run the command with ``words`` (None: those of the process); exit with its code."""
     try:
-        app()
+        app(args=words)
     except Fault as fault:
-        Screen(plain="--no-color" in sys.argv).fault(fault)
+        Screen(plain="--no-color" in (sys.argv if words is None else words)).fault(fault)
         sys.exit(fault.exit_code)
     except KeyboardInterrupt:
         sys.exit(EXIT_INTERRUPTED)

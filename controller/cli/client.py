@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 import httpx2
 
 from controller.cli.faults import BY_STATUS, Fault, NotAllowed, Unreachable
-from controller.noc.views import PAGE_LINES_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 TIMEOUT_S = 15.0
+PAGE_LINES = 200
+"""As many as the API gives at once."""
 
 
 class Api:
@@ -38,7 +39,7 @@ class Api:
         found: list[dict[str, Any]] = []
         cursor: str | None = ""
         while cursor is not None and len(found) < limit:
-            ask = {**(query or {}), "limit": min(PAGE_LINES_MAX, limit - len(found))}
+            ask = {**(query or {}), "limit": min(PAGE_LINES, limit - len(found))}
             page = self.get(path, {**ask, "cursor": cursor} if cursor else ask)
             found += page["data"]
             cursor = page["next_cursor"]

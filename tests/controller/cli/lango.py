@@ -1,4 +1,4 @@
-"""Runs the real ``lango`` command as its own process."""
+"""Runs the real ``lango`` command: as its own process, or (much quicker) in a thread of ours."""
 
 from __future__ import annotations
 
@@ -6,8 +6,12 @@ import asyncio
 import json
 import os
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from io import StringIO
 from typing import TYPE_CHECKING, Any
+
+from controller.cli.app import main
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,6 +32,21 @@ class Ran:
         """Its data as JSON."""
         content: dict[str, Any] = json.loads(self.out)
         return content
+
+
+async def lango_here(*words: str) -> Ran:
+    """Run it in a thread, with this process's environment and folder."""
+    return await asyncio.to_thread(_main, words)
+
+
+def _main(words: tuple[str, ...]) -> Ran:
+    code = 0
+    with redirect_stdout(StringIO()) as out, redirect_stderr(StringIO()) as err:
+        try:
+            main(words)
+        except SystemExit as ended:
+            code = int(ended.code or 0)
+    return Ran(code, out.getvalue(), err.getvalue())
 
 
 async def lango(*words: str, cwd: Path, **env: str) -> Ran:

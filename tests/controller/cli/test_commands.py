@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from controller.cli.desk import KEY_FILE
-from tests.controller.cli.lango import Ran, lango
+from tests.controller.cli.lango import Ran, lango, lango_here
 from tests.support.office import NOON, Office, a_day, a_site, opened
 
 if TYPE_CHECKING:
@@ -34,15 +34,13 @@ READS = {
 
 
 @pytest.fixture
-async def run(office: Office, tmp_path: Path) -> AsyncIterator[Command]:
+async def run(office: Office) -> AsyncIterator[Command]:
     """The command with the address and key of a controller that has had a day."""
     await office.keep(*a_day())
     async with opened(office) as url:
 
-        async def at_it(*words: str, **env: str) -> Ran:
-            return await lango(
-                *words, cwd=tmp_path, **{"LANGO_URL": url, "LANGO_KEY": office.key, **env}
-            )
+        async def at_it(*words: str, key: str = office.key) -> Ran:
+            return await lango_here("--url", url, "--key", key, *words)
 
         yield at_it
 
@@ -147,36 +145,46 @@ async def test_what_goes_wrong_has_its_exit_code_and_says_what(
 
 
 async def test_a_wrong_key_is_told_what_to_do(run: Command) -> None:
-    ran = await run("site", "list", LANGO_KEY="wrong")
+    ran = await run("site", "list", key="wrong")
 
     assert ran.code == 4
     assert "LANGO_KEY" in ran.err
 
 
-async def test_no_controller_is_told_what_to_do(tmp_path: Path) -> None:
-    ran = await lango("--url", "http://127.0.0.1:9", "status", cwd=tmp_path)
+async def test_no_controller_is_told_what_to_do() -> None:
+    ran = await lango_here("--url", "http://127.0.0.1:9", "--key", "k", "status")
 
     assert ran.code == 6
     assert "lango run" in ran.err
 
 
 async def test_something_else_at_the_address_is_not_taken_for_a_controller(
-    office: Office, tmp_path: Path
+    office: Office,
 ) -> None:
     async with opened(office) as url:
-        ran = await lango("--url", f"{url}/noc", "--key", "x", "site", "list", cwd=tmp_path)
+        ran = await lango_here("--url", f"{url}/noc", "--key", "x", "site", "list")
 
     assert ran.code in {3, 4, 6}
 
 
 @pytest.mark.parametrize("url", ["nonsense", "http://", "ftp://x", "http://[", ""])
 async def test_an_address_that_cannot_be_is_a_fault_and_no_traceback(
-    tmp_path: Path, url: str
+    url: str,
 ) -> None:
-    ran = await lango("--url", url, "--key", "k", "site", "list", cwd=tmp_path)
+    ran = await lango_here("--url", url, "--key", "k", "site", "list")
 
     assert ran.code == 6
     assert "Traceback" not in ran.err
+
+
+async def test_as_a_process_it_answers_with_its_exit_code(office: Office, tmp_path: Path) -> None:
+    env = {"LANGO_KEY": office.key}
+    async with opened(office) as url:
+        well = await lango("site", "list", "--json", cwd=tmp_path, LANGO_URL=url, **env)
+        missing = await lango("site", "show", "x", cwd=tmp_path, LANGO_URL=url, **env)
+
+    assert (well.code, well.json["data"]) == (0, [])
+    assert (missing.code, missing.out) == (3, "")
 
 
 async def test_status_is_degraded_when_a_site_is_silent(office: Office, run: Command) -> None:

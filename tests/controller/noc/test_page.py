@@ -21,7 +21,7 @@ from tests.support.office import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator
     from pathlib import Path
 
 EVIL = "<script>alert(1)</script>\"'&"
@@ -55,7 +55,7 @@ async def page_of(office: Office) -> str:
         return (await client.get("/noc")).text
 
 
-async def events(office: Office, url: str) -> AsyncIterator[str]:
+async def events(office: Office, url: str) -> AsyncGenerator[str, None]:
     headers = {"Authorization": f"Bearer {office.key}"}
     async with (
         httpx2.AsyncClient(trust_env=False, headers=headers, timeout=10) as client,
