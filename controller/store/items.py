@@ -6,20 +6,24 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, tuple_
 
-from controller.store.database import ROW_LOCK, upsert_many
+from billing.ids import SiteId
+from controller.store.database import upsert_many
 from controller.store.rows import SiteGenerationRow, SiteItemRow, SiteRow
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
-    from billing.ids import SiteId
     from controller.store.database import Tx
 
 GENERATIONS_KEPT = 1_000
 """An agent that is further behind gets a snapshot; older tombstones are forgotten."""
 
+FORGET_EVERY = 100
+"""Generations between two rounds of forgetting."""
+
+SITES_AT_ONCE = 1_000
 DIGEST_MODULUS = 2**256
 
 
@@ -42,7 +46,7 @@ def weight(key: str, body: bytes) -> int:
 def digest_of(items: Mapping[str, bytes]) -> bytes:
     """The digest of a set of items, whatever their order (see ``desired.proto``)."""
     total = sum(weight(key, body) for key, body in items.items())
-    return (total % DIGEST_MODULUS).to_bytes(32, "big")
+    return _digest(total)
 
 
 async def put(tx: Tx, site_id: SiteId, wanted: Mapping[str, bytes | None]) -> int | None:
@@ -50,27 +54,49 @@ async def put(tx: Tx, site_id: SiteId, wanted: Mapping[str, bytes | None]) -> in
 
     Locks the site's row, which comes last in the order of locks.
     """
-    site = await _locked(tx, site_id)
-    held = await _held(tx, site_id, wanted)
-    changed = {key: body for key, body in wanted.items() if held.get(key) != body}
-    if not changed:
-        return None
-    total = int.from_bytes(site.digest, "big")
-    for key, body in changed.items():
-        total -= 0 if (old := held.get(key)) is None else weight(key, old)
-        total += 0 if body is None else weight(key, body)
-    generation = site.generation + 1
-    await upsert_many(
-        tx,
-        SiteItemRow,
-        keys=("site_id", "key"),
-        values=[
-            {"site_id": site_id, "key": key, "generation": generation, "body": body}
+    return (await put_many(tx, {site_id: wanted})).get(site_id)
+
+
+async def put_many(
+    tx: Tx, wanted: Mapping[SiteId, Mapping[str, bytes | None]]
+) -> dict[SiteId, int]:
+    """Set items of many sites at once, in as many statements as for one.
+
+    The new generation of each site that changed. Locks the sites' rows, in the order of their ids.
+    """
+    generations: dict[SiteId, int] = {}
+    names = sorted(wanted)
+    for start in range(0, len(names), SITES_AT_ONCE):
+        part = {site_id: wanted[site_id] for site_id in names[start : start + SITES_AT_ONCE]}
+        generations |= await _put_chunk(tx, part)
+    return generations
+
+
+async def _put_chunk(
+    tx: Tx, wanted: Mapping[SiteId, Mapping[str, bytes | None]]
+) -> dict[SiteId, int]:
+    sites = await _all_locked(tx, wanted)
+    held = await _held(tx, wanted)
+    values: list[dict[str, object]] = []
+    advanced: list[SiteRow] = []
+    for site in sites:
+        site_id = SiteId(site.id)
+        changed = {k: b for k, b in wanted[site_id].items() if held.get((site_id, k)) != b}
+        if not changed:
+            continue
+        total = int.from_bytes(site.digest, "big")
+        for key, body in changed.items():
+            old = held.get((site_id, key))
+            total += _weight_or_nothing(key, body) - _weight_or_nothing(key, old)
+        site.generation, site.digest = site.generation + 1, _digest(total)
+        advanced.append(site)
+        values += [
+            {"site_id": site_id, "key": key, "generation": site.generation, "body": body}
             for key, body in changed.items()
-        ],
-    )
-    await _advance(tx, site, generation, (total % DIGEST_MODULUS).to_bytes(32, "big"))
-    return generation
+        ]
+    await upsert_many(tx, SiteItemRow, keys=("site_id", "key"), values=values)
+    await _note_generations(tx, advanced)
+    return {SiteId(site.id): site.generation for site in advanced}
 
 
 async def change_since(tx: Tx, site_id: SiteId, *, generation: int, digest: bytes) -> Change | None:
@@ -108,8 +134,9 @@ async def is_beyond(tx: Tx, site_id: SiteId, *, generation: int, digest: bytes) 
 
 async def overtake(tx: Tx, site_id: SiteId, generation: int) -> None:
     """Move the site past ``generation``, its items unchanged. Locks the site's row."""
-    site = await _locked(tx, site_id)
-    await _advance(tx, site, max(generation, site.generation) + 1, site.digest)
+    (site,) = await _all_locked(tx, (site_id,))
+    site.generation = max(generation, site.generation) + 1
+    await _note_generations(tx, [site])
 
 
 async def snapshot(tx: Tx, site: SiteRow) -> Change:
@@ -127,17 +154,27 @@ async def snapshot(tx: Tx, site: SiteRow) -> Change:
     )
 
 
-async def _locked(tx: Tx, site_id: str) -> SiteRow:
-    return await tx.get_one(SiteRow, site_id, with_for_update=ROW_LOCK, populate_existing=True)
+async def _all_locked(tx: Tx, ids: Collection[SiteId]) -> list[SiteRow]:
+    query = (
+        select(SiteRow)
+        .where(SiteRow.id.in_(ids))
+        .order_by(SiteRow.id)
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    )
+    sites = list(await tx.scalars(query))
+    assert len(sites) == len(ids), "a site that is told something must be there"
+    return sites
 
 
 async def _held(
-    tx: Tx, site_id: SiteId, wanted: Mapping[str, bytes | None]
-) -> dict[str, bytes | None]:
-    query = select(SiteItemRow.key, SiteItemRow.body).where(
-        SiteItemRow.site_id == site_id, SiteItemRow.key.in_(list(wanted))
+    tx: Tx, wanted: Mapping[SiteId, Mapping[str, bytes | None]]
+) -> dict[tuple[SiteId, str], bytes | None]:
+    names = [(site_id, key) for site_id, part in wanted.items() for key in part]
+    query = select(SiteItemRow.site_id, SiteItemRow.key, SiteItemRow.body).where(
+        tuple_(SiteItemRow.site_id, SiteItemRow.key).in_(names)
     )
-    return {row.key: row.body for row in await tx.execute(query)}
+    return {(SiteId(row.site_id), row.key): row.body for row in await tx.execute(query)}
 
 
 async def _rows(tx: Tx, site_id: str, *, after: int) -> list[SiteItemRow]:
@@ -150,21 +187,35 @@ async def _rows(tx: Tx, site_id: str, *, after: int) -> list[SiteItemRow]:
     return list(await tx.scalars(query))
 
 
-async def _advance(tx: Tx, site: SiteRow, generation: int, digest: bytes) -> None:
-    assert generation > site.generation, "a generation never goes back"
-    site.generation, site.digest = generation, digest
-    tx.add(SiteGenerationRow(site_id=site.id, generation=generation, digest=digest))
+async def _note_generations(tx: Tx, sites: Sequence[SiteRow]) -> None:
+    """Keep the digest of each site's new generation; now and then, forget the oldest."""
+    tx.add_all(
+        SiteGenerationRow(site_id=s.id, generation=s.generation, digest=s.digest) for s in sites
+    )
     await tx.flush()
-    oldest = generation - GENERATIONS_KEPT
+    for site in sites:
+        if site.generation % FORGET_EVERY == 0:
+            await _forget(tx, site.id, before=site.generation - GENERATIONS_KEPT)
+
+
+async def _forget(tx: Tx, site_id: str, *, before: int) -> None:
     await tx.execute(
         delete(SiteGenerationRow).where(
-            SiteGenerationRow.site_id == site.id, SiteGenerationRow.generation < oldest
+            SiteGenerationRow.site_id == site_id, SiteGenerationRow.generation < before
         )
     )
     await tx.execute(
         delete(SiteItemRow).where(
-            SiteItemRow.site_id == site.id,
-            SiteItemRow.generation < oldest,
+            SiteItemRow.site_id == site_id,
+            SiteItemRow.generation < before,
             SiteItemRow.body.is_(None),
         )
     )
+
+
+def _weight_or_nothing(key: str, body: bytes | None) -> int:
+    return 0 if body is None else weight(key, body)
+
+
+def _digest(total: int) -> bytes:
+    return (total % DIGEST_MODULUS).to_bytes(32, "big")

@@ -73,8 +73,7 @@ async def _drop(tx: Tx, over: list[GrantRow]) -> list[SiteId]:
     by_site: dict[SiteId, dict[str, bytes | None]] = {}
     for grant in over:
         by_site.setdefault(SiteId(grant.site_id), {})[item_key(grant.id)] = None
-    for site_id in sorted(by_site):
-        await items.put(tx, site_id, by_site[site_id])
+    await items.put_many(tx, by_site)
     return list(by_site)
 
 

@@ -73,8 +73,7 @@ def item_key(plan_id: str) -> str:
 async def _everywhere(tx: Tx, plan_id: str, body: bytes | None) -> list[SiteId]:
     await tx.flush()
     all_sites = await sites.all_ids(tx)
-    for site_id in all_sites:
-        await items.put(tx, site_id, {item_key(plan_id): body})
+    await items.put_many(tx, {site_id: {item_key(plan_id): body} for site_id in all_sites})
     return all_sites
 
 

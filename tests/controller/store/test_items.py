@@ -99,14 +99,37 @@ async def test_old_generations_and_tombstones_are_forgotten(site_db: Database) -
     first = await digest(site_db)
     await put(site_db, {"gone": None})
     async with site_db.begin() as tx:
-        for n in range(items.GENERATIONS_KEPT + 1):
+        for n in range(items.GENERATIONS_KEPT + items.FORGET_EVERY):
             await items.put(tx, SITE, {"a": b"%d" % n})
     async with site_db.read() as tx:
         kept = (await tx.execute(select(func.count()).select_from(SiteGenerationRow))).scalar_one()
         change = await items.change_since(tx, SITE, generation=1, digest=first)
         keys = set(await tx.scalars(select(SiteItemRow.key)))
 
-    assert kept == items.GENERATIONS_KEPT + 1
+    assert items.GENERATIONS_KEPT < kept <= items.GENERATIONS_KEPT + items.FORGET_EVERY
     assert keys == {"a"}
     assert change is not None
     assert change.from_generation == 0
+
+
+async def test_many_sites_are_changed_as_each_would_be_alone(site_db: Database) -> None:
+    async with site_db.begin() as tx:
+        tx.add(
+            SiteRow(
+                id="ruiru",
+                name="R",
+                operator_name="O",
+                help_phone="",
+                language="en",
+                created_at=MORNING,
+            )
+        )
+    other = SiteId("ruiru")
+    await put(site_db, {"a": b"1"})
+    async with site_db.begin() as tx:
+        changed = await items.put_many(tx, {SITE: {"a": b"1"}, other: {"a": b"1", "b": b"2"}})
+    async with site_db.read() as tx:
+        site = await tx.get_one(SiteRow, other)
+
+    assert changed == {other: 1}
+    assert site.digest == items.digest_of({"a": b"1", "b": b"2"})
