@@ -45,7 +45,7 @@ RETRY_MAX_S = 30
 HEARTBEAT_MS = 60_000
 """A report is sent at least this often, even an empty one: silence means that the link is down."""
 
-GATHER_MS = 5_000
+GATHER_MS = 2_000
 """Readings wait this long for company; openings, closings and notices do not wait."""
 
 ASK_S = 2

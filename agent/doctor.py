@@ -126,7 +126,7 @@ def _interface(key: str, name: str) -> Finding:
 async def _controller(config: Config, now: datetime) -> list[Finding]:
     try:
         identity = identities.load(config.state_dir)
-        until = identities.valid_until(identity)
+        until = identity.valid_until
     except IdentityError as error:
         return [Finding("certificate", Verdict.FAIL, str(error), "get a token from the operator")]
     text = f"site {identity.site_id}, until {until:%Y-%m-%d %H:%M} UTC"

@@ -13,16 +13,15 @@ import json
 import os
 import re
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from agent.uplink.grpc import Credentials, enrol
+from agent.uplink.grpc import Credentials, GrpcUplink, enrol
 
 if TYPE_CHECKING:
-    from datetime import datetime
     from pathlib import Path
 
-    from agent.uplink.grpc import GrpcUplink, Issued
+    from agent.uplink.grpc import Issued
 
 TOKEN_PREFIX = "lango1."  # noqa: S105 - not a secret: how every join token begins
 TOKEN_LENGTH_MAX = 8_192
@@ -55,6 +54,7 @@ class Identity:
     key_pem: bytes
     certificate_pem: bytes
     ca_pem: bytes
+    valid_until: datetime
 
     @property
     def credentials(self) -> Credentials:
@@ -133,30 +133,24 @@ async def join(token: JoinToken, state_dir: Path) -> Identity:
     return identity
 
 
-async def renew_if_due(
-    identity: Identity, uplink: GrpcUplink, *, state_dir: Path, now: datetime
-) -> Identity:
-    """The identity itself, or one with a fresh key and certificate once that is due.
+def due(identity: Identity, now: datetime) -> bool:
+    """Whether it is time for a fresh certificate."""
+    return identity.valid_until - now <= RENEW_BEFORE
 
-    The uplink goes on with the new one. Raises `IdentityError`, `UplinkError`, `UplinkRefused`.
+
+async def renew(identity: Identity, state_dir: Path) -> Identity:
+    """A fresh certificate for a fresh key, kept in place of the old ones.
+
+    Raises `IdentityError`, `UplinkError`, `UplinkRefused`; then the old ones stay.
     """
-    if valid_until(identity) - now > RENEW_BEFORE:
-        return identity
     key_pem = new_key()
-    renewed = _adopted(await uplink.renew(request_for(key_pem)), key_pem)
-    save(renewed, state_dir)
-    await uplink.reopen(renewed.credentials)
-    return renewed
-
-
-def valid_until(identity: Identity) -> datetime:
-    """When the certificate ends. Raises `IdentityError` when it cannot be read."""
-    from cryptography import x509
-
+    uplink = GrpcUplink(identity.credentials)
     try:
-        return x509.load_pem_x509_certificate(identity.certificate_pem).not_valid_after_utc
-    except ValueError as broken:
-        raise IdentityError("the certificate cannot be read; join again") from broken
+        renewed = _adopted(await uplink.renew(request_for(key_pem)), key_pem)
+    finally:
+        await uplink.close()
+    save(renewed, state_dir)
+    return renewed
 
 
 def save(identity: Identity, state_dir: Path) -> None:
@@ -167,6 +161,7 @@ def save(identity: Identity, state_dir: Path) -> None:
         "key": identity.key_pem.decode(),
         "certificate": identity.certificate_pem.decode(),
         "ca": identity.ca_pem.decode(),
+        "valid_until": identity.valid_until.isoformat(),
     }
     try:
         state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -197,6 +192,7 @@ def load(state_dir: Path) -> Identity:
             key_pem=raw["key"].encode(),
             certificate_pem=raw["certificate"].encode(),
             ca_pem=raw["ca"].encode(),
+            valid_until=datetime.fromisoformat(raw["valid_until"]),
         )
     except FileNotFoundError as missing:
         raise IdentityError("not joined yet: run lango-agent join TOKEN") from missing
@@ -226,6 +222,7 @@ def _adopted(issued: Issued, key_pem: bytes) -> Identity:
         key_pem=key_pem,
         certificate_pem=issued.certificate_pem,
         ca_pem=issued.ca_pem,
+        valid_until=certificate.not_valid_after_utc,
     )
 
 

@@ -76,17 +76,23 @@ def _join(config: Config, options: argparse.Namespace) -> int:
     return OK
 
 
+def _renew(config: Config, _: argparse.Namespace) -> int:
+    identity = asyncio.run(identities.renew(identities.load(config.state_dir), config.state_dir))
+    _say(f"renewed for site {identity.site_id} until {identity.valid_until:%Y-%m-%d %H:%M} UTC")
+    return OK
+
+
 def _run(config: Config, options: argparse.Namespace) -> int:
     # Deferred: the other commands need neither the portal nor its server.
     from agent import running
 
     if not options.dry_run:
-        asyncio.run(running.run(config, dry_run=False))
+        asyncio.run(running.run(running.ConfigFile(options.config, config), dry_run=False))
         return OK
     with TemporaryDirectory(prefix="lango-dry-run-") as folder:
         pretended = replace(config, plane="memory", state_dir=Path(folder))
         _say(f"dry run: portal at http://127.0.0.1:{config.portal_port}/, nothing else is touched")
-        asyncio.run(running.run(pretended, dry_run=True))
+        asyncio.run(running.run(running.ConfigFile(options.config, pretended), dry_run=True))
     return OK
 
 
@@ -130,6 +136,8 @@ def _parser() -> argparse.ArgumentParser:
     run = commands.add_parser("run", parents=[shared], help="run the site")
     run.add_argument("--dry-run", action="store_true", help="run on a pretended box and controller")
     run.set_defaults(command=_run)
+    renew = commands.add_parser("renew", parents=[shared], help="get a fresh certificate now")
+    renew.set_defaults(command=_renew)
     show = commands.add_parser("status", parents=[shared], help="how the running agent is")
     show.add_argument("--json", action="store_true", help="for programs")
     show.set_defaults(command=_status)

@@ -11,6 +11,7 @@ import contextlib
 import os
 import signal
 import socket
+import sys
 from dataclasses import dataclass
 from importlib import metadata
 from typing import TYPE_CHECKING, Protocol
@@ -28,7 +29,6 @@ from agent.lan import Lan, LoopbackLan
 from agent.loop import Loop
 from agent.uplink.grpc import GrpcUplink
 from agent.uplink.memory import MemoryController, MemoryUplink, plan_item, site_item
-from agent.uplink.seam import UplinkError
 from billing.money import Money
 from portal.captive.gate import Offer, SiteFace
 
@@ -47,12 +47,22 @@ JOURNAL = "journal.db"
 RENEW_LOOK_S = 3_600
 """How often it is looked whether the certificate is due for renewal."""
 
+RENEW_MAX_S = 120
+
 PORTAL_CONNECTIONS_MAX = 1_000
 """Connections to the portal at once; further ones are told to come again."""
 
 BIND_RETRY_S = 5
 STOP_S = 5
 """How long the portal may finish answers when the agent is told to stop."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigFile:
+    """The configuration, and where it was read from."""
+
+    path: Path
+    values: Config
 
 
 class Watch(Protocol):
@@ -86,12 +96,12 @@ class Portal(uvicorn.Server):
         yield
 
 
-async def run(config: Config, *, dry_run: bool) -> None:
+async def run(file: ConfigFile, *, dry_run: bool) -> None:
     """Run the agent until SIGTERM or SIGINT.
 
     Raises `IdentityError` (not joined), `JournalError` and `PlaneError` (wrong wiring).
     """
-    clock = SystemClock()
+    clock, config = SystemClock(), file.values
     identity = None if dry_run else identities.load(config.state_dir)
     journal = Journal(config.state_dir / JOURNAL)
     try:
@@ -99,7 +109,7 @@ async def run(config: Config, *, dry_run: bool) -> None:
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        work = asyncio.create_task(_work(config, parts, journal, clock=clock, identity=identity))
+        work = asyncio.create_task(_work(file, parts, journal, clock=clock, identity=identity))
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait({work, stopping}, return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
@@ -120,8 +130,9 @@ def version() -> str:
 
 
 async def _work(
-    config: Config, parts: Parts, journal: Journal, *, clock: Clock, identity: Identity | None
+    file: ConfigFile, parts: Parts, journal: Journal, *, clock: Clock, identity: Identity | None
 ) -> None:
+    config = file.values
     loop = Loop(journal=journal, plane=parts.plane, clock=clock)
     courier = Courier(loop=loop, journal=journal, uplink=parts.uplink, clock=clock)
     gate = SiteGate(loop=loop, uplink=parts.uplink, resolve=parts.lan.resolve, secret=journal.id)
@@ -134,9 +145,7 @@ async def _work(
         group.create_task(_serve(config, gate, clock))
         group.create_task(_tell_status(config.state_dir, parts.site_id, loop, courier, journal))
         if identity is not None and isinstance(parts.uplink, GrpcUplink):
-            group.create_task(
-                _renew(identity, parts.uplink, state_dir=config.state_dir, clock=clock)
-            )
+            group.create_task(_renew(file, identity, parts.uplink, clock))
         _notify("READY=1")
 
 
@@ -284,15 +293,26 @@ async def _tell_status(
         await asyncio.sleep(status.PERIOD_S)
 
 
-async def _renew(identity: Identity, uplink: GrpcUplink, *, state_dir: Path, clock: Clock) -> None:
-    log = structlog.get_logger()
+async def _renew(config: ConfigFile, identity: Identity, uplink: GrpcUplink, clock: Clock) -> None:
+    """Renew the certificate when that is due, and go on with it.
+
+    A child process does it: what makes keys takes more memory than this agent has to spare.
+    """
+    log, state_dir = structlog.get_logger(), config.values.state_dir
     while True:
-        try:
-            identity = await identities.renew_if_due(
-                identity, uplink, state_dir=state_dir, now=clock.now().wall
-            )
-        except (UplinkError, identities.IdentityError) as error:
-            log.warning("renewal", error=str(error), until=str(identities.valid_until(identity)))
+        if identities.due(identity, clock.now().wall):
+            command = (sys.executable, "-m", "agent.main", "renew", "--config", str(config.path))
+            child = await asyncio.create_subprocess_exec(*command)
+            try:
+                code = await asyncio.wait_for(child.wait(), RENEW_MAX_S)
+            finally:
+                if child.returncode is None:
+                    child.kill()
+            if code:
+                log.warning("renewal", exit_code=code, valid_until=str(identity.valid_until))
+            else:
+                identity = identities.load(state_dir)
+                await uplink.reopen(identity.credentials)
         await clock.sleep(RENEW_LOOK_S)
 
 

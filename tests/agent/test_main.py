@@ -220,22 +220,31 @@ async def test_a_joined_agent_is_let_in(server: EdgeServer, tmp_path: Path) -> N
     await uplink.close()
 
 
-async def test_a_certificate_is_renewed_for_a_fresh_key_when_it_is_due(
-    server: EdgeServer, tmp_path: Path
+async def test_a_certificate_is_renewed_for_a_fresh_key(
+    server: EdgeServer, configured: Path, tmp_path: Path
 ) -> None:
     token = JoinToken(server.join_address, server.authority.pem, "sesame")
-    first = await identities.join(token, tmp_path)
+    first = await identities.join(token, tmp_path / "state")
+    code = await asyncio.to_thread(main, ["renew", "--config", str(configured)])
+    renewed = identities.load(tmp_path / "state")
     uplink = GrpcUplink(first.credentials)
-    end = identities.valid_until(first)
-    early, late = end - timedelta(days=29, hours=1), end - timedelta(days=29)
-    same = await identities.renew_if_due(first, uplink, state_dir=tmp_path, now=early)
-    renewed = await identities.renew_if_due(first, uplink, state_dir=tmp_path, now=late)
+    await uplink.reopen(renewed.credentials)
     await uplink.ready()
     await uplink.close()
 
-    assert same == first
+    assert code == OK
     assert renewed.key_pem != first.key_pem
-    assert identities.load(tmp_path) == renewed
+
+
+async def test_a_certificate_is_due_once_it_is_a_day_old(
+    server: EdgeServer, tmp_path: Path
+) -> None:
+    token = JoinToken(server.join_address, server.authority.pem, "sesame")
+    identity = await identities.join(token, tmp_path)
+    end = identity.valid_until
+
+    assert not identities.due(identity, end - timedelta(days=29, seconds=1))
+    assert identities.due(identity, end - timedelta(days=29))
 
 
 async def test_a_certificate_for_another_key_is_not_taken(tmp_path: Path) -> None:
