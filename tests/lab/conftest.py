@@ -16,5 +16,5 @@ if TYPE_CHECKING:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def lab(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Lab]:
-    async with a_lab(tmp_path_factory.mktemp("rig")) as running:
+    async with a_lab(tmp_path_factory.mktemp("rig"), devices=20) as running:
         yield running

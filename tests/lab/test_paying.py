@@ -82,6 +82,24 @@ async def test_a_device_that_borrows_from_a_paid_one_gets_nothing(lab: Lab, borr
         give_back(thief, paid, borrowed)
 
 
+@pytest.mark.parametrize("borrowed", ["ipv4", "ipv6"])
+async def test_a_paid_device_goes_on_while_another_borrows_its_address(
+    lab: Lab, borrowed: str
+) -> None:
+    paid, thief = lab.fresh(), lab.fresh()
+    await lab.buy(paid, await lab.sell("robbed"))
+    borrow(thief, paid, borrowed)
+    try:
+        _, moved = await asyncio.gather(
+            nothing_passes(lab, thief, source=borrowed_source(paid, borrowed)),
+            paid.udp_down(300_000, bps=1_000_000, address=INTERNET_V4),
+        )
+    finally:
+        give_back(thief, paid, borrowed)
+
+    assert moved.received_bytes == moved.sent_bytes == 300_000
+
+
 async def test_a_second_device_gets_nothing_from_the_first_ones_payment(lab: Lab) -> None:
     paid, other = lab.fresh(), lab.fresh()
     await lab.buy(paid, await lab.sell("alone"))
