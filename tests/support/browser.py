@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from playwright.async_api import Browser
+    from playwright.async_api import Browser, ViewportSize
 
     from controller.sandbox.lab.namespace import Namespace
 
@@ -29,8 +29,8 @@ QUIET = (
 )
 """Keeps Chromium from talking to anybody by itself."""
 
-PHONE_SIZE = {"width": 360, "height": 740}
-DESK_SIZE = {"width": 1366, "height": 768}
+PHONE_SIZE: ViewportSize = {"width": 360, "height": 740}
+DESK_SIZE: ViewportSize = {"width": 1366, "height": 768}
 
 
 @asynccontextmanager
