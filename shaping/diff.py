@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, TypeAlias
 from shaping.plane import PlaneError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from ipaddress import IPv4Address, IPv6Address
 
     from shaping.plane import (
         Access,
+        Cap,
         CapKey,
         Desired,
         MacAddress,
@@ -194,17 +195,25 @@ class Step:
     after: Mapping[SessionKey, Standing | None]
 
 
-def touched(before: Desired, desired: Desired) -> frozenset[SessionKey]:
-    """Sessions whose desired state differs between two applies, budgets and blocks considered."""
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """What differs between two desired states: all that an incremental `diff` looks at."""
+
+    sessions: frozenset[SessionKey] = frozenset()
+    caps: frozenset[CapKey] = frozenset()
+
+
+def touched(before: Desired, desired: Desired) -> Touched:
+    """What differs between the desired states of two applies, budgets and blocks considered."""
     old, new = before.access, desired.access
     keys = {key for key, access in new.items() if old.get(key) is not access}
     keys = {key for key in keys if old.get(key) != new[key]}
-    keys.update(key for key in old if key not in new)
+    keys.update(old.keys() - new.keys())
     caps = _changed_caps(before, desired)
     blocks = before.blocked ^ desired.blocked
     if caps or blocks:
         keys.update(k for k, a in new.items() if a.cap in caps or a.mac in blocks)
-    return frozenset(keys)
+    return Touched(frozenset(keys), frozenset(caps))
 
 
 def diff(
@@ -213,33 +222,39 @@ def diff(
     *,
     now: MonotonicMs,
     epoch: str,
-    only: Collection[SessionKey] | None = None,
+    only: Touched | None = None,
 ) -> Step:
     """The step from ``observed`` to ``desired``; new meters begin under ``epoch``.
 
-    ``only`` narrows the comparison to these sessions (see `touched`); None compares all.
+    ``only`` narrows the comparison to what was `touched`; None compares all.
     Raises `PlaneError` (no retry) naming what is wrong in ``desired``.
     """
-    keys = (observed.sessions.keys() | desired.access.keys()) if only is None else set(only)
+    if only is None:
+        sessions = observed.sessions.keys() | desired.access.keys()
+        caps = observed.caps.keys() | desired.caps.keys()
+    else:
+        sessions, caps = set(only.sessions), set(only.caps)
     changes: list[Change] = []
     after: dict[SessionKey, Standing | None] = {}
-    for key in sorted(keys):
+    for key in sorted(sessions):
         new = _standing(key, desired=desired, now=now)
         old = observed.sessions.get(key)
         kept = _kept(old, new, epoch=epoch)
         after[key] = kept
         changes += _session_changes(key, old, kept)
     _refuse_shared_addresses(observed, after)
-    changes += _cap_changes(observed, desired)
+    for cap in sorted(caps):
+        changes += _cap_changes(cap, observed.caps.get(cap), desired.caps.get(cap))
     changes += [Unblock(mac) for mac in sorted(observed.blocked - desired.blocked)]
     changes += [Block(mac) for mac in sorted(_checked_macs(desired.blocked - observed.blocked))]
     return Step(tuple(sorted(changes, key=lambda change: _ORDER.index(type(change)))), after)
 
 
 def _changed_caps(before: Desired, desired: Desired) -> set[CapKey]:
-    both = before.caps.keys() & desired.caps.keys()
-    changed = {key for key in both if before.caps[key].revision != desired.caps[key].revision}
-    return changed | (before.caps.keys() ^ desired.caps.keys())
+    old, new = before.caps, desired.caps
+    keys = {key for key, cap in new.items() if old.get(key) is not cap}
+    keys = {key for key in keys if key not in old or old[key].revision != new[key].revision}
+    return keys | (old.keys() - new.keys())
 
 
 def _standing(key: SessionKey, *, desired: Desired, now: MonotonicMs) -> Standing | None:
@@ -330,16 +345,12 @@ def _session_changes(
             yield OpenWay(key, new.epoch, address, way)
 
 
-def _cap_changes(observed: Observed, desired: Desired) -> Iterator[Change]:
-    for key, revision in observed.caps.items():
-        cap = desired.caps.get(key)
-        if cap is None or cap.revision > revision:
-            yield DropCap(CapRef(key, revision))
-        elif cap.revision < revision:
-            raise PlaneError(f"cap {key}: revision fell {revision} -> {cap.revision}", retry=False)
-    for key, cap in desired.caps.items():
-        if observed.caps.get(key) == cap.revision:
-            continue
+def _cap_changes(key: CapKey, held: int | None, cap: Cap | None) -> Iterator[Change]:
+    if held is not None and cap is not None and cap.revision < held:
+        raise PlaneError(f"cap {key}: revision fell {held} -> {cap.revision}", retry=False)
+    if held is not None and (cap is None or cap.revision != held):
+        yield DropCap(CapRef(key, held))
+    if cap is not None and cap.revision != held:
         if not _KEY.fullmatch(key):
             raise PlaneError(f"cap key {key!r} is not 1-48 of [a-z0-9-]", retry=False)
         yield SetCap(CapRef(key, cap.revision), max(0, cap.left_bytes))

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, TypeVar
 from shaping.diff import (
     DEADLINE_TOLERANCE_MS,
     CloseWay,
+    DropCap,
     FreeRate,
     Observed,
+    SetCap,
     SetRate,
     Standing,
     diff,
@@ -64,7 +66,7 @@ class _Mirror:
 
     sessions: dict[SessionKey, Standing] = field(default_factory=dict)
     owners: dict[Address, SessionKey] = field(default_factory=dict)
-    caps: Mapping[CapKey, int] = field(default_factory=dict)
+    caps: dict[CapKey, int] = field(default_factory=dict)
     blocked: frozenset[MacAddress] = frozenset()
     pins: dict[Address, MacAddress] = field(default_factory=dict)
     strays: tuple[Op, ...] = ()
@@ -120,7 +122,6 @@ class LinuxPlane:
             try:
                 return work(self._box)
             except (OSError, NetlinkError) as error:
-                self._box.forget()
                 raise PlaneError(f"the kernel refused: {error}") from error
 
         return await asyncio.get_running_loop().run_in_executor(self._thread, inside)
@@ -159,7 +160,8 @@ class _Box:
             except OvertakenError:
                 self.forget()
                 continue
-            except PlaneError:
+            except Exception:
+                # Whatever went wrong, what we believe may no longer be so.
                 self.forget()
                 raise
             self._void.clear()
@@ -287,7 +289,7 @@ def _mirror_of(adopted: Adopted, before: _Mirror | None) -> _Mirror:
     }
     observed = adopted.observed
     owners = dict(observed.owners)
-    return _Mirror(sessions, owners, observed.caps, observed.blocked, strays=adopted.strays)
+    return _Mirror(sessions, owners, dict(observed.caps), observed.blocked, strays=adopted.strays)
 
 
 def _exact(read: Standing, believed: Standing | None) -> Standing:
@@ -348,6 +350,21 @@ def _note(
     pins: Mapping[Address, MacAddress | None],
 ) -> None:
     """Write down what was done."""
+    _note_sessions(mirror, step)
+    for change in step.changes:
+        if isinstance(change, DropCap):
+            del mirror.caps[change.cap.key]
+        elif isinstance(change, SetCap):
+            mirror.caps[change.cap.key] = change.cap.revision
+    mirror.blocked = desired.blocked
+    mirror.strays = ()
+    mirror.fresh = False
+    mirror.pins.update({address: mac for address, mac in pins.items() if mac is not None})
+    for address in (address for address, mac in pins.items() if mac is None):
+        mirror.pins.pop(address, None)
+
+
+def _note_sessions(mirror: _Mirror, step: Step) -> None:
     for key in step.after:
         gone = mirror.sessions.pop(key, None)
         for address in gone.ways if gone else ():
@@ -357,15 +374,6 @@ def _note(
         if standing is not None:
             mirror.sessions[key] = standing
             mirror.owners.update(dict.fromkeys(standing.ways, key))
-    mirror.caps = {key: cap.revision for key, cap in desired.caps.items()}
-    mirror.blocked = desired.blocked
-    mirror.strays = ()
-    mirror.fresh = False
-    for address, mac in pins.items():
-        if mac is None:
-            mirror.pins.pop(address, None)
-        else:
-            mirror.pins[address] = mac
 
 
 def _fell(before: Counter | None, now: Counter) -> bool:

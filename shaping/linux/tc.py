@@ -48,6 +48,7 @@ _FRAME_BYTES = 1514
 _U32_MAX = (1 << 32) - 1
 _CHOOSER = (
     (0x20, 0, 0, 0xFFFFF014),  # ld mark
+    (0x54, 0, 0, 0xFFFF),  # and
     (0x15, 2, 0, 0),  # jeq #0, to the last
     (0x44, 0, 0, ROOT_HANDLE),  # or
     (0x16, 0, 0, 0),  # ret a
@@ -142,8 +143,9 @@ def leaf_message(ifindex: int, classid: int, kind: str, rate_bps: int) -> bytes:
 def chooser_message(ifindex: int) -> bytes:
     """The root's one filter: the packet's mark is the number of its group.
 
-    ld mark; a mark of zero is no match (to the kernel it would mean unshaped); or with our root's
-    major; answer that class. Marks of others lead to no class, which means the spare one.
+    The low half of the mark is the class below our root. A half of zero is no match: to the kernel
+    it would name the root itself, which means unshaped. No match, and marks of others that name no
+    class, mean the spare class.
     """
     code = b"".join(struct.pack("=HBBI", *step) for step in _CHOOSER)
     options = attribute(_BPF_OPS_LEN, struct.pack("=H", len(_CHOOSER))) + attribute(_BPF_OPS, code)

@@ -17,6 +17,7 @@ from shaping.diff import (
     OpenWay,
     Standing,
     Step,
+    Touched,
     Way,
     diff,
     touched,
@@ -42,7 +43,7 @@ OTHER = SessionKey("0193-other")
 FAST = Rate(down_bps=8_000_000, up_bps=2_000_000)
 
 
-def a_step(observed: Observed, desired: Desired, *, only: set[SessionKey] | None = None) -> Step:
+def a_step(observed: Observed, desired: Desired, *, only: Touched | None = None) -> Step:
     return diff(observed, desired, now=NOW, epoch="e2", only=only)
 
 
@@ -244,7 +245,9 @@ def test_an_address_of_a_session_that_was_not_looked_at_is_not_given_away() -> N
     before = Desired({KEY: an_access()})
     with pytest.raises(PlaneError, match="share"):
         a_step(
-            observed_after(before), Desired({KEY: an_access(), OTHER: an_access()}), only={OTHER}
+            observed_after(before),
+            Desired({KEY: an_access(), OTHER: an_access()}),
+            only=Touched(frozenset({OTHER})),
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -161,6 +162,29 @@ def test_a_thief_of_the_paid_address_gets_nothing(street: Street, server: str) -
     thief.ip(f"addr del {stolen}{suffix.removesuffix(' nodad')}")
 
     assert reached == (False, True)
+
+
+def test_a_thief_cannot_draw_the_paid_downstream_by_announcing_the_address(street: Street) -> None:
+    street.apply(OPEN)
+    street.reaches(PHONE, SERVER4)
+    thief = street.devices[THIEF].call(lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW))
+    with thief:
+        thief.bind(("eth0", 0))
+        for _ in range(3):
+            thief.send(_announcement())
+            time.sleep(0.4)  # the kernel believes one announcement a second at most
+    known = street.gateway.run("ip", "neigh", "show", str(v4_of(PHONE)))
+
+    assert mac_of(PHONE) in known
+    assert street.send(10, up=False) == 10
+
+
+def _announcement() -> bytes:
+    """An ARP request by which the thief tells everybody that it has the phone's address."""
+    thief = bytes.fromhex(mac_of(THIEF).replace(":", ""))
+    gateway = bytes((10, 77, 0, 1))
+    head = b"\xff" * 6 + thief + b"\x08\x06" + bytes.fromhex("0001080006040001")
+    return head + thief + v4_of(PHONE).packed + bytes(6) + gateway
 
 
 @BOTH
