@@ -180,6 +180,13 @@ async def test_altered_callback_credits_nothing_and_is_shown(
     assert verdict in await notices(world)
 
 
+async def test_altered_callback_again_is_a_repeat(world: World) -> None:
+    await paid_but_not_told(world)
+    await world.call_back(amount=Money(100))
+
+    assert await world.call_back(amount=Money(100)) == Verdict("repeat", settled=False)
+
+
 async def test_after_an_altered_callback_the_provider_itself_decides(world: World) -> None:
     await paid_but_not_told(world)
     await world.call_back(amount=Money(100))
