@@ -6,20 +6,28 @@ only ever dials out. Everything it must not forget is in its journal before it a
 PURE (time is an argument, no input or output):
 
 - ``model.py``    the site's state, the events that change it, the effects they have
-- ``decide.py``   ``decide(state, event, now) -> (state, effects)``: every rule of the edge
-- ``counters.py`` plane counters with epochs into readings
+- ``decide.py``   ``decide(state, event, now) -> (state, effects)``; its rules by subject:
+  ``changes.py`` desired state, ``grants.py`` what is left, ``sessions.py`` open, count, end,
+  ``devices.py`` whose address is whose, ``orders.py`` where each stands
+- ``draft.py``    a working copy of the state for one batch
+- ``desired.py``  the whole desired state of the data plane
+- ``counters.py`` plane counters with epochs into meters
+- ``keeping.py``  what of the state is written down, and how
 - ``wire.py``     protobuf in and out (the only file here that knows ``wirepb``, with ``uplink/``)
 
 SHELL:
 
 - ``loop.py``     drains events, decides, journals, applies; one batch, one commit, one apply
 - ``journal.py``  SQLite with fsync: state, outbox, identity of the journal
-- ``identity.py`` key, certificate signing request, certificate, renewal
-- ``gate.py``     the portal's `Gate` over the loop
+- ``courier.py``  the tasks that talk to the controller: follow, report, purchase
 - ``uplink/``     the roads to the controller
+- ``gate.py``     the portal's `Gate` over the loop
+- ``lan.py``      who is on the LAN
+- ``identity.py`` key, certificate signing request, certificate, renewal
 - ``clock.py``    the only place that reads a clock
 - ``config.py``   one frozen dataclass, all faults reported together
-- ``main.py``     composition root and the ``lango-agent`` command
+- ``running.py``  composition of a running agent; ``status.py`` what it says of itself
+- ``doctor.py``   what is wrong on this machine; ``main.py`` the ``lango-agent`` command
 
 The agent never imports ``controller``, nor fastapi, sqlalchemy or pydantic: boxes are small.
 """

@@ -220,6 +220,15 @@ ADDRESSES = {
         41   | count a 10/10                        |
         41   | show a                               | open 10.0.0.9 until 3600
     """,
+    "bytes that only go down to the old address do not keep a device there": """
+        0    | seen a 10.0.0.5                      |
+        0    | grant g1 for=a                       | open a g1 10.0.0.5
+        2    | count a 10/10                        |
+        5    | seen a 10.0.0.9                      |
+        20   | count a 500/10                       | read a 500/10 v20 u20
+        33   | count a 900/10                       | read a 900/10 v33 u33
+        33   | show a                               | open 10.0.0.9 until 3600
+    """,
     "a second user of the MAC gets nothing while the first is active": """
         0    | seen a 10.0.0.5                      |
         0    | grant g1 for=a                       | open a g1 10.0.0.5
