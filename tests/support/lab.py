@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from tenacity import AsyncRetrying, retry_if_not_result, stop_after_delay, wait_fixed
 
 from controller.sandbox.fingers import Fingers
-from controller.sandbox.lab.traffic import PORTAL, PROBE, Habit, is_online
+from controller.sandbox.lab.traffic import PORTAL, Habit, is_online
 from controller.sandbox.rig import Rig, RigPlan, RigPorts
 from controller.sandbox.stall import StallError
 
@@ -108,7 +108,7 @@ class Lab:
 
     async def order(self, device: Device, plan_id: str) -> Answer:
         """Look at the portal, as people do first, and order; the answer to the form."""
-        await device.browse(PROBE)
+        await device.browse(f"{PORTAL}/")
         return await device.post(f"{PORTAL}/order", {"plan": plan_id, "phone": self.phone(device)})
 
     async def pay(self, device: Device, *, pin: str = "1234") -> None:
