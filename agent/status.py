@@ -14,7 +14,7 @@ FILE = "run/status.json"
 STALE = timedelta(seconds=20)
 """An agent writes every few seconds; an older file was left by one that is no more."""
 
-PERIOD_S = 5
+PERIOD_S = 2
 
 
 def write(state_dir: Path, values: dict[str, Any], *, at: datetime) -> None:
