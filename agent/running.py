@@ -109,7 +109,7 @@ async def run(file: ConfigFile, *, dry_run: bool) -> None:
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        work = asyncio.create_task(_work(file, parts, journal, clock=clock, identity=identity))
+        work = asyncio.create_task(operate(file, parts, journal, clock=clock, identity=identity))
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait({work, stopping}, return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
@@ -129,9 +129,13 @@ def version() -> str:
         return "0+source"
 
 
-async def _work(
+async def operate(
     file: ConfigFile, parts: Parts, journal: Journal, *, clock: Clock, identity: Identity | None
 ) -> None:
+    """Put ``parts`` together and keep them going until cancelled.
+
+    ``identity`` None means: there is no certificate that could run out.
+    """
     config = file.values
     loop = Loop(journal=journal, plane=parts.plane, clock=clock)
     courier = Courier(loop=loop, journal=journal, uplink=parts.uplink, clock=clock)
