@@ -39,11 +39,17 @@ def _row(line: dict[str, Any]) -> tuple[Any, ...]:
     return (
         line["id"],
         line["name"],
-        toned("online", "good") if line["online"] else toned("offline", "bad"),
+        _state(line),
         words.moment(line["last_seen_at"]),
         _step(line),
         str(line["sessions_open"]),
     )
+
+
+def _state(line: dict[str, Any]) -> Any:
+    if line["last_seen_at"] is None:
+        return toned("never seen", "quiet")
+    return toned("online", "good") if line["online"] else toned("offline", "bad")
 
 
 def _step(line: dict[str, Any]) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -94,7 +95,8 @@ async def test_an_invented_cookie_is_nobody(office: Office, cookie: str) -> None
 
 
 async def test_something_else_that_was_sealed_is_no_log_in(office: Office) -> None:
-    sealed = office.deps.vault.seal(b'{"until": "2099-01-01T00:00:00+00:00"}').decode()
+    content = {"purpose": "other", "key": office.key, "until": "2099-01-01T00:00:00+00:00"}
+    sealed = office.deps.vault.seal(json.dumps(content).encode()).decode()
 
     async with caller(office, None) as client:
         answer = await client.get("/noc", headers={"Cookie": f"{COOKIE}={sealed}"})

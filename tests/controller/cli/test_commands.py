@@ -79,6 +79,14 @@ async def test_a_payment_table_says_state_price_and_masked_phone(run: Command) -
     ]
 
 
+async def test_a_site_that_never_joined_is_not_called_offline(office: Office, run: Command) -> None:
+    await office.keep(a_site("fresh", last_seen_at=None))
+    ran = await run("site", "list")
+
+    assert "never seen" in ran.out
+    assert "offline" not in ran.out
+
+
 async def test_a_plan_is_added_with_units_that_people_type(run: Command) -> None:
     ran = await run(
         *("plan", "add", "bundle", "--name", "500 MB, 2 hours", "--price", "1,250"),

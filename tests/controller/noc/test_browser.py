@@ -15,7 +15,7 @@ from tests.support.office import NOON, Office, a_day, a_payment, a_site, opened
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from playwright.async_api import Browser, Page
+    from playwright.async_api import Browser, Page, Route
 
 pytestmark = pytest.mark.browser
 
@@ -76,6 +76,22 @@ async def test_a_payment_that_is_settled_changes_in_place(office: Office, browse
 
         assert "asking" in asked_words
         assert "paid" in await line.inner_text()
+
+
+async def test_scripts_that_come_late_do_not_keep_the_page_from_going_live(
+    office: Office, browser: Browser
+) -> None:
+    async def late(route: Route) -> None:
+        await asyncio.sleep(0.4)
+        await route.continue_()
+
+    async with opened(office) as url:
+        context = await browser.new_context()
+        page = await context.new_page()
+        await page.route("**/hx-sse.min.js", late)
+        await page.goto(f"{url}/noc?key={office.key}")
+        await page.wait_for_selector(LIVE, timeout=5_000)
+        await context.close()
 
 
 async def test_the_key_leaves_the_address(office: Office, browser: Browser) -> None:

@@ -57,9 +57,15 @@ def test_a_silent_session_has_no_rate_to_show() -> None:
     assert is_quiet(rate, NOON + timedelta(seconds=5 + QUIET_AFTER_S + 1))
 
 
-@given(st.lists(st.integers(0, 10**12), min_size=1, max_size=60))
-def test_rates_are_never_negative_and_their_past_is_bounded(counts: list[int]) -> None:
+def test_the_past_of_a_rate_is_bounded_and_keeps_the_newest() -> None:
+    rate = rates_of(*(a_reading(n, down=n * n) for n in range(3 * POINTS_MAX)))["s"]
+
+    assert len(rate.points) == POINTS_MAX
+    assert rate.points[-1] == rate.down_bps
+
+
+@given(st.lists(st.integers(0, 10**12), min_size=1))
+def test_rates_are_never_negative(counts: list[int]) -> None:
     rate = rates_of(*(a_reading(n, down=count) for n, count in enumerate(counts)))["s"]
 
     assert all(point >= 0 for point in rate.points)
-    assert len(rate.points) <= POINTS_MAX
