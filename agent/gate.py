@@ -15,6 +15,7 @@ from agent.uplink.seam import UplinkError
 from billing.errors import InvalidField
 from billing.ids import OrderId, PlanId, RedemptionId
 from billing.msisdn import masked, parse_msisdn
+from billing.receipt import parse_receipt
 from billing.voucher import ALPHABET, parse_code
 from portal.captive.gate import AccessView, DeviceView, OrderView, Refusal, SiteFace
 from shaping.plane import MacAddress, Neighbour, Sight
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from agent.model import GrantUse, Instant, OrderNote, Session
     from agent.uplink.seam import Uplink
     from billing.msisdn import Msisdn
+    from billing.receipt import Receipt
+    from billing.voucher import VoucherCode
     from portal.captive.gate import Offer
     from shaping.plane import MonotonicMs
 
@@ -180,9 +183,8 @@ class SiteGate:
         return refusal
 
     async def _redeem(self, mac: MacAddress, text: str) -> Refusal | None:
-        try:
-            code = parse_code(text)
-        except InvalidField:
+        code = _code(text)
+        if code is None:
             return Refusal.VOUCHER_INVALID
         # Invariant: the same device and code make the same redemption, also after a crash between
         # sending and hearing; so nothing needs to be journalled before it is sent.
@@ -276,6 +278,16 @@ def _order_view(note: OrderNote, now: Instant) -> OrderView:
         placed_at=note.placed_at.wall,
         age_s=orders.age_ms(note, now) // 1000,
     )
+
+
+def _code(text: str) -> VoucherCode | Receipt | None:
+    """The voucher or the receipt in what a customer typed or pasted."""
+    for parse in (parse_code, parse_receipt):
+        try:
+            return parse(text)
+        except InvalidField:
+            pass
+    return None
 
 
 def _parsed(address: str) -> IPv4Address | IPv6Address | None:

@@ -17,6 +17,7 @@ Files:
 - ``ledger.py``    postings and transactions
 - ``payment.py``   the life of a payment as a state machine
 - ``voucher.py``   prepaid codes: alphabet, check character, normal form
+- ``receipt.py``   what a payer can show: the code in the M-PESA message
 
 Nothing in here imports anything else of ours.
 """

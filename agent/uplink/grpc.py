@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from agent.model import Record
     from agent.uplink.seam import AppliedState, DesiredChange, Order, OrderAnswer
     from billing.ids import RedemptionId
+    from billing.receipt import Receipt
     from billing.voucher import VoucherCode
     from shaping.plane import MacAddress
 
@@ -136,7 +137,7 @@ class GrpcUplink:
             raise UplinkError(f"purchase: {wrong}") from wrong
 
     async def redeem(
-        self, redemption_id: RedemptionId, code: VoucherCode, device: MacAddress
+        self, redemption_id: RedemptionId, code: VoucherCode | Receipt, device: MacAddress
     ) -> Refusal | None:
         """As `agent.uplink.seam.Uplink.redeem`. Raises `UplinkError`, `UplinkRefused`."""
         request = pb.Redemption(redemption_id=redemption_id, code=code, device_mac=device)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from agent.uplink.seam import Order
     from billing.ids import OrderId, RedemptionId
     from billing.plan import Limits
+    from billing.receipt import Receipt
     from billing.voucher import VoucherCode
     from portal.captive.gate import Offer, SiteFace
     from shaping.plane import MacAddress
@@ -48,7 +49,7 @@ class MemoryController:
     records: dict[tuple[str, int], Record] = field(default_factory=dict)
     applied: AppliedState | None = None
     orders: dict[OrderId, _Paid] = field(default_factory=dict)
-    vouchers: dict[VoucherCode, RedemptionId | None] = field(default_factory=dict)
+    vouchers: dict[VoucherCode | Receipt, RedemptionId | None] = field(default_factory=dict)
     steps: list[DesiredChange] = field(default_factory=list)
     _moved: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -114,7 +115,7 @@ class MemoryController:
             raise UplinkRefused(f"order {order.order_id} was sent before with other content")
         return known.answer
 
-    def redeem(self, redemption_id: RedemptionId, code: VoucherCode) -> Refusal | None:
+    def redeem(self, redemption_id: RedemptionId, code: VoucherCode | Receipt) -> Refusal | None:
         """Redeem a voucher once; the same redemption again is accepted again."""
         if code not in self.vouchers:
             return Refusal.VOUCHER_INVALID
@@ -191,7 +192,7 @@ class MemoryUplink:
         return answer
 
     async def redeem(
-        self, redemption_id: RedemptionId, code: VoucherCode, device: MacAddress
+        self, redemption_id: RedemptionId, code: VoucherCode | Receipt, device: MacAddress
     ) -> Refusal | None:
         """As `agent.uplink.seam.Uplink.redeem`. Raises `UplinkError`."""
         assert device, "a redemption is for a device"

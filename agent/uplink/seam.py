@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from billing.ids import OrderId, RedemptionId
     from billing.msisdn import Msisdn
     from billing.payment import OrderStage, Reason
+    from billing.receipt import Receipt
     from billing.voucher import VoucherCode
     from portal.captive.gate import Refusal
     from shaping.plane import MacAddress
@@ -104,9 +105,11 @@ class Uplink(Protocol):
         ...
 
     async def redeem(
-        self, redemption_id: RedemptionId, code: VoucherCode, device: MacAddress
+        self, redemption_id: RedemptionId, code: VoucherCode | Receipt, device: MacAddress
     ) -> Refusal | None:
-        """Redeem a voucher; None when accepted (the grant follows on `follow`).
+        """Redeem a voucher, or join what a code has bought; None when accepted.
+
+        The grant follows on `follow`.
 
         Raises `UplinkError`, `UplinkRefused`.
         """

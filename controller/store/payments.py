@@ -70,6 +70,14 @@ async def holder_of_receipt(tx: Tx, rail: str, receipt: str) -> str | None:
     return await tx.scalar(query)
 
 
+async def order_settled_by(tx: Tx, receipt: str) -> str | None:
+    """The order that a receipt, of whatever rail, has paid for, or None."""
+    query = select(PaymentRow.order_id).where(
+        PaymentRow.receipt == receipt, PaymentRow.state == PaymentState.SETTLED
+    )
+    return await tx.scalar(query.limit(1))
+
+
 async def holder_of_provider_id(tx: Tx, rail: str, provider_id: str) -> str | None:
     """The order that the provider knows by this name, or None."""
     query = select(PaymentRow.order_id).where(

@@ -94,19 +94,27 @@ async def add_device(deps: Deps, grant_id: GrantId, device_mac: str) -> None:
     _check_mac(device_mac)
     async with deps.db.begin() as tx:
         grant = await _locked(tx, grant_id)
-        if grant.ended_at is not None:
-            raise GrantOver(f"grant {grant_id} has ended")
-        devices = grant.devices.split()
-        if device_mac in devices:
-            return
-        plan = await plans.load(tx, grant.plan_id)
-        assert plan is not None
-        if len(devices) >= plan.devices_max:
-            raise DevicesFull(f"grant {grant_id} allows {plan.devices_max} devices")
-        grant.devices = " ".join((*devices, device_mac))
-        await put_item(tx, grant)
+        await admit(tx, grant, device_mac)
         site_id = grant.site_id
     _wake(deps, site_id)
+
+
+async def admit(tx: Tx, grant: GrantRow, device_mac: str) -> None:
+    """Let a device use a grant that is locked, within the caller's transaction.
+
+    A device that may already changes nothing. Raises `GrantOver`, `DevicesFull`.
+    """
+    if grant.ended_at is not None:
+        raise GrantOver(f"grant {grant.id} has ended")
+    devices = grant.devices.split()
+    if device_mac in devices:
+        return
+    plan = await plans.load(tx, grant.plan_id)
+    assert plan is not None
+    if len(devices) >= plan.devices_max:
+        raise DevicesFull(f"grant {grant.id} allows {plan.devices_max} devices")
+    grant.devices = " ".join((*devices, device_mac))
+    await put_item(tx, grant)
 
 
 async def give_in(

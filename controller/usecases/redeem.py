@@ -1,4 +1,8 @@
-"""A voucher becomes a grant, once."""
+"""A code opens the gate: a voucher becomes a grant, once; what was bought takes one more device.
+
+The code of an M-PESA message, or a voucher that was redeemed before, stands for the grant that it
+bought at this site. Another device may join that grant while its plan has room.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +12,10 @@ from typing import TYPE_CHECKING
 
 from billing.errors import InvalidField
 from billing.ids import GrantId, RedemptionId, SiteId
+from billing.receipt import parse_receipt
 from billing.voucher import parse_code
-from controller.store import grants, vouchers
-from controller.usecases.grants import give_in
+from controller.store import grants, payments, vouchers
+from controller.usecases.grants import DevicesFull, GrantOver, admit, give_in
 from controller.usecases.vouchers import code_hash
 
 if TYPE_CHECKING:
@@ -22,6 +27,7 @@ if TYPE_CHECKING:
 VOUCHER_INVALID = "voucher_invalid"
 VOUCHER_USED = "voucher_used"
 TOO_MANY_TRIES = "too_many_tries"
+DEVICES_FULL = "devices_full"
 
 TRIES_WINDOW = timedelta(minutes=10)
 TRIES_PER_DEVICE_MAX = 10
@@ -33,7 +39,8 @@ TRIES_PER_SITE_MAX = 200
 class RedeemStatus:
     """What became of a redemption: a grant, or why not.
 
-    ``refusal`` is ``voucher_invalid``, ``voucher_used`` or ``too_many_tries``.
+    ``refusal`` is ``voucher_invalid``, ``voucher_used`` (what it bought is over, or was bought at
+    another site), ``devices_full`` or ``too_many_tries``.
     """
 
     refusal: str | None
@@ -43,7 +50,10 @@ class RedeemStatus:
 async def redeem(
     deps: Deps, site_id: SiteId, *, redemption_id: RedemptionId, code: str, device_mac: str
 ) -> RedeemStatus:
-    """Redeem a voucher for a device. Idempotent by ``redemption_id``. Raises `DatabaseBusy`."""
+    """Redeem a voucher or a receipt for a device. Idempotent by ``redemption_id``.
+
+    Raises `DatabaseBusy`.
+    """
     now = deps.now()
     async with deps.db.begin() as tx:
         done = await _done(tx, site_id, redemption_id)
@@ -90,14 +100,13 @@ async def _tried(
     try:
         hashed = code_hash(deps, parse_code(code))
     except InvalidField:
-        return VOUCHER_INVALID, None
+        return await _joined(tx, site_id, await _bought_with(tx, code), device_mac)
     voucher = await vouchers.locked(tx, hashed)
     if voucher is None:
         return VOUCHER_INVALID, None
-    if voucher.redeemed_at is not None:
-        # The same redemption may have waited for our lock while its twin was carried out.
-        done = await _done(tx, site_id, redemption_id)
-        return (VOUCHER_USED, None) if done is None else (done.refusal, done.grant_id)
+    if voucher.grant_id is not None:
+        # Also when the same redemption waited for our lock while its twin was carried out.
+        return await _joined(tx, site_id, voucher.grant_id, device_mac)
     if voucher.expires_at is not None and voucher.expires_at <= now:
         return VOUCHER_INVALID, None
     grant_id = grants.new_id()
@@ -115,3 +124,31 @@ async def _tried(
         grant_id=grant_id,
     )
     return None, grant_id
+
+
+async def _bought_with(tx: Tx, code: str) -> str | None:
+    """The grant that a payment bought, by the receipt in what was typed; None without one."""
+    try:
+        order_id = await payments.order_settled_by(tx, parse_receipt(code))
+    except InvalidField:
+        return None
+    given = None if order_id is None else await grants.by_cause(tx, order_id)
+    return None if given is None else given.id
+
+
+async def _joined(
+    tx: Tx, site_id: SiteId, grant_id: str | None, device_mac: str
+) -> tuple[str | None, GrantId | None]:
+    """Let the device use what the code bought, if that is still good here and has room."""
+    grant = None if grant_id is None else await grants.locked(tx, grant_id)
+    if grant is None:
+        return VOUCHER_INVALID, None
+    if grant.site_id != site_id:
+        return VOUCHER_USED, None
+    try:
+        await admit(tx, grant, device_mac)
+    except GrantOver:
+        return VOUCHER_USED, None
+    except DevicesFull:
+        return DEVICES_FULL, None
+    return None, GrantId(grant.id)

@@ -270,6 +270,7 @@ class Redemption(_message.Message):
     redemption_id: _builtins.str
     """Made by the site and journalled before it is sent: 32 hexadecimal digits."""
     code: _builtins.str
+    """A voucher, or the receipt of a payment whose grant another device wants to join."""
     device_mac: _builtins.str
     def __init__(
         self,
@@ -293,7 +294,7 @@ class RedeemState(_message.Message):
     REFUSAL_FIELD_NUMBER: _builtins.int
     GRANT_ID_FIELD_NUMBER: _builtins.int
     refusal: _builtins.str
-    """"" when accepted, else "voucher_invalid", "voucher_used", "too_many_tries"."""
+    """"" when accepted, else "voucher_invalid", "voucher_used", "devices_full", "too_many_tries"."""
     grant_id: _builtins.str
     def __init__(
         self,

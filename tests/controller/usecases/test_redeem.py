@@ -14,7 +14,8 @@ from billing.ids import PlanId, RedemptionId
 from billing.voucher import shown
 from controller.store.database import Database
 from controller.store.rows import GrantRow, VoucherRow
-from controller.usecases.plans import PlanUnknown, PlanWithdrawn, withdraw_plan
+from controller.usecases.grants import revoke
+from controller.usecases.plans import PlanUnknown, PlanWithdrawn, add_plan, withdraw_plan
 from controller.usecases.redeem import (
     TRIES_PER_DEVICE_MAX,
     TRIES_PER_SITE_MAX,
@@ -31,7 +32,9 @@ from tests.support.builders import (
     SITE,
     Killed,
     MortalDatabase,
+    a_plan,
     hex_id,
+    limits,
 )
 from tests.support.money import assert_money_is_conserved
 
@@ -40,6 +43,7 @@ if TYPE_CHECKING:
     from tests.support.builders import World
 
 HOUR = PlanId("hour")
+PAIR = "pair"
 WRONG = "2222-2222-2222"
 
 
@@ -84,19 +88,98 @@ async def test_same_redemption_again_gives_the_same_grant(world: World, code: Vo
     assert await grants_in(world) == 1
 
 
-async def test_used_voucher_is_refused(world: World, code: VoucherCode) -> None:
+async def test_used_voucher_connects_its_own_device_again(world: World, code: VoucherCode) -> None:
+    first = await use(world, code)
+
+    assert await use(world, code, redemption="second") == first
+
+
+async def test_used_voucher_is_full_for_another_device(world: World, code: VoucherCode) -> None:
     await use(world, code)
+    answer = await use(world, code, redemption="second", mac=OTHER_MAC)
+
+    assert answer == RedeemStatus("devices_full", None)
+
+
+async def test_used_voucher_whose_grant_is_over_is_refused(world: World, code: VoucherCode) -> None:
+    given = (await use(world, code)).grant_id
+    assert given is not None
+    await revoke(world.deps, given)
 
     assert (await use(world, code, redemption="second")).refusal == "voucher_used"
 
 
-async def test_voucher_redeemed_ten_times_at_once_gives_one_grant(
+async def paid(world: World) -> str:
+    """A receipt of a purchase by the first device."""
+    await add_plan(world.deps, a_plan(PAIR, allows=limits(devices_max=2)), rank=9)
+    await world.order(plan_id=PAIR)
+    receipt = world.gateway.pay(world.last_provider_id, world.clock())
+    await world.call_back()
+    return receipt
+
+
+async def devices_of(world: World, grant_id: str | None) -> list[str]:
+    async with world.deps.db.read() as tx:
+        return (await tx.get_one(GrantRow, grant_id)).devices.split()
+
+
+async def test_receipt_lets_a_second_device_join_what_was_bought(world: World) -> None:
+    answer = await use(world, f"{await paid(world)} Confirmed. Ksh20.00 sent", mac=OTHER_MAC)
+
+    assert answer.refusal is None
+    assert await devices_of(world, answer.grant_id) == [MAC, OTHER_MAC]
+    assert await grants_in(world) == 1
+    await assert_money_is_conserved(world.deps.db)
+
+
+async def test_receipt_shown_by_the_device_that_paid_changes_nothing(world: World) -> None:
+    answer = await use(world, await paid(world), mac=MAC)
+
+    assert await devices_of(world, answer.grant_id) == [MAC]
+
+
+async def test_receipt_joins_no_more_devices_than_were_paid_for(world: World) -> None:
+    receipt = await paid(world)
+    answers = await asyncio.gather(
+        *(use(world, receipt, redemption=f"r{n}", mac=f"02:00:00:00:02:0{n}") for n in range(5))
+    )
+
+    assert sorted(str(answer.refusal) for answer in answers) == ["None", *["devices_full"] * 4]
+
+
+@pytest.mark.parametrize("text", ["SGH7K2Q0XD", "QQQQQQQQQ1 Confirmed."])
+async def test_receipt_of_nobody_is_refused_and_counts_as_a_guess(world: World, text: str) -> None:
+    await paid(world)
+    for n in range(TRIES_PER_DEVICE_MAX):
+        assert (await use(world, text, redemption=f"guess {n}")).refusal == "voucher_invalid"
+
+    assert (await use(world, text, redemption="more")).refusal == "too_many_tries"
+
+
+async def test_receipt_is_good_at_its_own_site_only(world: World) -> None:
+    receipt = await paid(world)
+    await add_site(world.deps, NewSite(OTHER_SITE, "Ruiru", "Lango Net"))
+    answer = await redeem(
+        world.deps,
+        OTHER_SITE,
+        redemption_id=RedemptionId(hex_id("first")),
+        code=receipt,
+        device_mac=OTHER_MAC,
+    )
+
+    assert answer == RedeemStatus("voucher_used", None)
+
+
+async def test_voucher_redeemed_by_ten_devices_at_once_gives_one_grant(
     world: World, code: VoucherCode, db_url: str
 ) -> None:
     second = Database(db_url)
     worlds = (world, world.on(second))
     answers = await asyncio.gather(
-        *(use(worlds[n % 2], code, redemption=f"number {n}") for n in range(10))
+        *(
+            use(worlds[n % 2], code, redemption=f"number {n}", mac=f"02:00:00:00:02:0{n}")
+            for n in range(10)
+        )
     )
     await second.close()
 
