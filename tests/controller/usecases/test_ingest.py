@@ -259,6 +259,17 @@ async def codes(world: World) -> set[str]:
         return set(await tx.scalars(select(NoticeRow.code)))
 
 
+async def test_a_session_forged_by_another_site_is_not_counted_when_the_own_site_reports(
+    world: World, grant_id: str
+) -> None:
+    await add_site(world.deps, NewSite(OTHER_SITE, "Ruiru", "Lango Net"))
+    forged = a_record(1, reading("forged", grant_id=grant_id, down=10**12))
+    await ingest(world.deps, OTHER_SITE, a_batch(forged))
+    await ingest(world.deps, SITE, a_batch(a_record(1, reading(grant_id=grant_id, down=700))))
+
+    assert (await grant(world, grant_id)).used_bytes == 700
+
+
 async def test_empty_report_tells_what_was_applied(world: World) -> None:
     acked = await ingest(world.deps, SITE, Batch("c" * 32, (), 2, b"d" * 32, "0.1"))
     async with world.deps.db.read() as tx:
