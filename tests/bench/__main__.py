@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import sys
+
+import structlog
 
 NAMES = ("admission", "callback-to-online", "crash", "portal")
 
@@ -14,6 +17,7 @@ def main(wanted: list[str]) -> int:
     if unknown:
         print(f"no benchmark {unknown[0]!r}; there are: {', '.join(NAMES)}", file=sys.stderr)
         return 2
+    _log_to_stderr()
     correct = True
     for name in wanted or NAMES:
         print(f"{name} ...", file=sys.stderr)
@@ -22,6 +26,14 @@ def main(wanted: list[str]) -> int:
             print(row.line(), flush=True)
             correct = correct and row.correct
     return 0 if correct else 1
+
+
+def _log_to_stderr() -> None:
+    """Standard output belongs to the figures."""
+    structlog.configure(
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR),
+    )
 
 
 if __name__ == "__main__":

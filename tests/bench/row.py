@@ -5,12 +5,18 @@ from __future__ import annotations
 import json
 import statistics
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A measured figure beside its peer and its limit; None where there is no such thing."""
+    """A measured figure beside its peer and its limit; None where there is no such thing.
+
+    ``figure`` makes the one number that is quoted out of all that were measured.
+    """
 
     name: str
     unit: str
@@ -22,11 +28,12 @@ class Row:
     lower_is_better: bool
     correct: bool
     more: dict[str, Any] = field(default_factory=dict)
+    figure: Callable[[list[float]], float] = statistics.median
 
     def line(self) -> str:
         """The row as one line of JSON. Ratios above 1 always mean better than."""
-        ours = statistics.median(self.ours)
-        middle = [statistics.median(x) if x else None for x in (self.peer, self.limit)]
+        ours = self.figure(self.ours)
+        middle = [self.figure(x) if x else None for x in (self.peer, self.limit)]
         spread = (max(self.ours) - min(self.ours)) / ours if ours else 0.0
         return json.dumps(
             {
