@@ -105,15 +105,14 @@ def show_config(ctx: typer.Context, config_file: Config = None, *, json: Json = 
 )
 def upgrade_db(ctx: typer.Context, config_file: Config = None) -> None:
     """Bring the database to this version's tables. Repeating changes nothing."""
-    from sqlalchemy.exc import SQLAlchemyError
-
+    from controller.noc.views import UNREADABLE
     from controller.store.migrations import upgrade
 
     settings = settings_from(config_file)
     settings.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
         upgrade(settings.database_url)
-    except (SQLAlchemyError, OSError) as error:
+    except UNREADABLE as error:
         raise Fault(
             "the database could not be upgraded",
             why=str(error).splitlines()[0],
