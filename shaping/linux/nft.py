@@ -265,6 +265,7 @@ def rules(config: LinuxConfig) -> dict[str, tuple[str, ...]]:
         "gateway_door": (
             f'iifname != "{lan}" accept',
             "ether saddr @blocked drop",
+            *_ANSWERABLE,
             *(f"{rule} {protocol} dport 53 accept" for rule in paid for protocol in _DNS),
             *(f"{protocol} dport 53 goto names" for protocol in _DNS),
             *(_DOORS if config.close_gateway else ()),
@@ -301,6 +302,12 @@ def rules(config: LinuxConfig) -> dict[str, tuple[str, ...]]:
 
 _DNS = ("udp", "tcp")
 _DNS_LIMIT = f"{DNS_PER_SECOND}/second burst {DNS_BURST} packets"
+_ANSWERABLE = (
+    "ip saddr 0.0.0.0 udp dport 67 accept",
+    "ip6 saddr :: meta l4proto ipv6-icmp accept",
+    # Who asks as somebody on the internet would have the gateway answer there: a free road out.
+    "fib saddr . iif oif missing drop",
+)
 _DOORS = (
     "ct state established,related accept",
     "meta l4proto icmp accept",

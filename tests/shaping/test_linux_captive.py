@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -21,8 +22,11 @@ from tests.support.gateway import (
     v4_of,
     v6_of,
 )
+from tests.support.netns import Namespace, NamespaceError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tests.support.gateway import Street
 
 pytestmark = pytest.mark.root
@@ -30,6 +34,8 @@ pytestmark = pytest.mark.root
 OPEN = Desired({KEY: an_access()})
 BOTH = pytest.mark.parametrize("server", [SERVER4, SERVER6])
 GATEWAY = {SERVER4: "10.77.0.1", SERVER6: "fd77:1::1"}
+WAN = {SERVER4: "198.51.100.1", SERVER6: "fd77:2::1"}
+SECRET = b"nobody paid this"
 
 
 @BOTH
@@ -149,6 +155,39 @@ def test_the_gateway_still_answers_ping(street: Street, server: str) -> None:
     said = street.devices[PHONE].run("ping", "-c1", "-W1", GATEWAY[server])
 
     assert "1 received" in said
+
+
+@BOTH
+@pytest.mark.parametrize("asked", ["lan", "wan"])
+def test_the_gateway_answers_nobody_on_the_internet_for_a_captive_device(
+    street: Street, server: str, asked: str
+) -> None:
+    street.apply(Desired())
+    street.internet.run("ping", "-c1", "-W1", WAN[server])  # it knows where to answer
+    to = GATEWAY[server] if asked == "lan" else WAN[server]
+    phone = street.devices[PHONE]
+    phone.ip(f"addr add {server} dev lo")
+    with heard_by(street.internet) as frames, suppress(NamespaceError):
+        phone.run("ping", "-c1", "-W1", "-I", server, "-p", SECRET.hex(), to)
+    phone.ip(f"addr del {server} dev lo")
+    reflected = [frame for frame in frames if SECRET in frame]
+
+    assert reflected == []
+
+
+@contextmanager
+def heard_by(namespace: Namespace) -> Iterator[list[bytes]]:
+    """All frames that ``eth0`` of a namespace saw during the block, once it is over."""
+    every = socket.htons(0x0003)
+    made = namespace.call(lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW, every))
+    frames: list[bytes] = []
+    with made:
+        made.bind(("eth0", 0))
+        made.settimeout(0.2)
+        yield frames
+        with suppress(TimeoutError):
+            while True:
+                frames.append(made.recv(2048))
 
 
 @BOTH
