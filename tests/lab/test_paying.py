@@ -38,6 +38,14 @@ async def test_the_probe_of_a_paid_device_says_online(lab: Lab) -> None:
     assert (await device.get(PROBE)).status == 204
 
 
+async def test_the_code_of_the_payment_connects_a_second_device(lab: Lab) -> None:
+    paid, other = lab.fresh(), lab.fresh()
+    await lab.buy(paid, await lab.sell("pair", validity_s=3_600, devices_max=2))
+    await other.post(f"{PORTAL}/redeem", {"code": f"{await lab.receipt(paid)} Confirmed."})
+
+    await lab.online(other)
+
+
 async def test_an_unpaid_order_opens_nothing(lab: Lab) -> None:
     device = lab.fresh()
     await lab.order(device, await lab.sell("unpaid"))

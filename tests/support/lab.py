@@ -122,6 +122,11 @@ class Lab:
         await self.pay(device)
         await self.online(device)
 
+    async def receipt(self, device: Device) -> str:
+        """The code of the newest payment for a device."""
+        found = [p for p in await self.rig.stall.list("payments") if p["device_mac"] == device.mac]
+        return str(max(found, key=lambda payment: str(payment["created_at"]))["receipt"])
+
     async def online(self, device: Device, *, wait_s: float = ONLINE_WAIT_S) -> None:
         """Wait until the device's own probe says that it is on the internet."""
         await eventually(lambda: _quietly(is_online(device)), wait_s=wait_s)
