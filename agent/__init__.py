@@ -22,6 +22,7 @@ SHELL:
 - ``courier.py``  the tasks that talk to the controller: follow, report, purchase
 - ``uplink/``     the roads to the controller
 - ``gate.py``     the portal's `Gate` over the loop
+- ``visitors.py`` the portal's connections: bounded for each address, in time and in size
 - ``lan.py``      who is on the LAN
 - ``identity.py`` key, certificate signing request, certificate, renewal
 - ``clock.py``    the only place that reads a clock

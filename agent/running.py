@@ -20,7 +20,7 @@ import structlog
 import uvicorn
 
 from agent import identity as identities
-from agent import status
+from agent import status, visitors
 from agent.clock import SystemClock
 from agent.courier import Courier
 from agent.gate import SiteGate
@@ -48,9 +48,6 @@ RENEW_LOOK_S = 3_600
 """How often it is looked whether the certificate is due for renewal."""
 
 RENEW_MAX_S = 120
-
-PORTAL_CONNECTIONS_MAX = 1_000
-"""Connections to the portal at once; further ones are told to come again."""
 
 BIND_RETRY_S = 5
 STOP_S = 5
@@ -224,7 +221,7 @@ async def _serve(config: Config, gate: SiteGate, clock: Clock) -> None:
         break
     settings = uvicorn.Config(
         app,
-        http="httptools",
+        http=visitors.Visitor,
         loop="asyncio",
         lifespan="off",
         log_config=None,
@@ -232,7 +229,7 @@ async def _serve(config: Config, gate: SiteGate, clock: Clock) -> None:
         server_header=False,
         # Invariant: a device is who its packets say; headers that name another are not believed.
         proxy_headers=False,
-        limit_concurrency=PORTAL_CONNECTIONS_MAX,
+        limit_concurrency=visitors.CONNECTIONS_MAX,
         timeout_keep_alive=STOP_S,
         timeout_graceful_shutdown=STOP_S,
     )
