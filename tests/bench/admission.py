@@ -18,9 +18,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-import select
 import shutil
-import socket
 import statistics
 import sys
 import tempfile
@@ -36,36 +34,23 @@ from shaping.linux.plane import LinuxPlane
 from shaping.linux.tables import Tables
 from shaping.plane import Access, Desired, MonotonicMs, Rate, SessionKey
 from tests.bench.booth import (
-    GATEWAY,
-    HOST,
-    PORT,
     WIRING,
     Booth,
     address_of,
     journalled,
     mac_of,
 )
+from tests.bench.crowd import sign_in
 from tests.bench.row import Row, quantile
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tests.support.netns import Namespace
 
 DEVICES = 5_000
-AT_ONCE = 256
-"""Phones that are asking at the same moment."""
-
 ROUNDS = 5
 PEER_CLIENTS = 100
 KERNEL_SESSIONS = 1_000
 LIMIT_ELEMENTS = 2_000
-STALLED_S = 20.0
-IP_FREEBIND = 15
-"""From linux/in.h."""
-
-REQUEST = f"GET / HTTP/1.1\r\nHost: {HOST}\r\nUser-Agent: Mozilla/5.0 (Linux)\r\n\r\n".encode()
-OPENED = (b"HTTP/1.1 302", b"location: /ok")
 
 
 @dataclass(slots=True)
@@ -129,7 +114,7 @@ def _ours(figures: _Figures) -> None:
     try:
         with Booth() as booth, booth.agent(state_dir, devices=DEVICES) as agent:
             before = agent.ready(grants=DEVICES)
-            took_s, waits = booth.crowd.call(lambda: _crowd(range(1, DEVICES + 1)))
+            took_s, waits = booth.crowd.call(lambda: sign_in(range(1, DEVICES + 1)))
             after = agent.ask()
             agent.kill9()
             passing, kept = booth.open_addresses(), journalled(state_dir)
@@ -144,59 +129,6 @@ def _ours(figures: _Figures) -> None:
     figures.ours.append(DEVICES / took_s)
     figures.waits_s += waits
     figures.told.append({key: after[key] - before[key] for key in after})
-
-
-class _Phone:
-    """One device's one request. ``step`` goes on with it whenever its socket is ready."""
-
-    def __init__(self, number: int) -> None:
-        self.began = time.perf_counter()
-        self.asked = False
-        self.socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-        self.socket.setsockopt(socket.SOL_IP, IP_FREEBIND, 1)
-        self.socket.bind((str(address_of(number)), 0))
-        self.socket.connect_ex((GATEWAY, PORT))
-
-    def send(self) -> None:
-        """The connection stands: ask."""
-        self.socket.send(REQUEST)
-        self.asked = True
-
-    def answered(self) -> None:
-        """The answer is here: it must say that the gate was opened just now."""
-        answer = self.socket.recv(4096)
-        assert all(part in answer for part in OPENED), answer
-        self.socket.close()
-
-
-def _crowd(numbers: range) -> tuple[float, list[float]]:
-    """Let all devices sign in, some at a time; seconds in all, and the wait of each."""
-    waits: list[float] = []
-    phones: dict[int, _Phone] = {}
-    coming = iter(numbers)
-    began = time.perf_counter()
-    with select.epoll() as epoll:
-        _come(epoll, phones, coming)
-        while phones:
-            events = epoll.poll(STALLED_S)
-            assert events, f"{len(phones)} phones get no answer"
-            for fd, _ in events:
-                if (phone := phones[fd]).asked:
-                    phone.answered()
-                    waits.append(time.perf_counter() - phone.began)
-                    del phones[fd]
-                    continue
-                phone.send()
-                epoll.modify(fd, select.EPOLLIN)
-            _come(epoll, phones, coming)
-    return time.perf_counter() - began, waits
-
-
-def _come(epoll: select.epoll, phones: dict[int, _Phone], coming: Iterator[int]) -> None:
-    while len(phones) < AT_ONCE and (number := next(coming, 0)):
-        phone = _Phone(number)
-        phones[phone.socket.fileno()] = phone
-        epoll.register(phone.socket, select.EPOLLOUT)
 
 
 def _peer(gateway: Namespace, *, there: int) -> float:

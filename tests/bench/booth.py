@@ -110,7 +110,10 @@ class Booth:
         self._held.close()
 
     def agent(self, state_dir: Path, *, devices: int) -> Agent:
-        """Start an agent whose controller has paid grants for so many devices of the crowd."""
+        """Start an agent whose controller has paid grants for so many devices of the crowd.
+
+        With none, the controller cannot be reached.
+        """
         argv = (sys.executable, "-m", "tests.bench.booth", str(state_dir), str(devices))
         pipe = subprocess.PIPE
         return Agent(self.gateway.popen(*argv, stdin=pipe, stdout=pipe, stderr=sys.stderr.fileno()))
@@ -250,9 +253,10 @@ async def _run(state_dir: Path, devices: int) -> None:
     )
     journal = _CountedJournal(state_dir / running.JOURNAL)
     plane = _TimedPlane(WIRING)
-    parts = running.Parts(
-        site_id="bench", plane=plane, lan=_Crowd(), uplink=MemoryUplink(controller)
-    )
+    uplink = MemoryUplink(controller)
+    if not devices:
+        uplink.cut()
+    parts = running.Parts(site_id="bench", plane=plane, lan=_Crowd(), uplink=uplink)
     _answer_questions(journal, plane)
     file = running.ConfigFile(state_dir / "agent.toml", Config(state_dir=state_dir))
     await running.operate(file, parts, journal, clock=SystemClock(), identity=None)
