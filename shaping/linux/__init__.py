@@ -17,6 +17,10 @@ counters and quotas go through netlink directly: libnftables reads every named o
 before each command (27 ms at 10,000 sessions), which is too dear for a sign-in. The kernel's
 ruleset generation tells, for 20 us, whether anybody else changed anything since.
 
+Two roads lead to shapers and neighbours too. Trees are built and removed, and the LAN is followed,
+by pyroute2. A session's classes and pins, and dumps of all of them, are netlink messages of our
+own: those are the ones that there are tens of thousands of.
+
 Files:
 
 - ``nft.py``         PURE  rules text, and the elements and objects that a change means
@@ -30,6 +34,7 @@ Files:
 - ``shaper.py``            the class trees on both interfaces
 - ``pins.py``              permanent neighbours for paid addresses
 - ``plane.py``             LinuxPlane: the three methods
-- ``sightings.py``         neighbour messages read as sightings
+- ``sightings.py``   PURE  entries of neighbour tables read as sightings
+- ``iproute.py``           the door to pyroute2, the only file that sees its untyped values
 - ``neighbours.py``        who is on the LAN, followed live
 """

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from shaping.linux import tc
+from shaping.linux.iproute import build_group, build_root, remove_root
 from shaping.linux.netlink import NLM_F_CREATE, NLM_F_REPLACE, NetlinkError
 from shaping.plane import PlaneError, Rate
 
@@ -115,7 +116,7 @@ class Shaper:
         for name in self._interfaces:
             tree = _Tree(name, index_of(name))
             if any(_is_root(qdisc) for qdisc in self._qdiscs(tree)):
-                self._netlink.request([(tc.RTM_DELQDISC, 0, tc.root_message(tree.ifindex))])
+                remove_root(tree.ifindex)
         self._trees, self._slots, self._free, self._next = [], {}, [], 0
 
     def _take(self) -> int:
@@ -129,12 +130,9 @@ class Shaper:
     def _put_group(self, tree: _Tree, group: int) -> None:
         if group in tree.groups:
             return
-        inner = (tc.ROOT_MAJOR + group) << 16
-        outer = tc.ROOT_HANDLE | group
-        self._queue_class(tree, outer, tc.GROUP_BPS)
-        child = tc.htb_message(tree.ifindex, inner, outer)
-        self._queue.append((tc.RTM_NEWQDISC, NLM_F_CREATE | NLM_F_REPLACE, child))
-        self._put_class(tree, inner | tc.SPARE_MINOR, self._spare_bps)
+        build_group(tree.ifindex, group, spare_bps=self._spare_bps)
+        spare = (tc.ROOT_MAJOR + group) << 16 | tc.SPARE_MINOR
+        self._put_class(tree, spare, self._spare_bps)
         tree.groups.add(group)
 
     def _put_class(self, tree: _Tree, classid: int, rate_bps: int) -> None:
@@ -190,22 +188,13 @@ class Shaper:
 
     def _build_root(self, tree: _Tree, qdiscs: Iterable[tc.Qdisc]) -> None:
         if any(qdisc.handle == tc.ROOT_HANDLE for qdisc in qdiscs):
-            self._netlink.request([(tc.RTM_DELQDISC, 0, tc.root_message(tree.ifindex))])
-        spare = tc.ROOT_HANDLE | tc.SPARE_MINOR
-        root = tc.htb_message(tree.ifindex, tc.ROOT_HANDLE)
-        default = tc.class_message(tree.ifindex, spare, self._spare_bps)
-        # Invariant: the default class is there before any packet could miss its class.
-        results = self._netlink.request(
-            [
-                (tc.RTM_NEWQDISC, NLM_F_CREATE | NLM_F_REPLACE, root),
-                (tc.RTM_NEWTCLASS, NLM_F_CREATE, default),
-                (tc.RTM_NEWTFILTER, NLM_F_CREATE, tc.chooser_message(tree.ifindex)),
-            ]
-        )
-        for number in results:
-            if number:
-                raise PlaneError(f"shaping {tree.interface}: {os.strerror(number)}")
-        self._put_class(tree, spare, self._spare_bps)
+            remove_root(tree.ifindex)
+        build_root(tree.ifindex, spare_bps=self._spare_bps)
+        chooser = tc.RTM_NEWTFILTER, NLM_F_CREATE, tc.chooser_message(tree.ifindex)
+        (number,) = self._netlink.request([chooser])
+        if number:
+            raise PlaneError(f"shaping {tree.interface}: {os.strerror(number)}")
+        self._put_class(tree, tc.ROOT_HANDLE | tc.SPARE_MINOR, self._spare_bps)
 
     def _qdiscs(self, tree: _Tree) -> list[tc.Qdisc]:
         try:

@@ -1,18 +1,14 @@
-"""Neighbour messages of the kernel, read as sightings of devices.
+"""Entries of the kernel's neighbour tables, read as sightings of devices. PURE.
 
-Layouts are those of linux/neighbour.h. The port table comes first in a dump, so that an address is
-told with the port that its device is behind.
+The bits of a state are those of linux/neighbour.h.
 """
 
 from __future__ import annotations
 
-import socket
-import struct
-from ipaddress import ip_address
-from sys import byteorder
+import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-from shaping.linux.attributes import attributes
 from shaping.plane import MacAddress, Neighbour, Sight
 
 if TYPE_CHECKING:
@@ -23,24 +19,30 @@ if TYPE_CHECKING:
 Known = TypeVar("Known")
 Place = TypeVar("Place", bound=str)
 
-RTM_NEWNEIGH, RTM_DELNEIGH, RTM_GETNEIGH = 28, 29, 30
-FAMILIES = (socket.AF_BRIDGE, socket.AF_INET, socket.AF_INET6)
-"""The tables to follow: ports first."""
-
 DEVICES_MAX = 65_536
 """Devices remembered; above that the longest known is forgotten, and told as new when seen."""
 
-_NDM = struct.Struct("=BxxxiHBB")
-_DST, _LLADDR, _MASTER = 1, 2, 9
 _ALIVE = 0x02 | 0x04  # reachable, stale: the kernel heard from it
 _FAILED = 0x20
 _FIXED = 0x40 | 0x80  # no ARP, permanent: somebody's decision, not a sighting
-_MAC_BYTES = 6
+_DEVICE = re.compile(r"[0-9a-f][02468ace](:[0-9a-f]{2}){5}")
+_NOBODY = "00:00:00:00:00:00"
 
 
-def neighbours_request(family: int) -> bytes:
-    """Dumps one family's table."""
-    return _NDM.pack(family, 0, 0, 0, 0)
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry of a neighbour table, as it is now or, when ``gone``, as it last was.
+
+    ``link`` is the link-layer address as text, "" unknown. An entry of a port table has the number
+    of its ``bridge``, and ``ifindex`` is the port's; any other has the ``address`` it is about.
+    """
+
+    ifindex: int
+    state: int
+    link: str = ""
+    address: Address | None = None
+    bridge: int | None = None
+    gone: bool = False
 
 
 class Sightings:
@@ -52,26 +54,19 @@ class Sightings:
         self._ports: dict[MacAddress, str] = {}
         self._macs: dict[Address, MacAddress] = {}
 
-    def take(self, kind: int, body: bytes) -> Iterator[Neighbour]:
-        """What one message of the kernel means; other messages and interfaces mean nothing."""
-        if kind not in {RTM_NEWNEIGH, RTM_DELNEIGH} or len(body) < _NDM.size:
+    def take(self, entry: Entry) -> Iterator[Neighbour]:
+        """What an entry means; those of other interfaces mean nothing."""
+        if entry.state & _FIXED:
             return
-        family, ifindex, state, _, _ = _NDM.unpack_from(body)
-        attrs = attributes(body[_NDM.size :])
-        mac = _device_mac(attrs.get(_LLADDR, b""))
-        if state & _FIXED:
-            return
-        if family == socket.AF_BRIDGE:
-            if _index(attrs.get(_MASTER, b"")) == self._lan and mac is not None:
-                yield from self._at_port(kind, mac, ifindex)
-        elif ifindex == self._lan and _DST in attrs:
-            yield from self._at_address(kind, mac, ip_address(attrs[_DST]), state=state)
+        mac = _device_mac(entry.link)
+        if entry.bridge is not None:
+            if entry.bridge == self._lan and mac is not None and not entry.gone:
+                # A bridge forgets whoever is silent for minutes; that is no farewell.
+                yield from self._at_port(mac, self._port_name(entry.ifindex))
+        elif entry.ifindex == self._lan and entry.address is not None:
+            yield from self._at_address(entry, entry.address, mac)
 
-    def _at_port(self, kind: int, mac: MacAddress, ifindex: int) -> Iterator[Neighbour]:
-        if kind == RTM_DELNEIGH:
-            # A bridge forgets whoever is silent for minutes; that is no farewell.
-            return
-        port = self._port_name(ifindex)
+    def _at_port(self, mac: MacAddress, port: str) -> Iterator[Neighbour]:
         known = self._ports.get(mac)
         _remember(self._ports, mac, port)
         if known is None:
@@ -80,15 +75,15 @@ class Sightings:
             yield Neighbour(Sight.MOVED, mac, None, port)
 
     def _at_address(
-        self, kind: int, mac: MacAddress | None, address: Address, *, state: int
+        self, entry: Entry, address: Address, mac: MacAddress | None
     ) -> Iterator[Neighbour]:
         if address.is_link_local:
             return
-        if kind == RTM_DELNEIGH or state & _FAILED:
+        if entry.gone or entry.state & _FAILED:
             gone = self._macs.pop(address, None)
             if gone is not None:
                 yield Neighbour(Sight.GONE, gone, address, self._ports.get(gone, ""))
-        elif mac is not None and (state & _ALIVE or self._macs.get(address) != mac):
+        elif mac is not None and (entry.state & _ALIVE or self._macs.get(address) != mac):
             _remember(self._macs, address, mac)
             yield Neighbour(Sight.SEEN, mac, address, self._ports.get(mac, ""))
 
@@ -100,12 +95,6 @@ def _remember(known: dict[Known, Place], key: Known, value: Place) -> None:
         del known[next(iter(known))]
 
 
-def _device_mac(link: bytes) -> MacAddress | None:
+def _device_mac(link: str) -> MacAddress | None:
     """The MAC of one device; None for groups, nothing and other kinds of link."""
-    if len(link) != _MAC_BYTES or link[0] & 1 or not any(link):
-        return None
-    return MacAddress(link.hex(":"))
-
-
-def _index(value: bytes) -> int:
-    return int.from_bytes(value, byteorder)
+    return MacAddress(link) if _DEVICE.fullmatch(link) and link != _NOBODY else None

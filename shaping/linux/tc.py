@@ -31,17 +31,18 @@ LEAVES = ("cake", "fq_codel", "sfq", "bfifo")
 GROUP_BPS = 10_000_000_000
 """A group only gathers; it holds nobody back."""
 
-RTM_NEWQDISC, RTM_DELQDISC, RTM_GETQDISC = 36, 37, 38
+RTM_NEWQDISC, RTM_GETQDISC = 36, 38
 RTM_NEWTCLASS, RTM_GETTCLASS = 40, 42
 RTM_NEWTFILTER, RTM_GETTFILTER = 44, 46
+
+ETHERNET = 1
+"""The link layer that a class reckons with, as its field for it wants to be told."""
 
 _TCM = struct.Struct("=BxxxiIII")
 _RATE = struct.Struct("=BBHhHI")
 _KIND, _OPTIONS = 1, 2
 _HTB_PARMS, _HTB_INIT, _HTB_RATE64, _HTB_CEIL64 = 1, 2, 6, 7
 _BPF_OPS_LEN, _BPF_OPS = 4, 5
-_TC_H_ROOT = 0xFFFFFFFF
-_ETHERNET = 1
 _ALL_PROTOCOLS = 0x0300  # ETH_P_ALL in network order
 _TICK_NS = 64
 _FRAME_BYTES = 1514
@@ -103,35 +104,47 @@ def leaf_limit_bytes(rate_bps: int) -> int:
 
 def class_text(interface: str, classid: int, rate_bps: int) -> str:
     """A class as a command of tc: for people, logs and golden files."""
-    parent = ROOT_HANDLE if classid >> 16 == ROOT_MAJOR else classid & 0xFFFF0000
     return (
-        f"class replace dev {interface} parent {parent >> 16:x}:"
+        f"class replace dev {interface} parent {parent_of(classid) >> 16:x}:"
         f" classid {classid >> 16:x}:{classid & 0xFFFF:x}"
         f" htb rate {rate_bps}bit ceil {rate_bps}bit"
         f" burst {burst_bytes(rate_bps)} cburst {burst_bytes(rate_bps)}"
     )
 
 
-def class_message(ifindex: int, classid: int, rate_bps: int) -> bytes:
-    """An HTB class; the same message makes it and changes it."""
+@dataclass(frozen=True, slots=True)
+class ClassFigures:
+    """What an HTB class of some rate is told. Ticks are the scheduler's, at that rate."""
+
+    bytes_per_s: int
+    burst_ticks: int
+    quantum_bytes: int
+
+
+def class_figures(rate_bps: int) -> ClassFigures:
+    """The figures of a class of this rate."""
     bytes_per_s = max(1, rate_bps // 8)
-    shown = min(bytes_per_s, _U32_MAX)
-    rate = _RATE.pack(0, _ETHERNET, 0, 0, 0, shown)
     ticks = min(_U32_MAX, burst_bytes(rate_bps) * 1_000_000_000 // bytes_per_s // _TICK_NS)
     quantum = min(60_000, max(_FRAME_BYTES, bytes_per_s // 100))
-    parms = rate + rate + struct.pack("=IIIII", ticks, ticks, quantum, 0, 0)
+    return ClassFigures(bytes_per_s, ticks, quantum)
+
+
+def parent_of(classid: int) -> int:
+    """The HTB that a class stands in: the root for a group's, else the group's own."""
+    return ROOT_HANDLE if classid >> 16 == ROOT_MAJOR else classid & 0xFFFF0000
+
+
+def class_message(ifindex: int, classid: int, rate_bps: int) -> bytes:
+    """An HTB class; the same message makes it and changes it."""
+    figures = class_figures(rate_bps)
+    rate = _RATE.pack(0, ETHERNET, 0, 0, 0, min(figures.bytes_per_s, _U32_MAX))
+    ticks = figures.burst_ticks
+    parms = rate + rate + struct.pack("=IIIII", ticks, ticks, figures.quantum_bytes, 0, 0)
     options = attribute(_HTB_PARMS, parms)
-    if bytes_per_s > _U32_MAX:
-        wide = struct.pack("=Q", bytes_per_s)
+    if figures.bytes_per_s > _U32_MAX:
+        wide = struct.pack("=Q", figures.bytes_per_s)
         options += attribute(_HTB_RATE64, wide) + attribute(_HTB_CEIL64, wide)
-    parent = ROOT_HANDLE if classid >> 16 == ROOT_MAJOR else classid & 0xFFFF0000
-    return _message(ifindex, classid, parent, 0, "htb", options)
-
-
-def htb_message(ifindex: int, handle: int, parent: int = _TC_H_ROOT) -> bytes:
-    """An HTB whose default class is the spare one. ``parent`` defaults to the interface itself."""
-    glob = struct.pack("=IIIII", 3, 10, SPARE_MINOR, 0, 0)
-    return _message(ifindex, handle, parent, 0, "htb", attribute(_HTB_INIT, glob))
+    return _message(ifindex, classid, parent_of(classid), 0, "htb", options)
 
 
 def leaf_message(ifindex: int, classid: int, kind: str, rate_bps: int) -> bytes:
@@ -156,11 +169,6 @@ def chooser_message(ifindex: int) -> bytes:
 def plain_message(ifindex: int, *, handle: int = 0, parent: int = 0) -> bytes:
     """A request that names an object, or asks for all of an interface."""
     return _TCM.pack(0, ifindex, handle, parent, 0)
-
-
-def root_message(ifindex: int) -> bytes:
-    """Names our root qdisc, to remove it."""
-    return _TCM.pack(0, ifindex, ROOT_HANDLE, _TC_H_ROOT, 0)
 
 
 def read_qdisc(body: bytes) -> Qdisc:

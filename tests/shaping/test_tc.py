@@ -38,12 +38,6 @@ def test_a_rate_is_read_back_as_it_was_sent(slot: int, rate_bps: int) -> None:
     assert tc.read_class(message) == (classid, rate_bps // 8)
 
 
-def test_our_htb_is_known_by_its_default_class() -> None:
-    read = tc.read_qdisc(tc.htb_message(3, tc.ROOT_HANDLE))
-
-    assert (read.kind, read.handle, read.spare) == ("htb", tc.ROOT_HANDLE, tc.SPARE_MINOR)
-
-
 @given(st.integers(0, 2**32 - 1) | st.sampled_from([1 << 30, 1 << 16, tc.ROOT_HANDLE]))
 def test_the_chooser_answers_the_group_of_a_mark_and_never_the_root_itself(mark: int) -> None:
     answer = _run(tc.chooser_program(), mark)
