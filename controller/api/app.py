@@ -37,7 +37,7 @@ def create_app(deps: Deps) -> FastAPI:
     """The application on top of ``deps``; serve it without trusting forwarded headers."""
     app = described_app()
     app.state.deps = deps
-    app.state.staff = Staff(vault=deps.vault, now=deps.now)
+    app.state.staff = Staff(vault=deps.vault, now=deps.now, public_url=deps.settings.public_url)
     app.state.hub = Hub(db=deps.db, signals=deps.signals, now=deps.now, render=page.rendered)
     return app
 

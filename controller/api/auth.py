@@ -43,8 +43,9 @@ class NotStaff(Refused):
 class Staff:
     """The check of the staff key, which remembers who offered wrong ones."""
 
-    def __init__(self, *, vault: Vault, now: Callable[[], datetime]) -> None:
+    def __init__(self, *, vault: Vault, now: Callable[[], datetime], public_url: str) -> None:
         self._vault = vault
+        self._public = urlsplit(public_url)
         self._now = now
         self._attempts = Attempts()
 
@@ -60,7 +61,13 @@ class Staff:
             refuse_other_origins(request)
 
     def check_key(self, request: Request, key: str) -> None:
-        """Raise `NotStaff` for a wrong key; after too many, `Refused` without looking at it."""
+        """Raise `NotStaff` for a wrong key; after too many of an address, `Refused`.
+
+        The right key is never kept waiting: behind a proxy everybody comes from one address, and a
+        stranger could keep staff out. Nobody guesses a key of 192 random bits.
+        """
+        if self._vault.is_staff_key(key):
+            return
         address = request.client.host if request.client else ""
         now = self._now()
         if wait := wait_s(self._attempts, address, now):
@@ -70,9 +77,8 @@ class Staff:
                 f"too many wrong keys from {address}; try again in {wait} s",
                 headers={"Retry-After": str(wait)},
             )
-        if not self._vault.is_staff_key(key):
-            self._attempts = failed(self._attempts, address, now)
-            raise NotStaff("this is not the staff key")
+        self._attempts = failed(self._attempts, address, now)
+        raise NotStaff("this is not the staff key")
 
     def is_logged_in(self, request: Request) -> bool:
         """Whether the request carries a log-in that this controller made and that still holds."""
@@ -100,8 +106,13 @@ class Staff:
             path="/",
             httponly=True,
             samesite="strict",
-            secure=request.url.scheme == "https",
+            secure=self._came_by_https(request),
         )
+
+    def _came_by_https(self, request: Request) -> bool:
+        """Whether the browser spoke TLS, to us or to the proxy at our public address."""
+        public = self._public.scheme == "https" and request.url.netloc == self._public.netloc
+        return public or request.url.scheme == "https"
 
     def log_out(self, response: Response) -> None:
         """Take the log-in away."""

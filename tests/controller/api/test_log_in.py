@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -62,10 +63,25 @@ async def test_failed_log_ins_are_limited(office: Office) -> None:
     async with caller(office, None) as client:
         for _ in range(FAILURES_MAX):
             await client.post("/noc/login", data={"key": "wrong"}, headers=SAME)
-        answer = await logged_in(office, client)
+        answer = await client.post("/noc/login", data={"key": "wrong"}, headers=SAME)
 
     assert answer.status_code == 429
     assert int(answer.headers["retry-after"]) > 0
+
+
+@pytest.mark.parametrize(("host", "secure"), [("pay.example.co.ke", True), ("127.0.0.1", False)])
+async def test_a_cookie_that_was_given_over_tls_never_travels_without(
+    office: Office, *, host: str, secure: bool
+) -> None:
+    told = office.deps.settings
+    http = told.http.model_copy(update={"public_url": "https://pay.example.co.ke"})
+    settings = told.model_copy(update={"http": http})
+    public = replace(office, deps=replace(office.deps, settings=settings))
+    async with caller(public, None) as client:
+        sent = {**SAME, "Host": host}
+        answer = await client.post("/noc/login", data={"key": office.key}, headers=sent)
+
+    assert ("secure" in answer.headers["set-cookie"].lower()) is secure
 
 
 async def test_a_log_in_ends_by_itself(office: Office) -> None:
