@@ -15,10 +15,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from controller.cli.faults import Fault, WrongUse
-
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from controller.cli.faults import Fault
 
 WIDTH_MAX = 80
 INDENT = "  "
@@ -80,14 +80,6 @@ class Screen:
 def toned(word: str, tone: str) -> Text:
     """A state by its word, and by colour where there is one."""
     return Text(word, style=TONES[tone])
-
-
-def chosen(content: Mapping[str, Any], names: str) -> dict[str, Any]:
-    """Only the fields that are named, separated by commas. Raises `WrongUse`."""
-    wanted = [name.strip() for name in names.split(",") if name.strip()]
-    if unknown := [name for name in wanted if name not in content]:
-        raise WrongUse(f"there is no field {unknown[0]}", why=f"there are {', '.join(content)}")
-    return {name: content[name] for name in wanted}
 
 
 def _console(out: Any, *, plain: bool) -> Console:

@@ -297,7 +297,7 @@ def test_a_voucher_typed_with_dashes_connects(phone: Phone) -> None:
     with phone.at(site).page() as page:
         page.goto(f"http://{HOST}/")
         page.get_by_role("link", name="Already paid?").click()
-        page.get_by_label("Voucher code").fill("7kqm-2xwd-9ftr")
+        page.get_by_label("Voucher or M-PESA code").fill("7kqm-2xwd-9ftr")
         page.get_by_role("button", name="Connect").click()
 
         expect(page.get_by_role("heading", name="You are online")).to_be_visible()
@@ -308,7 +308,7 @@ def test_a_refused_voucher_says_why_where_it_was_typed(phone: Phone) -> None:
     site.gate.voucher("7KQM-2XWD-9FTR", Refusal.DEVICES_FULL)
     with phone.at(site).page() as page:
         page.goto(f"http://{HOST}/voucher")
-        page.get_by_label("Voucher code").fill("7KQM 2XWD 9FTR")
+        page.get_by_label("Voucher or M-PESA code").fill("7KQM 2XWD 9FTR")
         page.get_by_role("button", name="Connect").click()
 
         expect(page.get_by_role("alert")).to_contain_text("already in use on all its devices")

@@ -112,6 +112,7 @@ class Shop:
 
     bodies: list[bytes] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
+    taken_at: list[float] = field(default_factory=list)
     status: int = 200
     url: str = ""
     at_once_max: int = 0
@@ -132,6 +133,7 @@ class Shop:
         self._open -= 1
         self.bodies.append(body)
         self.headers.append(dict(request.headers))
+        self.taken_at.append(asyncio.get_running_loop().time())
         self._news.set()
         return JSONResponse({"ResultCode": 0, "ResultDesc": "Accepted"}, self.status)
 

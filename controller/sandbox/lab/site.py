@@ -43,7 +43,7 @@ CONTROLLER_V4 = "203.0.113.10"
 PORTAL_HOST = "wifi.lango"
 SITE_V4 = "198.51.100.2"
 SITE_V6 = "fd77:51::2"
-READY_WAIT_S = 10.0
+READY_WAIT_S = 30.0
 STOP_WAIT_S = 2.0
 TOOLS = ("ip", "nsenter", "setpriv", "unshare", "dnsmasq")
 """System programs that the lab needs (Debian: iproute2, util-linux, dnsmasq-base)."""
@@ -211,10 +211,10 @@ class Site:
                 await self._ready()
 
     async def _ready(self) -> None:
-        await resolve(self.devices[0].ns, "a.lab", server=GATEWAY_V4, wait_s=0.1)
+        await resolve(self.devices[0].ns, "a.lab", server=GATEWAY_V4, wait_s=0.5)
         # IPv6 trusts a new link a second later than IPv4 does.
-        ways = [device.reaches(GATEWAY_V6, 53, wait_s=0.2) for device in self.devices]
-        outside = Device(self.gateway, 1, flows=self.flows).reaches(INTERNET_V6, 80, wait_s=0.2)
+        ways = [device.reaches(GATEWAY_V6, 53, wait_s=1.0) for device in self.devices]
+        outside = Device(self.gateway, 1, flows=self.flows).reaches(INTERNET_V6, 80, wait_s=1.0)
         if not all(await asyncio.gather(outside, *ways)):
             raise ResolveError("a link of the lab does not come up")
 
