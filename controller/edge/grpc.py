@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from contextlib import aclosing
+from collections import Counter
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 
@@ -26,7 +27,7 @@ from controller.usecases.purchase import OrderDiffers
 from controller.usecases.sites import JoinTokenRefused, SiteUnknown
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
     from wirepb.v1 import desired_pb2, edge_pb2
 
@@ -44,6 +45,10 @@ STREAMS_PER_CONNECTION_MAX = 16
 CALLS_MAX = 4_096
 """Calls at once on the edge port, follow streams included; one more is told RESOURCE_EXHAUSTED."""
 
+FOLLOWS_PER_SITE_MAX = 16
+"""Follow streams of one site at once: one is of use, and lost ones are noticed only after a while.
+Without this one site could take all calls from the others."""
+
 JOIN_CALLS_MAX = 32
 PING_EVERY_MS = 30_000
 PING_ANSWER_MS = 20_000
@@ -53,6 +58,11 @@ STOP_LATE_S = 0.5
 STOP_CALLS_S = 1.0
 """How long a stop waits for streams, for the library, and then for calls that have begun."""
 
+
+class TooManyFollowers(Exception):  # noqa: N818 - a refusal, see style
+    """This site follows its desired state many times over already."""
+
+
 STATUSES: dict[type[Exception], grpc.StatusCode] = {
     InvalidField: grpc.StatusCode.INVALID_ARGUMENT,
     PeerRefused: grpc.StatusCode.UNAUTHENTICATED,
@@ -61,6 +71,7 @@ STATUSES: dict[type[Exception], grpc.StatusCode] = {
     OrderDiffers: grpc.StatusCode.ALREADY_EXISTS,
     BillingRefusal: grpc.StatusCode.FAILED_PRECONDITION,
     DatabaseBusy: grpc.StatusCode.UNAVAILABLE,
+    TooManyFollowers: grpc.StatusCode.RESOURCE_EXHAUSTED,
 }
 """What each refusal is called in gRPC; the first that fits. Anything else is our own fault."""
 
@@ -212,6 +223,7 @@ class EdgeDoor(edge_pb2_grpc.EdgeServicer):
         self._admit = admit
         self._calls = calls
         self._edge_address = edge_address
+        self._followers = Counter[str]()
 
     async def Renew(  # noqa: N802 - named in the contract
         self, request: edge_pb2.RenewRequest, context: Context
@@ -229,16 +241,28 @@ class EdgeDoor(edge_pb2_grpc.EdgeServicer):
         uncut = self._calls.uncut
         try:
             peer = await uncut(self._admit(context))
-            async with aclosing(
-                self._dispatch.follow(peer.site_id, request, uncut=uncut)
-            ) as changes:
-                async for change in changes:
-                    if change is None:
-                        await uncut(self._admit(context))
-                    else:
-                        yield change
+            with self._one_more(peer.site_id):
+                async with aclosing(
+                    self._dispatch.follow(peer.site_id, request, uncut=uncut)
+                ) as changes:
+                    async for change in changes:
+                        if change is None:
+                            await uncut(self._admit(context))
+                        else:
+                            yield change
         except Exception as error:  # noqa: BLE001 - every call ends here, logged once
             await refusal(error, verb="follow", peer=context.peer()).tell(context)
+
+    @contextmanager
+    def _one_more(self, site_id: SiteId) -> Iterator[None]:
+        """Count a follower of this site while the block lasts. Raises `TooManyFollowers`."""
+        if self._followers[site_id] >= FOLLOWS_PER_SITE_MAX:
+            raise TooManyFollowers(f"{site_id} follows {FOLLOWS_PER_SITE_MAX} times already")
+        self._followers[site_id] += 1
+        try:
+            yield
+        finally:
+            self._followers[site_id] -= 1
 
     async def Report(  # noqa: N802 - named in the contract
         self, request: edge_pb2.ReportRequest, context: Context

@@ -130,11 +130,16 @@ def _fact(where: str, record: record_pb2.Record) -> Fact:
             )
         case "notice":
             return Notice(
-                code=record.notice.code[:NOTICE_CODE_MAX],
-                text=record.notice.text[:NOTICE_TEXT_MAX],
+                code=_shown(record.notice.code[:NOTICE_CODE_MAX]),
+                text=_shown(record.notice.text[:NOTICE_TEXT_MAX]),
             )
         case _:
             raise InvalidField(f"{where}.kind", "want opened, reading, closed or notice")
+
+
+def _shown(text: str) -> str:
+    """Free text without what would steer the terminal of whoever reads it."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
 def _opened(where: str, opened: record_pb2.SessionOpened) -> SessionOpened:

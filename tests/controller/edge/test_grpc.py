@@ -18,7 +18,7 @@ from billing.ids import PlanId, SiteId
 from controller.config import CannotStart, EdgeSettings, Settings
 from controller.edge.authority import open_authority, peer_of
 from controller.edge.dispatch import Dispatch
-from controller.edge.grpc import MESSAGE_MAX_BYTES, EdgeServers
+from controller.edge.grpc import FOLLOWS_PER_SITE_MAX, MESSAGE_MAX_BYTES, EdgeServers
 from controller.main import VERBS
 from controller.usecases.plans import add_plan
 from controller.usecases.sites import JOIN_TOKEN_LIFE, NewSite, add_site, revoke_agent
@@ -340,6 +340,20 @@ async def test_a_bad_follow_names_its_field(doors: Doors, field: str, value: Any
         code, sentence = await refusal_of(anext(aiter(stream)))
 
     assert (code, sentence.partition(":")[0]) == (Code.INVALID_ARGUMENT, field)
+
+
+async def test_one_site_cannot_follow_without_end(doors: Doors) -> None:
+    agent = await an_agent(doors)
+    async with at_edge(doors, agent) as edge, at_edge(doors, agent) as again:
+        streams = [
+            edge.Follow(pb.FollowRequest(), timeout=CALL_S) for _ in range(FOLLOWS_PER_SITE_MAX)
+        ]
+        for stream in streams:
+            await anext(aiter(stream))
+        one_more = again.Follow(pb.FollowRequest(), timeout=CALL_S)
+        code, _ = await refusal_of(anext(aiter(one_more)))
+
+    assert code is Code.RESOURCE_EXHAUSTED
 
 
 async def test_a_follower_that_went_away_is_forgotten(doors: Doors) -> None:

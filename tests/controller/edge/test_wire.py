@@ -162,3 +162,10 @@ def test_any_clock_can_be_read(at_ms: int) -> None:
     record = record_pb2.Record(seq=1, at_ms=at_ms, notice=record_pb2.Notice(code="c"))
 
     assert wire.records([record])[0].at.tzinfo is UTC
+
+
+def test_a_notice_cannot_steer_the_terminal_of_its_reader() -> None:
+    notice = record_pb2.Notice(code="c\x1b[2J\0", text="\x1b]0;t\x07 a\nb\u202e")
+    read = wire.records([record_pb2.Record(seq=1, notice=notice)])
+
+    assert read[0].fact == Notice("c [2J ", " ]0;t  a b ")
