@@ -135,15 +135,16 @@ async def test_ten_callbacks_come_at_once(world: World) -> None:
 
 async def test_a_callback_overtakes_the_answer_to_the_push(world: World) -> None:
     await world.set_faults(callback_before_answer=True)
-    answered_at: list[float] = []
-    loop = asyncio.get_running_loop()
-    pushing = asyncio.create_task(world.gateway().push(world.push(), NOW))
-    pushing.add_done_callback(lambda _: answered_at.append(loop.time()))
-    await world.type_pin()
-    await world.shop.received()
-    answer = await pushing
 
-    assert world.shop.taken_at[0] < answered_at[0]
+    async def pushed() -> tuple[PushAnswer, float]:
+        answer = await world.gateway().push(world.push(), NOW)
+        return answer, asyncio.get_running_loop().time()
+
+    pushing = asyncio.create_task(pushed())
+    await world.type_pin()
+    answer, answered_at = await pushing
+
+    assert world.shop.taken_at[0] < answered_at
     assert answer.provider_id == inner(world.shop.bodies[0])["CheckoutRequestID"]
 
 
