@@ -19,7 +19,7 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
 from shaping.linux import tc
-from shaping.linux.sightings import Entry
+from shaping.linux.sightings import FIXED, Entry
 from shaping.plane import PlaneError
 
 if TYPE_CHECKING:
@@ -72,8 +72,9 @@ class Ears:
     Its methods raise `PlaneError`, and `EventsLostError` when a new one must be made.
     """
 
-    def __init__(self, route: Any) -> None:
+    def __init__(self, route: Any, *, waiting_max: int) -> None:
         self._route = route
+        self._waiting_max = waiting_max
 
     async def tables(self) -> list[Entry]:
         """All entries that there are now."""
@@ -81,28 +82,34 @@ class Ears:
 
     async def events(self) -> list[Entry]:
         """The next entries that changed; waits for them."""
-        if self._route.msg_queue.root.qsize() > WAITING_MAX:
+        if self._route.msg_queue.root.qsize() > self._waiting_max:
             raise EventsLostError("neighbours change faster than they can be read")
         with _explained("following neighbours"):
-            return _entries([message async for message in self._route.get()])
+            return [e async for message in self._route.get() for e in _entry(message)]
 
     async def _table(self, family: int) -> list[Entry]:
         for _ in range(DUMP_TRIES):
+            found: list[Entry] = []
+            interrupted = 0
             with _explained("reading neighbours"):
-                answer = await self._route.neigh("dump", family=family)
-                found = [message async for message in answer]
-            if not any(message["header"]["flags"] & _DUMP_INTERRUPTED for message in found):
-                return _entries(found)
+                # One by one: a message of pyroute2 takes 4 KB, and there may be 10,000.
+                async for message in await self._route.neigh("dump", family=family):
+                    found += _entry(message)
+                    interrupted |= message["header"]["flags"] & _DUMP_INTERRUPTED
+            if not interrupted:
+                return found
         raise PlaneError("the neighbours changed faster than they could be read")
 
 
 @asynccontextmanager
-async def listening(*, queue_bytes: int = QUEUE_BYTES) -> AsyncIterator[Ears]:
+async def listening(
+    *, queue_bytes: int = QUEUE_BYTES, waiting_max: int = WAITING_MAX
+) -> AsyncIterator[Ears]:
     """Listen to the neighbours of the calling thread's namespace. Raises `PlaneError`."""
     async with AsyncIPRoute(rcvbuf=queue_bytes) as route:
         with _explained("following neighbours"):
             await route.bind(RTMGRP_NEIGH)
-        yield Ears(route)
+        yield Ears(route, waiting_max=waiting_max)
 
 
 def build_root(ifindex: int, *, spare_bps: int) -> None:
@@ -166,13 +173,10 @@ def _htb(ifindex: int, handle: int, parent: int, options: list[tuple[str, Any]])
     return message
 
 
-def _entries(messages: list[Any]) -> list[Entry]:
-    return [entry for message in messages for entry in _entry(message)]
-
-
 def _entry(message: Any) -> Iterator[Entry]:
     kind = message["header"]["type"]
-    if kind not in {RTM_NEWNEIGH, RTM_DELNEIGH}:
+    # Most entries of a busy box are its own pins: not worth the reading of their attributes.
+    if kind not in {RTM_NEWNEIGH, RTM_DELNEIGH} or message["state"] & FIXED:
         return
     address, bridge = message.get("dst"), None
     if message["family"] == socket.AF_BRIDGE:

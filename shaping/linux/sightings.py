@@ -22,9 +22,11 @@ Place = TypeVar("Place", bound=str)
 DEVICES_MAX = 65_536
 """Devices remembered; above that the longest known is forgotten, and told as new when seen."""
 
+FIXED = 0x40 | 0x80
+"""States that are somebody's decision and no sighting: no ARP, permanent."""
+
 _ALIVE = 0x02 | 0x04  # reachable, stale: the kernel heard from it
 _FAILED = 0x20
-_FIXED = 0x40 | 0x80  # no ARP, permanent: somebody's decision, not a sighting
 _DEVICE = re.compile(r"[0-9a-f][02468ace](:[0-9a-f]{2}){5}")
 _NOBODY = "00:00:00:00:00:00"
 
@@ -56,7 +58,7 @@ class Sightings:
 
     def take(self, entry: Entry) -> Iterator[Neighbour]:
         """What an entry means; those of other interfaces mean nothing."""
-        if entry.state & _FIXED:
+        if entry.state & FIXED:
             return
         mac = _device_mac(entry.link)
         if entry.bridge is not None:

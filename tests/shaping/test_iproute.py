@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -9,7 +10,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from shaping.linux import tc
-from shaping.linux.iproute import build_group, build_root, remove_root
+from shaping.linux.iproute import (
+    EventsLostError,
+    build_group,
+    build_root,
+    listening,
+    remove_root,
+)
 from shaping.linux.netlink import NETLINK_ROUTE, NLM_F_CREATE, NetlinkSocket
 from shaping.linux.shaper import index_of
 from shaping.plane import PlaneError
@@ -95,6 +102,21 @@ def test_a_root_removed_takes_all_below_it_along(box: Namespace) -> None:
 def test_a_refusal_says_what_was_being_done(box: Namespace) -> None:
     with pytest.raises(PlaneError, match="building a shaper"):
         box.call(lambda: build_group(index_of(LINK), 1, spare_bps=SPARE_BPS))
+
+
+@pytest.mark.root
+def test_events_that_nobody_takes_are_given_up_and_do_not_fill_the_memory(box: Namespace) -> None:
+    crowd = [f"neigh replace 10.7.0.{n} lladdr 02:00:00:00:00:01 dev {LINK}" for n in range(1, 51)]
+
+    async def listen() -> None:
+        async with listening(waiting_max=20) as ears:
+            box.ip(*crowd)
+            for _ in range(100):
+                await asyncio.sleep(0)  # the library takes one message in each turn of the loop
+            await ears.events()
+
+    with pytest.raises(EventsLostError, match="faster than they can be read"):
+        box.call(lambda: asyncio.run(listen()))
 
 
 def test_only_the_parts_that_are_needed_are_loaded() -> None:
