@@ -26,6 +26,7 @@ SHELL:
 - ``lan.py``      who is on the LAN
 - ``identity.py`` key, certificate signing request, certificate, renewal
 - ``clock.py``    the only place that reads a clock
+- ``log.py``      what goes to the log, one line an event
 - ``config.py``   one frozen dataclass, all faults reported together
 - ``running.py``  composition of a running agent; ``status.py`` what it says of itself
 - ``doctor.py``   what is wrong on this machine; ``main.py`` the ``lango-agent`` command

@@ -12,10 +12,9 @@ from contextlib import aclosing, suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
-import structlog
 from tenacity import AsyncRetrying, retry_if_exception_type, wait_random_exponential
 
-from agent import orders
+from agent import log, orders
 from agent.changes import NO_ITEMS
 from agent.journal import JournalError
 from agent.model import Answered, Changed, Reading, Unanswered
@@ -110,7 +109,7 @@ class Courier:
     def got_through(self) -> None:
         """The controller answered: whoever waits for the link tries at once."""
         if not self.link_up:
-            structlog.get_logger().info("link_up")
+            log.info("link_up")
         self.link_up = True
         self._came_back.set()
         self._came_back = asyncio.Event()
@@ -118,7 +117,7 @@ class Courier:
     def lost(self, error: UplinkError) -> None:
         """The controller was not reached, or refused."""
         if self.link_up or isinstance(error, UplinkRefused):
-            structlog.get_logger().warning("link_down", error=str(error))
+            log.warning("link_down", error=str(error))
         self.link_up = False
 
     async def _follow(self) -> None:
@@ -225,7 +224,7 @@ class Courier:
         """One order's task is over; a bug in it must not pass unseen."""
         self._purchases.pop(order_id, None)
         if not task.cancelled() and (error := task.exception()) is not None:
-            structlog.get_logger().error("purchase_task", error=repr(error))
+            log.error("purchase_task", error=repr(error))
 
     async def _purchase(self, order_id: OrderId) -> None:
         """Ask about one order until it is decided, or forgotten."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from ipaddress import IPv4Address, IPv4Network
 from typing import TYPE_CHECKING
 
-import structlog
 from tenacity import AsyncRetrying, retry_if_exception_type, wait_exponential
 
+from agent import log
 from agent.model import Sighted
 from shaping.plane import MacAddress, PlaneError, Sight
 
@@ -52,7 +52,7 @@ class Lan:
                         await loop.tell(Sighted(neighbour))
                 except PlaneError as error:
                     if attempt.retry_state.attempt_number == 1:
-                        structlog.get_logger().error("trouble", part="neighbours", error=str(error))
+                        log.error("trouble", part="neighbours", error=str(error))
                     raise
 
     def _remember(self, neighbour: Neighbour) -> None:

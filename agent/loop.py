@@ -17,8 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-import structlog
-
+from agent import log
 from agent.decide import decide_all
 from agent.desired import POLL_CLOSING_MS, POLL_MS, Plan, planned, poll_in_ms, same_orders
 from agent.journal import JournalError
@@ -73,13 +72,13 @@ class _Trouble:
 
     def failed(self, mono: MonotonicMs, error: Exception) -> None:
         if not self.failures:
-            structlog.get_logger().error("trouble", part=self.name, error=str(error))
+            log.error("trouble", part=self.name, error=str(error))
         self.again_at = mono + RETRY_MS[min(self.failures, len(RETRY_MS) - 1)]
         self.failures += 1
 
     def over(self) -> None:
         if self.failures:
-            structlog.get_logger().info("trouble_over", part=self.name, failures=self.failures)
+            log.info("trouble_over", part=self.name, failures=self.failures)
         self.failures, self.again_at = 0, 0
 
 

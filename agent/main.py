@@ -9,17 +9,14 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import logging
 import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-import structlog
-
 from agent import config as configs
-from agent import doctor, status
+from agent import doctor, log, status
 from agent import identity as identities
 from agent.clock import SystemClock
 from agent.config import Config, ConfigFaults
@@ -38,7 +35,7 @@ OK, ERROR, USAGE, UNREACHABLE, DEGRADED = 0, 1, 2, 6, 7
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and answer its exit code."""
     options = _parser().parse_args(arguments)
-    _log_to_stderr()
+    log.to_stderr()
     try:
         config = configs.load(options.config)
     except ConfigFaults as wrong:
@@ -153,20 +150,6 @@ def _set_aside(state_dir: Path, site_id: str) -> None:
     for path in (journal, Path(f"{journal}-wal"), Path(f"{journal}-shm")):
         if path.exists():
             path.rename(path.with_name(f"{site_id}-{path.name}"))
-
-
-def _log_to_stderr() -> None:
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso"),
-            structlog.processors.format_exc_info,
-            structlog.processors.KeyValueRenderer(key_order=["timestamp", "level", "event"]),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=False,
-    )
 
 
 def _say(text: str) -> None:

@@ -28,6 +28,7 @@ FORBIDDEN: dict[tuple[str, str], str] = {
     ("agent", "pydantic"): "boxes are small",
     ("agent", "typer"): "boxes are small",
     ("agent", "rich"): "boxes are small",
+    ("agent", "structlog"): "boxes are small: it brings rich along where that is installed",
     ("portal", "fastapi"): "the captive portal runs on the box, and boxes are small",
     ("portal", "pydantic"): "the captive portal runs on the box, and boxes are small",
     ("controller", "agent"): "the centre talks to agents over the wire only",

@@ -213,10 +213,11 @@ class Site:
     async def _ready(self) -> None:
         await resolve(self.devices[0].ns, "a.lab", server=GATEWAY_V4, wait_s=0.5)
         # IPv6 trusts a new link a second later than IPv4 does.
-        ways = [device.reaches(GATEWAY_V6, 53, wait_s=1.0) for device in self.devices]
-        outside = Device(self.gateway, 1, flows=self.flows).reaches(INTERNET_V6, 80, wait_s=1.0)
-        if not all(await asyncio.gather(outside, *ways)):
-            raise ResolveError("a link of the lab does not come up")
+        outside = Device(self.gateway, 1, flows=self.flows)
+        ways = [(outside, INTERNET_V6, 80), *((one, GATEWAY_V6, 53) for one in self.devices)]
+        for device, address, port in ways:
+            if not await device.reaches(address, port, wait_s=1.0):
+                raise ResolveError(f"the link to {address} of device {device.number} stays down")
 
     def _serve_names(self) -> None:
         self._child(
