@@ -17,7 +17,11 @@ Receipt = NewType("Receipt", str)
 TEXT_MAX = 400
 """A pasted message is no longer than this."""
 
-_SHAPE = re.compile(r"\b(?=[A-Z]*[0-9])(?=[0-9]*[A-Z])[A-Z0-9]{10}\b", re.ASCII)
+_FIRST_WORD = re.compile(r"(?=[0-9]*[A-Z])[A-Z0-9]{10}\b", re.ASCII)
+"""Not figures alone: that would be a phone number. Letters alone do occur."""
+
+_ANY_WORD = re.compile(r"\b(?=[A-Z]*[0-9])(?=[0-9]*[A-Z])[A-Z0-9]{10}\b", re.ASCII)
+"""Further on in a text, ten letters may be any word."""
 
 
 def parse_receipt(text: str) -> Receipt:
@@ -25,7 +29,8 @@ def parse_receipt(text: str) -> Receipt:
 
     Raises `InvalidField` (field ``code``).
     """
-    found = _SHAPE.search(text[:TEXT_MAX].upper())
+    words = text[:TEXT_MAX].strip().upper()
+    found = _FIRST_WORD.match(words) or _ANY_WORD.search(words)
     if found is None:
         raise InvalidField("code", "want the 10 letters and digits of the M-PESA message")
     return Receipt(found[0])

@@ -17,12 +17,16 @@ def test_a_receipt_is_read_as_typed_or_pasted(text: str) -> None:
     assert parse_receipt(text) == "SGH7K2Q0XD"
 
 
+def test_a_receipt_of_letters_alone_is_read_when_it_comes_first() -> None:
+    assert parse_receipt(" sghkzqrxdw Confirmed.") == "SGHKZQRXDW"
+
+
 @pytest.mark.parametrize(
     "text",
     [
         "",
         "0712345678",
-        "CONFIRMING",
+        "I am CONFIRMING",
         "SGH7K2Q0X",
         "SGH7K2Q0XDA",
         "SGH7 K2Q0XD",
