@@ -244,6 +244,7 @@ class _Crowd:
 
 
 async def _run(state_dir: Path, devices: int) -> None:
+    running.seldom_collect()
     controller = MemoryController()
     face = SiteFace(operator_name="Bench", site_name="Bench", help_phone="", language="en")
     controller.items.update([site_item(face)])
