@@ -37,10 +37,6 @@ def box() -> Iterator[Namespace]:
         yield namespace
 
 
-def index(box: Namespace) -> int:
-    return box.call(lambda: index_of(LINK))
-
-
 def classes(box: Namespace) -> str:
     return box.run("tc", "-d", "class", "show", "dev", LINK)
 
@@ -78,6 +74,23 @@ def test_what_has_no_class_falls_to_the_spare_one(box: Namespace) -> None:
     box.call(lambda: build_root(index_of(LINK), spare_bps=SPARE_BPS))
 
     assert "default 0xffff" in box.run("tc", "qdisc", "show", "dev", LINK)
+
+
+@pytest.mark.root
+def test_our_root_is_known_again_by_its_handle_and_its_spare_class(box: Namespace) -> None:
+    box.call(lambda: build_root(index_of(LINK), spare_bps=SPARE_BPS))
+    found = box.call(_qdiscs)
+
+    assert ("htb", tc.ROOT_HANDLE, tc.SPARE_MINOR) in [(q.kind, q.handle, q.spare) for q in found]
+
+
+def _qdiscs() -> list[tc.Qdisc]:
+    netlink = NetlinkSocket(NETLINK_ROUTE)
+    try:
+        dumped = netlink.dump(tc.RTM_GETQDISC, tc.plain_message(index_of(LINK)))
+        return [tc.read_qdisc(body) for _, body in dumped]
+    finally:
+        netlink.close()
 
 
 @pytest.mark.root
