@@ -63,6 +63,7 @@ class Reason(StrEnum):
     ACCOUNT = "account"  # the payer's account cannot do this
     OUR_SIDE = "our_side"  # our configuration is wrong; staff have been told
     PLAN_UNKNOWN = "plan_unknown"  # the plan is no longer sold
+    TOO_OFTEN = "too_often"  # this phone was asked many times and never paid; wait an hour
     TOO_LATE = "too_late"  # the order reached the controller too late to push
 
 

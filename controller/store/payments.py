@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from billing.payment import PaymentState
 from controller.store.database import ROW_LOCK
@@ -48,6 +48,16 @@ async def open_for_phone(tx: Tx, msisdn: str, *, since: datetime, but: str) -> b
         PaymentRow.order_id != but,
     )
     return (await tx.execute(query.limit(1))).first() is not None
+
+
+async def unpaid_prompts(tx: Tx, msisdn: str, *, since: datetime) -> int:
+    """How many prompts the phone was sent since then that brought no money."""
+    query = select(func.count()).where(
+        PaymentRow.msisdn == msisdn,
+        PaymentRow.pushed_at > since,
+        PaymentRow.state != PaymentState.SETTLED,
+    )
+    return (await tx.execute(query)).scalar_one()
 
 
 async def due(tx: Tx, now: datetime, *, limit: int) -> list[PaymentRow]:

@@ -41,6 +41,11 @@ AGE_MAX_S = 120
 LINE_BUSY_S = 60
 """A prompt holds the payer's line for about this long; a second one would be refused."""
 
+UNPAID_PROMPTS_MAX = 8
+UNPAID_WITHIN_S = 3_600
+"""A phone that was asked this often within the hour and never paid is not asked again: devices and
+their addresses cost nothing, and whoever has them could ring a stranger's phone all day."""
+
 CALLBACK_PATH = "/callbacks/stk/"
 """Where the provider posts, followed by the payment's token. Providers refuse addresses that hold
 words such as "mpesa", "query", "cmd" or "sql": hence a plain path and a hexadecimal token."""
@@ -231,6 +236,10 @@ async def _about_to_push(tx: Tx, deps: Deps, order: NewOrder) -> Push | None:
     payment.state = moved(PaymentState.CREATED, Evidence.PUSHING).state
     if await payments.open_for_phone(tx, order.msisdn, since=since, but=order.order_id):
         _decline(payment, Evidence.NOT_SENT, Reason.LINE_BUSY)
+        return None
+    lately = now - timedelta(seconds=UNPAID_WITHIN_S)
+    if await payments.unpaid_prompts(tx, order.msisdn, since=lately) >= UNPAID_PROMPTS_MAX:
+        _decline(payment, Evidence.NOT_SENT, Reason.TOO_OFTEN)
         return None
     token = new_token()
     payment.callback_token_hash = token_hash(deps, token)

@@ -203,7 +203,7 @@ def _way_out(order: OrderView) -> tuple[str, int]:
     match reason:
         case Reason.NO_BALANCE | Reason.LIMIT:
             return "action.smaller", 0
-        case Reason.ACCOUNT:
+        case Reason.ACCOUNT | Reason.TOO_OFTEN:
             return "action.number", 0
         case Reason.PLAN_UNKNOWN:
             return "action.choose", 0

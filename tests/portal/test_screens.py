@@ -65,6 +65,7 @@ WAYS_OUT = """
     provider_slow     10  again     20
     limit              0  smaller   0
     account            0  number    0
+    too_often          0  number    0
     our_side           0  help      0
     plan_unknown       0  choose    0
     too_late           0  again     0

@@ -58,6 +58,7 @@ TEXTS = {
     "reason.account": "That number cannot pay with M-PESA.",
     "reason.our_side": "The fault is ours. Our staff have been told.",
     "reason.plan_unknown": "That package is no longer sold.",
+    "reason.too_often": "That phone was asked many times without paying. Try again in an hour.",
     "reason.too_late": "The line was down for too long, so we did not send the request.",
     # what the site would not do
     "refusal.phone_invalid": "Enter a Kenyan mobile number, such as 0712 345 678.",

@@ -58,6 +58,7 @@ TEXTS = {
     "reason.account": "Namba hiyo haiwezi kulipa kwa M-PESA.",
     "reason.our_side": "Kosa ni letu. Wafanyakazi wetu wamejulishwa.",
     "reason.plan_unknown": "Kifurushi hicho hakiuzwi tena.",
+    "reason.too_often": "Simu hiyo imeombwa mara nyingi bila kulipa. Jaribu baada ya saa moja.",
     "reason.too_late": "Mtandao ulikatika kwa muda mrefu, kwa hivyo hatukutuma ombi.",
     # what the site would not do
     "refusal.phone_invalid": "Weka namba ya simu ya Kenya, kama 0712 345 678.",

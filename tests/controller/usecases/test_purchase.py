@@ -20,6 +20,8 @@ from controller.usecases.purchase import (
     AGE_MAX_S,
     DESCRIPTION_CHARS_MAX,
     LINE_BUSY_S,
+    UNPAID_PROMPTS_MAX,
+    UNPAID_WITHIN_S,
     OrderDiffers,
     purchase,
 )
@@ -161,6 +163,28 @@ async def test_second_order_for_a_phone_that_is_being_asked_is_refused(world: Wo
 
     assert (status.stage, status.reason) == (OrderStage.REFUSED, Reason.LINE_BUSY)
     assert len(world.gateway.pushes) == 1
+
+
+async def refused_prompts(world: World, count: int) -> None:
+    for n in range(count):
+        await world.order(f"unpaid {n}")
+        world.gateway.refuse(world.last_provider_id)
+        await world.call_back()
+
+
+async def test_a_phone_that_never_pays_is_not_asked_for_ever(world: World) -> None:
+    await refused_prompts(world, UNPAID_PROMPTS_MAX)
+    status = await world.order("one more")
+
+    assert (status.stage, status.reason) == (OrderStage.REFUSED, Reason.TOO_OFTEN)
+    assert len(world.gateway.pushes) == UNPAID_PROMPTS_MAX
+
+
+async def test_a_phone_that_never_paid_is_asked_again_after_an_hour(world: World) -> None:
+    await refused_prompts(world, UNPAID_PROMPTS_MAX)
+    world.clock.advance(UNPAID_WITHIN_S)
+
+    assert (await world.order("one more")).stage is OrderStage.PROMPTED
 
 
 async def test_refusal_of_a_busy_line_stands_when_asked_again(world: World) -> None:
