@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from shaping.linux.neighbours import follow
-from shaping.linux.sightings import Entry, Sightings
+from shaping.linux.sightings import DEVICES_MAX, Entry, Sightings
 from shaping.plane import Neighbour, PlaneError, Sight
 from tests.support.gateway import PHONE, SERVER4, Street, mac_of, v4_of, v6_of
 from tests.support.netns import Namespace
@@ -91,6 +91,16 @@ def test_an_address_that_changes_hands_is_seen_with_its_new_mac() -> None:
     news = told(an_entry(v4_of(PHONE), mac=MAC), an_entry(v4_of(PHONE), mac=mac_of(2), state=PROBE))
 
     assert news[1] == Neighbour(Sight.SEEN, mac_of(2), v4_of(PHONE))
+
+
+def test_beyond_the_limit_the_device_known_longest_is_told_as_new() -> None:
+    sightings = a_sightings()
+    told(a_port_entry(MAC), by=sightings)
+    crowd = [f"02:01:00:{n >> 16:02x}:{n >> 8 & 255:02x}:{n & 255:02x}" for n in range(DEVICES_MAX)]
+    told(*(a_port_entry(mac) for mac in crowd), by=sightings)
+
+    assert told(a_port_entry(MAC), by=sightings) == [SEEN_AT_PORT]
+    assert told(a_port_entry(crowd[-1]), by=sightings) == []
 
 
 QUIET = {
