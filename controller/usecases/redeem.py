@@ -73,10 +73,12 @@ async def redeem(
 
 
 async def _done(tx: Tx, site_id: SiteId, redemption_id: RedemptionId) -> RedeemStatus | None:
-    """The same answer again, when this redemption has been carried out."""
+    """The same answer again, when this redemption has been carried out, or never can be."""
     given = await grants.by_cause(tx, redemption_id)
     if given is None:
-        return None
+        # Invariant: the grant of a payment is named after its order, and finds that name free.
+        taken = await payments.load(tx, redemption_id) is not None
+        return RedeemStatus(VOUCHER_INVALID, None) if taken else None
     if given.site_id != site_id:
         return RedeemStatus(VOUCHER_USED, None)
     return RedeemStatus(None, GrantId(given.id))

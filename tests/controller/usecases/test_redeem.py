@@ -304,3 +304,15 @@ async def test_batch_for_an_unknown_or_withdrawn_plan_is_refused(world: World) -
     await withdraw_plan(world.deps, HOUR)
     with pytest.raises(PlanWithdrawn):
         await create_vouchers(world.deps, HOUR, 1, None)
+
+
+async def test_a_redemption_named_like_an_order_does_not_keep_its_payment_from_settling(
+    world: World, code: VoucherCode
+) -> None:
+    await world.order("bought")
+    status = await use(world, code, redemption="bought")
+    world.gateway.pay(world.last_provider_id, world.clock())
+    verdict = await world.call_back()
+
+    assert status.refusal == "voucher_invalid"
+    assert verdict.settled
