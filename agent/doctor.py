@@ -118,7 +118,8 @@ def _interface(key: str, name: str) -> Finding:
     try:
         socket.if_nametoindex(name)
     except OSError:
-        fix = f"set [{key}] interface to one of {', '.join(n for _, n in socket.if_nameindex())}"
+        there = ", ".join(n for _, n in socket.if_nameindex() if n != "lo")
+        fix = f"set [{key}] interface to one of {there}"
         return Finding(f"{key} interface", Verdict.FAIL, f"{name} is not there", fix)
     return Finding(f"{key} interface", Verdict.PASS, f"{name} is there")
 

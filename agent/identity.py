@@ -168,6 +168,7 @@ def save(identity: Identity, state_dir: Path) -> None:
         fresh = state_dir / f"{FILE}.new"
         fresh.unlink(missing_ok=True)
         with os.fdopen(os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
+            _give(file.fileno(), state_dir)
             json.dump(raw, file)
             file.flush()
             os.fsync(file.fileno())
@@ -179,6 +180,13 @@ def save(identity: Identity, state_dir: Path) -> None:
             os.close(folder)
     except OSError as broken:
         raise IdentityError(f"{state_dir}: {broken.strerror}") from broken
+
+
+def _give(descriptor: int, state_dir: Path) -> None:
+    """Root joins for whoever owns the state directory: the agent itself runs as that user."""
+    if os.geteuid() == 0:
+        owner = state_dir.stat()
+        os.fchown(descriptor, owner.st_uid, owner.st_gid)
 
 
 def load(state_dir: Path) -> Identity:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import sys
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -36,6 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and answer its exit code."""
     options = _parser().parse_args(arguments)
     log.to_stderr()
+    # What keeps a link from coming up is said once, by us; the library would say it at each try.
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
     try:
         config = configs.load(options.config)
     except ConfigFaults as wrong:
@@ -54,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _join(config: Config, options: argparse.Namespace) -> int:
     try:
-        token = identities.parse_token(options.token)
+        token = identities.parse_token(_piped() if options.token is None else options.token)
     except IdentityError as wrong:
         _complain(str(wrong))
         return USAGE
@@ -126,7 +129,8 @@ def _parser() -> argparse.ArgumentParser:
         "--config", type=Path, default=configs.DEFAULT_PATH, help="default: %(default)s"
     )
     join = commands.add_parser("join", parents=[shared], help="enrol this machine with a token")
-    join.add_argument("token", help="the join token that the operator made for this site")
+    told = "the join token that the operator made for this site; without it, standard input"
+    join.add_argument("token", nargs="?", help=told)
     join.add_argument("--dry-run", action="store_true", help="say what would be done")
     join.add_argument("--replace", action="store_true", help="give up an earlier enrolment")
     join.set_defaults(command=_join)
@@ -150,6 +154,11 @@ def _set_aside(state_dir: Path, site_id: str) -> None:
     for path in (journal, Path(f"{journal}-wal"), Path(f"{journal}-shm")):
         if path.exists():
             path.rename(path.with_name(f"{site_id}-{path.name}"))
+
+
+def _piped() -> str:
+    """A token from standard input, where no other program of this machine can see it."""
+    return sys.stdin.readline(identities.TOKEN_LENGTH_MAX + 1)
 
 
 def _say(text: str) -> None:

@@ -163,7 +163,8 @@ def _fault(found: Mapping[str, Any]) -> Fault:
     path = [str(part) for part in found["loc"] if part not in {"body", "query", "path"}]
     if found["type"] == "extra_forbidden":
         return Fault(".".join(path), "no such field here")
-    return Fault(".".join(path) or "body", str(found["msg"]))
+    problem = str(found["msg"]).removeprefix("Value error, ")
+    return Fault(".".join(path) or "body", problem)
 
 
 def _plain(request: Request, error: Exception) -> Response:

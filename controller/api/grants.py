@@ -10,7 +10,7 @@ from billing.ids import GrantId, PlanId, SiteId
 from billing.msisdn import parse_msisdn
 from controller.api import pages, replay
 from controller.api.errors import NotFound
-from controller.api.needs import Id, Needed, OfSite, PageAsked
+from controller.api.needs import Id, Needed, OfSite, PageAsked, known_site
 from controller.api.shapes import DeviceIn, GrantIn, GrantOut, Page
 from controller.noc import views
 from controller.usecases import grants as usecase
@@ -30,6 +30,7 @@ async def list_grants(deps: Needed, asked: Annotated[GrantsAsked, Query()]) -> P
     """Grants, newest first."""
     after = pages.read(asked.cursor)
     async with deps.db.read() as tx:
+        await known_site(tx, asked.site_id)
         found = await views.grant_views(
             tx, after=after, limit=asked.limit, site_id=asked.site_id, only_open=asked.open
         )

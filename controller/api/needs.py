@@ -1,15 +1,19 @@
 """What routes ask for: the `Deps`, that it is staff who asks, and which page of a list."""
 
-from typing import Annotated, cast
+from typing import TYPE_CHECKING, Annotated, cast
 
 from fastapi import Depends, Path, Request, Security
 from fastapi.security import HTTPBearer
 from pydantic import BaseModel, ConfigDict, Field
 
 from controller.api.auth import Staff
+from controller.api.errors import NotFound
 from controller.deps import Deps
 from controller.noc.hub import Hub
-from controller.noc.views import PAGE_LINES_MAX
+from controller.noc.views import PAGE_LINES_MAX, site_view
+
+if TYPE_CHECKING:
+    from controller.store.database import Tx
 
 LINES_USUAL = 50
 
@@ -57,3 +61,9 @@ class PageAsked(BaseModel):
 
     limit: int = Field(LINES_USUAL, ge=1, le=PAGE_LINES_MAX)
     cursor: str = Field("", max_length=400)
+
+
+async def known_site(tx: "Tx", site_id: str | None) -> None:
+    """Raise `NotFound` for a site that is not there: an empty list would look like a quiet one."""
+    if site_id is not None and await site_view(tx, site_id) is None:
+        raise NotFound("site", site_id)

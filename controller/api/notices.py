@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from controller.api import pages
-from controller.api.needs import Needed, OfSite, PageAsked
+from controller.api.needs import Needed, OfSite, PageAsked, known_site
 from controller.api.shapes import NoticeOut, Page
 from controller.noc import views
 
@@ -23,6 +23,7 @@ async def list_notices(deps: Needed, asked: Annotated[NoticesAsked, Query()]) ->
     """Notices, newest first."""
     after = pages.read(asked.cursor)
     async with deps.db.read() as tx:
+        await known_site(tx, asked.site_id)
         found = await views.notice_rows(tx, after=after, limit=asked.limit, site_id=asked.site_id)
     last = found[-1] if len(found) == asked.limit else None
     return Page(

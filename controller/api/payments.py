@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query
 from billing.payment import PaymentState
 from controller.api import pages
 from controller.api.errors import NotFound
-from controller.api.needs import Id, Needed, OfSite, PageAsked
+from controller.api.needs import Id, Needed, OfSite, PageAsked, known_site
 from controller.api.shapes import Page, PaymentOut
 from controller.noc import views
 
@@ -26,6 +26,7 @@ async def list_payments(deps: Needed, asked: Annotated[PaymentsAsked, Query()]) 
     """Payments, newest first."""
     after = pages.read(asked.cursor)
     async with deps.db.read() as tx:
+        await known_site(tx, asked.site_id)
         found = await views.payment_views(
             tx, after=after, limit=asked.limit, site_id=asked.site_id, state=asked.state
         )

@@ -6,13 +6,16 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast
 
 import typer
 
+from billing.errors import InvalidField
 from controller.cli.client import Api
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from controller.cli.screen import Screen
 
 URL_USUAL = "http://127.0.0.1:8080"
@@ -28,6 +31,21 @@ Config = Annotated[
     Path | None,
     typer.Option("--config", "-c", help="Configuration file (TOML).", envvar="LANGO_CONFIG"),
 ]
+
+
+Typed = TypeVar("Typed")
+
+
+def typed(read: Callable[[str], Typed]) -> Callable[[str], Typed]:
+    """``read`` for typer, which wants its own kind of refusal."""
+
+    def parse(text: str) -> Typed:
+        try:
+            return read(text)
+        except InvalidField as refusal:
+            raise typer.BadParameter(refusal.problem) from refusal
+
+    return parse
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,13 +45,15 @@ def list_grants(
             for line in lines
         ],
     )
+    if not lines:
+        desk.screen.say("No such grants.")
 
 
 @taught(
     app,
     "give",
     "lango grant give --site e1 --plan h2 --device 02:00:00:00:00:01",
-    "lango grant give --site e1 --plan h2 --device 02:00:00:00:00:01 --phone 0712345678",
+    "lango grant give --site e1 --plan h2 --device 02-00-00-00-00-01 --json",
 )
 def give_grant(
     ctx: typer.Context,

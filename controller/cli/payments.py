@@ -48,6 +48,8 @@ def list_payments(
             for line in lines
         ],
     )
+    if not lines:
+        desk.screen.say("No such payments.")
 
 
 @taught(

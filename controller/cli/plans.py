@@ -1,41 +1,39 @@
 """``lango plan``: what is for sale."""
 
-from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
 
-from billing.errors import InvalidField
 from billing.money import parse_money
 from controller.cli import units, words
-from controller.cli.desk import Json, Limit, desk_of
+from controller.cli.desk import Json, Limit, desk_of, typed
 from controller.cli.examples import taught
+from controller.cli.faults import WrongUse
 
 app = typer.Typer(no_args_is_help=True, help="Plans: what is for sale. A plan never changes.")
 
 PlanId = Annotated[str, typer.Argument(metavar="PLAN", help="The plan's id.")]
 
 
-def _typed(read: Callable[[str], int]) -> Callable[[str], int]:
-    """``read`` for typer, which wants its own kind of refusal."""
-
-    def parse(text: str) -> int:
-        try:
-            return read(text)
-        except InvalidField as refusal:
-            raise typer.BadParameter(refusal.problem) from refusal
-
-    return parse
+OPTIONS = {
+    "down_bps": ("--down", "bits per second"),
+    "up_bps": ("--up", "bits per second"),
+    "validity_s": ("--validity", "seconds"),
+    "uptime_s": ("--uptime", "seconds"),
+    "quota_bytes": ("--quota", "bytes"),
+    "devices_max": ("--devices", "devices"),
+}
+"""Fields of the API: the option that each is typed as, and the unit in which the API counts."""
 
 
 def _amount(text: str) -> int:
     return parse_money(text).minor
 
 
-DURATION = _typed(units.duration_s)
-SIZE = _typed(units.size_bytes)
-RATE = _typed(units.rate_bps)
-AMOUNT = _typed(_amount)
+DURATION = typed(units.duration_s)
+SIZE = typed(units.size_bytes)
+RATE = typed(units.rate_bps)
+AMOUNT = typed(_amount)
 
 
 @taught(
@@ -63,6 +61,13 @@ def list_plans(
     )
     if not lines:
         desk.screen.say("No plans yet. Add one: lango plan add ID --name NAME --price 50 …")
+
+
+def _as_typed(what: str) -> str:
+    """The API's complaint about a field, about the option that it came from."""
+    for field, (option, unit) in OPTIONS.items():
+        what = what.replace(f"{field}:", f"{option}, in {unit}:").replace(field, option)
+    return what
 
 
 def _row(line: dict[str, Any]) -> tuple[str, ...]:
@@ -121,7 +126,10 @@ def add_plan(
         "devices_max": devices,
         "rank": rank,
     }
-    made = desk.api.post("/api/v1/plans", body)
+    try:
+        made = desk.api.post("/api/v1/plans", body)
+    except WrongUse as wrong:
+        raise WrongUse(_as_typed(wrong.what), why=wrong.why) from wrong
     if json:
         desk.screen.json("plan", made)
         return

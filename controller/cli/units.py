@@ -1,4 +1,4 @@
-"""Durations, sizes and rates as people type them. PURE.
+"""Durations, sizes, rates and days as people type them. PURE.
 
 ``2h30m`` is a duration, ``500MB`` a size, ``3M`` a rate. Multiples of sizes and rates are decimal,
 as providers count; ``MiB`` and its like are binary. Everything comes out in whole units.
@@ -7,8 +7,10 @@ as providers count; ``MiB`` and its like are binary. Everything comes out in who
 from __future__ import annotations
 
 import re
+from datetime import datetime
 
 from billing.errors import InvalidField
+from controller.noc.text import NAIROBI
 
 DURATION_UNITS_S = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 DECIMAL = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
@@ -47,6 +49,14 @@ def rate_bps(text: str) -> int:
         raise InvalidField("rate", f"{text!r} is not like 3M or 512k")
     whole, part, multiple = match.groups()
     return _times(whole, part, DECIMAL[multiple or ""])
+
+
+def day(text: str) -> datetime:
+    """When the day ``2027-01-31`` begins in Nairobi. Raises `InvalidField`."""
+    try:
+        return datetime.strptime(text.strip(), "%Y-%m-%d").replace(tzinfo=NAIROBI)
+    except ValueError as error:
+        raise InvalidField("day", f"{text!r} is not a day like 2027-01-31") from error
 
 
 def _times(whole: str, part: str | None, unit: int) -> int:

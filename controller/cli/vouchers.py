@@ -1,17 +1,17 @@
 """``lango voucher``: prepaid codes."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated
 
 import typer
 
-from controller.cli import words
-from controller.cli.desk import Json, Limit, desk_of
+from controller.cli import units, words
+from controller.cli.desk import Json, Limit, desk_of, typed
 from controller.cli.examples import taught
 
 app = typer.Typer(no_args_is_help=True, help="Vouchers: prepaid codes, made in batches.")
 
-DATES = ["%Y-%m-%d"]
+DAY = typed(units.day)
 
 
 @taught(
@@ -34,7 +34,7 @@ def list_batches(ctx: typer.Context, *, limit: Limit = 50, json: Json = False) -
                 line["batch"],
                 line["plan_id"],
                 words.moment(line["created_at"]),
-                words.moment(line["expires_at"]),
+                words.moment_far(line["expires_at"]),
                 str(line["count"]),
                 str(line["redeemed"]),
             )
@@ -54,14 +54,15 @@ def create_vouchers(
     plan: Annotated[str, typer.Option(help="The plan's id.")],
     count: Annotated[int, typer.Option(min=1, help="How many.")],
     expires: Annotated[
-        datetime | None, typer.Option(formats=DATES, help="Good until this day begins (UTC).")
+        datetime | None,
+        typer.Option(parser=DAY, metavar="DAY", help="Good until 2027-01-31 begins, in Nairobi."),
     ] = None,
     *,
     json: Json = False,
 ) -> None:
     """Make a batch of codes and print them, one a line. They are shown this once."""
     desk = desk_of(ctx)
-    until = expires.replace(tzinfo=UTC).isoformat() if expires else None
+    until = expires.isoformat() if expires else None
     made = desk.api.post("/api/v1/vouchers", {"plan_id": plan, "count": count, "expires_at": until})
     if json:
         desk.screen.json("vouchers", made)

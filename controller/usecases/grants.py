@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from controller.store.rows import GrantRow
 
 MAC_SHAPE = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
+GROUP_BIT = 0x01
+"""In the first byte: many devices listen, and none sends from it (IEEE 802, I/G bit)."""
 
 
 class GrantUnknown(Exception):  # noqa: N818 - a refusal, see style
@@ -182,6 +184,8 @@ async def _locked(tx: Tx, grant_id: str) -> GrantRow:
 def _check_mac(device_mac: str) -> None:
     if not MAC_SHAPE.fullmatch(device_mac):
         raise InvalidField("device_mac", "want a MAC address like 02:00:00:00:00:01")
+    if int(device_mac[:2], 16) & GROUP_BIT:
+        raise InvalidField("device_mac", "this is the address of a group, not of one device")
 
 
 def _wake(deps: Deps, site_id: str) -> None:

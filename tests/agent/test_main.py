@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
     from wirepb.v1 import edge_pb2
 
+NOBODY = 65_534
+
 GOOD = """
 state_dir = "{state}"
 plane = "memory"
@@ -316,6 +318,45 @@ async def test_a_running_agent_serves_the_portal_and_stops_when_told(
 
     assert b"302" in page.splitlines()[0]
     assert (code, shown is not None) == (OK, True)
+
+
+async def test_a_token_may_come_from_standard_input(server: EdgeServer, configured: Path) -> None:
+    token = a_token(server.join_address, der=server.authority.der, secret="sesame")
+    ran = await _joined_by_pipe(configured, token)
+
+    assert ran == (OK, f"joined as site site-1; controller at {server.edge_address}\n", "")
+
+
+async def test_nothing_on_standard_input_is_no_token(configured: Path) -> None:
+    code, _, told = await _joined_by_pipe(configured, "")
+
+    assert (code, told) == (USAGE, "lango-agent: token: want one that begins with lango1.\n")
+
+
+@pytest.mark.root
+async def test_root_joins_for_the_user_who_owns_the_state(
+    server: EdgeServer, configured: Path, tmp_path: Path
+) -> None:
+    state = tmp_path / "state"
+    state.mkdir()
+    os.chown(state, NOBODY, NOBODY)
+    token = JoinToken(server.join_address, server.authority.pem, "sesame")
+    await identities.join(token, configs.load(configured).state_dir)
+    kept = (state / identities.FILE).stat()
+
+    assert (kept.st_uid, kept.st_gid, stat.S_IMODE(kept.st_mode)) == (NOBODY, NOBODY, 0o600)
+
+
+async def _joined_by_pipe(configured: Path, token: str) -> tuple[int | None, str, str]:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "agent.main", "join", "--config", str(configured)),
+        env=_environment(),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    out, err = await asyncio.wait_for(process.communicate(f"{token}\n".encode()), 30)
+    return process.returncode, out.decode(), err.decode()
 
 
 def _environment() -> dict[str, str]:

@@ -89,6 +89,8 @@ BAD: list[tuple[str, str, Any]] = [
     ("grant", "device_mac", "02:00:00:00:00"),
     ("grant", "device_mac", ""),
     ("grant", "device_mac", "02:00:00:00:00:zz"),
+    ("grant", "device_mac", "ff:ff:ff:ff:ff:ff"),
+    ("grant", "device_mac", "01:00:5e:00:00:01"),
     ("grant", "phone", "12345"),
     ("grant", "site_id", "nowhere"),
     ("grant", "plan_id", "nothing"),
@@ -138,6 +140,12 @@ async def test_good_input_is_taken(office: Office, what: str) -> None:
         answer = await client.post(path, json=content, headers=KEY)
 
     assert answer.status_code == 201
+
+
+async def test_a_refusal_speaks_no_language_of_libraries(office: Office) -> None:
+    answer = await refused(office, "site", {**SITE, "name": "two\nlines"})
+
+    assert answer.json()["detail"] == "name: want printable characters only"
 
 
 async def test_a_missing_field_is_named(office: Office) -> None:

@@ -115,6 +115,24 @@ async def test_codes_are_data_and_the_rest_is_talk(run: Command) -> None:
     assert "4 codes" in ran.err
 
 
+async def test_a_voucher_ends_when_a_day_of_kenya_begins(run: Command) -> None:
+    words = ("--plan", "hours-2", "--count", "1", "--expires", "2099-01-31")
+    await run("voucher", "create", *words)
+    listed = await run("voucher", "list")
+
+    assert "31 Jan 2099 00:00" in listed.out
+
+
+@pytest.mark.parametrize("group", ["payment", "grant"])
+async def test_an_empty_table_says_that_it_is_empty(
+    office: Office, run: Command, group: str
+) -> None:
+    await office.keep(a_site("quiet"))
+    ran = await run(group, "list", "--site", "quiet")
+
+    assert (ran.code, ran.err) == (0, f"No such {group}s.\n")
+
+
 async def test_a_grant_is_given_and_revoked(run: Command) -> None:
     words = ("--site", "estate-1", "--plan", "hours-2", "--device", "02:00:00:00:00:02")
     given = await run("grant", "give", *words)
@@ -133,7 +151,14 @@ async def test_a_grant_is_given_and_revoked(run: Command) -> None:
         ("plan add p --name P --price x --down 3M --up 1M", 2, "--price"),
         ("plan add p --name P --price 5 --down fast --up 1M", 2, "is not like 3M or 512k"),
         ("plan add p --name P --price 5 --down 3M --up 1M --validity 2", 2, "30m, 2h"),
-        ("plan add p --name P --price 5 --down 3M --up 1M", 2, "validity_s"),
+        ("plan add p --name P --price 5 --down 3M --up 1M", 2, "want at least one of --validity"),
+        ("plan add p --name P --price 5 --down 1 --up 1M", 2, "--down, in bits per second: want"),
+        ("voucher create --plan hours-2 --count 1 --expires soon", 2, "a day like 2027-01-31"),
+        ("voucher create --plan hours-2 --count 1 --expires 2020-01-01", 2, "a moment to come"),
+        ("payment list --site nowhere", 3, "there is no site nowhere"),
+        ("session list --site nowhere", 3, "there is no site nowhere"),
+        ("grant list --site nowhere", 3, "there is no site nowhere"),
+        ("notice list --site nowhere", 3, "there is no site nowhere"),
         ("voucher create --plan hours-2 --count 0", 2, "count"),
         ("voucher create --plan nothing --count 1", 3, "there is no plan nothing"),
         ("grant give --site estate-1 --plan hours-2 --device x", 2, "device_mac"),
