@@ -83,6 +83,8 @@ class Device:
         """A TCP connection from this device. Raises OSError, TimeoutError."""
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         made = self.ns.socket(family)
+        if port == meter.TCP_PORT:
+            meter.limit_window(made)
         try:
             loop = asyncio.get_running_loop()
             await asyncio.wait_for(loop.sock_connect(made, (address, port)), wait_s)

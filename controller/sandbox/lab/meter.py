@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import struct
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
@@ -36,6 +37,8 @@ BURST_S = 0.01
 DATAGRAMS_MAX = 2_000_000
 RATE_MAX_BPS = 1_000_000_000
 DOWN_BYTES_MAX = 1_000_000_000
+WINDOW_BYTES = 32 << 10
+"""As the socket option has it; the kernel keeps twice that for its own use."""
 _CHUNK = bytes(16_384)
 
 
@@ -123,6 +126,15 @@ class UdpMeter(asyncio.DatagramProtocol):
             sent[flow] = sent.get(flow, 0) + size
 
         await pace(send, datagrams=datagrams, size_bytes=size, bps=bps)
+
+
+def limit_window(made: socket.socket) -> None:
+    """Give a socket a receive window that a shaper's queue can hold; before it connects or listens.
+
+    Without it TCP overshoots at its start, loses packets, and hands over what came behind them all
+    at once when they have been sent again: a reading of a few seconds then measures TCP's recovery.
+    """
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, WINDOW_BYTES)
 
 
 async def serve_tcp(reader: StreamReader, writer: StreamWriter) -> None:

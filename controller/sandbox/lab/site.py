@@ -249,6 +249,8 @@ class Site:
     ) -> None:
         made = self.internet.socket(family)
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if port == meter.TCP_PORT:
+            meter.limit_window(made)
         made.bind((address, port))
 
         def visit(reader: StreamReader, writer: StreamWriter) -> None:
