@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
 import sys
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -37,8 +36,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and answer its exit code."""
     options = _parser().parse_args(arguments)
     log.to_stderr()
-    # What keeps a link from coming up is said once, by us; the library would say it at each try.
-    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
     try:
         config = configs.load(options.config)
     except ConfigFaults as wrong:
@@ -158,6 +155,9 @@ def _set_aside(state_dir: Path, site_id: str) -> None:
 
 def _piped() -> str:
     """A token from standard input, where no other program of this machine can see it."""
+    if sys.stdin.isatty():
+        sys.stderr.write("token: ")
+        sys.stderr.flush()
     return sys.stdin.readline(identities.TOKEN_LENGTH_MAX + 1)
 
 

@@ -6,3 +6,9 @@
 
 Protobuf messages and transport errors end here: nothing above this package sees a status code.
 """
+
+import os
+
+# What keeps a link from coming up is said once, by us. The library would say it at each try; it
+# reads this when it is loaded, so it stands here, before ``grpc.py``.
+os.environ.setdefault("GRPC_VERBOSITY", "ERROR")

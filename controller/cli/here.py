@@ -62,7 +62,8 @@ def trial(
     try:
         asyncio.run(run_trial(RigPlan(state_dir=state_dir, lab=lab, devices=devices)))
     except TrialFailed as failed:
-        raise Fault("the trial cannot go on", why=str(failed), next_step="lango doctor") from failed
+        what, next_step = "the trial cannot go on", failed.next_step
+        raise Fault(what, why=str(failed), next_step=next_step) from failed
 
 
 @taught(

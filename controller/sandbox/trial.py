@@ -23,21 +23,28 @@ ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class TrialFailed(Exception):  # noqa: N818 - a sentence for the screen
-    """The trial could not start or could not go on; the message says why and what to do."""
+    """The trial could not start or could not go on: why, and the ``next_step`` to try."""
+
+    def __init__(self, why: str, *, next_step: str = "lango doctor") -> None:
+        super().__init__(why)
+        self.next_step = next_step
 
 
 async def trial(plan: RigPlan, *, console: Console | None = None) -> None:
     """Run until Ctrl-C or SIGTERM. Raises `TrialFailed`."""
     shown = console or Console()
     if plan.lab and (obstacle := lab_obstacle()):
-        raise TrialFailed(f"{obstacle}; leave out --lab to run without it")
+        raise TrialFailed(obstacle, next_step="leave out --lab to run without it")
     plan.state_dir.mkdir(parents=True, exist_ok=True)
     shown.print("Starting …", style="dim")
     work = asyncio.create_task(_shown_until_cancelled(plan, shown))
     with _cancelled_by_signals(work):
         try:
             await work
-        except (ChildFailed, NamespaceError, PortTaken, StallError) as fault:
+        except PortTaken as fault:
+            step = "end what listens there; `ss -ltnp` shows what it is"
+            raise TrialFailed(str(fault), next_step=step) from fault
+        except (ChildFailed, NamespaceError, StallError) as fault:
             raise TrialFailed(str(fault)) from fault
         except asyncio.CancelledError:
             if not work.cancelled():

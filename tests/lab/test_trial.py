@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import socket
 import subprocess
 import sys
 import time
-from dataclasses import astuple
+from dataclasses import astuple, replace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from controller.sandbox.rig import RigPlan
+from controller.sandbox.trial import TrialFailed, trial
 from tests.support.lab import free_ports
 from tests.support.machine import descendants, machine, outlives
 
@@ -56,14 +59,24 @@ def started(
             process.kill()
 
 
+async def test_a_taken_port_stops_the_start_and_says_how_to_find_by_whom(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        ports = replace(free_ports(), http=other.getsockname()[1])
+        with pytest.raises(TrialFailed) as failed:
+            await trial(RigPlan(tmp_path, ports=ports, lab=False))
+
+    assert "already in use" in str(failed.value)
+    assert "ss -ltnp" in failed.value.next_step
+
+
 @pytest.mark.root
 def test_ctrl_c_ends_it_within_three_seconds_and_leaves_nothing(tmp_path: Path) -> None:
     before = machine()
-    with started(tmp_path, free_ports()) as trial:
-        parts = descendants(trial.pid)
+    with started(tmp_path, free_ports()) as running:
+        parts = descendants(running.pid)
         asked_at = time.monotonic()
-        trial.send_signal(signal.SIGINT)
-        code = trial.wait(10)
+        running.send_signal(signal.SIGINT)
+        code = running.wait(10)
         took = time.monotonic() - asked_at
 
     assert (code, took < 3, outlives(parts)) == (0, True, 0), f"{took:.2f} s"
@@ -73,12 +86,12 @@ def test_ctrl_c_ends_it_within_three_seconds_and_leaves_nothing(tmp_path: Path) 
 @pytest.mark.root
 def test_kill_9_leaves_nothing_and_a_second_start_works_at_once(tmp_path: Path) -> None:
     before, ports = machine(), free_ports()
-    with started(tmp_path, ports) as trial:
-        parts = descendants(trial.pid)
-        trial.send_signal(signal.SIGKILL)
-    with started(tmp_path, ports) as trial:
-        trial.send_signal(signal.SIGTERM)
-        code = trial.wait(10)
+    with started(tmp_path, ports) as running:
+        parts = descendants(running.pid)
+        running.send_signal(signal.SIGKILL)
+    with started(tmp_path, ports) as running:
+        running.send_signal(signal.SIGTERM)
+        code = running.wait(10)
 
     assert (code, outlives(parts)) == (0, 0)
     assert machine() == before
@@ -86,10 +99,10 @@ def test_kill_9_leaves_nothing_and_a_second_start_works_at_once(tmp_path: Path) 
 
 def test_without_a_lab_it_says_that_no_packets_move(tmp_path: Path) -> None:
     ports = free_ports()
-    with started(tmp_path, ports, lab=False) as trial:
-        trial.send_signal(signal.SIGINT)
+    with started(tmp_path, ports, lab=False) as running:
+        running.send_signal(signal.SIGINT)
 
-        assert trial.wait(10) == 0
+        assert running.wait(10) == 0
 
 
 def test_a_taken_port_is_named(tmp_path: Path) -> None:
