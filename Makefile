@@ -7,6 +7,10 @@ REQUIREMENTS := packaging/requirements
 VENDOR := controller/noc/static/vendor
 NAME ?=
 ARGS ?=
+# One worker keeps a file's tests together: they share a lab. The lab mostly waits, so three fit.
+PYTEST := $(BIN)/python -m pytest -q --dist loadfile
+# With ARGS, one of the two parts may have nothing to run, which pytest answers with 5.
+NONE_FOUND := test "$$?$(if $(ARGS),,!)" = 5
 
 .DEFAULT_GOAL := help
 .PHONY: help run test check fmt bench sim setup setup-test system-run system-test proto lock openapi coverage clean
@@ -18,7 +22,9 @@ run: system-run setup ## Start everything on this machine, with a simulated M-PE
 	@$(BIN)/lango trial $(ARGS)
 
 test: system-test setup-test ## All tests: pure, both databases, the kernel lab, the browser (ARGS="-k word" for some)
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(PYTEST) -n 2 -m "not root" $(ARGS) || $(NONE_FOUND)
+	@if [ "$$(id -u)" = 0 ]; then $(PYTEST) -n 3 -m root $(ARGS) || $(NONE_FOUND); \
+	else echo "Not run: the tests of the kernel lab, which need root (sudo make test)."; fi
 
 check: setup-test ## Formatting, lint and types; changes nothing
 	@$(BIN)/ruff format --check .
