@@ -33,12 +33,17 @@ class Screen:
         self._err = _console(sys.stderr, plain=plain)
 
     def table(self, headings: Sequence[str], rows: Sequence[Sequence[str | Text]]) -> None:
-        """Rows under headings; a heading that starts with ``>`` aligns to the right."""
+        """Rows under headings; a heading that starts with ``>`` aligns to the right.
+
+        The first column says which thing a row is. It is never folded: people copy it.
+        """
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-        for heading in headings:
-            right = heading.startswith(">")
+        for place, heading in enumerate(headings):
             table.add_column(
-                heading.removeprefix(">"), justify="right" if right else "left", overflow="fold"
+                heading.removeprefix(">"),
+                justify="right" if heading.startswith(">") else "left",
+                overflow="fold",
+                no_wrap=place == 0,
             )
         for row in rows:
             table.add_row(*(cell if isinstance(cell, Text) else Text(cell) for cell in row))

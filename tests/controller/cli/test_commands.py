@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ import pytest
 
 from controller.cli.desk import KEY_FILE
 from tests.controller.cli.lango import Ran, lango, lango_here
-from tests.support.office import NOON, Office, a_day, a_site, opened
+from tests.support.office import NOON, Office, a_day, a_session, a_site, opened
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -131,6 +132,19 @@ async def test_an_empty_table_says_that_it_is_empty(
     ran = await run(group, "list", "--site", "quiet")
 
     assert (ran.code, ran.err) == (0, f"No such {group}s.\n")
+
+
+async def test_what_names_a_row_is_whole_however_narrow_the_table(
+    office: Office, run: Command
+) -> None:
+    far = a_site("far-estate-by-the-river")
+    ended = {"closed_at": NOON, "closed_reason": "revoked", "opened_at": NOON}
+    await office.keep(far)
+    await office.keep(a_session("8" * 32, site_id=far.id, **ended))
+    ran = await run("session", "list", "--closed")
+
+    assert re.fullmatch("(..:){5}..", ran.out.splitlines()[1].split()[0])
+    assert max(len(line.rstrip()) for line in ran.out.splitlines()) <= 80
 
 
 async def test_a_grant_is_given_and_revoked(run: Command) -> None:
