@@ -98,7 +98,7 @@ class _Portal:
             return self._page(request, self._online(view, fresh=False))
         if view.order is not None and screens.first_look(view.order):
             return self._page(request, screens.order_screen(self._gate.face(), view.order))
-        return self._page(request, self._shop(view))
+        return self._page(request, self._shop(view, ended=_query(request).get("ended") == "1"))
 
     async def packages(self, request: Request) -> Response:
         """The packages, whatever else is going on."""
@@ -152,7 +152,8 @@ class _Portal:
         """What is left and what was used."""
         view = self._view(request)
         if view.access is None:
-            return self._go(request, "/")
+            ended = _query(request).get("was") == "online"
+            return self._go(request, "/", "ended=1" if ended else "")
         return self._page(request, self._online(view, fresh=False))
 
     async def voucher(self, request: Request) -> Response:
@@ -215,13 +216,25 @@ class _Portal:
         return screens.Online(self._gate.face(), view.access, fresh, open_order)
 
     def _shop(
-        self, view: DeviceView, *, chosen: str = "", typed: str = "", problem: Refusal | None = None
+        self,
+        view: DeviceView,
+        *,
+        chosen: str = "",
+        typed: str = "",
+        problem: Refusal | None = None,
+        ended: bool = False,
     ) -> Screen:
         if problem is None and not view.device_known:
             problem = Refusal.DEVICE_UNKNOWN
         offers = tuple(self._gate.offers())
         return screens.shop(
-            self._gate.face(), offers, view, chosen=chosen, typed=typed, problem=problem
+            self._gate.face(),
+            offers,
+            view,
+            chosen=chosen,
+            typed=typed,
+            problem=problem,
+            ended=ended and problem is None,
         )
 
     def _tongue(self, request: Request) -> Tongue:

@@ -47,7 +47,8 @@ class Shop:
     """Packages and phone number on one page.
 
     ``chosen`` is the plan whose card is marked, ``known`` the masked number that an empty phone
-    field stands for, ``typed`` what was typed before ``problem`` arose.
+    field stands for, ``typed`` what was typed before ``problem`` arose. ``ended`` when a package of
+    this device has just run out.
     """
 
     face: SiteFace
@@ -57,6 +58,7 @@ class Shop:
     typed: str = ""
     problem: Refusal | None = None
     online: bool = False
+    ended: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +180,7 @@ def shop(
     chosen: str = "",
     typed: str = "",
     problem: Refusal | None = None,
+    ended: bool = False,
 ) -> Shop:
     """The packages, with what this device last chose still chosen."""
     known = view.order.msisdn_masked if view.order else ""
@@ -185,7 +188,8 @@ def shop(
     sold = [o.plan_id for o in offers]
     marked = next((p for p in (chosen, last, *sold) if p in sold), "")
     online = view.access is not None
-    return Shop(face, offers, marked, known, typed, problem, online)
+    ended = ended and not online
+    return Shop(face, offers, marked, known, typed, problem, online, ended)
 
 
 def _next_look_s(order: OrderView) -> int | None:

@@ -107,6 +107,7 @@ SCENES: dict[str, Callable[[Site], str]] = {
     "shop": lambda _: "/",
     "shop-known": known,
     "shop-unseen": unseen,
+    "shop-ended": lambda _: "/?ended=1",
     "queued": lambda site: sold(site, OrderStage.QUEUED),
     "prompted": lambda site: sold(site, OrderStage.PROMPTED, age_s=17),
     "checking": lambda site: sold(site, OrderStage.CHECKING, age_s=100),
@@ -157,7 +158,7 @@ def looks(phone: Phone, page: Page, scene: str) -> Iterator[tuple[str, str]]:
         site = Site()
         path = SCENES[scene](site)
         phone.at(site)
-        page.goto(f"http://{HOST}{path}?lang={language}")
+        page.goto(f"http://{HOST}{path}{'&' if '?' in path else '?'}lang={language}")
         assert page.locator("html").get_attribute("lang") == language
         for scheme in SCHEMES:
             page.emulate_media(color_scheme=scheme)

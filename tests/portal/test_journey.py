@@ -288,6 +288,26 @@ async def test_a_captive_device_is_never_shown_as_online(path: str) -> None:
     assert (answer.status_code, answer.headers["location"]) == (302, "/")
 
 
+async def test_the_page_of_a_package_that_ran_out_says_so() -> None:
+    site = Site()
+    site.gate.went_online(PHONE, an_access())
+    async with site.phone() as phone:
+        page = (await phone.get("/status")).text
+        site.gate.went_online(PHONE, None)
+        sent_back = await phone.get("/status?was=online")
+        shop = (await phone.get(sent_back.headers["location"])).text
+
+    assert "/status?was=online" in page
+    assert "Your package has ended" in shop
+
+
+async def test_a_device_that_never_was_online_is_told_of_no_end() -> None:
+    async with Site().phone() as phone:
+        shop = (await phone.get("/")).text
+
+    assert "has ended" not in shop
+
+
 async def test_a_voucher_connects() -> None:
     site = Site()
     site.gate.voucher(a_code(), an_access())

@@ -14,6 +14,7 @@ TEXTS = {
     "shop.paid": "Already paid? Have a voucher?",
     "shop.help": "Help",
     "shop.privacy": "We keep your number, device and payments only to connect you and to help you.",
+    "shop.ended": "Your package has ended. Choose another to go on.",
     "shop.online": "You are online. What you buy now is added.",
     "offer.uptime": "{time} of use",
     "busy": "One moment…",

@@ -14,6 +14,7 @@ TEXTS = {
     "shop.paid": "Umeshalipa? Una vocha?",
     "shop.help": "Msaada",
     "shop.privacy": "Tunahifadhi namba, kifaa na malipo yako ili kukuunganisha na kukusaidia tu.",
+    "shop.ended": "Kifurushi chako kimeisha. Chagua kingine ili uendelee.",
     "shop.online": "Umeunganishwa. Utakachonunua sasa kitaongezwa.",
     "offer.uptime": "{time} za matumizi",
     "busy": "Subiri kidogo…",
