@@ -103,11 +103,6 @@ class MemoryPlane:
         meter.up_bytes += up
         return True
 
-    def rate_of(self, address: Address) -> Rate | None:
-        """The rate that traffic of this address is shaped to now; None when nothing passes."""
-        found = self._box.ways.get(address)
-        return self._box.rates.get(found[0]) if found and self._is_open(found[1]) else None
-
     def left_bytes(self, cap: CapKey) -> int | None:
         """What may still pass out of this budget; None when the box does not know it."""
         budget = self._box.budgets.get(cap)

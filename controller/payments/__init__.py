@@ -2,7 +2,7 @@
 
 - ``gateway.py``         PURE   the seam: `Push`, `PushAnswer`, `Outcome`, `PaymentGateway`
 - ``codes.py``           PURE   what M-PESA's result codes mean, as evidence and reason
-- ``mpesa_settings.py``  PURE   what a shortcode needs, and the faults that it can have
+- ``mpesa_settings.py``  PURE   what a shortcode needs, and the words Daraja refuses
 - ``mpesa_wire.py``      PURE   Daraja's request bodies and answers, error shapes included
 - ``mpesa_callback.py``  PURE   Daraja's callback, read by name and never by position
 - ``mpesa.py``                  the client: token, push, query; `MpesaGateway`

@@ -72,14 +72,6 @@ async def due(tx: Tx, now: datetime, *, limit: int) -> list[PaymentRow]:
     return list(await tx.scalars(query))
 
 
-async def holder_of_receipt(tx: Tx, rail: str, receipt: str) -> str | None:
-    """The order that this receipt has credited, or None."""
-    query = select(PaymentRow.order_id).where(
-        PaymentRow.rail == rail, PaymentRow.receipt == receipt
-    )
-    return await tx.scalar(query)
-
-
 async def order_settled_by(tx: Tx, receipt: str) -> str | None:
     """The order that a receipt, of whatever rail, has paid for, or None."""
     query = select(PaymentRow.order_id).where(

@@ -46,12 +46,6 @@ async def locked(tx: Tx, code_hash: str) -> VoucherRow | None:
     return await tx.get(VoucherRow, code_hash, with_for_update=ROW_LOCK, populate_existing=True)
 
 
-async def by_redemption(tx: Tx, redemption_id: str) -> VoucherRow | None:
-    """The voucher that a redemption has used, or None."""
-    query = select(VoucherRow).where(VoucherRow.redemption_id == redemption_id)
-    return (await tx.scalars(query)).first()
-
-
 async def note_failed_try(
     tx: Tx, *, redemption_id: str, site_id: str, device_mac: str, now: datetime
 ) -> None:
