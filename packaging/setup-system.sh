@@ -19,10 +19,13 @@ dnsmasq|dnsmasq-base|names on the lab site
 needs_test="$needs_run
 git|git|the house rules
 nft|nftables|looking at the kernel from outside
-iperf3|iperf3|goodput
+tc|iproute2|the shaper, from outside
+ping|iputils-ping|what an unpaid device tries
+ps|procps|that nothing is left running
 runuser|util-linux|PostgreSQL as its own user
 /usr/lib/postgresql/*/bin/initdb|postgresql|the second database
 chromium|chromium|the browser journeys
+/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf|fonts-dejavu-core|the browser journeys
 "
 
 case $purpose in
