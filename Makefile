@@ -18,10 +18,10 @@ NONE_FOUND := test "$$?$(if $(ARGS),,!)" = 5
 help: ## Explain each word
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-run: system-run setup ## Start everything on this machine, with a simulated M-PESA and a lab site; prints what to open
+run: setup ## Start everything on this machine, with a simulated M-PESA and a lab site; prints what to open
 	@$(BIN)/lango trial $(ARGS)
 
-test: system-test setup-test ## All tests: pure, both databases, the kernel lab, the browser (ARGS="-k word" for some)
+test: setup-test ## All tests: pure, both databases, the kernel lab, the browser (ARGS="-k word" for some)
 	@$(PYTEST) -n 2 -m "not root" $(ARGS) || $(NONE_FOUND)
 	@if [ "$$(id -u)" = 0 ]; then $(PYTEST) -n 3 -m root $(ARGS) || $(NONE_FOUND); \
 	else echo "Not run: the tests of the kernel lab, which need root (sudo make test)."; fi
@@ -35,15 +35,15 @@ fmt: setup-test ## Format the code and fix what lint can fix
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: system-test setup-test ## Measure against peers and limits (NAME=admission for one); one JSON line each
+bench: setup-test ## Measure against peers and limits (NAME=admission for one); one JSON line each
 	@$(BIN)/python -m tests.bench $(NAME)
 
-coverage: system-test setup-test ## Tests of the pure rules with branch coverage, which must be whole
+coverage: setup-test ## Tests of the pure rules with branch coverage, which must be whole
 	@$(BIN)/python -m pytest -q tests/billing --cov=billing --cov-branch --cov-fail-under=100
 
-setup: $(VENV)/.run $(VENDOR)/.done ## Virtual environment, Python packages and front-end files to run
+setup: system-run $(VENV)/.run $(VENDOR)/.done ## System and Python packages and front-end files to run
 
-setup-test: setup $(VENV)/.dev ## The same, and what tests need
+setup-test: system-test setup $(VENV)/.dev ## The same, and what tests need
 
 system-run:
 	@packaging/setup-system.sh run
@@ -51,7 +51,7 @@ system-run:
 system-test:
 	@packaging/setup-system.sh test
 
-$(VENV)/bin/python:
+$(VENV)/bin/python: | system-run
 	@$(PYTHON) -c 'import sys; sys.exit("Lango needs Python 3.11 or newer, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
 	@$(PYTHON) -m venv $(VENV)
 
@@ -66,7 +66,7 @@ $(VENV)/.dev: $(REQUIREMENTS)/dev.txt $(VENV)/.run
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(REQUIREMENTS)/dev.txt
 	@touch $@
 
-$(VENDOR)/.done: package-lock.json $(VENV)/.run
+$(VENDOR)/.done: package-lock.json $(VENV)/.run | system-run
 	@echo "Fetching front-end files ..."
 	@npm ci --silent --no-audit --no-fund --ignore-scripts
 	@$(BIN)/python -m controller.noc.vendor
