@@ -25,6 +25,7 @@ ps|procps|that nothing is left running
 runuser|util-linux|PostgreSQL as its own user
 /usr/lib/postgresql/*/bin/initdb|postgresql|the second database
 chromium|chromium|the browser journeys
+libatomic.so.1|libatomic1|what drives the browser
 /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf|fonts-dejavu-core|the browser journeys
 "
 
