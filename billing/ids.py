@@ -1,5 +1,6 @@
 """Typed identifiers: text, made by the initiator of a thing before it is sent. PURE."""
 
+from hashlib import sha256
 from typing import NewType
 
 SiteId = NewType("SiteId", str)
@@ -18,7 +19,7 @@ RedemptionId = NewType("RedemptionId", str)
 """One attempt to redeem a voucher, named by the site: 32 hexadecimal digits."""
 
 GrantId = NewType("GrantId", str)
-"""A grant, named by the controller: 32 hexadecimal digits."""
+"""A grant: 32 hexadecimal digits. That of a redemption is `grant_of` it, at both ends."""
 
 SessionId = NewType("SessionId", str)
 """One device's use of one grant at one site, named by the site: 32 hexadecimal digits."""
@@ -31,3 +32,8 @@ TransactionId = NewType("TransactionId", str)
 
 AccountName = NewType("AccountName", str)
 """A ledger account: colon-separated words, for example ``asset:mpesa:600111``."""
+
+
+def grant_of(redemption_id: RedemptionId) -> GrantId:
+    """The grant that a redemption gives, whether the site or the controller carries it out."""
+    return GrantId(sha256(b"grant\0" + redemption_id.encode()).hexdigest()[:32])

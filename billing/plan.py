@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from billing.errors import InvalidField
@@ -12,6 +13,10 @@ if TYPE_CHECKING:
     from billing.ids import PlanId
     from billing.money import Money
 
+STEPS_MAX = 8
+WINDOWS_MAX = 8
+DAY_MINUTES = 1_440
+BURST_MAX_BYTES = 1_000_000_000
 ID_SHAPE = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?")
 NAME_MAX = 40
 RATE_MIN_BPS = 8_000
@@ -25,12 +30,45 @@ PRICE_MAX_MINOR = 250_000 * 100
 
 
 @dataclass(frozen=True, slots=True)
+class Burst:
+    """Up to ``burst_bytes`` at this speed, each way, before the rate holds; saved up while idle."""
+
+    down_bps: int
+    up_bps: int
+    burst_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Fair use: the speed once ``after_bytes`` of the grant are used, both directions together."""
+
+    after_bytes: int
+    down_bps: int
+    up_bps: int
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The speed at certain hours, in minutes of the day in Nairobi; past midnight if it turns.
+
+    It goes before any step, and over the minutes ``from_minute`` to ``until_minute`` - 1.
+    """
+
+    from_minute: int
+    until_minute: int
+    down_bps: int
+    up_bps: int
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """What a grant of a plan allows. A limit that is None does not bind.
 
     ``validity_s`` is the calendar clock: it runs from the first access, connected or not.
     ``uptime_s`` is the clock of connected time: it runs only while a session is open.
     ``quota_bytes`` counts both directions, layer 3. ``devices_max`` is how many devices at once.
+    ``steps`` are in the order of their bytes; of ``windows`` the first that matches holds. What
+    speed they make is `billing.speed`.
     """
 
     down_bps: int
@@ -39,6 +77,9 @@ class Limits:
     uptime_s: int | None
     quota_bytes: int | None
     devices_max: int
+    burst: Burst | None = None
+    steps: tuple[Step, ...] = ()
+    windows: tuple[Window, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +119,32 @@ def check_limits(limits: Limits) -> None:
         _within("quota_bytes", limits.quota_bytes, QUOTA_MIN_BYTES, QUOTA_MAX_BYTES)
     if limits.validity_s is None and limits.uptime_s is None and limits.quota_bytes is None:
         raise InvalidField("validity_s", "want at least one of validity_s, uptime_s, quota_bytes")
+    _check_speeds(limits)
+
+
+def _check_speeds(limits: Limits) -> None:
+    if limits.burst is not None:
+        _within("burst.down_bps", limits.burst.down_bps, limits.down_bps, RATE_MAX_BPS)
+        _within("burst.up_bps", limits.burst.up_bps, limits.up_bps, RATE_MAX_BPS)
+        _within("burst.burst_bytes", limits.burst.burst_bytes, 1, BURST_MAX_BYTES)
+    _within("steps", len(limits.steps), 0, STEPS_MAX)
+    _within("windows", len(limits.windows), 0, WINDOWS_MAX)
+    for n, step in enumerate(limits.steps):
+        _check_rates(f"steps[{n}]", step)
+        _within(f"steps[{n}].after_bytes", step.after_bytes, 1, QUOTA_MAX_BYTES)
+    if any(a.after_bytes >= b.after_bytes for a, b in pairwise(limits.steps)):
+        raise InvalidField("steps", "want each step after more bytes than the one before")
+    for n, window in enumerate(limits.windows):
+        _check_rates(f"windows[{n}]", window)
+        _within(f"windows[{n}].from_minute", window.from_minute, 0, DAY_MINUTES - 1)
+        _within(f"windows[{n}].until_minute", window.until_minute, 0, DAY_MINUTES)
+        if window.from_minute == window.until_minute % DAY_MINUTES:
+            raise InvalidField(f"windows[{n}].until_minute", "want another minute than the first")
+
+
+def _check_rates(where: str, speed: Step | Window) -> None:
+    _within(f"{where}.down_bps", speed.down_bps, RATE_MIN_BPS, RATE_MAX_BPS)
+    _within(f"{where}.up_bps", speed.up_bps, RATE_MIN_BPS, RATE_MAX_BPS)
 
 
 def _within(field: str, value: int, low: int, high: int) -> None:

@@ -72,7 +72,9 @@ class Item(_message.Message):
     KEY_FIELD_NUMBER: _builtins.int
     BODY_FIELD_NUMBER: _builtins.int
     key: _builtins.str
-    """"site", "plan/<plan id>", "grant/<grant id>"."""
+    """"site", "garden", "token-keys", "plan/<plan id>", "grant/<grant id>", "pool/<pool id>",
+    "slot/<number>", "vouchers/<batch>/<number>", "probe/<probe id>".
+    """
     body: _builtins.bytes
     def __init__(
         self,
@@ -95,24 +97,48 @@ class ItemBody(_message.Message):
     SITE_FIELD_NUMBER: _builtins.int
     PLAN_FIELD_NUMBER: _builtins.int
     GRANT_FIELD_NUMBER: _builtins.int
+    POOL_FIELD_NUMBER: _builtins.int
+    GARDEN_FIELD_NUMBER: _builtins.int
+    TOKEN_KEYS_FIELD_NUMBER: _builtins.int
+    TOKEN_SLOT_FIELD_NUMBER: _builtins.int
+    VOUCHERS_FIELD_NUMBER: _builtins.int
+    PROBE_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def site(self) -> Global___Site: ...
     @_builtins.property
     def plan(self) -> Global___Plan: ...
     @_builtins.property
     def grant(self) -> Global___Grant: ...
+    @_builtins.property
+    def pool(self) -> Global___Pool: ...
+    @_builtins.property
+    def garden(self) -> Global___Garden: ...
+    @_builtins.property
+    def token_keys(self) -> Global___TokenKeys: ...
+    @_builtins.property
+    def token_slot(self) -> Global___TokenSlot: ...
+    @_builtins.property
+    def vouchers(self) -> Global___VoucherChunk: ...
+    @_builtins.property
+    def probe(self) -> Global___Probe: ...
     def __init__(
         self,
         *,
         site: Global___Site | None = ...,
         plan: Global___Plan | None = ...,
         grant: Global___Grant | None = ...,
+        pool: Global___Pool | None = ...,
+        garden: Global___Garden | None = ...,
+        token_keys: Global___TokenKeys | None = ...,
+        token_slot: Global___TokenSlot | None = ...,
+        vouchers: Global___VoucherChunk | None = ...,
+        probe: Global___Probe | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["grant", b"grant", "kind", b"kind", "plan", b"plan", "site", b"site"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["garden", b"garden", "grant", b"grant", "kind", b"kind", "plan", b"plan", "pool", b"pool", "probe", b"probe", "site", b"site", "token_keys", b"token_keys", "token_slot", b"token_slot", "vouchers", b"vouchers"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["grant", b"grant", "kind", b"kind", "plan", b"plan", "site", b"site"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["garden", b"garden", "grant", b"grant", "kind", b"kind", "plan", b"plan", "pool", b"pool", "probe", b"probe", "site", b"site", "token_keys", b"token_keys", "token_slot", b"token_slot", "vouchers", b"vouchers"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["site", "plan", "grant"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["site", "plan", "grant", "pool", "garden", "token_keys", "token_slot", "vouchers", "probe"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 
@@ -161,12 +187,27 @@ class Limits(_message.Message):
     UPTIME_S_FIELD_NUMBER: _builtins.int
     QUOTA_BYTES_FIELD_NUMBER: _builtins.int
     DEVICES_MAX_FIELD_NUMBER: _builtins.int
+    BURST_FIELD_NUMBER: _builtins.int
+    STEPS_FIELD_NUMBER: _builtins.int
+    WINDOWS_FIELD_NUMBER: _builtins.int
     down_bps: _builtins.int
     up_bps: _builtins.int
     validity_s: _builtins.int
     uptime_s: _builtins.int
     quota_bytes: _builtins.int
     devices_max: _builtins.int
+    @_builtins.property
+    def burst(self) -> Global___Burst:
+        """Up to so many bytes at this speed before the rate holds; absent: none."""
+
+    @_builtins.property
+    def steps(self) -> _containers.RepeatedCompositeFieldContainer[Global___SpeedStep]:
+        """Other speeds after so much use, in the order of their bytes."""
+
+    @_builtins.property
+    def windows(self) -> _containers.RepeatedCompositeFieldContainer[Global___SpeedWindow]:
+        """Other speeds at certain hours; the first that matches holds, and goes before the steps."""
+
     def __init__(
         self,
         *,
@@ -176,14 +217,99 @@ class Limits(_message.Message):
         uptime_s: _builtins.int = ...,
         quota_bytes: _builtins.int = ...,
         devices_max: _builtins.int = ...,
+        burst: Global___Burst | None = ...,
+        steps: _abc.Iterable[Global___SpeedStep] | None = ...,
+        windows: _abc.Iterable[Global___SpeedWindow] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["burst", b"burst"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["devices_max", b"devices_max", "down_bps", b"down_bps", "quota_bytes", b"quota_bytes", "up_bps", b"up_bps", "uptime_s", b"uptime_s", "validity_s", b"validity_s"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["burst", b"burst", "devices_max", b"devices_max", "down_bps", b"down_bps", "quota_bytes", b"quota_bytes", "steps", b"steps", "up_bps", b"up_bps", "uptime_s", b"uptime_s", "validity_s", b"validity_s", "windows", b"windows"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Limits: _TypeAlias = Limits  # noqa: Y015
+
+@_typing.final
+class Burst(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DOWN_BPS_FIELD_NUMBER: _builtins.int
+    UP_BPS_FIELD_NUMBER: _builtins.int
+    BURST_BYTES_FIELD_NUMBER: _builtins.int
+    down_bps: _builtins.int
+    up_bps: _builtins.int
+    burst_bytes: _builtins.int
+    def __init__(
+        self,
+        *,
+        down_bps: _builtins.int = ...,
+        up_bps: _builtins.int = ...,
+        burst_bytes: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["burst_bytes", b"burst_bytes", "down_bps", b"down_bps", "up_bps", b"up_bps"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Burst: _TypeAlias = Burst  # noqa: Y015
+
+@_typing.final
+class SpeedStep(_message.Message):
+    """Once `after_bytes` of a grant are used, both directions together, this is its speed."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AFTER_BYTES_FIELD_NUMBER: _builtins.int
+    DOWN_BPS_FIELD_NUMBER: _builtins.int
+    UP_BPS_FIELD_NUMBER: _builtins.int
+    after_bytes: _builtins.int
+    down_bps: _builtins.int
+    up_bps: _builtins.int
+    def __init__(
+        self,
+        *,
+        after_bytes: _builtins.int = ...,
+        down_bps: _builtins.int = ...,
+        up_bps: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_bytes", b"after_bytes", "down_bps", b"down_bps", "up_bps", b"up_bps"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SpeedStep: _TypeAlias = SpeedStep  # noqa: Y015
+
+@_typing.final
+class SpeedWindow(_message.Message):
+    """From one minute of the day (Africa/Nairobi) until before another; past midnight when from > until."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FROM_MINUTE_FIELD_NUMBER: _builtins.int
+    UNTIL_MINUTE_FIELD_NUMBER: _builtins.int
+    DOWN_BPS_FIELD_NUMBER: _builtins.int
+    UP_BPS_FIELD_NUMBER: _builtins.int
+    from_minute: _builtins.int
+    until_minute: _builtins.int
+    down_bps: _builtins.int
+    up_bps: _builtins.int
+    def __init__(
+        self,
+        *,
+        from_minute: _builtins.int = ...,
+        until_minute: _builtins.int = ...,
+        down_bps: _builtins.int = ...,
+        up_bps: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["down_bps", b"down_bps", "from_minute", b"from_minute", "until_minute", b"until_minute", "up_bps", b"up_bps"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SpeedWindow: _TypeAlias = SpeedWindow  # noqa: Y015
 
 @_typing.final
 class Plan(_message.Message):
@@ -241,6 +367,11 @@ class Grant(_message.Message):
     SPENT_UPTIME_S_FIELD_NUMBER: _builtins.int
     SPENT_BYTES_FIELD_NUMBER: _builtins.int
     CAUSE_ID_FIELD_NUMBER: _builtins.int
+    ALLOWANCE_BYTES_FIELD_NUMBER: _builtins.int
+    ALLOWANCE_UPTIME_S_FIELD_NUMBER: _builtins.int
+    SUSPENDED_FIELD_NUMBER: _builtins.int
+    POOL_ID_FIELD_NUMBER: _builtins.int
+    PROOFS_FIELD_NUMBER: _builtins.int
     grant_id: _builtins.str
     plan_id: _builtins.str
     plan_name: _builtins.str
@@ -250,11 +381,27 @@ class Grant(_message.Message):
     spent_bytes: _builtins.int
     cause_id: _builtins.str
     """The order or redemption that this grant answers; "" when it was given by staff."""
+    allowance_bytes: _builtins.int
+    """The site's allowance, cumulative: what this site alone may let pass and let run of the grant in
+    all, without asking again. 0: whatever the limits leave.
+    """
+    allowance_uptime_s: _builtins.int
+    suspended: _builtins.bool
+    """The grant stands, and nothing passes on it: the portal says why."""
+    pool_id: _builtins.str
+    """The shared pool that its devices are in; "" for that of the place where they are seen."""
     @_builtins.property
     def limits(self) -> Global___Limits: ...
     @_builtins.property
     def devices(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """MAC addresses, canonical form, in the order in which they were added."""
+
+    @_builtins.property
+    def proofs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
+        """What proves, here and offline, that somebody may join: the first 16 bytes of
+        SHA-256("lango-proof", 0, grant id, 0, kind, 0, proof), where kind is "receipt", "voucher" or
+        "token" and proof the normal form of its code.
+        """
 
     def __init__(
         self,
@@ -269,11 +416,243 @@ class Grant(_message.Message):
         spent_uptime_s: _builtins.int = ...,
         spent_bytes: _builtins.int = ...,
         cause_id: _builtins.str = ...,
+        allowance_bytes: _builtins.int = ...,
+        allowance_uptime_s: _builtins.int = ...,
+        suspended: _builtins.bool = ...,
+        pool_id: _builtins.str = ...,
+        proofs: _abc.Iterable[_builtins.bytes] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["limits", b"limits"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cause_id", b"cause_id", "devices", b"devices", "grant_id", b"grant_id", "limits", b"limits", "plan_id", b"plan_id", "plan_name", b"plan_name", "revoked", b"revoked", "spent_bytes", b"spent_bytes", "spent_uptime_s", b"spent_uptime_s", "spent_validity_s", b"spent_validity_s"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["allowance_bytes", b"allowance_bytes", "allowance_uptime_s", b"allowance_uptime_s", "cause_id", b"cause_id", "devices", b"devices", "grant_id", b"grant_id", "limits", b"limits", "plan_id", b"plan_id", "plan_name", b"plan_name", "pool_id", b"pool_id", "proofs", b"proofs", "revoked", b"revoked", "spent_bytes", b"spent_bytes", "spent_uptime_s", b"spent_uptime_s", "spent_validity_s", b"spent_validity_s", "suspended", b"suspended"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Grant: _TypeAlias = Grant  # noqa: Y015
+
+@_typing.final
+class Pool(_message.Message):
+    """A shared rate: an access point, a sector, a backhaul, or a group of plans."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POOL_ID_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    PARENT_ID_FIELD_NUMBER: _builtins.int
+    DOWN_BPS_FIELD_NUMBER: _builtins.int
+    UP_BPS_FIELD_NUMBER: _builtins.int
+    PORTS_FIELD_NUMBER: _builtins.int
+    pool_id: _builtins.str
+    name: _builtins.str
+    parent_id: _builtins.str
+    """The pool that this one is part of; "" for none."""
+    down_bps: _builtins.int
+    up_bps: _builtins.int
+    @_builtins.property
+    def ports(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Bridge ports whose devices are in this pool."""
+
+    def __init__(
+        self,
+        *,
+        pool_id: _builtins.str = ...,
+        name: _builtins.str = ...,
+        parent_id: _builtins.str = ...,
+        down_bps: _builtins.int = ...,
+        up_bps: _builtins.int = ...,
+        ports: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["down_bps", b"down_bps", "name", b"name", "parent_id", b"parent_id", "pool_id", b"pool_id", "ports", b"ports", "up_bps", b"up_bps"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Pool: _TypeAlias = Pool  # noqa: Y015
+
+@_typing.final
+class Garden(_message.Message):
+    """What everybody may reach, unpaid and uncounted."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAMES_FIELD_NUMBER: _builtins.int
+    NETWORKS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def names(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Host names; each stands for itself and every name below it."""
+
+    @_builtins.property
+    def networks(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Addresses and prefixes."""
+
+    def __init__(
+        self,
+        *,
+        names: _abc.Iterable[_builtins.str] | None = ...,
+        networks: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["names", b"names", "networks", b"networks"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Garden: _TypeAlias = Garden  # noqa: Y015
+
+@_typing.final
+class TokenKeys(_message.Message):
+    """The keys of this site's activation tokens; the newest last."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KEYS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def keys(self) -> _containers.RepeatedCompositeFieldContainer[Global___TokenKey]: ...
+    def __init__(
+        self,
+        *,
+        keys: _abc.Iterable[Global___TokenKey] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["keys", b"keys"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TokenKeys: _TypeAlias = TokenKeys  # noqa: Y015
+
+@_typing.final
+class TokenKey(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VERSION_FIELD_NUMBER: _builtins.int
+    SECRET_FIELD_NUMBER: _builtins.int
+    version: _builtins.int
+    """0 to 3, the version that stands in a token."""
+    secret: _builtins.bytes
+    """32 bytes."""
+    def __init__(
+        self,
+        *,
+        version: _builtins.int = ...,
+        secret: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["secret", b"secret", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TokenKey: _TypeAlias = TokenKey  # noqa: Y015
+
+@_typing.final
+class TokenSlot(_message.Message):
+    """What an activation token of this slot is good for; frozen like a voucher's."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SLOT_FIELD_NUMBER: _builtins.int
+    PLAN_ID_FIELD_NUMBER: _builtins.int
+    PLAN_NAME_FIELD_NUMBER: _builtins.int
+    LIMITS_FIELD_NUMBER: _builtins.int
+    slot: _builtins.int
+    """0 to 255."""
+    plan_id: _builtins.str
+    plan_name: _builtins.str
+    @_builtins.property
+    def limits(self) -> Global___Limits: ...
+    def __init__(
+        self,
+        *,
+        slot: _builtins.int = ...,
+        plan_id: _builtins.str = ...,
+        plan_name: _builtins.str = ...,
+        limits: Global___Limits | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["limits", b"limits"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["limits", b"limits", "plan_id", b"plan_id", "plan_name", b"plan_name", "slot", b"slot"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TokenSlot: _TypeAlias = TokenSlot  # noqa: Y015
+
+@_typing.final
+class VoucherChunk(_message.Message):
+    """Some vouchers of a batch that may be redeemed with the link down."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BATCH_FIELD_NUMBER: _builtins.int
+    PLAN_ID_FIELD_NUMBER: _builtins.int
+    PLAN_NAME_FIELD_NUMBER: _builtins.int
+    LIMITS_FIELD_NUMBER: _builtins.int
+    SALT_FIELD_NUMBER: _builtins.int
+    ROUNDS_FIELD_NUMBER: _builtins.int
+    HASHES_FIELD_NUMBER: _builtins.int
+    EXPIRES_AT_MS_FIELD_NUMBER: _builtins.int
+    batch: _builtins.str
+    plan_id: _builtins.str
+    plan_name: _builtins.str
+    salt: _builtins.bytes
+    """16 bytes; the hash of a code is PBKDF2-HMAC-SHA256(code, salt, rounds), 16 bytes."""
+    rounds: _builtins.int
+    hashes: _builtins.bytes
+    """The hashes one after the other."""
+    expires_at_ms: _builtins.int
+    """Milliseconds since 1970 after which none of them may be redeemed; 0: never."""
+    @_builtins.property
+    def limits(self) -> Global___Limits: ...
+    def __init__(
+        self,
+        *,
+        batch: _builtins.str = ...,
+        plan_id: _builtins.str = ...,
+        plan_name: _builtins.str = ...,
+        limits: Global___Limits | None = ...,
+        salt: _builtins.bytes = ...,
+        rounds: _builtins.int = ...,
+        hashes: _builtins.bytes = ...,
+        expires_at_ms: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["limits", b"limits"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch", "expires_at_ms", b"expires_at_ms", "hashes", b"hashes", "limits", b"limits", "plan_id", b"plan_id", "plan_name", b"plan_name", "rounds", b"rounds", "salt", b"salt"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___VoucherChunk: _TypeAlias = VoucherChunk  # noqa: Y015
+
+@_typing.final
+class Probe(_message.Message):
+    """Look at the network once, and report what was seen."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROBE_ID_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    TARGET_FIELD_NUMBER: _builtins.int
+    ASKED_AT_MS_FIELD_NUMBER: _builtins.int
+    probe_id: _builtins.str
+    kind: _builtins.str
+    """"arp", "dhcp", "trace", "dns" or "mtu"."""
+    target: _builtins.str
+    """An address or a name, where the kind has a target; "" for its own default."""
+    asked_at_ms: _builtins.int
+    """An order that the site first hears of later than this after it was given is not carried out."""
+    def __init__(
+        self,
+        *,
+        probe_id: _builtins.str = ...,
+        kind: _builtins.str = ...,
+        target: _builtins.str = ...,
+        asked_at_ms: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asked_at_ms", b"asked_at_ms", "kind", b"kind", "probe_id", b"probe_id", "target", b"target"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Probe: _TypeAlias = Probe  # noqa: Y015

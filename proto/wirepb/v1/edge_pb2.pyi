@@ -125,15 +125,27 @@ class ReportRequest(_message.Message):
     APPLIED_GENERATION_FIELD_NUMBER: _builtins.int
     APPLIED_DIGEST_FIELD_NUMBER: _builtins.int
     AGENT_VERSION_FIELD_NUMBER: _builtins.int
+    NEWEST_FIELD_NUMBER: _builtins.int
+    OUTBOX_RECORDS_FIELD_NUMBER: _builtins.int
+    OUTBOX_RECORDS_MAX_FIELD_NUMBER: _builtins.int
     journal: _builtins.str
     """Names the agent's journal: 32 hexadecimal digits, new when the disk was new."""
     applied_generation: _builtins.int
     """The version whose items the data plane was last brought to, and their digest."""
     applied_digest: _builtins.bytes
     agent_version: _builtins.str
+    outbox_records: _builtins.int
+    """How full the journal's outbox is."""
+    outbox_records_max: _builtins.int
     @_builtins.property
     def records(self) -> _containers.RepeatedCompositeFieldContainer[_record_pb2.Record]:
         """At most 1,000, ascending by seq, without gaps."""
+
+    @_builtins.property
+    def newest(self) -> _containers.RepeatedCompositeFieldContainer[_record_pb2.Record]:
+        """When the journal is longer than this report: the newest openings and readings of it, with seq 0.
+        They are believed as any reading is, and acknowledge nothing.
+        """
 
     def __init__(
         self,
@@ -143,10 +155,13 @@ class ReportRequest(_message.Message):
         applied_generation: _builtins.int = ...,
         applied_digest: _builtins.bytes = ...,
         agent_version: _builtins.str = ...,
+        newest: _abc.Iterable[_record_pb2.Record] | None = ...,
+        outbox_records: _builtins.int = ...,
+        outbox_records_max: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_version", b"agent_version", "applied_digest", b"applied_digest", "applied_generation", b"applied_generation", "journal", b"journal", "records", b"records"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_version", b"agent_version", "applied_digest", b"applied_digest", "applied_generation", b"applied_generation", "journal", b"journal", "newest", b"newest", "outbox_records", b"outbox_records", "outbox_records_max", b"outbox_records_max", "records", b"records"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -267,21 +282,26 @@ class Redemption(_message.Message):
     REDEMPTION_ID_FIELD_NUMBER: _builtins.int
     CODE_FIELD_NUMBER: _builtins.int
     DEVICE_MAC_FIELD_NUMBER: _builtins.int
+    MSISDN_FIELD_NUMBER: _builtins.int
     redemption_id: _builtins.str
     """Made by the site and journalled before it is sent: 32 hexadecimal digits."""
     code: _builtins.str
-    """A voucher, or the receipt of a payment whose grant another device wants to join."""
+    """A voucher, an activation token, the receipt of a payment whose grant another device wants to join,
+    or, with msisdn, the short code that SendCode sent there.
+    """
     device_mac: _builtins.str
+    msisdn: _builtins.str
     def __init__(
         self,
         *,
         redemption_id: _builtins.str = ...,
         code: _builtins.str = ...,
         device_mac: _builtins.str = ...,
+        msisdn: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "device_mac", b"device_mac", "redemption_id", b"redemption_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "device_mac", b"device_mac", "msisdn", b"msisdn", "redemption_id", b"redemption_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -294,7 +314,9 @@ class RedeemState(_message.Message):
     REFUSAL_FIELD_NUMBER: _builtins.int
     GRANT_ID_FIELD_NUMBER: _builtins.int
     refusal: _builtins.str
-    """"" when accepted, else "voucher_invalid", "voucher_used", "devices_full", "too_many_tries"."""
+    """"" when accepted, else "voucher_invalid", "voucher_used", "devices_full", "too_many_tries", "token_invalid",
+    "token_used", "code_wrong".
+    """
     grant_id: _builtins.str
     def __init__(
         self,
@@ -309,3 +331,48 @@ class RedeemState(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RedeemState: _TypeAlias = RedeemState  # noqa: Y015
+
+@_typing.final
+class PhoneCode(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MSISDN_FIELD_NUMBER: _builtins.int
+    DEVICE_MAC_FIELD_NUMBER: _builtins.int
+    msisdn: _builtins.str
+    """254 and nine digits."""
+    device_mac: _builtins.str
+    def __init__(
+        self,
+        *,
+        msisdn: _builtins.str = ...,
+        device_mac: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["device_mac", b"device_mac", "msisdn", b"msisdn"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PhoneCode: _TypeAlias = PhoneCode  # noqa: Y015
+
+@_typing.final
+class PhoneCodeState(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REFUSAL_FIELD_NUMBER: _builtins.int
+    refusal: _builtins.str
+    """"" when sent (also when nobody with this number has a grant here: a stranger learns nothing),
+    else "too_many_tries".
+    """
+    def __init__(
+        self,
+        *,
+        refusal: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["refusal", b"refusal"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PhoneCodeState: _TypeAlias = PhoneCodeState  # noqa: Y015

@@ -137,6 +137,11 @@ class EdgeStub:
                 request_serializer=wirepb_dot_v1_dot_edge__pb2.Redemption.SerializeToString,
                 response_deserializer=wirepb_dot_v1_dot_edge__pb2.RedeemState.FromString,
                 _registered_method=True)
+        self.SendCode = channel.unary_unary(
+                '/wirepb.v1.Edge/SendCode',
+                request_serializer=wirepb_dot_v1_dot_edge__pb2.PhoneCode.SerializeToString,
+                response_deserializer=wirepb_dot_v1_dot_edge__pb2.PhoneCodeState.FromString,
+                _registered_method=True)
 
 
 class EdgeServicer:
@@ -178,6 +183,13 @@ class EdgeServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SendCode(self, request, context):
+        """Who may call: an enrolled agent. Sends a short code to a phone; Redeem takes it with the number.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_EdgeServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -205,6 +217,11 @@ def add_EdgeServicer_to_server(servicer, server):
                     servicer.Redeem,
                     request_deserializer=wirepb_dot_v1_dot_edge__pb2.Redemption.FromString,
                     response_serializer=wirepb_dot_v1_dot_edge__pb2.RedeemState.SerializeToString,
+            ),
+            'SendCode': grpc.unary_unary_rpc_method_handler(
+                    servicer.SendCode,
+                    request_deserializer=wirepb_dot_v1_dot_edge__pb2.PhoneCode.FromString,
+                    response_serializer=wirepb_dot_v1_dot_edge__pb2.PhoneCodeState.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -343,6 +360,33 @@ class Edge:
             '/wirepb.v1.Edge/Redeem',
             wirepb_dot_v1_dot_edge__pb2.Redemption.SerializeToString,
             wirepb_dot_v1_dot_edge__pb2.RedeemState.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SendCode(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/wirepb.v1.Edge/SendCode',
+            wirepb_dot_v1_dot_edge__pb2.PhoneCode.SerializeToString,
+            wirepb_dot_v1_dot_edge__pb2.PhoneCodeState.FromString,
             options,
             channel_credentials,
             insecure,

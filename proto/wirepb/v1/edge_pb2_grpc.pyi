@@ -75,6 +75,8 @@ class EdgeStub:
     """Who may call: an enrolled agent. Idempotent by order_id: a repeat answers the present state."""
     Redeem: _grpc.UnaryUnaryMultiCallable[_edge_pb2.Redemption, _edge_pb2.RedeemState]
     """Who may call: an enrolled agent. Idempotent by redemption_id."""
+    SendCode: _grpc.UnaryUnaryMultiCallable[_edge_pb2.PhoneCode, _edge_pb2.PhoneCodeState]
+    """Who may call: an enrolled agent. Sends a short code to a phone; Redeem takes it with the number."""
 
 @_typing.type_check_only
 class EdgeAsyncStub(EdgeStub):
@@ -91,6 +93,8 @@ class EdgeAsyncStub(EdgeStub):
     """Who may call: an enrolled agent. Idempotent by order_id: a repeat answers the present state."""
     Redeem: _aio.UnaryUnaryMultiCallable[_edge_pb2.Redemption, _edge_pb2.RedeemState]  # type: ignore[assignment]
     """Who may call: an enrolled agent. Idempotent by redemption_id."""
+    SendCode: _aio.UnaryUnaryMultiCallable[_edge_pb2.PhoneCode, _edge_pb2.PhoneCodeState]  # type: ignore[assignment]
+    """Who may call: an enrolled agent. Sends a short code to a phone; Redeem takes it with the number."""
 
 class EdgeServicer(metaclass=_abc_1.ABCMeta):
     """Served on the edge port: mutual TLS. Every call speaks for the site named in the certificate."""
@@ -134,5 +138,13 @@ class EdgeServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_edge_pb2.RedeemState, _abc.Awaitable[_edge_pb2.RedeemState]]:
         """Who may call: an enrolled agent. Idempotent by redemption_id."""
+
+    @_abc_1.abstractmethod
+    def SendCode(
+        self,
+        request: _edge_pb2.PhoneCode,
+        context: _ServicerContext,
+    ) -> _typing.Union[_edge_pb2.PhoneCodeState, _abc.Awaitable[_edge_pb2.PhoneCodeState]]:
+        """Who may call: an enrolled agent. Sends a short code to a phone; Redeem takes it with the number."""
 
 def add_EdgeServicer_to_server(servicer: EdgeServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

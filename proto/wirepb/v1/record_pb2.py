@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16wirepb/v1/record.proto\x12\twirepb.v1\"\xd0\x01\n\x06Record\x12\x0b\n\x03seq\x18\x01 \x01(\x04\x12\r\n\x05\x61t_ms\x18\x02 \x01(\x03\x12*\n\x06opened\x18\x03 \x01(\x0b\x32\x18.wirepb.v1.SessionOpenedH\x00\x12%\n\x07reading\x18\x04 \x01(\x0b\x32\x12.wirepb.v1.ReadingH\x00\x12*\n\x06\x63losed\x18\x05 \x01(\x0b\x32\x18.wirepb.v1.SessionClosedH\x00\x12#\n\x06notice\x18\x06 \x01(\x0b\x32\x11.wirepb.v1.NoticeH\x00\x42\x06\n\x04kind\"U\n\rSessionOpened\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x10\n\x08grant_id\x18\x02 \x01(\t\x12\x0b\n\x03mac\x18\x03 \x01(\t\x12\x11\n\taddresses\x18\x04 \x03(\t\"\xa2\x01\n\x07Reading\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x10\n\x08grant_id\x18\x02 \x01(\t\x12\r\n\x05\x65poch\x18\x03 \x01(\t\x12\x18\n\x10\x64own_bytes_total\x18\x04 \x01(\x04\x12\x16\n\x0eup_bytes_total\x18\x05 \x01(\x04\x12\x18\n\x10grant_validity_s\x18\x06 \x01(\x04\x12\x16\n\x0egrant_uptime_s\x18\x07 \x01(\x04\"E\n\rSessionClosed\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x10\n\x08grant_id\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\"$\n\x06Notice\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16wirepb/v1/record.proto\x12\twirepb.v1\"\xce\x02\n\x06Record\x12\x0b\n\x03seq\x18\x01 \x01(\x04\x12\r\n\x05\x61t_ms\x18\x02 \x01(\x03\x12*\n\x06opened\x18\x03 \x01(\x0b\x32\x18.wirepb.v1.SessionOpenedH\x00\x12%\n\x07reading\x18\x04 \x01(\x0b\x32\x12.wirepb.v1.ReadingH\x00\x12*\n\x06\x63losed\x18\x05 \x01(\x0b\x32\x18.wirepb.v1.SessionClosedH\x00\x12#\n\x06notice\x18\x06 \x01(\x0b\x32\x11.wirepb.v1.NoticeH\x00\x12\'\n\x08redeemed\x18\x07 \x01(\x0b\x32\x13.wirepb.v1.RedeemedH\x00\x12)\n\x06joined\x18\x08 \x01(\x0b\x32\x17.wirepb.v1.DeviceJoinedH\x00\x12(\n\x06probed\x18\t \x01(\x0b\x32\x16.wirepb.v1.ProbeResultH\x00\x42\x06\n\x04kind\"U\n\rSessionOpened\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x10\n\x08grant_id\x18\x02 \x01(\t\x12\x0b\n\x03mac\x18\x03 \x01(\t\x12\x11\n\taddresses\x18\x04 \x03(\t\"\xb8\x01\n\x07Reading\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x10\n\x08grant_id\x18\x02 \x01(\t\x12\r\n\x05\x65poch\x18\x03 \x01(\t\x12\x18\n\x10\x64own_bytes_total\x18\x04 \x01(\x04\x12\x16\n\x0eup_bytes_total\x18\x05 \x01(\x04\x12\x18\n\x10grant_validity_s\x18\x06 \x01(\x04\x12\x16\n\x0egrant_uptime_s\x18\x07 \x01(\x04\x12\x14\n\x0cown_uptime_s\x18\x08 \x01(\x04\"E\n\rSessionClosed\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x10\n\x08grant_id\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\"$\n\x06Notice\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\"\xad\x01\n\x08Redeemed\x12\x15\n\rredemption_id\x18\x01 \x01(\t\x12\x10\n\x08grant_id\x18\x02 \x01(\t\x12\x0f\n\x07plan_id\x18\x03 \x01(\t\x12\x12\n\ndevice_mac\x18\x04 \x01(\t\x12\r\n\x05\x62\x61tch\x18\x05 \x01(\t\x12\x11\n\tcode_hash\x18\x06 \x01(\x0c\x12\x13\n\x0bkey_version\x18\x07 \x01(\r\x12\x0c\n\x04slot\x18\x08 \x01(\r\x12\x0e\n\x06serial\x18\t \x01(\r\"P\n\x0c\x44\x65viceJoined\x12\x10\n\x08grant_id\x18\x01 \x01(\t\x12\x0b\n\x03mac\x18\x02 \x01(\t\x12\x12\n\ninstead_of\x18\x03 \x01(\t\x12\r\n\x05proof\x18\x04 \x01(\t\"-\n\x0bProbeResult\x12\x10\n\x08probe_id\x18\x01 \x01(\t\x12\x0c\n\x04\x62ody\x18\x02 \x01(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,13 +32,19 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'wirepb.v1.record_pb2', _glo
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_RECORD']._serialized_start=38
-  _globals['_RECORD']._serialized_end=246
-  _globals['_SESSIONOPENED']._serialized_start=248
-  _globals['_SESSIONOPENED']._serialized_end=333
-  _globals['_READING']._serialized_start=336
-  _globals['_READING']._serialized_end=498
-  _globals['_SESSIONCLOSED']._serialized_start=500
-  _globals['_SESSIONCLOSED']._serialized_end=569
-  _globals['_NOTICE']._serialized_start=571
-  _globals['_NOTICE']._serialized_end=607
+  _globals['_RECORD']._serialized_end=372
+  _globals['_SESSIONOPENED']._serialized_start=374
+  _globals['_SESSIONOPENED']._serialized_end=459
+  _globals['_READING']._serialized_start=462
+  _globals['_READING']._serialized_end=646
+  _globals['_SESSIONCLOSED']._serialized_start=648
+  _globals['_SESSIONCLOSED']._serialized_end=717
+  _globals['_NOTICE']._serialized_start=719
+  _globals['_NOTICE']._serialized_end=755
+  _globals['_REDEEMED']._serialized_start=758
+  _globals['_REDEEMED']._serialized_end=931
+  _globals['_DEVICEJOINED']._serialized_start=933
+  _globals['_DEVICEJOINED']._serialized_end=1013
+  _globals['_PROBERESULT']._serialized_start=1015
+  _globals['_PROBERESULT']._serialized_end=1060
 # @@protoc_insertion_point(module_scope)

@@ -28,6 +28,9 @@ class Record(_message.Message):
     READING_FIELD_NUMBER: _builtins.int
     CLOSED_FIELD_NUMBER: _builtins.int
     NOTICE_FIELD_NUMBER: _builtins.int
+    REDEEMED_FIELD_NUMBER: _builtins.int
+    JOINED_FIELD_NUMBER: _builtins.int
+    PROBED_FIELD_NUMBER: _builtins.int
     seq: _builtins.int
     """Position in the journal; starts at 1 and has no gaps. A repeated seq has the same content."""
     at_ms: _builtins.int
@@ -40,6 +43,12 @@ class Record(_message.Message):
     def closed(self) -> Global___SessionClosed: ...
     @_builtins.property
     def notice(self) -> Global___Notice: ...
+    @_builtins.property
+    def redeemed(self) -> Global___Redeemed: ...
+    @_builtins.property
+    def joined(self) -> Global___DeviceJoined: ...
+    @_builtins.property
+    def probed(self) -> Global___ProbeResult: ...
     def __init__(
         self,
         *,
@@ -49,12 +58,15 @@ class Record(_message.Message):
         reading: Global___Reading | None = ...,
         closed: Global___SessionClosed | None = ...,
         notice: Global___Notice | None = ...,
+        redeemed: Global___Redeemed | None = ...,
+        joined: Global___DeviceJoined | None = ...,
+        probed: Global___ProbeResult | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["closed", b"closed", "kind", b"kind", "notice", b"notice", "opened", b"opened", "reading", b"reading"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["closed", b"closed", "joined", b"joined", "kind", b"kind", "notice", b"notice", "opened", b"opened", "probed", b"probed", "reading", b"reading", "redeemed", b"redeemed"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "closed", b"closed", "kind", b"kind", "notice", b"notice", "opened", b"opened", "reading", b"reading", "seq", b"seq"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "closed", b"closed", "joined", b"joined", "kind", b"kind", "notice", b"notice", "opened", b"opened", "probed", b"probed", "reading", b"reading", "redeemed", b"redeemed", "seq", b"seq"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["opened", "reading", "closed", "notice"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["opened", "reading", "closed", "notice", "redeemed", "joined", "probed"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 
@@ -104,6 +116,7 @@ class Reading(_message.Message):
     UP_BYTES_TOTAL_FIELD_NUMBER: _builtins.int
     GRANT_VALIDITY_S_FIELD_NUMBER: _builtins.int
     GRANT_UPTIME_S_FIELD_NUMBER: _builtins.int
+    OWN_UPTIME_S_FIELD_NUMBER: _builtins.int
     session_id: _builtins.str
     grant_id: _builtins.str
     epoch: _builtins.str
@@ -112,6 +125,8 @@ class Reading(_message.Message):
     grant_validity_s: _builtins.int
     """What the site knows to be spent of the whole grant, all sessions together."""
     grant_uptime_s: _builtins.int
+    own_uptime_s: _builtins.int
+    """Connected time of the grant at this site alone."""
     def __init__(
         self,
         *,
@@ -122,10 +137,11 @@ class Reading(_message.Message):
         up_bytes_total: _builtins.int = ...,
         grant_validity_s: _builtins.int = ...,
         grant_uptime_s: _builtins.int = ...,
+        own_uptime_s: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["down_bytes_total", b"down_bytes_total", "epoch", b"epoch", "grant_id", b"grant_id", "grant_uptime_s", b"grant_uptime_s", "grant_validity_s", b"grant_validity_s", "session_id", b"session_id", "up_bytes_total", b"up_bytes_total"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["down_bytes_total", b"down_bytes_total", "epoch", b"epoch", "grant_id", b"grant_id", "grant_uptime_s", b"grant_uptime_s", "grant_validity_s", b"grant_validity_s", "own_uptime_s", b"own_uptime_s", "session_id", b"session_id", "up_bytes_total", b"up_bytes_total"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -182,3 +198,107 @@ class Notice(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Notice: _TypeAlias = Notice  # noqa: Y015
+
+@_typing.final
+class Redeemed(_message.Message):
+    """A voucher or a token was redeemed here, without asking: the grant was made by the site."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REDEMPTION_ID_FIELD_NUMBER: _builtins.int
+    GRANT_ID_FIELD_NUMBER: _builtins.int
+    PLAN_ID_FIELD_NUMBER: _builtins.int
+    DEVICE_MAC_FIELD_NUMBER: _builtins.int
+    BATCH_FIELD_NUMBER: _builtins.int
+    CODE_HASH_FIELD_NUMBER: _builtins.int
+    KEY_VERSION_FIELD_NUMBER: _builtins.int
+    SLOT_FIELD_NUMBER: _builtins.int
+    SERIAL_FIELD_NUMBER: _builtins.int
+    redemption_id: _builtins.str
+    """32 hexadecimal digits; the grant's id is made of it (billing.ids.grant_of)."""
+    grant_id: _builtins.str
+    plan_id: _builtins.str
+    device_mac: _builtins.str
+    batch: _builtins.str
+    """A voucher: its batch and the hash by which it was known."""
+    code_hash: _builtins.bytes
+    key_version: _builtins.int
+    """A token: the version of the key that proved it, its slot and its serial."""
+    slot: _builtins.int
+    serial: _builtins.int
+    def __init__(
+        self,
+        *,
+        redemption_id: _builtins.str = ...,
+        grant_id: _builtins.str = ...,
+        plan_id: _builtins.str = ...,
+        device_mac: _builtins.str = ...,
+        batch: _builtins.str = ...,
+        code_hash: _builtins.bytes = ...,
+        key_version: _builtins.int = ...,
+        slot: _builtins.int = ...,
+        serial: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch", "code_hash", b"code_hash", "device_mac", b"device_mac", "grant_id", b"grant_id", "key_version", b"key_version", "plan_id", b"plan_id", "redemption_id", b"redemption_id", "serial", b"serial", "slot", b"slot"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Redeemed: _TypeAlias = Redeemed  # noqa: Y015
+
+@_typing.final
+class DeviceJoined(_message.Message):
+    """A device joined a grant here, perhaps in place of another, without asking."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    GRANT_ID_FIELD_NUMBER: _builtins.int
+    MAC_FIELD_NUMBER: _builtins.int
+    INSTEAD_OF_FIELD_NUMBER: _builtins.int
+    PROOF_FIELD_NUMBER: _builtins.int
+    grant_id: _builtins.str
+    mac: _builtins.str
+    instead_of: _builtins.str
+    """The device that left the grant for it; "" when none did."""
+    proof: _builtins.str
+    """How it proved its right: "cookie", "receipt", "voucher", "token", "move" or "companion"."""
+    def __init__(
+        self,
+        *,
+        grant_id: _builtins.str = ...,
+        mac: _builtins.str = ...,
+        instead_of: _builtins.str = ...,
+        proof: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["grant_id", b"grant_id", "instead_of", b"instead_of", "mac", b"mac", "proof", b"proof"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeviceJoined: _TypeAlias = DeviceJoined  # noqa: Y015
+
+@_typing.final
+class ProbeResult(_message.Message):
+    """What a probe saw, as JSON of its kind."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROBE_ID_FIELD_NUMBER: _builtins.int
+    BODY_FIELD_NUMBER: _builtins.int
+    probe_id: _builtins.str
+    body: _builtins.str
+    def __init__(
+        self,
+        *,
+        probe_id: _builtins.str = ...,
+        body: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "probe_id", b"probe_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ProbeResult: _TypeAlias = ProbeResult  # noqa: Y015
