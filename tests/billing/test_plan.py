@@ -10,7 +10,7 @@ import pytest
 from billing.errors import InvalidField
 from billing.ids import PlanId
 from billing.money import Money
-from billing.plan import Limits, Plan, check_plan
+from billing.plan import Burst, Limits, Plan, Step, Window, check_plan
 
 
 def limits(**but: Any) -> Limits:
@@ -44,6 +44,9 @@ def a_plan(**but: Any) -> Plan:
         a_plan(limits=limits(validity_s=None, quota_bytes=100_000)),
         a_plan(limits=limits(uptime_s=366 * 86_400, quota_bytes=10**15, devices_max=50)),
         a_plan(limits=limits(down_bps=8_000, up_bps=10_000_000_000)),
+        a_plan(limits=limits(burst=Burst(10**9, 10**9, 10**9))),
+        a_plan(limits=limits(steps=(Step(1, 8_000, 8_000), Step(2, 8_000, 8_000)))),
+        a_plan(limits=limits(windows=(Window(1_439, 1_440, 8_000, 8_000),))),
     ],
 )
 def test_a_plan_within_its_limits_can_be_sold(plan: Plan) -> None:
@@ -75,6 +78,27 @@ def test_a_plan_within_its_limits_can_be_sold(plan: Plan) -> None:
         (a_plan(limits=limits(quota_bytes=99_999)), "quota_bytes"),
         (a_plan(limits=limits(quota_bytes=10**15 + 1)), "quota_bytes"),
         (a_plan(limits=limits(validity_s=None)), "validity_s"),
+        (a_plan(limits=limits(burst=Burst(1, 10**9, 1))), "burst.down_bps"),
+        (a_plan(limits=limits(burst=Burst(10**9, 1, 1))), "burst.up_bps"),
+        (a_plan(limits=limits(burst=Burst(10**9, 10**9, 0))), "burst.burst_bytes"),
+        (a_plan(limits=limits(steps=(Step(1, 8_000, 8_000),) * 9)), "steps"),
+        (a_plan(limits=limits(steps=(Step(2, 8_000, 8_000),) * 2)), "steps"),
+        (a_plan(limits=limits(steps=(Step(0, 8_000, 8_000),))), "steps[0].after_bytes"),
+        (a_plan(limits=limits(steps=(Step(1, 7_999, 8_000),))), "steps[0].down_bps"),
+        (a_plan(limits=limits(windows=(Window(0, 60, 8_000, 8_000),) * 9)), "windows"),
+        (a_plan(limits=limits(windows=(Window(0, 60, 8_000, 7_999),))), "windows[0].up_bps"),
+        (
+            a_plan(limits=limits(windows=(Window(1_440, 60, 8_000, 8_000),))),
+            "windows[0].from_minute",
+        ),
+        (
+            a_plan(limits=limits(windows=(Window(0, 1_441, 8_000, 8_000),))),
+            "windows[0].until_minute",
+        ),
+        (
+            a_plan(limits=limits(windows=(Window(0, 1_440, 8_000, 8_000),))),
+            "windows[0].until_minute",
+        ),
     ],
 )
 def test_a_plan_that_cannot_be_is_refused_by_field(plan: Plan, field: str) -> None:
