@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NewType, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from ipaddress import IPv4Address, IPv6Address
+    from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
 MacAddress = NewType("MacAddress", str)
 """A link-layer address in canonical form: ``02:00:00:00:00:0a`` (lower case, colons)."""
@@ -24,8 +24,20 @@ SessionKey = NewType("SessionKey", str)
 CapKey = NewType("CapKey", str)
 """Names one shared byte budget in the plane. At most 48 characters of ``[a-z0-9-]``."""
 
+PoolKey = NewType("PoolKey", str)
+"""Names one shared rate in the plane. At most 48 characters of ``[a-z0-9-]``."""
+
 MonotonicMs = NewType("MonotonicMs", int)
 """Milliseconds of the box's boot-time clock (CLOCK_BOOTTIME). Comparable only within one boot."""
+
+
+@dataclass(frozen=True, slots=True)
+class Burst:
+    """Up to ``size_bytes`` at this speed, each way, before the rate holds."""
+
+    down_bps: int
+    up_bps: int
+    size_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +46,7 @@ class Rate:
 
     down_bps: int
     up_bps: int
+    burst: Burst | None = None
 
     def __post_init__(self) -> None:
         assert self.down_bps > 0, "a rate of zero is not a policy: close the session instead"
@@ -47,7 +60,8 @@ class Access:
     ``open_until`` is a deadline on the boot-time clock; the kernel itself enforces it. None means
     without end. ``cap`` names a budget in `Desired.caps` that this device draws on, both ways.
     ``closed`` keeps the session's counters alive but lets nothing pass (a session that ended and
-    whose last reading is not yet taken).
+    whose last reading is not yet taken). ``pool`` names the shared rate in `Desired.pools` that it
+    is part of.
     """
 
     mac: MacAddress
@@ -57,6 +71,7 @@ class Access:
     open_until: MonotonicMs | None = None
     cap: CapKey | None = None
     closed: bool = False
+    pool: PoolKey | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +87,25 @@ class Cap:
 
 
 @dataclass(frozen=True, slots=True)
+class Pool:
+    """A rate that everybody in it shares; it may be part of another pool, and of no ring."""
+
+    rate: Rate
+    parent: PoolKey | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Desired:
-    """The whole of what a box should do. Devices not listed are captive."""
+    """The whole of what a box should do. Devices not listed are captive.
+
+    ``garden`` is what every device may reach.
+    """
 
     access: Mapping[SessionKey, Access] = field(default_factory=dict)
     caps: Mapping[CapKey, Cap] = field(default_factory=dict)
     blocked: frozenset[MacAddress] = frozenset()
+    pools: Mapping[PoolKey, Pool] = field(default_factory=dict)
+    garden: frozenset[IPv4Network | IPv6Network] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
