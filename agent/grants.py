@@ -175,7 +175,12 @@ def accepted(old: GrantUse | None, told: Granted, draft: Draft) -> GrantUse:
     That holds in either order for a grant that was made here: it may be told of before or after.
     """
     if old is None:
-        old = GrantUse(grant=told.grant, rank=draft.count(), cause_id=told.cause_id)
+        old = GrantUse(
+            grant=told.grant,
+            rank=draft.count(),
+            cause_id=told.cause_id,
+            allowance=told.allowance,
+        )
     sessions = draft.sessions_of(told.grant.id)
     mine = certain(old, sessions, draft.mono)
     joined = most(mine, told.spent)

@@ -125,8 +125,9 @@ def end_due(draft: Draft) -> None:
 def _end_of(draft: Draft, use: GrantUse, siblings: list[Session]) -> Why | None:
     why = grants.ended(use, siblings, draft.mono)
     if why is None and _stuck(use, siblings, draft.mono):
-        draft.put_use(replace(use, exhausted=True))
-        return Why.DATA
+        stuck = replace(use, exhausted=True)
+        draft.put_use(stuck)
+        return grants.ended(stuck, siblings, draft.mono)
     return why
 
 

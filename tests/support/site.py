@@ -12,6 +12,7 @@ from datetime import timedelta
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, assert_never
 
+from agent import grants, tries
 from agent.changes import digest
 from agent.decide import decide
 from agent.desired import desired
@@ -38,6 +39,9 @@ from agent.model import (
     SitePool,
     State,
     Ticked,
+    Tried,
+    Try,
+    TryKind,
     Unanswered,
     VoucherMark,
 )
@@ -169,8 +173,12 @@ class Story:
         if word == "show":
             yield self._shown(plain[0])
             return
-        if word == "speed":
-            yield self._speed(plain[0])
+        shows = {"speed": self._speed, "left": self._left, "may": self._may}
+        if word in shows:
+            yield shows[word](plain[0])
+            return
+        if word == "wrong":
+            self._wrong(plain[0], int(plain[1].removeprefix("x")))
             return
         if word in {"boot", "clock"}:
             self._boot(given)
@@ -184,7 +192,7 @@ class Story:
         """The moment of the row."""
         return Instant(wall=self.wall, mono=MonotonicMs(self.mono), boot=f"boot-{self.boot}")
 
-    def _event(self, word: str, plain: list[str], given: dict[str, str]) -> Event:  # noqa: C901, PLR0911
+    def _event(self, word: str, plain: list[str], given: dict[str, str]) -> Event:  # noqa: C901, PLR0911, PLR0912
         match word:
             case "grant":
                 return self._granted(plain[0], given)
@@ -247,7 +255,11 @@ class Story:
 
     def _grant_id(self, name: str) -> str:
         """``of-r1`` is the grant of the redemption ``r1``."""
-        return grant_of(RedemptionId(name[3:])) if name.startswith("of-") else name
+        if not name.startswith("of-"):
+            return name
+        grant_id = grant_of(RedemptionId(name[3:]))
+        self.calls[grant_id] = name
+        return grant_id
 
     def _chunk(self, name: str, given: dict[str, str]) -> tuple[str, bytes]:
         """``chunk c1 codes=x,y quota=5``: vouchers of one batch, good until ``until`` seconds."""
@@ -312,6 +324,7 @@ class Story:
     def _boot(self, given: dict[str, str]) -> None:
         """The machine was off for ``off`` seconds; ``years=-56`` when its clock is wrong."""
         self.wall += timedelta(days=365 * int(given.get("years", 0)))
+        self.wall += timedelta(hours=int(given.get("hours", 0)))
         if "off" in given:
             self.wall += timedelta(seconds=int(given["off"]))
             self.boot += 1
@@ -360,6 +373,28 @@ class Story:
             "" if access.open_until is None else f" until {(access.open_until - START_MS) // 1000}"
         )
         return f"{'closed' if access.closed else 'open'} {' '.join(addresses)}{until}"
+
+    def _try(self, name: str) -> Try:
+        return Try(TryKind.CODE, a_mac(name), f"10.0.0.{ord(name)}", MonotonicMs(self.mono))
+
+    def _wrong(self, name: str, times: int) -> None:
+        """``wrong a x5``: five wrong codes."""
+        for _ in range(times):
+            self.state, effects = decide(self.state, Tried(self._try(name)), self.now())
+
+            assert not effects
+
+    def _may(self, name: str) -> str:
+        """Whether a device may try a code."""
+        spent = tries.too_many(self.state.tries.values(), self._try(name))
+        return "no" if spent else "yes"
+
+    def _left(self, name: str) -> str:
+        """Bytes that a grant may still let pass here."""
+        grant_id = GrantId(self._grant_id(name))
+        siblings = [self.state.sessions[k] for k in self.state.index.by_grant.get(grant_id, ())]
+        left = grants.remaining(self.state.grants[grant_id], siblings, MonotonicMs(self.mono))
+        return str(left.bytes)
 
     def _speed(self, name: str) -> str:
         """How fast a device may be, and in which pool."""
