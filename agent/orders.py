@@ -49,7 +49,7 @@ def placed(draft: Draft, event: Ordered) -> None:
     attempt = Try(TryKind.ORDER, event.mac, event.msisdn, draft.mono)
     if tries.too_many(draft.tries.values(), attempt):
         return
-    tries.note(draft, attempt)
+    tries.note(draft, attempt, name=event.order_id)
     if len(draft.orders) >= ORDERS_KEPT_MAX:
         _forget_one(draft)
     note = OrderNote(
@@ -71,6 +71,8 @@ def answered(draft: Draft, order_id: OrderId, answer: OrderAnswer) -> None:
         return
     after = replace(note, stage=answer.stage, reason=answer.reason, sent=True)
     draft.orders.put(order_id, after)
+    if answer.stage is OrderStage.PAID:
+        tries.forgive(draft, order_id)
     fulfilled(draft, note.mac)
 
 
@@ -83,6 +85,7 @@ def unanswered(draft: Draft, order_id: OrderId) -> None:
 
 def caused(draft: Draft, cause_id: str, mac: MacAddress) -> None:
     """A grant arrived: the order that it answers is paid, whatever was known of it before."""
+    tries.forgive(draft, cause_id)
     for note in draft.orders.values():
         if note.order_id == cause_id and note.stage is not OrderStage.PAID:
             draft.orders.put(note.order_id, replace(note, stage=OrderStage.PAID, reason=None))

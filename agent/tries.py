@@ -46,8 +46,9 @@ ORDERS_PER_DEVICE_MAX = 10
 NUMBERS_PER_DEVICE_MAX = 5
 """Different phones that one device rings."""
 
-ORDERS_PER_SITE_MAX = 120
-"""Orders of the whole site: a full house buys, a stranger with many names is stopped."""
+ORDERS_PER_SITE_MAX = 240
+"""Orders of the whole site that are not paid (yet): what is paid bothered nobody, and is forgotten.
+A full house may buy all at once; a stranger with many names is stopped."""
 
 
 def too_many(tries: Iterable[Try], attempt: Try) -> bool:
@@ -64,12 +65,17 @@ def too_many(tries: Iterable[Try], attempt: Try) -> bool:
     return len(recent) >= CODES_PER_SITE_MAX and bool(own)
 
 
-def note(draft: Draft, attempt: Try) -> None:
-    """Count a try; those that are over are forgotten."""
+def note(draft: Draft, attempt: Try, *, name: str = "") -> None:
+    """Count a try, which may have a name; those that are over are forgotten."""
     for key in draft.tries:
         if not _counts(draft.tries[key], draft.mono):
             draft.tries.drop(key)
-    draft.tries.put(str(draft.count()), attempt)
+    draft.tries.put(name or str(draft.count()), attempt)
+
+
+def forgive(draft: Draft, name: str) -> None:
+    """Count that try no more."""
+    draft.tries.drop(name)
 
 
 def rebooted(draft: Draft, last: MonotonicMs) -> None:
