@@ -23,7 +23,7 @@ SHELL:
 - ``journal.py``  SQLite with fsync: state, outbox, identity of the journal
 - ``courier.py``  the tasks that talk to the controller: follow, report, purchase
 - ``uplink/``     the roads to the controller
-- ``gate.py``     the portal's `Gate` over the loop; ``codes.py`` its codes, with the link or without
+- ``gate.py``     the portal's `Gate` over the loop; ``codes.py`` its codes, link or no link
 - ``visitors.py`` the portal's connections: bounded for each address, in time and in size
 - ``lan.py``      who is on the LAN
 - ``identity.py`` key, certificate signing request, certificate, renewal

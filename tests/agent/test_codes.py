@@ -74,7 +74,8 @@ class PrepaidSite(Site):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.uplink: SlowUplink = SlowUplink(self.controller)
+        self.slow = SlowUplink(self.controller)
+        self.uplink = self.slow
 
     async def start(self) -> None:
         await super().start()
@@ -256,7 +257,7 @@ async def test_an_answer_that_was_lost_and_the_sites_own_word_are_one_grant(
 
 
 async def test_a_controller_that_says_nothing_is_not_waited_for(site: PrepaidSite) -> None:
-    site.uplink.stuck = True
+    site.slow.stuck = True
     answer = asyncio.ensure_future(site.gate.redeem(A, code=GOOD))
     await settle()
     site.clock.move(PATIENCE_MS - 1)
@@ -273,7 +274,7 @@ async def test_a_controller_that_says_nothing_is_not_waited_for(site: PrepaidSit
 async def test_with_the_link_up_the_controller_decides(site: PrepaidSite) -> None:
     answer = await site.redeem(A, GOOD)
 
-    assert (answer, site.uplink.asked) == (Refusal.VOUCHER_INVALID, 1)
+    assert (answer, site.slow.asked) == (Refusal.VOUCHER_INVALID, 1)
     assert site.loop.state.grants == {}
 
 
@@ -293,7 +294,7 @@ async def test_a_link_that_is_better_than_it_looked_is_asked_what_the_site_canno
     site.link[0] = False
     answer = await site.redeem(A, RECEIPT)
 
-    assert (answer, site.uplink.asked) == (Refusal.VOUCHER_INVALID, 1)
+    assert (answer, site.slow.asked) == (Refusal.VOUCHER_INVALID, 1)
 
 
 async def test_a_pasted_message_lets_another_device_in_with_the_link_down(
@@ -341,14 +342,14 @@ async def test_guessing_receipts_with_the_link_down_is_guessing(site: PrepaidSit
 
 
 async def test_all_tries_at_once_are_no_more_than_one_after_the_other(site: PrepaidSite) -> None:
-    site.uplink.stuck = True
+    site.slow.stuck = True
     answers = [asyncio.ensure_future(site.gate.redeem(A, code=WRONG)) for _ in range(40)]
     await settle()
     site.clock.move(PATIENCE_MS)
     refusals = await asyncio.gather(*answers)
 
     assert refusals.count(Refusal.VOUCHER_INVALID) == 5
-    assert site.uplink.asked == 5
+    assert site.slow.asked == 5
 
 
 async def test_who_mistypes_what_cannot_be_a_code_loses_no_try(site: PrepaidSite) -> None:
