@@ -20,6 +20,7 @@ from agent.model import (
     Changed,
     CodeUsed,
     Counted,
+    Delivered,
     Joined,
     Notice,
     Noticed,
@@ -86,6 +87,8 @@ def _step(draft: Draft, event: Event) -> None:  # noqa: C901, PLR0912 - one for 
             prepaid.accepted(draft, event)
         case CodeUsed():
             prepaid.taken(draft, event.key, event.grant_id)
+        case Delivered():
+            prepaid.settle(draft)
         case Tried():
             tries.note(draft, event.attempt)
         case Noticed():

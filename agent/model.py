@@ -115,7 +115,8 @@ class GrantUse:
     sessions add to it. ``elsewhere_uptime_ms`` and ``elsewhere_bytes`` are what the controller
     knows beyond this site's own use; own use alone is spent of ``allowance``. ``rank`` is the
     order of arrival. ``made_here``: the site gave this grant with the link down, and the controller
-    has not said a word of it yet; only its word can end it. ``proofs`` are `billing.proof`'s.
+    has not said a word of it yet; only its word can end it. ``settled``: nor ever will, it seems
+    (`agent.prepaid.settle`). ``proofs`` are `billing.proof`'s.
     ``exhausted``: less than one burst is left, and the kernel lets nothing of it pass. ``owes``:
     the time for which the machine was off is not charged yet. ``joined`` are devices that joined
     here and ``left`` those that gave way, until the controller's word contains it; ``companions``
@@ -138,6 +139,7 @@ class GrantUse:
     pool_id: str = ""
     proofs: tuple[bytes, ...] = ()
     made_here: bool = False
+    settled: bool = False
     cap_revision: int = 0
     exhausted: bool = False
     owes: bool = False
@@ -396,6 +398,11 @@ class CodeUsed:
 
 
 @dataclass(frozen=True, slots=True)
+class Delivered:
+    """The controller has every record up to now. Told seldom, see `agent.prepaid.settle`."""
+
+
+@dataclass(frozen=True, slots=True)
 class Tried:
     """A device tried a code that was wrong."""
 
@@ -426,6 +433,7 @@ Event = (
     | Joined
     | Accepted
     | CodeUsed
+    | Delivered
     | Tried
     | Ticked
     | Noticed

@@ -7,11 +7,11 @@ takes a draft.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import pbkdf2_hmac, sha256
 from typing import TYPE_CHECKING, assert_never
 
-from agent import daytime, sessions
+from agent import daytime, grants, sessions
 from agent.model import GrantUse, Redeemed, TokenMark, VoucherMark
 from billing import proof as proofs
 from billing import token as tokens
@@ -164,6 +164,23 @@ def taken(draft: Draft, key: str, grant_id: GrantId) -> None:
         old = (one for one in draft.used if not _made_here(draft, draft.used[one]))
         draft.used.drop(next(old, ""))
     draft.used.put(key, grant_id)
+
+
+def settle(draft: Draft) -> None:
+    """Forget grants made here that are over, though the controller never said a word of them.
+
+    It has all records of them, and has had them since this was called last: that is long enough
+    for no word to be on its way that does not know yet how much was spent.
+    """
+    for use in draft.grants.values():
+        if not use.made_here or draft.sessions_of(use.grant.id):
+            continue
+        if not grants.over(use, (), draft.mono):
+            continue
+        if use.settled:
+            draft.drop_use(use)
+        else:
+            draft.put_use(replace(use, settled=True))
 
 
 def _made_here(draft: Draft, grant_id: GrantId) -> bool:

@@ -116,6 +116,23 @@ STORIES = {
         8    | grant of-r1 for=b validity=60        |
         8    | show a                               | closed 10.0.0.5 until 65
     """,
+    "one that is over is forgotten once the controller has long had all there is to tell": """
+        0    | seen a 10.0.0.5                      |
+        0    | chunk c1 codes=x validity=60         |
+        5    | take r1 a x                          | redeemed a r1; open a of-r1 10.0.0.5
+        6    | delivered                            |
+        7    | delivered                            |
+        7    | show a                               | open 10.0.0.5 until 65
+        65   | tick                                 |
+        66   | delivered                            |
+        67   | delivered                            |
+        67   | count a 9/9                          | read a 9/9 v62 u60; close a time
+        68   | delivered                            |
+        68   | here of-r1                           | yes
+        69   | delivered                            |
+        69   | here of-r1                           | no
+        70   | take r2 b x                          |
+    """,
     "a voucher that has lapsed is good for nothing": """
         0    | chunk c1 codes=x,y until=100         |
         99   | take r1 a x                          | redeemed a r1

@@ -23,6 +23,7 @@ from agent.model import (
     Changed,
     Chunk,
     Counted,
+    Delivered,
     DeviceJoined,
     Instant,
     Joined,
@@ -173,7 +174,7 @@ class Story:
         if word == "show":
             yield self._shown(plain[0])
             return
-        shows = {"speed": self._speed, "left": self._left, "may": self._may}
+        shows = {"speed": self._speed, "left": self._left, "may": self._may, "here": self._here}
         if word in shows:
             yield shows[word](plain[0])
             return
@@ -232,6 +233,8 @@ class Story:
                 return Joined(GrantId(plain[1]), a_mac(plain[0]), old, by)
             case "tick":
                 return Ticked()
+            case "delivered":
+                return Delivered()
         raise AssertionError(f"no such word: {word}")
 
     def _granted(self, name: str, given: dict[str, str]) -> Changed:
@@ -388,6 +391,10 @@ class Story:
         """Whether a device may try a code."""
         spent = tries.too_many(self.state.tries.values(), self._try(name))
         return "no" if spent else "yes"
+
+    def _here(self, name: str) -> str:
+        """Whether the site knows a grant."""
+        return "yes" if self._grant_id(name) in self.state.grants else "no"
 
     def _left(self, name: str) -> str:
         """Bytes that a grant may still let pass here."""
