@@ -12,8 +12,19 @@ from agent import tries
 from agent.codes import PATIENCE_MS
 from agent.gate import SiteGate
 from agent.lan import LoopbackLan
-from agent.model import Chunk, DeviceJoined, Prepaid, Redeemed, SessionOpened, TokenMark
+from agent.model import (
+    Chunk,
+    DeviceJoined,
+    Prepaid,
+    Reading,
+    Redeemed,
+    SessionClosed,
+    SessionOpened,
+    TokenMark,
+    VoucherMark,
+)
 from agent.prepaid import voucher_hash
+from agent.running import settle as settle_grants
 from agent.uplink.memory import MemoryUplink, chunk_item, grant_item, slot_item, token_keys_item
 from billing import token
 from billing.ids import GrantId, PlanId
@@ -381,3 +392,57 @@ async def test_a_suspended_package_is_shown_and_lets_nothing_pass(site: PrepaidS
 
     assert (online, view.suspended, view.access) == (False, True, None)
     assert not site.gate.device(B).suspended
+
+
+async def test_a_grant_that_the_controller_never_speaks_of_is_forgotten_in_the_end(
+    site: PrepaidSite,
+) -> None:
+    settling = asyncio.create_task(settle_grants(site.loop, site.journal, site.clock))
+    site.cut()
+    await site.redeem(A, GOOD)
+    await site.clock.advance(3_700, step_ms=100_000)
+    await site.clock.advance(3_600, step_ms=100_000)
+    unheard = len(site.loop.state.grants)
+    site.uplink.mend()
+    await site.clock.advance(1_500, step_ms=100_000)
+    settling.cancel()
+
+    assert (unheard, len(site.loop.state.grants)) == (1, 0)
+    assert await site.redeem(B, GOOD) is Refusal.VOUCHER_USED
+
+
+async def test_a_day_without_the_link_settles_to_the_byte_and_the_voucher(
+    site: PrepaidSite,
+) -> None:
+    codes = [a_code(f"{n:011d}".replace("0", "Z").replace("1", "Y")) for n in range(2, 8)]
+    site.controller.put_item(*a_chunk(*codes, devices=1))
+    await settle()
+    site.cut()
+    moved, open_s = 0, 0
+    for n, code in enumerate(codes):
+        address = f"127.0.0.{20 + n}"
+        assert await site.redeem(address, code) is None
+        for _ in range(80):
+            if site.passes(address, down=54_321, up=1_234):
+                moved += 55_555
+                open_s += 60
+            await site.clock.advance(60, step_ms=60_000)
+        await site.kill()
+        await site.start()
+    await site.clock.advance(86_400 - 6 * 80 * 60, step_ms=600_000)
+    site.uplink.mend()
+    await site.clock.advance(60)
+    facts = site.facts()
+    totals = {
+        (f.session_id, f.epoch): f.down_bytes_total + f.up_bytes_total
+        for f in facts
+        if isinstance(f, Reading)
+    }
+    marks = {f.mark for f in facts if isinstance(f, Redeemed)}
+    kinds = [type(f) for f in facts]
+
+    assert moved == sum(totals.values()) > 0
+    assert open_s == 6 * 3_600
+    assert marks == {VoucherMark("batch", voucher_hash(code, SALT, 2)) for code in codes}
+    assert kinds.count(Redeemed) == kinds.count(SessionOpened) == kinds.count(SessionClosed) == 6
+    assert site.journal.acked_seq == site.journal.last_seq

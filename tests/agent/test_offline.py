@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from dataclasses import replace
 
 import pytest
@@ -10,6 +11,7 @@ from agent import prepaid
 from agent.decide import decide
 from agent.model import Accepted, Chunk, CodeUsed, Prepaid, Redeemed, TokenMark, VoucherMark
 from agent.prepaid import HASH_BYTES, Code, found, holds, proven, voucher_hash
+from agent.uplink.memory import chunk_item
 from billing import token
 from billing.ids import GrantId, PlanId, RedemptionId, grant_of
 from billing.proof import ProofKind, proof
@@ -157,6 +159,20 @@ def a_chunk(*codes: str, salt: bytes = b"s" * 16) -> Chunk:
     )
 
 
+def test_once_the_controller_has_spoken_its_word_alone_counts() -> None:
+    story = Story()
+    story.tell("0 | chunk c1 codes=x |\n1 | take r1 a x | redeemed a r1")
+    voucher = Code(ProofKind.VOUCHER, VoucherCode("x"))
+    story.tell("2 | grant of-r1 for=a |")
+    first = next(iter(story.state.grants.values()))
+    story.tell("3 | grant of-r1 for=a |")
+    second = next(iter(story.state.grants.values()))
+
+    assert (first.made_here, second.made_here) == (False, False)
+    assert proven([first], voucher) == first.grant.id
+    assert proven([second], voucher) is None
+
+
 def test_a_hash_that_lies_across_two_others_is_none() -> None:
     hashes = bytes(range(2 * HASH_BYTES))
     chunk = replace(a_chunk(), hashes=hashes)
@@ -279,3 +295,18 @@ def test_a_token_of_a_key_or_slot_that_is_gone_gives_nothing(missing: str) -> No
     after, effects = decide(story.state, event, story.now())
 
     assert (after.grants, after.used, effects) == ({}, {}, ())
+
+
+def test_ten_thousand_vouchers_cost_little_more_than_their_hashes() -> None:
+    hashes = b"".join(n.to_bytes(HASH_BYTES) for n in range(10_000))
+    item = chunk_item("vouchers/batch/1", replace(a_chunk(), hashes=hashes))
+    story = Story()
+    change = story._step((item,), ())  # noqa: SLF001 - the story's own grammar
+    tracemalloc.start()
+    before, _ = tracemalloc.get_traced_memory()
+    state, _ = decide(story.state, change, story.now())
+    after, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert list(state.chunks) == ["vouchers/batch/1"]
+    assert after - before < 2 * len(hashes)
