@@ -165,7 +165,7 @@ def test_once_the_controller_has_spoken_its_word_alone_counts() -> None:
     voucher = Code(ProofKind.VOUCHER, VoucherCode("x"))
     story.tell("2 | grant of-r1 for=a |")
     first = next(iter(story.state.grants.values()))
-    story.tell("3 | grant of-r1 for=a |")
+    story.tell("3 | grant of-r1 for=a validity=60 |")
     second = next(iter(story.state.grants.values()))
 
     assert (first.made_here, second.made_here) == (False, False)
