@@ -150,6 +150,8 @@ class Codes:
     async def _join(self, use: GrantUse, mac: MacAddress, code: Code) -> Refusal | None:
         """Let one more device use what the code bought, if need be in place of a silent one."""
         mono = self._loop.now().mono
+        if grants.ended(use, self._siblings(use), mono) is not None:
+            return Refusal.OFFLINE  # it may go on, but only once the controller says so
         instead_of = joining.gives_way(self._loop.state, use, mono)
         if instead_of is None:
             return Refusal.DEVICES_FULL

@@ -35,8 +35,15 @@ from shaping.plane import Sight
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from agent.model import Effect, Event, Instant
+
+WAKING_MS = 15 * 60_000
+"""For so long after a boot a clock that is set forward tells how long the machine was off."""
+
+SLOW_BY = timedelta(seconds=10)
+"""Less than this is how clocks drift."""
 
 
 def decide(state: State, event: Event, now: Instant) -> tuple[State, tuple[Effect, ...]]:
@@ -109,6 +116,8 @@ def _woken(draft: Draft) -> None:
         draft.asleep_since, draft.woke_at = last.wall, last.mono
     if draft.asleep_since is not None:
         _make_up(draft)
+    elif draft.slept_since is not None:
+        _make_up_more(draft, draft.slept_since)
 
 
 def _booted(draft: Draft, last: Instant) -> None:
@@ -124,7 +133,7 @@ def _booted(draft: Draft, last: Instant) -> None:
                 draft.put_use(replace(use, owes=True))
     else:
         draft.asleep_since += timedelta(milliseconds=last.mono - draft.woke_at)
-    draft.woke_at = mono
+    draft.woke_at, draft.slept_since = mono, None
     for use in draft.grants.values():
         draft.put_use(grants.rebooted(use, last.mono, mono))
     tries.rebooted(draft, last.mono)
@@ -136,8 +145,7 @@ def _booted(draft: Draft, last: Instant) -> None:
 def _make_up(draft: Draft) -> None:
     """Charge the time that the machine was off, as soon as the wall clock can be right."""
     assert draft.asleep_since is not None, "only a machine that slept has time to make up"
-    awake = timedelta(milliseconds=draft.mono - draft.woke_at)
-    missed = draft.now.wall - awake - draft.asleep_since
+    missed = _missed(draft, draft.asleep_since)
     if draft.now.wall < daytime.EARLIEST:
         return
     if draft.asleep_since < daytime.EARLIEST or missed < -daytime.PLAUSIBLE:
@@ -145,5 +153,27 @@ def _make_up(draft: Draft) -> None:
         missed = timedelta(0)
     if timedelta(0) <= missed <= daytime.PLAUSIBLE:
         grants.charge(draft, missed // timedelta(milliseconds=1))
-        draft.asleep_since = None
+        draft.slept_since, draft.asleep_since = draft.asleep_since + missed, None
         draft.due_at = draft.mono
+
+
+def _make_up_more(draft: Draft, since: datetime) -> None:
+    """Charge what a clock says it was slow by, when it is set right soon after a boot.
+
+    A box without a clock of its own often starts at the last time that it wrote down, which looks
+    right, and hears of the true time only once its link is up.
+    """
+    if draft.mono - draft.woke_at >= WAKING_MS:
+        draft.slept_since = None
+        grants.paid_off(draft)
+        return
+    missed = _missed(draft, since)
+    if SLOW_BY <= missed <= daytime.PLAUSIBLE:
+        grants.charge(draft, missed // timedelta(milliseconds=1))
+        draft.slept_since = since + missed
+        draft.due_at = draft.mono
+
+
+def _missed(draft: Draft, since: datetime) -> timedelta:
+    """How much more time passed than is accounted for, if the wall clock is right."""
+    return draft.now.wall - timedelta(milliseconds=draft.mono - draft.woke_at) - since

@@ -97,6 +97,7 @@ class Draft:
         self.face = state.face
         self.garden = state.garden
         self.asleep_since = state.asleep_since
+        self.slept_since = state.slept_since
         self.woke_at = state.woke_at
         self.due_at = state.due_at
         self.counts = state.counts
@@ -250,6 +251,7 @@ class Draft:
             index=index,
             seen=self.now,
             asleep_since=self.asleep_since,
+            slept_since=self.slept_since,
             woke_at=self.woke_at,
             due_at=self.due_at,
             counts=self.counts,

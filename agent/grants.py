@@ -239,7 +239,14 @@ def charge(draft: Draft, missed_ms: int) -> None:
     """Charge time that passed unseen to the validity of every grant that owes it."""
     for use in draft.grants.values():
         if use.owes:
-            draft.put_use(replace(use, validity_ms=use.validity_ms + missed_ms, owes=False))
+            draft.put_use(replace(use, validity_ms=use.validity_ms + missed_ms))
+
+
+def paid_off(draft: Draft) -> None:
+    """Nothing more is owed for the latest boot."""
+    for use in draft.grants.values():
+        if use.owes:
+            draft.put_use(replace(use, owes=False))
 
 
 def remind(draft: Draft, grant_id: GrantId) -> None:

@@ -118,8 +118,8 @@ class GrantUse:
     has not said a word of it yet; only its word can end it. ``settled``: nor ever will, it seems
     (`agent.prepaid.settle`). ``proofs`` are `billing.proof`'s.
     ``exhausted``: less than one burst is left, and the kernel lets nothing of it pass. ``owes``:
-    the time for which the machine was off is not charged yet. ``joined`` are devices that joined
-    here and ``left`` those that gave way, until the controller's word contains it; ``companions``
+    some of the time for which the machine was off may not be charged yet. ``joined`` are devices
+    that joined here and ``left`` those that gave way, until the controller's word contains it; ``companions``
     are devices that another one connected.
     """
 
@@ -273,7 +273,8 @@ class State:
 
     ``seen`` is the latest moment that this state knows of. ``asleep_since`` is set after a boot
     with a clock that cannot be right: the wall time at which the machine was last known to run;
-    this boot's first moment is ``woke_at``.
+    this boot's first moment is ``woke_at``. ``slept_since`` is set for a while after that: time is
+    accounted for as if the machine had been off until then; the clock may yet prove to be slow.
     No deadline lies before ``due_at``. ``counts`` numbers arrivals and openings. ``closing`` is how
     many sessions wait for their last reading. ``minute`` is that of the day in Nairobi, None while
     the clock is not believed. ``used`` names every code that was redeemed here, and its grant;
@@ -300,6 +301,7 @@ class State:
     index: Index = field(default_factory=Index)
     seen: Instant | None = None
     asleep_since: datetime | None = None
+    slept_since: datetime | None = None
     woke_at: MonotonicMs = FIRST
     due_at: MonotonicMs = NEVER
     counts: int = 0

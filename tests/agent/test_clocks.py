@@ -67,6 +67,30 @@ STORIES = {
         20   | clock years=56                       |
         20   | show a                               | open 10.0.0.5 until 8350
     """,
+    "a clock that starts at the last time it knew charges the time off once it is set right": """
+        0    | seen a 10.0.0.5                      |
+        0    | grant g1 for=a validity=2000         | open a g1 10.0.0.5
+        100  | tick                                 |
+        100  | boot off=1                           |
+        0    | show a                               | open 10.0.0.5 until 1899
+        50   | clock seconds=300                    |
+        50   | show a                               | open 10.0.0.5 until 1599
+        51   | clock seconds=9                      |
+        52   | clock seconds=-60                    |
+        52   | show a                               | open 10.0.0.5 until 1599
+        500  | count a 9/9                          | read a 9/9 v901 u600
+        900  | tick                                 |
+        901  | clock seconds=300                    |
+        901  | show a                               | open 10.0.0.5 until 1599
+    """,
+    "paid time that began after the boot owes nothing for it": """
+        0    | tick                                 |
+        1    | boot off=1                           |
+        5    | seen a 10.0.0.5                      |
+        5    | grant g1 for=a validity=1000         | open a g1 10.0.0.5
+        50   | clock seconds=300                    |
+        50   | show a                               | open 10.0.0.5 until 1005
+    """,
     "a voucher that is good is taken in 1970": """
         0    | chunk c1 codes=x until=100000        |
         9    | boot off=300 years=-56               |

@@ -139,6 +139,22 @@ def test_a_plan_does_not_outlive_its_minute() -> None:
     assert after == desired(story.state, MonotonicMs(story.mono))
 
 
+def test_a_plan_does_not_outlive_its_pools() -> None:
+    story = Story()
+    story.tell("""
+        0 | pool ap1 ports=wlan1 |
+        0 | seen a 10.0.0.5 port=wlan1 |
+        0 | grant g1 for=a | open a g1 10.0.0.5
+    """)
+    before, plan = story.state, planned(story.state, MonotonicMs(story.mono), Plan())
+    story.tell("1 | forget pool/ap1 |\n1 | pool ap2 ports=wlan1 |")
+    after = planned(story.state, MonotonicMs(story.mono), plan).desired
+
+    assert not same_grounds(before, story.state)
+    assert not same_orders(plan.desired, after)
+    assert after == desired(story.state, MonotonicMs(story.mono))
+
+
 def test_the_plane_is_counted_sooner_when_a_step_is_near() -> None:
     story = Story()
     story.tell("""
@@ -211,6 +227,7 @@ def test_between_now_and_the_next_turn_the_speed_stays(
     now = Instant(wall, MonotonicMs(ms), "boot-1")
     turn = speeds.next_turn_at(limits, now, None)
     assert (turn is None) == (not windows)
+    assert turn is None or turn % 60_000 == 0
     for at in range(ms, ms if turn is None else turn, 60_000):
         later = Instant(wall + timedelta(milliseconds=at - ms), MonotonicMs(at), "boot-1")
 

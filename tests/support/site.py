@@ -328,6 +328,7 @@ class Story:
         """The machine was off for ``off`` seconds; ``years=-56`` when its clock is wrong."""
         self.wall += timedelta(days=365 * int(given.get("years", 0)))
         self.wall += timedelta(hours=int(given.get("hours", 0)))
+        self.wall += timedelta(seconds=int(given.get("seconds", 0)))
         if "off" in given:
             self.wall += timedelta(seconds=int(given["off"]))
             self.boot += 1
