@@ -119,8 +119,8 @@ class GrantUse:
     (`agent.prepaid.settle`). ``proofs`` are `billing.proof`'s.
     ``exhausted``: less than one burst is left, and the kernel lets nothing of it pass. ``owes``:
     some of the time for which the machine was off may not be charged yet. ``joined`` are devices
-    that joined here and ``left`` those that gave way, until the controller's word contains it; ``companions``
-    are devices that another one connected.
+    that joined here and ``left`` those that gave way, until the controller's word contains it;
+    ``companions`` are devices that another one connected.
     """
 
     grant: Grant

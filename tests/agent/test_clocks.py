@@ -78,7 +78,7 @@ STORIES = {
         51   | clock seconds=9                      |
         52   | clock seconds=-60                    |
         52   | show a                               | open 10.0.0.5 until 1599
-        500  | count a 9/9                          | read a 9/9 v901 u600
+        500  | count a 9/9                          | read a 9/9 v901 u500
         900  | tick                                 |
         901  | clock seconds=300                    |
         901  | show a                               | open 10.0.0.5 until 1599

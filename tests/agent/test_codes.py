@@ -29,6 +29,7 @@ from agent.uplink.memory import MemoryUplink, chunk_item, grant_item, slot_item,
 from billing import token
 from billing.ids import GrantId, PlanId
 from billing.proof import ProofKind, proof
+from billing.quota import Allowance
 from billing.token import Token
 from billing.voucher import VoucherCode, check_character, parse_code
 from portal.captive.gate import Refusal
@@ -446,3 +447,19 @@ async def test_a_day_without_the_link_settles_to_the_byte_and_the_voucher(
     assert marks == {VoucherMark("batch", voucher_hash(code, SALT, 2)) for code in codes}
     assert kinds.count(Redeemed) == kinds.count(SessionOpened) == kinds.count(SessionClosed) == 6
     assert site.journal.acked_seq == site.journal.last_seq
+
+
+async def test_the_portal_shows_what_is_left_of_the_package_not_of_the_allowance(
+    site: PrepaidSite,
+) -> None:
+    limits = some_limits(quota=9_000_000)
+    item = grant_item(
+        "f" * 32, limits=limits, devices=[MAC_A], allowance=Allowance(bytes=1_000_000)
+    )
+    site.controller.put_item(*item)
+    await settle()
+    await site.gate.sign_in(A)
+    access = site.gate.device(A).access
+
+    assert access is not None
+    assert access.bytes_left == 9_000_000
