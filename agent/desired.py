@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from agent import grants, speeds
 from billing import speed
-from shaping.plane import Access, Cap, CapKey, Desired, Pool, PoolKey, SessionKey
+from shaping.plane import POOL_DEPTH_MAX, Access, Cap, CapKey, Desired, Pool, PoolKey, SessionKey
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -91,7 +91,10 @@ def planned(state: State, mono: MonotonicMs, before: Plan) -> Plan:
 
 
 def shared_rates(pools: Mapping[PoolKey, SitePool]) -> dict[PoolKey, Pool]:
-    """The pools for the plane. A pool in a ring, or in none that is here, is part of nothing."""
+    """The pools for the plane. A pool in a ring, too deep, or in none that is here, stands alone.
+
+    One mistake in a pool must not keep a box from doing all the rest.
+    """
     return {
         key: Pool(rate=one.rate, parent=one.parent if _rooted(pools, key) else None)
         for key, one in pools.items()
@@ -143,7 +146,7 @@ def _pool(
 
 
 def _rooted(pools: Mapping[PoolKey, SitePool], key: PoolKey) -> bool:
-    """Whether the pool's parent is here, and going up from it comes to an end."""
+    """Whether the pool's parent is here, and going up from it comes to an end that is near."""
     seen, at = {key}, pools[key].parent
     if at not in pools:
         return False
@@ -152,7 +155,7 @@ def _rooted(pools: Mapping[PoolKey, SitePool], key: PoolKey) -> bool:
             return False
         seen.add(at)
         at = pools[at].parent
-    return True
+    return len(seen) <= POOL_DEPTH_MAX
 
 
 def _capped(use: GrantUse) -> bool:

@@ -24,7 +24,7 @@ from agent.desired import (
 from agent.model import Garden, Instant, SitePool, Ticked
 from billing import speed
 from billing.plan import Window
-from shaping.plane import MonotonicMs, Pool, PoolKey, Rate
+from shaping.plane import POOL_DEPTH_MAX, MonotonicMs, Pool, PoolKey, Rate
 from tests.support.site import Story, some_limits
 from tests.support.steered import NOON
 
@@ -179,7 +179,7 @@ def test_pools_are_told_with_their_parents() -> None:
     }
 
 
-KEYS = st.sampled_from([PoolKey("p0"), PoolKey("p1"), PoolKey("p2"), PoolKey("p3")])
+KEYS = st.sampled_from([PoolKey(f"p{n}") for n in range(9)])
 
 
 @given(st.dictionaries(KEYS, st.none() | KEYS))
@@ -192,11 +192,11 @@ def test_going_up_from_a_pool_always_comes_to_an_end(
     }
     told = shared_rates(pools)
     for key in told:
-        steps, at = 0, told[key].parent
+        deep, at = 1, told[key].parent
         while at is not None:
-            steps, at = steps + 1, told[at].parent
+            deep, at = deep + 1, told[at].parent
 
-            assert steps <= len(told)
+            assert deep <= POOL_DEPTH_MAX
 
 
 def test_a_change_of_the_garden_is_news_to_the_plane() -> None:
