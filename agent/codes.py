@@ -105,11 +105,14 @@ class Codes:
         if self._over(use) or self._spent_on(mac, redemption_id):
             return Refusal.VOUCHER_USED
         # A grant that was made here is not known to the controller yet: it cannot be asked.
+        answers: list[Refusal | None] = []
         if self._link_up() and not (use is not None and use.made_here):
             answers = await self._ask(redemption_id, mac, code)
-            if answers:
-                return answers[0]
-        return await self._alone(redemption_id, mac, code, use)
+        # Its limit is for all devices of the site together: who is in nobody's way is let by here.
+        if answers and answers != [Refusal.TOO_MANY_TRIES]:
+            return answers[0]
+        refusal = await self._alone(redemption_id, mac, code, use)
+        return answers[0] if answers and refusal is Refusal.OFFLINE else refusal
 
     async def _alone(
         self, redemption_id: RedemptionId, mac: MacAddress, code: Code, use: GrantUse | None

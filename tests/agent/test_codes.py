@@ -64,6 +64,7 @@ class SlowUplink(MemoryUplink):
     """A road on which redemptions may get stuck, and are counted."""
 
     stuck = False
+    stormed = False
     asked = 0
 
     async def redeem(
@@ -75,6 +76,8 @@ class SlowUplink(MemoryUplink):
         self.asked += 1
         if self.stuck:
             await asyncio.Event().wait()
+        if self.stormed:
+            return Refusal.TOO_MANY_TRIES
         return await super().redeem(redemption_id, code, device)
 
 
@@ -382,6 +385,24 @@ async def test_a_storm_of_wrong_codes_keeps_nobody_with_a_good_voucher_out(
 
     assert answers == [Refusal.TOO_MANY_TRIES, None]
     assert site.passes(A)
+
+
+@pytest.mark.parametrize(
+    ("typed", "answer"),
+    [
+        (GOOD, None),
+        (WRONG, Refusal.VOUCHER_INVALID),
+        (RECEIPT, Refusal.TOO_MANY_TRIES),
+    ],
+    ids=["good", "wrong", "nobody here knows"],
+)
+async def test_nor_does_a_storm_that_makes_the_controller_deaf(
+    site: PrepaidSite, typed: str, answer: Refusal | None
+) -> None:
+    site.slow.stormed = True
+
+    assert await site.redeem(A, typed) is answer
+    assert (len(site.loop.state.tries) == 1) == (typed == WRONG)
 
 
 async def test_a_suspended_package_is_shown_and_lets_nothing_pass(site: PrepaidSite) -> None:
