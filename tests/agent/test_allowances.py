@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent import grants
@@ -146,6 +146,7 @@ def test_the_plane_is_counted_sooner_when_the_allowance_is_near() -> None:
 AMOUNTS = st.integers(0, 10**9)
 
 
+@settings(deadline=None)
 @given(own=AMOUNTS, told=st.lists(st.tuples(AMOUNTS, AMOUNTS, AMOUNTS), max_size=6))
 def test_own_use_is_what_passed_here_whatever_the_controller_says(
     own: int, told: list[tuple[int, int, int]]
@@ -176,6 +177,7 @@ def test_own_use_is_what_passed_here_whatever_the_controller_says(
         before = after
 
 
+@settings(deadline=None)
 @given(used=AMOUNTS, elsewhere=AMOUNTS, quota=st.integers(10**5, 10**9), handed=AMOUNTS)
 def test_the_cheap_sum_of_what_is_left_is_that_of_the_one_rule(
     used: int, elsewhere: int, quota: int, handed: int

@@ -182,6 +182,7 @@ def test_pools_are_told_with_their_parents() -> None:
 KEYS = st.sampled_from([PoolKey(f"p{n}") for n in range(9)])
 
 
+@settings(deadline=None)
 @given(st.dictionaries(KEYS, st.none() | KEYS))
 def test_going_up_from_a_pool_always_comes_to_an_end(
     parents: dict[PoolKey, PoolKey | None],

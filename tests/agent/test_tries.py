@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent import tries
@@ -133,6 +133,7 @@ def test_an_order_that_came_to_nothing_counts() -> None:
     assert len(story.state.tries) == 1
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 400_000)), max_size=80))
 def test_no_more_is_remembered_than_counts(steps: list[tuple[int, int]]) -> None:
     state, mono = State(), NOW

@@ -8,7 +8,7 @@ from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from wirepb.v1 import desired_pb2 as pb
 
@@ -170,6 +170,7 @@ def test_what_cannot_be_is_refused_with_its_name(field: str) -> None:
         parse_item(key, body.SerializeToString())
 
 
+@settings(deadline=None)
 @given(st.sampled_from(["grant/g", "garden", "slot/1", "vouchers/b/1", "pool/p"]), st.binary())
 def test_rubbish_is_refused_and_breaks_nothing(key: str, body: bytes) -> None:
     story = Story()
