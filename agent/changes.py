@@ -9,20 +9,21 @@ from __future__ import annotations
 
 from dataclasses import replace
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
-from agent import grants, orders, sessions
-from agent.model import Listing, Notice, Resync
-from agent.wire import Granted, Unreadable, parse_item
+from agent import grants, joining, orders, sessions
+from agent.model import Chunk, Garden, Listing, Notice, ProbeOrder, Resync, SitePool
+from agent.wire import Granted, Slot, TokenKeys, Unreadable, parse_item
 from billing.ids import GrantId, PlanId
 from portal.captive.gate import SiteFace
-from shaping.plane import MacAddress
+from shaping.plane import MacAddress, PoolKey
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from agent.draft import Draft
     from agent.uplink.seam import DesiredChange
+    from agent.wire import Parsed
 
 DIGEST_BYTES = 32
 DIGEST_MODULUS = 2**256
@@ -65,14 +66,39 @@ def told(draft: Draft, key: str, body: bytes) -> None:
         draft.say(Notice(code="item_unreadable", text=str(wrong)))
         return
     match parsed:
-        case SiteFace():
-            draft.face = parsed
-        case Listing():
-            draft.offers.put(PlanId(parsed.offer.plan_id), parsed)
         case Granted():
             _granted(draft, parsed)
         case None:
             draft.say(Notice(code="item_unknown", text=f"{key}: this version knows no such kind"))
+        case _:
+            shown(draft, key, parsed)
+
+
+def shown(draft: Draft, key: str, parsed: Parsed) -> None:  # noqa: C901 - one for each kind
+    """Let an item that is no grant mean something here; at a start, all of them again."""
+    match parsed:
+        case SiteFace():
+            draft.face = parsed
+        case Listing():
+            draft.offers.put(PlanId(parsed.offer.plan_id), parsed)
+        case SitePool():
+            draft.pools.put(PoolKey(_name(key)), parsed)
+        case Garden():
+            draft.garden = parsed
+        case TokenKeys():
+            draft.token_keys.clear()
+            for version, secret in parsed.secrets.items():
+                draft.token_keys.put(version, secret)
+        case Slot():
+            draft.slots.put(parsed.number, parsed.prepaid)
+        case Chunk():
+            draft.chunks.put(key, parsed)
+        case ProbeOrder():
+            draft.probes.put(parsed.id, parsed)
+        case Granted():
+            pass
+        case _:
+            assert_never(parsed)
 
 
 def _same_generation(draft: Draft, change: DesiredChange) -> None:
@@ -102,7 +128,7 @@ def _after(draft: Draft, change: DesiredChange) -> dict[str, bytes] | None:
 def _take(draft: Draft, change: DesiredChange, after: dict[str, bytes]) -> None:
     before = draft.items.result
     if change.from_generation:
-        gone = [key for key in change.removals if key in before]
+        gone = [key for key in change.removals if key in before or _made_here(draft, key)]
         news = [key for key, body in change.upserts if before.get(key) != body]
     else:
         gone = [key for key in before if key not in after]
@@ -119,7 +145,7 @@ def _take(draft: Draft, change: DesiredChange, after: dict[str, bytes]) -> None:
 
 
 def _granted(draft: Draft, granted: Granted) -> None:
-    use = grants.accepted(draft.grants.get(granted.grant.id), granted, draft)
+    use = joining.kept(grants.accepted(draft.grants.get(granted.grant.id), granted, draft))
     draft.put_use(use)
     grants.remind(draft, granted.grant.id)
     sessions.ungranted(draft, use)
@@ -129,17 +155,48 @@ def _granted(draft: Draft, granted: Granted) -> None:
 
 
 def _untold(draft: Draft, key: str) -> None:
-    kind, _, name = key.partition("/")
-    if kind == "plan":
-        draft.offers.drop(PlanId(name))
-    use = draft.grants.get(GrantId(name)) if kind == "grant" else None
+    kind, name = key.partition("/")[0], _name(key)
+    match kind:
+        case "plan":
+            draft.offers.drop(PlanId(name))
+        case "pool":
+            draft.pools.drop(PoolKey(name))
+        case "garden":
+            draft.garden = Garden()
+        case "token-keys":
+            draft.token_keys.clear()
+        case "slot":
+            draft.slots.drop(int(name) if name.isdecimal() else -1)
+        case "vouchers":
+            draft.chunks.drop(key)
+        case "probe":
+            draft.probes.drop(name)
+        case "grant":
+            _ungranted(draft, GrantId(name))
+
+
+def _ungranted(draft: Draft, grant_id: GrantId) -> None:
+    use = draft.grants.get(grant_id)
     if use is None:
         return
-    ended = replace(use, grant=replace(use.grant, revoked=True))
+    ended = replace(use, grant=replace(use.grant, revoked=True), made_here=False)
     draft.put_use(ended)
     sessions.ungranted(draft, ended)
     if not draft.sessions_of(use.grant.id):
         draft.drop_use(ended)
+
+
+def _made_here(draft: Draft, key: str) -> bool:
+    """Whether the item is that of a grant that the site gave; a snapshot without it ends nothing.
+
+    The controller answers the record of a redemption with the grant's item, or with its removal.
+    """
+    use = draft.grants.get(GrantId(_name(key))) if key.startswith("grant/") else None
+    return use is not None and use.made_here
+
+
+def _name(key: str) -> str:
+    return key.partition("/")[2]
 
 
 def _hash(key: str, body: bytes) -> int:

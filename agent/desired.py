@@ -5,15 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from agent import grants
-from shaping.plane import Access, Cap, CapKey, Desired, Rate, SessionKey
+from agent import grants, speeds
+from billing import speed
+from shaping.plane import POOL_DEPTH_MAX, Access, Cap, CapKey, Desired, Pool, PoolKey, SessionKey
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from agent.model import GrantUse, Session, State
+    from agent.model import GrantUse, Session, SitePool, State
     from billing.plan import Limits
-    from shaping.plane import MonotonicMs
+    from shaping.plane import MonotonicMs, Rate
 
 POLL_MS = 2_000
 """How often the plane is counted while nothing is near its end."""
@@ -32,6 +33,18 @@ class Plan:
     desired: Desired = field(default_factory=Desired)
     sources: Mapping[SessionKey, tuple[Session, GrantUse]] = field(default_factory=dict)
     funds: Mapping[CapKey, tuple[GrantUse, tuple[Session, ...]]] = field(default_factory=dict)
+    site_pools: Mapping[PoolKey, SitePool] = field(default_factory=dict)
+
+
+def same_grounds(was: State, now: State) -> bool:
+    """Whether a plan from ``was`` holds for ``now``, as long as no deadline has come."""
+    return (
+        now.sessions is was.sessions
+        and now.grants is was.grants
+        and now.minute == was.minute
+        and now.pools is was.pools
+        and now.garden is was.garden
+    )
 
 
 def desired(state: State, mono: MonotonicMs) -> Desired:
@@ -45,14 +58,25 @@ def planned(state: State, mono: MonotonicMs, before: Plan) -> Plan:
     caps: dict[CapKey, Cap] = {}
     sources: dict[SessionKey, tuple[Session, GrantUse]] = {}
     funds: dict[CapKey, tuple[GrantUse, tuple[Session, ...]]] = {}
+    same_pools = state.pools is before.site_pools
+    pools = before.desired.pools if same_pools else shared_rates(state.pools)
+    places = {port: key for key, one in state.pools.items() for port in one.ports if key in pools}
     for session_id, session in state.sessions.items():
         use = state.grants[session.grant_id]
         key = SessionKey(session_id)
         sources[key] = (session, use)
         old = before.sources.get(key)
         known = before.desired.access[key] if old and old[0] is session and old[1] is use else None
-        if known is None or _ran_out(known, mono):
-            known = _access(session, use, mono=mono, like=before.desired.access.get(key))
+        limits = use.grant.limits
+        if known is None or not same_pools or _ran_out(known, mono) or not speeds.steady(limits):
+            known = _access(
+                session,
+                use,
+                mono=mono,
+                rate=_rate(state, use),
+                pool=_pool(use, session, pools, places),
+                like=before.desired.access.get(key),
+            )
         access[key] = known
         if known.cap is not None and known.cap not in caps:
             siblings = _siblings(state, use)
@@ -62,18 +86,35 @@ def planned(state: State, mono: MonotonicMs, before: Plan) -> Plan:
                 if _same(before.funds.get(known.cap), use, siblings)
                 else _cap(use, siblings, mono)
             )
-    return Plan(desired=Desired(access=access, caps=caps), sources=sources, funds=funds)
+    whole = Desired(access=access, caps=caps, pools=pools, garden=state.garden.networks)
+    return Plan(desired=whole, sources=sources, funds=funds, site_pools=state.pools)
+
+
+def shared_rates(pools: Mapping[PoolKey, SitePool]) -> dict[PoolKey, Pool]:
+    """The pools for the plane. A pool in a ring, too deep, or in none that is here, stands alone.
+
+    One mistake in a pool must not keep a box from doing all the rest.
+    """
+    return {
+        key: Pool(rate=one.rate, parent=one.parent if _rooted(pools, key) else None)
+        for key, one in pools.items()
+    }
 
 
 def same_orders(a: Desired, b: Desired) -> bool:
     """Whether ``b`` tells a plane nothing new; it keeps the count of a cap itself."""
     if a.access != b.access or a.blocked != b.blocked or a.caps.keys() != b.caps.keys():
         return False
+    if a.pools != b.pools or a.garden != b.garden:
+        return False
     return all(a.caps[key].revision == cap.revision for key, cap in b.caps.items())
 
 
 def poll_in_ms(state: State, mono: MonotonicMs) -> int | None:
-    """How soon the plane should be counted again: sooner when a cap is near; None: no sessions."""
+    """How soon the plane should be counted again: sooner when a cap or another speed is near.
+
+    None: there are no sessions.
+    """
     if not state.sessions:
         return None
     if state.closing:
@@ -81,24 +122,66 @@ def poll_in_ms(state: State, mono: MonotonicMs) -> int | None:
     soonest = POLL_MS
     for session in state.sessions.values():
         use = state.grants[session.grant_id]
-        quota_bytes = use.grant.limits.quota_bytes
-        if quota_bytes is not None and mono - session.active_at < 2 * POLL_MS:
-            left = quota_bytes - grants.used_bytes(use, _siblings(state, use))
-            soonest = min(soonest, _cap_in_ms(use.grant.limits, left))
+        if (_capped(use) or use.grant.limits.steps) and mono - session.active_at < 2 * POLL_MS:
+            soonest = min(soonest, _news_in_ms(use, grants.used_bytes(use, _siblings(state, use))))
     return max(POLL_MIN_MS, soonest)
 
 
-def _access(session: Session, use: GrantUse, *, mono: MonotonicMs, like: Access | None) -> Access:
+def _rate(state: State, use: GrantUse) -> Rate:
+    limits = use.grant.limits
+    used = grants.used_bytes(use, _siblings(state, use)) if limits.steps else 0
+    return speeds.rate(limits, used, state.minute)
+
+
+def _pool(
+    use: GrantUse,
+    session: Session,
+    pools: Mapping[PoolKey, Pool],
+    places: Mapping[str, PoolKey],
+) -> PoolKey | None:
+    """The pool of the grant, or of the place where the device is; one that is not here is none."""
+    if use.pool_id:
+        return PoolKey(use.pool_id) if use.pool_id in pools else None
+    return places.get(session.port)
+
+
+def _rooted(pools: Mapping[PoolKey, SitePool], key: PoolKey) -> bool:
+    """Whether the pool's parent is here, and going up from it comes to an end that is near."""
+    seen, at = {key}, pools[key].parent
+    if at not in pools:
+        return False
+    while at is not None and at in pools:
+        if at in seen:
+            return False
+        seen.add(at)
+        at = pools[at].parent
+    return len(seen) <= POOL_DEPTH_MAX
+
+
+def _capped(use: GrantUse) -> bool:
+    return use.grant.limits.quota_bytes is not None or use.allowance.bytes is not None
+
+
+def _access(
+    session: Session,
+    use: GrantUse,
+    *,
+    mono: MonotonicMs,
+    rate: Rate,
+    pool: PoolKey | None,
+    like: Access | None,
+) -> Access:
     """A session's access; the very object ``like`` when nothing in it differs."""
-    until, limits = grants.deadline(use), use.grant.limits
+    until = grants.deadline(use)
     fresh = Access(
         mac=session.mac,
         ipv4=session.ipv4,
         ipv6=session.ipv6,
-        rate=Rate(down_bps=limits.down_bps, up_bps=limits.up_bps),
+        rate=rate,
         open_until=until,
-        cap=None if limits.quota_bytes is None else CapKey(session.grant_id),
+        cap=CapKey(session.grant_id) if _capped(use) else None,
         closed=session.closed is not None or (until is not None and until <= mono),
+        pool=pool,
     )
     return like if like is not None and like == fresh else fresh
 
@@ -125,8 +208,15 @@ def _cap(use: GrantUse, siblings: tuple[Session, ...], mono: MonotonicMs) -> Cap
     return Cap(left_bytes=left, revision=use.cap_revision)
 
 
-def _cap_in_ms(limits: Limits, left_bytes: int) -> int:
-    """Half the time in which one device at full rate, both ways, would reach the cap."""
+def _news_in_ms(use: GrantUse, used: int) -> int:
+    """When the cap, or the next fair-use step, may be near; `POLL_MS` when neither is."""
+    limits = use.grant.limits
+    lefts = (grants.left_bytes(use, used), speed.next_step_bytes(limits, used))
+    return min((_half_way_ms(limits, left) for left in lefts if left is not None), default=POLL_MS)
+
+
+def _half_way_ms(limits: Limits, left_bytes: int) -> int:
+    """Half the time in which one device at full rate, both ways, would use so many bytes."""
     return max(0, left_bytes) * 8 * 1000 // (2 * (limits.down_bps + limits.up_bps))
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from agent import daytime
 from agent.model import Index, State
 from shaping.plane import MacAddress
 
@@ -94,7 +95,9 @@ class Draft:
         self.generation = state.generation
         self.digest = state.digest
         self.face = state.face
+        self.garden = state.garden
         self.asleep_since = state.asleep_since
+        self.slept_since = state.slept_since
         self.woke_at = state.woke_at
         self.due_at = state.due_at
         self.counts = state.counts
@@ -105,6 +108,13 @@ class Draft:
         self.sessions = Table(state.sessions)
         self.devices = Table(state.devices)
         self.orders = Table(state.orders)
+        self.pools = Table(state.pools)
+        self.token_keys = Table(state.token_keys)
+        self.slots = Table(state.slots)
+        self.chunks = Table(state.chunks)
+        self.probes = Table(state.probes)
+        self.used = Table(state.used)
+        self.tries = Table(state.tries)
         self._by_mac = Table(state.index.by_mac)
         self._by_grant = Table(state.index.by_grant)
         self._owners = Table(state.index.owners)
@@ -224,19 +234,29 @@ class Draft:
             generation=self.generation,
             digest=self.digest,
             face=self.face,
+            garden=self.garden,
             items=self.items.result,
             offers=self.offers.result,
             grants=self.grants.result,
             sessions=self.sessions.result,
             devices=self.devices.result,
             orders=self.orders.result,
+            pools=self.pools.result,
+            token_keys=self.token_keys.result,
+            slots=self.slots.result,
+            chunks=self.chunks.result,
+            probes=self.probes.result,
+            used=self.used.result,
+            tries=self.tries.result,
             index=index,
             seen=self.now,
             asleep_since=self.asleep_since,
+            slept_since=self.slept_since,
             woke_at=self.woke_at,
             due_at=self.due_at,
             counts=self.counts,
             closing=self.closing,
+            minute=daytime.minute(self.now, self.asleep_since),
         )
 
     def _unname(self, use: GrantUse | None) -> None:

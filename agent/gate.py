@@ -3,80 +3,42 @@
 from __future__ import annotations
 
 import secrets
-from collections import deque
 from datetime import timedelta
 from hashlib import blake2b
 from ipaddress import IPv6Address, ip_address
 from typing import TYPE_CHECKING
 
-from agent import grants, orders
-from agent.model import Asked, Ordered, Sighted
-from agent.uplink.seam import UplinkError
+from agent import grants, orders, tries
+from agent.codes import Codes
+from agent.model import Asked, Ordered, Sighted, Try, TryKind
 from billing.errors import InvalidField
-from billing.ids import OrderId, PlanId, RedemptionId
+from billing.ids import OrderId, PlanId
 from billing.msisdn import masked, parse_msisdn
-from billing.receipt import parse_receipt
-from billing.voucher import ALPHABET, parse_code
+from billing.voucher import ALPHABET
 from portal.captive.gate import AccessView, DeviceView, OrderView, Refusal, SiteFace
 from shaping.plane import MacAddress, Neighbour, Sight
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from concurrent.futures import Executor
     from ipaddress import IPv4Address
 
     from agent.loop import Loop
     from agent.model import GrantUse, Instant, OrderNote, Session
     from agent.uplink.seam import Uplink
     from billing.msisdn import Msisdn
-    from billing.receipt import Receipt
-    from billing.voucher import VoucherCode
     from portal.captive.gate import Offer
-    from shaping.plane import MonotonicMs
 
-WINDOW_MS = 15 * 60_000
-"""Tries are counted over this long."""
-
-VOUCHER_TRIES_MAX = 5
-"""Wrong voucher codes of one device in the window."""
-
-SITE_VOUCHER_TRIES_MAX = 60
-"""Wrong voucher codes of the whole site in the window: MAC addresses cost a guesser nothing."""
-
-ORDERS_MAX = 10
-"""Orders of one device in the window: each rings somebody's phone."""
-
-TRIERS_KEPT_MAX = 10_000
 REF_LENGTH = 6
 NOBODY = SiteFace(operator_name="Lango", site_name="", help_phone="", language="en")
 """How a site presents itself before the controller has ever told it."""
 
-SITE = MacAddress("")
-"""Stands for the whole site where tries are counted by device."""
-
-
-class Tries:
-    """How often each device tried something within the last 15 minutes."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._seen: dict[MacAddress, deque[int]] = {}
-
-    def spent(self, mac: MacAddress, mono: MonotonicMs) -> bool:
-        """Whether no further try is allowed now."""
-        times = self._seen.get(mac)
-        while times and mono - times[0] >= WINDOW_MS:
-            times.popleft()
-        return times is not None and len(times) >= self._most
-
-    def note(self, mac: MacAddress, mono: MonotonicMs) -> None:
-        """Count one try. Beyond the bound of devices remembered, the oldest are forgotten."""
-        if mac not in self._seen and len(self._seen) >= TRIERS_KEPT_MAX:
-            del self._seen[next(iter(self._seen))]
-        self._seen.setdefault(mac, deque(maxlen=self._most)).append(mono)
-
 
 class SiteGate:
-    """The site, as its portal sees it. ``resolve`` asks the box for the MAC behind an address."""
+    """The site, as its portal sees it. ``resolve`` asks the box for the MAC behind an address.
+
+    ``link_up`` and ``slow`` are as `agent.codes.Codes` wants them.
+    """
 
     def __init__(
         self,
@@ -85,14 +47,13 @@ class SiteGate:
         uplink: Uplink,
         resolve: Callable[[IPv4Address | IPv6Address], MacAddress | None],
         secret: str,
+        link_up: Callable[[], bool] = lambda: True,
+        slow: Executor | None = None,
     ) -> None:
         self._loop = loop
-        self._uplink = uplink
         self._resolve = resolve
         self._key = secret.encode()
-        self._voucher_tries = Tries(VOUCHER_TRIES_MAX)
-        self._site_tries = Tries(SITE_VOUCHER_TRIES_MAX)
-        self._order_tries = Tries(ORDERS_MAX)
+        self._codes = Codes(loop=loop, uplink=uplink, secret=secret, link_up=link_up, slow=slow)
 
     def face(self) -> SiteFace:
         """As `portal.captive.gate.Gate.face`."""
@@ -118,6 +79,7 @@ class SiteGate:
             device_known=True,
             access=access,
             order=None if note is None else _order_view(note, now),
+            suspended=any(use.suspended for use in self._uses(mac)),
         )
 
     async def sign_in(self, address: str) -> bool:
@@ -156,52 +118,26 @@ class SiteGate:
         now = self._loop.now()
         before = orders.blocking(self._loop.state.orders.values(), mac, now)
         if before is None:
-            if self._order_tries.spent(mac, now.mono):
+            attempt = Try(TryKind.ORDER, mac, msisdn, now.mono)
+            if tries.too_many(self._loop.state.tries.values(), attempt):
                 return Refusal.TOO_MANY_TRIES
-            self._order_tries.note(mac, now.mono)
             order_id = OrderId(secrets.token_hex(16))
             await self._loop.kept(Ordered(order_id, offer, msisdn, mac))
             if order_id in self._loop.state.orders:
                 return order_id
             before = orders.blocking(self._loop.state.orders.values(), mac, now)
-        if before is not None and (before.offer.plan_id, before.msisdn) == (offer.plan_id, msisdn):
-            return before.order_id
-        return Refusal.ORDER_OPEN
+        if before is None:  # others were quicker, and together they were too many
+            return Refusal.TOO_MANY_TRIES
+        same = (before.offer.plan_id, before.msisdn) == (offer.plan_id, msisdn)
+        return before.order_id if same else Refusal.ORDER_OPEN
 
     async def redeem(self, address: str, *, code: str) -> Refusal | None:
         """As `portal.captive.gate.Gate.redeem`."""
-        mac = self._mac(_parsed(address))
+        asked = _parsed(address)
+        mac = self._mac(asked)
         if mac is None:
             return Refusal.DEVICE_UNKNOWN
-        mono = self._loop.now().mono
-        if self._voucher_tries.spent(mac, mono) or self._site_tries.spent(SITE, mono):
-            return Refusal.TOO_MANY_TRIES
-        refusal = await self._redeem(mac, code)
-        if refusal in {Refusal.VOUCHER_INVALID, Refusal.VOUCHER_USED}:
-            self._voucher_tries.note(mac, mono)
-            self._site_tries.note(SITE, mono)
-        return refusal
-
-    async def _redeem(self, mac: MacAddress, text: str) -> Refusal | None:
-        code = _code(text)
-        if code is None:
-            return Refusal.VOUCHER_INVALID
-        # Invariant: the same device and code make the same redemption, also after a crash between
-        # sending and hearing; so nothing needs to be journalled before it is sent.
-        redemption_id = RedemptionId(self._hash(f"redeem {mac} {code}", 16).hex())
-        if self._used_up(mac, redemption_id):
-            return Refusal.VOUCHER_USED
-        try:
-            return await self._uplink.redeem(redemption_id, code, mac)
-        except UplinkError:
-            return Refusal.OFFLINE
-
-    def _used_up(self, mac: MacAddress, cause_id: str) -> bool:
-        mono = self._loop.now().mono
-        return any(
-            use.cause_id == cause_id and grants.ended(use, self._siblings(use), mono) is not None
-            for use in self._uses(mac)
-        )
+        return await self._codes.redeem(mac, str(asked), code)
 
     def _mac(self, address: IPv4Address | IPv6Address | None) -> MacAddress | None:
         if address is None:
@@ -240,7 +176,7 @@ class SiteGate:
         siblings = self._siblings(use)
         if grants.ended(use, siblings, now.mono) is not None:
             return None
-        left = grants.remaining(use, siblings, now.mono)
+        left = grants.unspent(use, siblings, now.mono)
         volume = sum((one.meter.usage for one in siblings), start=use.past)
         until = None
         if use.grant.limits.validity_s is not None and left.seconds is not None:
@@ -278,16 +214,6 @@ def _order_view(note: OrderNote, now: Instant) -> OrderView:
         placed_at=note.placed_at.wall,
         age_s=orders.age_ms(note, now) // 1000,
     )
-
-
-def _code(text: str) -> VoucherCode | Receipt | None:
-    """The voucher or the receipt in what a customer typed or pasted."""
-    for parse in (parse_code, parse_receipt):
-        try:
-            return parse(text)
-        except InvalidField:
-            pass
-    return None
 
 
 def _parsed(address: str) -> IPv4Address | IPv6Address | None:

@@ -21,16 +21,23 @@ if TYPE_CHECKING:
     from agent.model import Instant, Session
     from agent.wire import Granted
     from billing.ids import GrantId
+    from billing.quota import Allowance
     from shaping.plane import MacAddress
 
-_WHY = {Ended.REVOKED: Why.REVOKED, Ended.TIME: Why.TIME, Ended.DATA: Why.DATA}
+_WHY = {
+    Ended.REVOKED: Why.REVOKED,
+    Ended.TIME: Why.TIME,
+    Ended.DATA: Why.DATA,
+    Ended.ALLOWANCE: Why.ALLOWANCE,
+}
+_FOR_GOOD = frozenset({Why.REVOKED, Why.TIME, Why.DATA})
 
 
 def certain(use: GrantUse, sessions: Iterable[Session], mono: MonotonicMs) -> Spent:
     """What has been spent for good: connected time counts up to the last moved byte only."""
     return Spent(
         validity_s=_validity_ms(use, mono) // 1000,
-        uptime_s=use.uptime_ms // 1000,
+        uptime_s=(use.uptime_ms + use.elsewhere_uptime_ms) // 1000,
         used_bytes=used_bytes(use, sessions),
     )
 
@@ -39,9 +46,15 @@ def spent(use: GrantUse, sessions: Iterable[Session], mono: MonotonicMs) -> Spen
     """What counts as spent while sessions are open: connected time runs up to now."""
     return Spent(
         validity_s=_validity_ms(use, mono) // 1000,
-        uptime_s=_uptime_ms(use, mono) // 1000,
+        uptime_s=(_uptime_ms(use, mono) + use.elsewhere_uptime_ms) // 1000,
         used_bytes=used_bytes(use, sessions),
     )
+
+
+def own(use: GrantUse, sessions: Iterable[Session], mono: MonotonicMs) -> Spent:
+    """What counts as spent of the allowance: the use at this site alone."""
+    here = used_bytes(use, sessions) - use.elsewhere_bytes
+    return Spent(uptime_s=_uptime_ms(use, mono) // 1000, used_bytes=here)
 
 
 def used_bytes(use: GrantUse, sessions: Iterable[Session]) -> int:
@@ -59,35 +72,73 @@ def far_from_end(use: GrantUse, used: int, mono: MonotonicMs, *, bytes_near: int
 
     A cheap first look for sites with thousands of sessions; `ended` decides.
     """
-    quota_bytes = use.grant.limits.quota_bytes
-    if use.grant.revoked or use.exhausted:
+    if use.grant.revoked or use.exhausted or use.suspended:
         return False
-    if quota_bytes is not None and used + bytes_near >= quota_bytes:
+    left = left_bytes(use, used)
+    if left is not None and left <= bytes_near:
         return False
     end = deadline(use)
     return end is None or mono < end
 
 
 def remaining(use: GrantUse, sessions: Iterable[Session], mono: MonotonicMs) -> Left:
-    """What the grant still allows."""
+    """What the grant still allows here: of the whole, and of this site's allowance."""
+    known = tuple(sessions)
+    return quota.left(
+        use.grant.limits,
+        spent(use, known, mono),
+        allowance=use.allowance,
+        own=own(use, known, mono),
+    )
+
+
+def unspent(use: GrantUse, sessions: Iterable[Session], mono: MonotonicMs) -> Left:
+    """What is left of the whole grant: what its owner wants to know."""
     return quota.left(use.grant.limits, spent(use, sessions, mono))
+
+
+def left_bytes(use: GrantUse, used: int) -> int | None:
+    """Bytes that may still pass here after ``used`` of the whole grant; None without any budget."""
+    whole, handed = use.grant.limits.quota_bytes, use.allowance.bytes
+    lefts = [] if whole is None else [whole - used]
+    if handed is not None:
+        lefts.append(handed - (used - use.elsewhere_bytes))
+    return max(0, min(lefts)) if lefts else None
 
 
 def ended(use: GrantUse, sessions: Iterable[Session], mono: MonotonicMs) -> Why | None:
     """Why the grant lets nothing pass any more, or None while it is good."""
-    end = quota.ended(use.grant, spent(use, sessions, mono))
+    known = tuple(sessions)
+    end = quota.ended(
+        use.grant,
+        spent(use, known, mono),
+        allowance=use.allowance,
+        own=own(use, known, mono),
+    )
     if end is not None:
         return _WHY[end]
-    return Why.DATA if use.exhausted else None
+    if use.exhausted:
+        # Less than a burst is left: of the grant, or only of what was handed out of it.
+        here = remaining(use, known, mono).bytes
+        return Why.DATA if here == unspent(use, known, mono).bytes else Why.ALLOWANCE
+    return Why.SUSPENDED if use.suspended else None
+
+
+def over(use: GrantUse, sessions: Iterable[Session], mono: MonotonicMs) -> bool:
+    """Whether the grant is at its end for good."""
+    return ended(use, sessions, mono) in _FOR_GOOD
 
 
 def deadline(use: GrantUse) -> MonotonicMs | None:
     """When the nearer of the running clocks reaches its limit; None when none of them ends."""
-    limits, ends = use.grant.limits, []
+    limits, handed_s, ends = use.grant.limits, use.allowance.uptime_s, []
     if limits.validity_s is not None and use.valid_at is not None:
         ends.append(use.valid_at + limits.validity_s * 1000 - use.validity_ms)
     if limits.uptime_s is not None and use.uptime_at is not None:
-        ends.append(use.uptime_at + limits.uptime_s * 1000 - use.uptime_ms)
+        known_ms = use.uptime_ms + use.elsewhere_uptime_ms
+        ends.append(use.uptime_at + limits.uptime_s * 1000 - known_ms)
+    if handed_s is not None and use.uptime_at is not None:
+        ends.append(use.uptime_at + handed_s * 1000 - use.uptime_ms)
     return MonotonicMs(min(ends)) if ends else None
 
 
@@ -119,20 +170,34 @@ def rested(use: GrantUse, mono: MonotonicMs, *, idle: bool) -> GrantUse:
 
 
 def accepted(old: GrantUse | None, told: Granted, draft: Draft) -> GrantUse:
-    """The grant after the controller spoke: its limits are replaced, and nothing spent is lost."""
+    """The grant after the controller spoke: its limits are replaced, and nothing spent is lost.
+
+    That holds in either order for a grant that was made here: it may be told of before or after.
+    """
     if old is None:
-        old = GrantUse(grant=told.grant, rank=draft.count(), cause_id=told.cause_id)
+        old = GrantUse(
+            grant=told.grant,
+            rank=draft.count(),
+            cause_id=told.cause_id,
+            allowance=told.allowance,
+        )
     sessions = draft.sessions_of(told.grant.id)
     mine = certain(old, sessions, draft.mono)
     joined = most(mine, told.spent)
-    richer = _budget(told.grant) != _budget(old.grant)
+    richer = _budget(told.grant, told.allowance) != _budget(old.grant, old.allowance)
     further = joined.used_bytes - mine.used_bytes
+    elsewhere_ms = told.spent.uptime_s * 1000 - old.uptime_ms
     use = replace(
         old,
         grant=told.grant,
         cause_id=told.cause_id,
-        uptime_ms=max(old.uptime_ms, told.spent.uptime_s * 1000),
+        elsewhere_uptime_ms=max(old.elsewhere_uptime_ms, elsewhere_ms),
         elsewhere_bytes=old.elsewhere_bytes + further,
+        allowance=told.allowance,
+        suspended=told.suspended,
+        pool_id=told.pool_id,
+        proofs=tuple(dict.fromkeys((*told.proofs, *(old.proofs if old.made_here else ())))),
+        made_here=False,
         cap_revision=old.cap_revision + (1 if richer or further else 0),
         exhausted=old.exhausted and not richer,
     )
@@ -174,7 +239,14 @@ def charge(draft: Draft, missed_ms: int) -> None:
     """Charge time that passed unseen to the validity of every grant that owes it."""
     for use in draft.grants.values():
         if use.owes:
-            draft.put_use(replace(use, validity_ms=use.validity_ms + missed_ms, owes=False))
+            draft.put_use(replace(use, validity_ms=use.validity_ms + missed_ms))
+
+
+def paid_off(draft: Draft) -> None:
+    """Nothing more is owed for the latest boot."""
+    for use in draft.grants.values():
+        if use.owes:
+            draft.put_use(replace(use, owes=False))
 
 
 def remind(draft: Draft, grant_id: GrantId) -> None:
@@ -182,8 +254,8 @@ def remind(draft: Draft, grant_id: GrantId) -> None:
     draft.remind(deadline(draft.grants[grant_id]) or NEVER)
 
 
-def _budget(grant: Grant) -> int | None:
-    return grant.limits.quota_bytes
+def _budget(grant: Grant, allowance: Allowance) -> tuple[int | None, int | None]:
+    return grant.limits.quota_bytes, allowance.bytes
 
 
 def _validity_ms(use: GrantUse, mono: MonotonicMs) -> int:

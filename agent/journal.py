@@ -1,8 +1,8 @@
 """What the agent must not forget: SQLite with fsync, one commit for each batch.
 
 The journal is written before anything is done about what it says. It holds the items of desired
-state, what was spent of each grant, sessions, orders, and the outbox: records that wait for the
-controller's ack. Files are readable by their owner alone.
+state, what was spent of each grant, sessions, orders, used codes, tries, and the outbox: records
+that wait for the controller's ack. Files are readable by their owner alone.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from agent import keeping
+from agent.changes import shown
 from agent.draft import Draft
-from agent.model import Listing, Notice, Reading, State
+from agent.model import Notice, Reading, State
 from agent.wire import Unreadable, parse_item, parse_record, record_body
-from billing.ids import PlanId
-from portal.captive.gate import SiteFace
+from billing.ids import GrantId
 from shaping.plane import MonotonicMs
 
 if TYPE_CHECKING:
@@ -49,6 +49,8 @@ CREATE TABLE IF NOT EXISTS item (key TEXT PRIMARY KEY, body BLOB NOT NULL) STRIC
 CREATE TABLE IF NOT EXISTS grant_use (id TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS session (id TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS purchase (id TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS used (id TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS attempt (id TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS outbox (
     seq INTEGER PRIMARY KEY, topic TEXT NOT NULL, body BLOB NOT NULL
 ) STRICT;
@@ -125,6 +127,8 @@ class Journal:
         self._uses = Kept("grant_use", write=keeping.write_use, moved=keeping.use_moved)
         self._sessions = Kept("session", write=keeping.write_session, moved=keeping.session_moved)
         self._orders = Kept("purchase", write=keeping.write_order, moved=_differs)
+        self._used: Kept[GrantId] = Kept("used", write=str, moved=_differs)
+        self._tries = Kept("attempt", write=keeping.write_try, moved=_differs)
         try:
             self._open(path)
             self.state = self._load()
@@ -245,6 +249,10 @@ class Journal:
         for _, text in self._rows_of("SELECT id, body FROM purchase ORDER BY rowid"):
             note = keeping.read_order(text)
             draft.orders.put(note.order_id, note)
+        for key, grant_id in self._rows_of("SELECT id, body FROM used ORDER BY rowid"):
+            draft.used.put(key, GrantId(grant_id))
+        for key, text in self._rows_of("SELECT id, body FROM attempt ORDER BY rowid"):
+            draft.tries.put(key, keeping.read_try(text))
         draft.generation = int(self._meta["generation"])
         draft.digest = bytes.fromhex(self._meta["digest"])
         draft.counts = int(self._meta["counts"])
@@ -263,6 +271,8 @@ class Journal:
             (self._uses, state.grants),
             (self._sessions, state.sessions),
             (self._orders, state.orders),
+            (self._used, state.used),
+            (self._tries, state.tries),
         )
 
     def _adopt(self, state: State) -> None:
@@ -340,15 +350,13 @@ class Journal:
 
 
 def _show(draft: Draft, key: str, body: bytes) -> None:
-    """Bring back what items mean on the portal; grants come from their own table."""
+    """Bring back what items mean; grants come from their own table."""
     try:
         parsed = None if key.startswith("grant/") else parse_item(key, body)
     except Unreadable:
         return
-    if isinstance(parsed, SiteFace):
-        draft.face = parsed
-    elif isinstance(parsed, Listing):
-        draft.offers.put(PlanId(key.removeprefix("plan/")), parsed)
+    if parsed is not None:
+        shown(draft, key, parsed)
 
 
 def _topic(fact: Fact) -> str:

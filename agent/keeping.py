@@ -12,14 +12,15 @@ from datetime import datetime
 from ipaddress import IPv4Address, IPv6Address
 from typing import TYPE_CHECKING, Any
 
-from agent.model import GrantUse, Instant, OrderNote, Session, Why
+from agent.model import GrantUse, Instant, OrderNote, Session, Try, TryKind, Why
 from billing.grant import Grant
 from billing.ids import GrantId, OrderId, PlanId, SessionId
 from billing.metering import Meter, Volume
 from billing.money import Money
 from billing.msisdn import Msisdn
 from billing.payment import OrderStage, Reason
-from billing.plan import Limits
+from billing.plan import Burst, Limits, Step, Window
+from billing.quota import Allowance
 from portal.captive.gate import Offer
 from shaping.plane import MacAddress, MonotonicMs
 
@@ -84,6 +85,7 @@ def write_session(session: Session) -> str:
             "meter": _meter(session.meter),
             "reported": _meter(session.reported),
             "closed": session.closed,
+            "port": session.port,
         }
     )
 
@@ -104,6 +106,7 @@ def read_session(text: str) -> Session:
         meter=_to_meter(raw["meter"]),
         reported=_to_meter(raw["reported"]),
         closed=None if raw["closed"] is None else Why(raw["closed"]),
+        port=raw.get("port", ""),
     )
 
 
@@ -116,6 +119,9 @@ def write_use(use: GrantUse) -> str:
             "plan_id": grant.plan_id,
             "plan_name": grant.plan_name,
             "limits": [getattr(limits, name) for name in _LIMITS],
+            "burst": None if limits.burst is None else _flat(limits.burst),
+            "steps": [_flat(step) for step in limits.steps],
+            "windows": [_flat(window) for window in limits.windows],
             "devices": list(grant.devices),
             "revoked": grant.revoked,
             "rank": use.rank,
@@ -127,9 +133,19 @@ def write_use(use: GrantUse) -> str:
             "uptime_at": use.uptime_at,
             "past": [use.past.down_bytes, use.past.up_bytes],
             "elsewhere_bytes": use.elsewhere_bytes,
+            "elsewhere_uptime_ms": use.elsewhere_uptime_ms,
+            "allowance": [use.allowance.bytes, use.allowance.uptime_s],
+            "suspended": use.suspended,
+            "pool_id": use.pool_id,
+            "proofs": [one.hex() for one in use.proofs],
+            "made_here": use.made_here,
+            "settled": use.settled,
             "cap_revision": use.cap_revision,
             "exhausted": use.exhausted,
             "owes": use.owes,
+            "joined": use.joined,
+            "left": use.left,
+            "companions": use.companions,
         }
     )
 
@@ -141,7 +157,12 @@ def read_use(text: str) -> GrantUse:
         id=GrantId(raw["id"]),
         plan_id=PlanId(raw["plan_id"]),
         plan_name=raw["plan_name"],
-        limits=Limits(**dict(zip(_LIMITS, raw["limits"], strict=True))),
+        limits=Limits(
+            **dict(zip(_LIMITS, raw["limits"], strict=True)),
+            burst=Burst(*raw["burst"]) if raw.get("burst") else None,
+            steps=tuple(Step(*step) for step in raw.get("steps", ())),
+            windows=tuple(Window(*window) for window in raw.get("windows", ())),
+        ),
         devices=tuple(raw["devices"]),
         revoked=raw["revoked"],
     )
@@ -156,9 +177,19 @@ def read_use(text: str) -> GrantUse:
         uptime_at=raw["uptime_at"],
         past=Volume(*raw["past"]),
         elsewhere_bytes=raw["elsewhere_bytes"],
+        elsewhere_uptime_ms=raw.get("elsewhere_uptime_ms", 0),
+        allowance=Allowance(*raw.get("allowance", ())),
+        suspended=raw.get("suspended", False),
+        pool_id=raw.get("pool_id", ""),
+        proofs=tuple(map(bytes.fromhex, raw.get("proofs", ()))),
+        made_here=raw.get("made_here", False),
+        settled=raw.get("settled", False),
         cap_revision=raw["cap_revision"],
         exhausted=raw["exhausted"],
         owes=raw["owes"],
+        joined=tuple(map(MacAddress, raw.get("joined", ()))),
+        left=tuple(map(MacAddress, raw.get("left", ()))),
+        companions=tuple(map(MacAddress, raw.get("companions", ()))),
     )
 
 
@@ -202,11 +233,26 @@ def read_order(text: str) -> OrderNote:
     )
 
 
+def write_try(attempt: Try) -> str:
+    """A try as text."""
+    return _text([attempt.kind, attempt.mac, attempt.place, attempt.at])
+
+
+def read_try(text: str) -> Try:
+    """A try from its text."""
+    kind, mac, place, at = json.loads(text)
+    return Try(TryKind(kind), MacAddress(mac), place, MonotonicMs(at))
+
+
 _LIMITS = ("down_bps", "up_bps", "validity_s", "uptime_s", "quota_bytes", "devices_max")
 
 
 def _text(value: Mapping[str, object] | list[object]) -> str:
     return json.dumps(value, separators=(",", ":"))
+
+
+def _flat(value: Burst | Step | Window) -> list[int]:
+    return [getattr(value, name) for name in value.__slots__]
 
 
 def _instant(at: Instant) -> list[object]:

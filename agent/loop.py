@@ -19,14 +19,22 @@ from typing import TYPE_CHECKING, TypeVar
 
 from agent import log
 from agent.decide import decide_all
-from agent.desired import POLL_CLOSING_MS, POLL_MS, Plan, planned, poll_in_ms, same_orders
+from agent.desired import (
+    POLL_CLOSING_MS,
+    POLL_MS,
+    Plan,
+    planned,
+    poll_in_ms,
+    same_grounds,
+    same_orders,
+)
 from agent.journal import JournalError
 from agent.model import Counted, Noticed, Resync, Ticked
 from agent.uplink.seam import AppliedState
 from shaping.plane import Desired, MonotonicMs, PlaneError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
     from concurrent.futures import Executor
 
     from agent.clock import Clock
@@ -154,6 +162,10 @@ class Loop:
         running = asyncio.get_running_loop()
         return await running.run_in_executor(self._disk, work, *arguments)
 
+    async def wait(self, awaited: Awaitable[object], *, at_most_ms: int) -> bool:
+        """As `agent.clock.Clock.wait`, by the loop's clock."""
+        return await self._clock.wait(awaited, at_most_ms=at_most_ms)
+
     async def run(self) -> None:
         """Work until cancelled. What is journalled stays; the plane stays as it is."""
         try:
@@ -251,7 +263,7 @@ class Loop:
         was, now = self._planned_from, self.state
         if was is None or mono >= now.due_at:
             return False
-        return now.sessions is was.sessions and now.grants is was.grants
+        return same_grounds(was, now)
 
     def _note_applied(self) -> None:
         self.applied = AppliedState(self.state.generation, self.state.digest)

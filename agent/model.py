@@ -7,26 +7,32 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from billing.metering import Meter, Volume
+from billing.quota import UNBOUND
 from shaping.plane import MonotonicMs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
-    from ipaddress import IPv4Address, IPv6Address
+    from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
     from agent.uplink.seam import DesiredChange, OrderAnswer
     from billing.grant import Grant
-    from billing.ids import GrantId, OrderId, PlanId, SessionId
+    from billing.ids import GrantId, OrderId, PlanId, RedemptionId, SessionId
     from billing.msisdn import Msisdn
     from billing.payment import OrderStage, Reason
+    from billing.plan import Limits
+    from billing.quota import Allowance
     from portal.captive.gate import Offer, SiteFace
-    from shaping.plane import Counter, MacAddress, Neighbour, SessionKey
+    from shaping.plane import Counter, MacAddress, Neighbour, PoolKey, Rate, SessionKey
 
 FIRST = MonotonicMs(0)
 """The moment at which a machine starts."""
 
 NEVER = MonotonicMs(2**62)
 """A deadline that does not come."""
+
+COMPANION = "companion"
+"""The proof of a device without a browser: another device that is in connected it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +45,12 @@ class Instant:
 
 
 class Why(StrEnum):
-    """Why a session closed."""
+    """Why a session closed. ``ALLOWANCE``: until the controller hands out more."""
 
     TIME = "time"
     DATA = "data"
+    ALLOWANCE = "allowance"
+    SUSPENDED = "suspended"
     REVOKED = "revoked"
     IDLE = "idle"
     MOVED = "moved"
@@ -76,7 +84,8 @@ class Session:
     """One device's use of one grant here. ``closed`` is set while the last reading is awaited.
 
     ``active_at`` is the latest count with new bytes, ``heard_at`` the latest with new bytes from
-    the device. ``reported`` is the part of ``meter`` that is in the outbox.
+    the device. ``reported`` is the part of ``meter`` that is in the outbox. ``port`` is the bridge
+    port behind which the device was seen last, "" when nobody knows.
     Invariant: a MAC has at most one session, and the addresses of two sessions never overlap.
     """
 
@@ -92,6 +101,7 @@ class Session:
     meter: Meter = field(default_factory=Meter)
     reported: Meter = field(default_factory=Meter)
     closed: Why | None = None
+    port: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,12 +109,18 @@ class GrantUse:
     """A grant here, and what is known to be spent of it.
 
     The validity clock stood at ``validity_ms`` at ``valid_at`` and has run since (None: no access
-    was ever given). The clock of connected time stood at ``uptime_ms`` at ``uptime_at`` and runs
-    while a session is open (None: none is); only the part up to the last moved byte is certain.
-    Bytes: ``past`` is the sum of this site's sessions that are over, ``elsewhere_bytes`` what the
-    controller knows beyond that; open sessions add to both. ``rank`` is the order of arrival.
+    was ever given). The clock of time connected at this site stood at ``uptime_ms`` at
+    ``uptime_at`` and runs while a session is open (None: none is); only the part up to the last
+    moved byte is certain. Bytes: ``past`` is the sum of this site's sessions that are over; open
+    sessions add to it. ``elsewhere_uptime_ms`` and ``elsewhere_bytes`` are what the controller
+    knows beyond this site's own use; own use alone is spent of ``allowance``. ``rank`` is the
+    order of arrival. ``made_here``: the site gave this grant with the link down, and the controller
+    has not said a word of it yet; only its word can end it. ``settled``: nor ever will, it seems
+    (`agent.prepaid.settle`). ``proofs`` are `billing.proof`'s.
     ``exhausted``: less than one burst is left, and the kernel lets nothing of it pass. ``owes``:
-    the time for which the machine was off is not charged yet.
+    some of the time for which the machine was off may not be charged yet. ``joined`` are devices
+    that joined here and ``left`` those that gave way, until the controller's word contains it;
+    ``companions`` are devices that another one connected.
     """
 
     grant: Grant
@@ -117,9 +133,19 @@ class GrantUse:
     uptime_at: MonotonicMs | None = None
     past: Volume = field(default_factory=Volume)
     elsewhere_bytes: int = 0
+    elsewhere_uptime_ms: int = 0
+    allowance: Allowance = UNBOUND
+    suspended: bool = False
+    pool_id: str = ""
+    proofs: tuple[bytes, ...] = ()
+    made_here: bool = False
+    settled: bool = False
     cap_revision: int = 0
     exhausted: bool = False
     owes: bool = False
+    joined: tuple[MacAddress, ...] = ()
+    left: tuple[MacAddress, ...] = ()
+    companions: tuple[MacAddress, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +171,92 @@ class Listing:
 
 
 @dataclass(frozen=True, slots=True)
+class Prepaid:
+    """What a voucher or an activation token is good for, frozen when it was sold."""
+
+    plan_id: PlanId
+    plan_name: str
+    limits: Limits
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Some vouchers of a batch that may be redeemed with the link down: ``hashes`` in a row."""
+
+    batch: str
+    prepaid: Prepaid
+    salt: bytes
+    rounds: int
+    hashes: bytes
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class SitePool:
+    """A shared rate of this site, and the bridge ports whose devices are in it."""
+
+    name: str
+    rate: Rate
+    parent: PoolKey | None
+    ports: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Garden:
+    """What everybody may reach, unpaid and uncounted; a name stands for all names below it."""
+
+    names: tuple[str, ...] = ()
+    networks: frozenset[IPv4Network | IPv6Network] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeOrder:
+    """A look at the network that the controller asked for."""
+
+    id: str
+    kind: str
+    target: str
+    asked_at: datetime
+
+
+class TryKind(StrEnum):
+    """What a device tried: a code, or to have a prompt sent to a phone."""
+
+    CODE = "code"
+    ORDER = "order"
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """Something that is allowed only so often. ``place`` is the address, or the phone number."""
+
+    kind: TryKind
+    mac: MacAddress
+    place: str
+    at: MonotonicMs
+
+
+@dataclass(frozen=True, slots=True)
+class VoucherMark:
+    """By what a voucher was known here."""
+
+    batch: str
+    code_hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class TokenMark:
+    """By what an activation token was known here."""
+
+    version: int
+    slot: int
+    serial: int
+
+
+Mark = VoucherMark | TokenMark
+
+
+@dataclass(frozen=True, slots=True)
 class Index:
     """Ways to find things fast; always what follows from the rest of the state."""
 
@@ -161,9 +273,12 @@ class State:
 
     ``seen`` is the latest moment that this state knows of. ``asleep_since`` is set after a boot
     with a clock that cannot be right: the wall time at which the machine was last known to run;
-    this boot's first moment is ``woke_at``.
+    this boot's first moment is ``woke_at``. ``slept_since`` is set for a while after that: time is
+    accounted for as if the machine had been off until then; the clock may yet prove to be slow.
     No deadline lies before ``due_at``. ``counts`` numbers arrivals and openings. ``closing`` is how
-    many sessions wait for their last reading.
+    many sessions wait for their last reading. ``minute`` is that of the day in Nairobi, None while
+    the clock is not believed. ``used`` names every code that was redeemed here, and its grant;
+    nothing in it is ever redeemed again.
     """
 
     generation: int = 0
@@ -175,13 +290,23 @@ class State:
     sessions: Mapping[SessionId, Session] = field(default_factory=dict)
     devices: Mapping[MacAddress, Device] = field(default_factory=dict)
     orders: Mapping[OrderId, OrderNote] = field(default_factory=dict)
+    pools: Mapping[PoolKey, SitePool] = field(default_factory=dict)
+    garden: Garden = field(default_factory=Garden)
+    token_keys: Mapping[int, bytes] = field(default_factory=dict)
+    slots: Mapping[int, Prepaid] = field(default_factory=dict)
+    chunks: Mapping[str, Chunk] = field(default_factory=dict)
+    probes: Mapping[str, ProbeOrder] = field(default_factory=dict)
+    used: Mapping[str, GrantId] = field(default_factory=dict)
+    tries: Mapping[str, Try] = field(default_factory=dict)
     index: Index = field(default_factory=Index)
     seen: Instant | None = None
     asleep_since: datetime | None = None
+    slept_since: datetime | None = None
     woke_at: MonotonicMs = FIRST
     due_at: MonotonicMs = NEVER
     counts: int = 0
     closing: int = 0
+    minute: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,6 +365,53 @@ class Unanswered:
 
 
 @dataclass(frozen=True, slots=True)
+class Joined:
+    """A device proved that it may use a grant. ``instead_of`` leaves the grant for it ("": none).
+
+    ``proof`` is "cookie", "receipt", "voucher", "token", "move" or "companion".
+    """
+
+    grant_id: GrantId
+    mac: MacAddress
+    instead_of: MacAddress
+    proof: str
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The site knows a code to be good and takes it without asking the controller.
+
+    ``key`` names the code among those that were used here; ``proof`` is that of the grant to come.
+    """
+
+    redemption_id: RedemptionId
+    mac: MacAddress
+    mark: Mark
+    key: str
+    proof: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class CodeUsed:
+    """The controller took a code for a device here: it is not good here once more."""
+
+    key: str
+    grant_id: GrantId
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """The controller has every record up to now. Told seldom, see `agent.prepaid.settle`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """A device tried a code that was wrong."""
+
+    attempt: Try
+
+
+@dataclass(frozen=True, slots=True)
 class Ticked:
     """Time passed; deadlines are looked at."""
 
@@ -252,7 +424,22 @@ class Noticed:
     text: str
 
 
-Event = Changed | Sighted | Asked | Counted | Ordered | Answered | Unanswered | Ticked | Noticed
+Event = (
+    Changed
+    | Sighted
+    | Asked
+    | Counted
+    | Ordered
+    | Answered
+    | Unanswered
+    | Joined
+    | Accepted
+    | CodeUsed
+    | Delivered
+    | Tried
+    | Ticked
+    | Noticed
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,6 +463,7 @@ class Reading:
     up_bytes_total: int
     grant_validity_s: int
     grant_uptime_s: int
+    own_uptime_s: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,6 +476,35 @@ class SessionClosed:
 
 
 @dataclass(frozen=True, slots=True)
+class DeviceJoined:
+    """A device joined a grant here without asking the controller; goes to the outbox."""
+
+    grant_id: GrantId
+    mac: MacAddress
+    instead_of: MacAddress
+    proof: str
+
+
+@dataclass(frozen=True, slots=True)
+class Redeemed:
+    """A code was redeemed here without asking the controller; goes to the outbox."""
+
+    redemption_id: RedemptionId
+    grant_id: GrantId
+    plan_id: PlanId
+    mac: MacAddress
+    mark: Mark
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeResult:
+    """What a probe saw, as JSON of its kind; goes to the outbox."""
+
+    probe_id: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
 class Notice:
     """Something that staff should know; goes to the outbox."""
 
@@ -295,7 +512,7 @@ class Notice:
     text: str
 
 
-Fact = SessionOpened | Reading | SessionClosed | Notice
+Fact = SessionOpened | Reading | SessionClosed | DeviceJoined | Redeemed | ProbeResult | Notice
 
 
 @dataclass(frozen=True, slots=True)

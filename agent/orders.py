@@ -10,7 +10,9 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from agent.model import NEVER, OrderNote
+from agent import tries
+from agent.daytime import PLAUSIBLE
+from agent.model import NEVER, OrderNote, Try, TryKind
 from billing.payment import OrderStage
 from shaping.plane import MonotonicMs
 
@@ -35,9 +37,6 @@ KEPT_MS = 86_400_000
 ORDERS_KEPT_MAX = 5_000
 """Orders remembered. Beyond it the oldest decided ones are forgotten, then the oldest."""
 
-PLAUSIBLE = timedelta(days=400)
-"""A machine is not switched off for longer than this: the clock was wrong."""
-
 UNDECIDED = frozenset({OrderStage.QUEUED, OrderStage.PROMPTED, OrderStage.CHECKING})
 
 
@@ -47,6 +46,10 @@ def placed(draft: Draft, event: Ordered) -> None:
         return
     if blocking(draft.orders.values(), event.mac, draft.now) is not None:
         return
+    attempt = Try(TryKind.ORDER, event.mac, event.msisdn, draft.mono)
+    if tries.too_many(draft.tries.values(), attempt):
+        return
+    tries.note(draft, attempt, name=event.order_id)
     if len(draft.orders) >= ORDERS_KEPT_MAX:
         _forget_one(draft)
     note = OrderNote(
@@ -68,6 +71,8 @@ def answered(draft: Draft, order_id: OrderId, answer: OrderAnswer) -> None:
         return
     after = replace(note, stage=answer.stage, reason=answer.reason, sent=True)
     draft.orders.put(order_id, after)
+    if answer.stage is OrderStage.PAID:
+        tries.forgive(draft, order_id)
     fulfilled(draft, note.mac)
 
 
@@ -80,6 +85,7 @@ def unanswered(draft: Draft, order_id: OrderId) -> None:
 
 def caused(draft: Draft, cause_id: str, mac: MacAddress) -> None:
     """A grant arrived: the order that it answers is paid, whatever was known of it before."""
+    tries.forgive(draft, cause_id)
     for note in draft.orders.values():
         if note.order_id == cause_id and note.stage is not OrderStage.PAID:
             draft.orders.put(note.order_id, replace(note, stage=OrderStage.PAID, reason=None))

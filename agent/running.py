@@ -27,6 +27,7 @@ from agent.gate import SiteGate
 from agent.journal import Journal
 from agent.lan import Lan, LoopbackLan
 from agent.loop import Loop
+from agent.model import Delivered
 from agent.uplink.grpc import GrpcUplink
 from agent.uplink.memory import MemoryController, MemoryUplink, plan_item, site_item
 from billing.money import Money
@@ -48,6 +49,9 @@ RENEW_LOOK_S = 3_600
 """How often it is looked whether the certificate is due for renewal."""
 
 RENEW_MAX_S = 120
+
+SETTLE_S = 600
+"""How often it is looked whether the controller has every record."""
 
 BIND_RETRY_S = 5
 STOP_S = 5
@@ -147,12 +151,19 @@ async def operate(
     config = file.values
     loop = Loop(journal=journal, plane=parts.plane, clock=clock)
     courier = Courier(loop=loop, journal=journal, uplink=parts.uplink, clock=clock)
-    gate = SiteGate(loop=loop, uplink=parts.uplink, resolve=parts.lan.resolve, secret=journal.id)
+    gate = SiteGate(
+        loop=loop,
+        uplink=parts.uplink,
+        resolve=parts.lan.resolve,
+        secret=journal.id,
+        link_up=lambda: courier.link_up,
+    )
     log.info("started", site=parts.site_id, generation=loop.state.generation, version=version())
     async with asyncio.TaskGroup() as group:
         group.create_task(loop.run())
         group.create_task(courier.run())
         group.create_task(parts.lan.watch(loop))
+        group.create_task(settle(loop, journal, clock))
         group.create_task(_serve(config, gate, clock))
         group.create_task(_tell_status(config.state_dir, parts.site_id, loop, courier, journal))
         if identity is not None and isinstance(parts.uplink, GrpcUplink):
@@ -302,6 +313,14 @@ async def _tell_status(
             status.write(state_dir, values, at=loop.now().wall)
         _notify("WATCHDOG=1")
         await asyncio.sleep(status.PERIOD_S)
+
+
+async def settle(loop: Loop, journal: Journal, clock: Clock) -> None:
+    """Tell the loop, now and then, that the controller has everything."""
+    while True:
+        await clock.sleep(SETTLE_S)
+        if journal.acked_seq == journal.last_seq:
+            await loop.tell(Delivered())
 
 
 async def _renew(config: ConfigFile, identity: Identity, uplink: GrpcUplink, clock: Clock) -> None:

@@ -6,11 +6,11 @@ from dataclasses import replace
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from agent import grants, orders
+from agent import grants, orders, speeds
 from agent.counters import advance
 from agent.devices import follow, settle_addresses, shared, usable
 from agent.draft import addresses_of
-from agent.model import Reading, Session, SessionClosed, SessionOpened, Why
+from agent.model import NEVER, Reading, Session, SessionClosed, SessionOpened, Why
 from billing.ids import SessionId
 from shaping.plane import MacAddress, MonotonicMs, SessionKey
 
@@ -61,6 +61,8 @@ def open_for(
     draft.put_session(session)
     grants.remind(draft, use.grant.id)
     draft.remind(MonotonicMs(draft.mono + IDLE_MS))
+    turn = speeds.next_turn_at(use.grant.limits, draft.now, draft.asleep_since)
+    draft.remind(NEVER if turn is None else turn)
     names = tuple(sorted(str(a) for a in addresses_of(session)))
     draft.say(SessionOpened(session.id, use.grant.id, mac, names))
     orders.fulfilled(draft, mac)
@@ -114,14 +116,18 @@ def end_due(draft: Draft) -> None:
         end = grants.deadline(use)
         if end is not None:
             nearest.append(end)
+        turn = speeds.next_turn_at(use.grant.limits, draft.now, draft.asleep_since)
+        if turn is not None:
+            nearest.append(turn)
     draft.due_at = MonotonicMs(min((*nearest, orders.due_at(draft))))
 
 
 def _end_of(draft: Draft, use: GrantUse, siblings: list[Session]) -> Why | None:
     why = grants.ended(use, siblings, draft.mono)
     if why is None and _stuck(use, siblings, draft.mono):
-        draft.put_use(replace(use, exhausted=True))
-        return Why.DATA
+        stuck = replace(use, exhausted=True)
+        draft.put_use(stuck)
+        return grants.ended(stuck, siblings, draft.mono)
     return why
 
 
@@ -134,6 +140,7 @@ def _opened(
     ipv6: frozenset[IPv6Address],
 ) -> Session:
     now = draft.now
+    device = draft.devices.get(mac)
     seed = f"{now.boot}|{now.mono}|{draft.count()}|{use.grant.id}|{mac}"
     return Session(
         id=SessionId(sha256(seed.encode()).hexdigest()[:32]),
@@ -145,7 +152,16 @@ def _opened(
         active_at=now.mono,
         heard_at=now.mono,
         reported_at=now.mono,
+        port="" if device is None else device.port,
     )
+
+
+def plugged(draft: Draft, mac: MacAddress) -> None:
+    """Have the session of a device know behind which bridge port it is now."""
+    session, device = draft.session_of(mac), draft.devices.get(mac)
+    if session is None or device is None or device.port in {"", session.port}:
+        return
+    draft.put_session(replace(session, port=device.port))
 
 
 def _metered(draft: Draft, session: Session, counter: Counter | None) -> Session:
@@ -191,6 +207,7 @@ def _told(draft: Draft, session: Session) -> Session:
                     up_bytes_total=volume.up_bytes,
                     grant_validity_s=known.validity_s,
                     grant_uptime_s=known.uptime_s,
+                    own_uptime_s=use.uptime_ms // 1000,
                 )
             )
     return replace(session, reported=session.meter, reported_at=draft.mono)
@@ -204,7 +221,7 @@ def _count_out(draft: Draft, session: Session) -> None:
     use = draft.grants[session.grant_id]
     draft.drop_session(session)
     draft.put_use(replace(use, past=use.past + session.meter.usage))
-    gone = f"grant/{session.grant_id}" not in draft.items
+    gone = f"grant/{session.grant_id}" not in draft.items and not use.made_here
     if gone and not draft.sessions_of(session.grant_id):
         draft.drop_use(draft.grants[session.grant_id])
     stays_shut = session.closed in _STAYS_SHUT
@@ -216,12 +233,14 @@ def _count_out(draft: Draft, session: Session) -> None:
 
 def _stuck(use: GrantUse, sessions: list[Session], mono: MonotonicMs) -> bool:
     """Whether so little is left that no burst fits: the kernel passes nothing, nobody gains."""
-    if use.grant.limits.quota_bytes is None:
+    budgets = (use.grant.limits.quota_bytes, use.allowance.bytes)
+    whole = min((one for one in budgets if one is not None), default=None)
+    if whole is None:
         return False
     if any(mono - session.active_at < STALLED_MS for session in sessions):
         return False
     left = grants.remaining(use, sessions, mono).bytes
-    burst = min(BURST_MAX_BYTES, use.grant.limits.quota_bytes // STUCK_SHARE)
+    burst = min(BURST_MAX_BYTES, whole // STUCK_SHARE)
     return left is not None and left < burst
 
 
@@ -230,3 +249,5 @@ def ungranted(draft: Draft, use: GrantUse) -> None:
     for session in draft.sessions_of(use.grant.id):
         if use.grant.revoked or session.mac not in use.grant.devices:
             close(draft, session, Why.REVOKED)
+        elif use.suspended:
+            close(draft, session, Why.SUSPENDED)

@@ -9,32 +9,67 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_network
 from typing import TYPE_CHECKING, assert_never
 
 from google.protobuf.message import DecodeError
 from wirepb.v1 import desired_pb2, edge_pb2, record_pb2
 
-from agent.model import Listing, Notice, Reading, Record, SessionClosed, SessionOpened, Why
+from agent.model import (
+    Chunk,
+    DeviceJoined,
+    Garden,
+    Listing,
+    Notice,
+    Prepaid,
+    ProbeOrder,
+    ProbeResult,
+    Reading,
+    Record,
+    Redeemed,
+    SessionClosed,
+    SessionOpened,
+    SitePool,
+    TokenMark,
+    VoucherMark,
+    Why,
+)
 from agent.uplink.seam import DesiredChange, OrderAnswer
 from billing.errors import InvalidField
 from billing.grant import Grant, Spent
-from billing.ids import GrantId, PlanId, SessionId
+from billing.ids import GrantId, PlanId, RedemptionId, SessionId
 from billing.money import Money
 from billing.payment import OrderStage, Reason
-from billing.plan import ID_SHAPE, NAME_MAX, Limits, check_limits
+from billing.plan import ID_SHAPE, NAME_MAX, Burst, Limits, Step, Window, check_limits
+from billing.proof import PROOF_BYTES
+from billing.quota import Allowance
+from billing.token import SECRET_BYTES, SLOTS, VERSIONS
 from portal.captive.gate import Offer, SiteFace
-from shaping.plane import MacAddress
+from shaping.plane import MacAddress, PoolKey, Rate
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from agent.model import Fact
+    from agent.model import Fact, Mark
     from agent.uplink.seam import Order
 
 MAC_SHAPE = re.compile(r"[0-9a-f]{2}(?::[0-9a-f]{2}){5}")
 KEY_SHAPE = re.compile(r"[a-z0-9-]{1,48}")
 DIGEST_BYTES = 32
 TEXT_MAX = 120
+SALT_BYTES = 16
+HASH_BYTES = 16
+ROUNDS_MAX = 1_000_000
+"""Of a voucher's hash: one that takes a small box longer than a second would keep it from work."""
+
+GARDEN_MAX = 1_000
+"""Names, and networks, of the walled garden."""
+
+PROOFS_MAX = 64
+"""Codes that one grant can be joined by."""
+
+PORT_LENGTH_MAX = 32
+NAME_SHAPE = re.compile(r"(?:[a-z0-9_](?:[a-z0-9_-]{0,62})\.)*[a-z0-9][a-z0-9-]{0,62}")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MS = timedelta(milliseconds=1)
 _PB = edge_pb2.PurchaseState
@@ -58,9 +93,28 @@ class Granted:
     grant: Grant
     spent: Spent
     cause_id: str
+    allowance: Allowance
+    suspended: bool
+    pool_id: str
+    proofs: tuple[bytes, ...]
 
 
-Parsed = SiteFace | Listing | Granted
+@dataclass(frozen=True, slots=True)
+class TokenKeys:
+    """The secrets of this site's activation tokens, by their version."""
+
+    secrets: Mapping[int, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """What the activation tokens of one slot are good for."""
+
+    number: int
+    prepaid: Prepaid
+
+
+Parsed = SiteFace | Listing | Granted | SitePool | Garden | TokenKeys | Slot | Chunk | ProbeOrder
 
 
 def parse_item(key: str, body: bytes) -> Parsed | None:
@@ -70,17 +124,10 @@ def parse_item(key: str, body: bytes) -> Parsed | None:
         message.ParseFromString(body)
     except DecodeError as broken:
         raise Unreadable(f"{key}: the body is no ItemBody") from broken
-    kind = message.WhichOneof("kind")
     try:
-        if kind == "site":
-            return _face(key, message.site)
-        if kind == "plan":
-            return _listing(key, message.plan)
-        if kind == "grant":
-            return _granted(key, message.grant)
+        return _parsed(key, message)
     except InvalidField as wrong:
         raise Unreadable(f"{key}: {wrong}") from wrong
-    return None
 
 
 def parse_change(message: desired_pb2.DesiredChange) -> DesiredChange:
@@ -158,6 +205,30 @@ def parse_record(seq: int, body: bytes) -> Record:
     return Record(seq=seq, at=_EPOCH + message.at_ms * _MS, fact=_fact(message))
 
 
+def _parsed(key: str, message: desired_pb2.ItemBody) -> Parsed | None:  # noqa: PLR0911 - one for each kind
+    match message.WhichOneof("kind"):
+        case "site":
+            return _face(key, message.site)
+        case "plan":
+            return _listing(key, message.plan)
+        case "grant":
+            return _granted(key, message.grant)
+        case "pool":
+            return _pool(key, message.pool)
+        case "garden":
+            return _garden(key, message.garden)
+        case "token_keys":
+            return _token_keys(key, message.token_keys)
+        case "token_slot":
+            return _slot(key, message.token_slot)
+        case "vouchers":
+            return _chunk(key, message.vouchers)
+        case "probe":
+            return _probe(key, message.probe)
+        case _:
+            return None
+
+
 def _face(key: str, site: desired_pb2.Site) -> SiteFace:
     _same_key(key, "site")
     if site.language not in {"en", "sw"}:
@@ -209,7 +280,114 @@ def _granted(key: str, grant: desired_pb2.Grant) -> Granted:
         uptime_s=grant.spent_uptime_s,
         used_bytes=grant.spent_bytes,
     )
-    return Granted(grant=right, spent=spent, cause_id=grant.cause_id[:TEXT_MAX])
+    if len(grant.proofs) > PROOFS_MAX or any(len(one) != PROOF_BYTES for one in grant.proofs):
+        raise InvalidField("proofs", f"want at most {PROOFS_MAX} of {PROOF_BYTES} bytes")
+    if grant.pool_id and not KEY_SHAPE.fullmatch(grant.pool_id):
+        raise InvalidField("pool_id", f"{grant.pool_id!r} is no pool id")
+    return Granted(
+        grant=right,
+        spent=spent,
+        cause_id=grant.cause_id[:TEXT_MAX],
+        allowance=Allowance(grant.allowance_bytes or None, grant.allowance_uptime_s or None),
+        suspended=grant.suspended,
+        pool_id=grant.pool_id,
+        proofs=tuple(grant.proofs),
+    )
+
+
+def _pool(key: str, pool: desired_pb2.Pool) -> SitePool:
+    _same_key(key, f"pool/{pool.pool_id}")
+    for field, name in (("pool_id", pool.pool_id), ("parent_id", pool.parent_id)):
+        if not KEY_SHAPE.fullmatch(name or "none"):
+            raise InvalidField(field, f"{name!r} is no pool id")
+    if not (pool.pool_id and pool.down_bps and pool.up_bps):
+        raise InvalidField("pool_id", "want a name, and a rate each way")
+    return SitePool(
+        name=pool.name[:TEXT_MAX],
+        rate=Rate(down_bps=pool.down_bps, up_bps=pool.up_bps),
+        parent=PoolKey(pool.parent_id) if pool.parent_id else None,
+        ports=frozenset(port[:PORT_LENGTH_MAX] for port in pool.ports if port),
+    )
+
+
+def _garden(key: str, garden: desired_pb2.Garden) -> Garden:
+    _same_key(key, "garden")
+    if len(garden.names) > GARDEN_MAX or len(garden.networks) > GARDEN_MAX:
+        raise InvalidField("garden", f"want at most {GARDEN_MAX:,} names, and as many networks")
+    names = tuple(dict.fromkeys(name.lower().rstrip(".") for name in garden.names))
+    for name in names:
+        if len(name) > 253 or not NAME_SHAPE.fullmatch(name):  # noqa: PLR2004 - the longest name
+            raise InvalidField("names", f"{name!r} is no host name")
+    try:
+        networks = frozenset(ip_network(text) for text in garden.networks)
+    except ValueError as wrong:
+        raise InvalidField("networks", str(wrong)) from wrong
+    return Garden(names=names, networks=networks)
+
+
+def _token_keys(key: str, keys: desired_pb2.TokenKeys) -> TokenKeys:
+    _same_key(key, "token-keys")
+    for one in keys.keys:
+        if one.version >= VERSIONS or len(one.secret) != SECRET_BYTES:
+            raise InvalidField("keys", f"want versions below {VERSIONS}, {SECRET_BYTES} bytes each")
+    return TokenKeys({one.version: one.secret for one in keys.keys})
+
+
+def _slot(key: str, slot: desired_pb2.TokenSlot) -> Slot:
+    _same_key(key, f"slot/{slot.slot}")
+    if slot.slot >= SLOTS:
+        raise InvalidField("slot", f"want 0 to {SLOTS - 1}, got {slot.slot}")
+    return Slot(slot.slot, _prepaid(slot))
+
+
+def _chunk(key: str, chunk: desired_pb2.VoucherChunk) -> Chunk:
+    if not key.startswith(f"vouchers/{chunk.batch}/"):
+        raise InvalidField("key", f"the body is that of batch {chunk.batch!r}")
+    if not KEY_SHAPE.fullmatch(chunk.batch):
+        raise InvalidField("batch", f"{chunk.batch!r} is no batch")
+    if len(chunk.salt) != SALT_BYTES:
+        raise InvalidField("salt", f"want {SALT_BYTES} bytes, got {len(chunk.salt)}")
+    if not 1 <= chunk.rounds <= ROUNDS_MAX:
+        raise InvalidField("rounds", f"want 1 to {ROUNDS_MAX:,}, got {chunk.rounds:,}")
+    if len(chunk.hashes) % HASH_BYTES:
+        raise InvalidField(
+            "hashes", f"want {HASH_BYTES} bytes each, got {len(chunk.hashes)} in all"
+        )
+    return Chunk(
+        batch=chunk.batch,
+        prepaid=_prepaid(chunk),
+        salt=chunk.salt,
+        rounds=chunk.rounds,
+        hashes=chunk.hashes,
+        expires_at=_at("expires_at_ms", chunk.expires_at_ms) if chunk.expires_at_ms else None,
+    )
+
+
+def _prepaid(item: desired_pb2.TokenSlot | desired_pb2.VoucherChunk) -> Prepaid:
+    return Prepaid(
+        plan_id=PlanId(item.plan_id),
+        plan_name=item.plan_name[:NAME_MAX],
+        limits=_limits(item.limits),
+    )
+
+
+def _probe(key: str, probe: desired_pb2.Probe) -> ProbeOrder:
+    _same_key(key, f"probe/{probe.probe_id}")
+    if not KEY_SHAPE.fullmatch(probe.probe_id):
+        raise InvalidField("probe_id", f"{probe.probe_id!r} is no probe id")
+    return ProbeOrder(
+        id=probe.probe_id,
+        kind=probe.kind[:TEXT_MAX],
+        target=probe.target[:TEXT_MAX],
+        asked_at=_at("asked_at_ms", probe.asked_at_ms),
+    )
+
+
+def _at(field: str, ms: int) -> datetime:
+    try:
+        return _EPOCH + ms * _MS
+    except OverflowError as wrong:
+        raise InvalidField(field, f"{ms} is no moment") from wrong
 
 
 def _limits(message: desired_pb2.Limits) -> Limits:
@@ -220,9 +398,19 @@ def _limits(message: desired_pb2.Limits) -> Limits:
         uptime_s=message.uptime_s or None,
         quota_bytes=message.quota_bytes or None,
         devices_max=message.devices_max,
+        burst=_burst(message.burst) if message.HasField("burst") else None,
+        steps=tuple(Step(one.after_bytes, one.down_bps, one.up_bps) for one in message.steps),
+        windows=tuple(
+            Window(one.from_minute, one.until_minute, one.down_bps, one.up_bps)
+            for one in message.windows
+        ),
     )
     check_limits(limits)
     return limits
+
+
+def _burst(burst: desired_pb2.Burst) -> Burst:
+    return Burst(burst.down_bps, burst.up_bps, burst.burst_bytes)
 
 
 def _same_key(key: str, want: str) -> None:
@@ -245,10 +433,21 @@ def _put_fact(message: record_pb2.Record, fact: Fact) -> None:
             message.reading.up_bytes_total = fact.up_bytes_total
             message.reading.grant_validity_s = fact.grant_validity_s
             message.reading.grant_uptime_s = fact.grant_uptime_s
+            message.reading.own_uptime_s = fact.own_uptime_s
         case SessionClosed():
             message.closed.session_id = fact.session_id
             message.closed.grant_id = fact.grant_id
             message.closed.reason = fact.reason
+        case DeviceJoined():
+            message.joined.grant_id = fact.grant_id
+            message.joined.mac = fact.mac
+            message.joined.instead_of = fact.instead_of
+            message.joined.proof = fact.proof
+        case Redeemed():
+            _put_redeemed(message.redeemed, fact)
+        case ProbeResult():
+            message.probed.probe_id = fact.probe_id
+            message.probed.body = fact.body
         case Notice():
             message.notice.code = fact.code
             message.notice.text = fact.text
@@ -256,7 +455,37 @@ def _put_fact(message: record_pb2.Record, fact: Fact) -> None:
             assert_never(fact)
 
 
-def _fact(message: record_pb2.Record) -> Fact:
+def _put_redeemed(message: record_pb2.Redeemed, fact: Redeemed) -> None:
+    message.redemption_id = fact.redemption_id
+    message.grant_id = fact.grant_id
+    message.plan_id = fact.plan_id
+    message.device_mac = fact.mac
+    match fact.mark:
+        case VoucherMark():
+            message.batch = fact.mark.batch
+            message.code_hash = fact.mark.code_hash
+        case TokenMark():
+            message.key_version = fact.mark.version
+            message.slot = fact.mark.slot
+            message.serial = fact.mark.serial
+        case _:
+            assert_never(fact.mark)
+
+
+def _redeemed(message: record_pb2.Redeemed) -> Redeemed:
+    mark: Mark = TokenMark(message.key_version, message.slot, message.serial)
+    if message.code_hash:
+        mark = VoucherMark(message.batch, message.code_hash)
+    return Redeemed(
+        redemption_id=RedemptionId(message.redemption_id),
+        grant_id=GrantId(message.grant_id),
+        plan_id=PlanId(message.plan_id),
+        mac=MacAddress(message.device_mac),
+        mark=mark,
+    )
+
+
+def _fact(message: record_pb2.Record) -> Fact:  # noqa: PLR0911 - one for each kind
     kind = message.WhichOneof("kind")
     if kind == "opened":
         return SessionOpened(
@@ -274,6 +503,7 @@ def _fact(message: record_pb2.Record) -> Fact:
             up_bytes_total=message.reading.up_bytes_total,
             grant_validity_s=message.reading.grant_validity_s,
             grant_uptime_s=message.reading.grant_uptime_s,
+            own_uptime_s=message.reading.own_uptime_s,
         )
     if kind == "closed":
         return SessionClosed(
@@ -281,6 +511,17 @@ def _fact(message: record_pb2.Record) -> Fact:
             grant_id=GrantId(message.closed.grant_id),
             reason=Why(message.closed.reason),
         )
+    if kind == "joined":
+        return DeviceJoined(
+            grant_id=GrantId(message.joined.grant_id),
+            mac=MacAddress(message.joined.mac),
+            instead_of=MacAddress(message.joined.instead_of),
+            proof=message.joined.proof,
+        )
+    if kind == "redeemed":
+        return _redeemed(message.redeemed)
+    if kind == "probed":
+        return ProbeResult(probe_id=message.probed.probe_id, body=message.probed.body)
     if kind == "notice":
         return Notice(code=message.notice.code, text=message.notice.text)
     raise Unreadable(f"record {message.seq}: it has no kind")

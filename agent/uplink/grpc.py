@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from agent.uplink.seam import AppliedState, DesiredChange, Order, OrderAnswer
     from billing.ids import RedemptionId
     from billing.receipt import Receipt
+    from billing.token import TokenCode
     from billing.voucher import VoucherCode
     from shaping.plane import MacAddress
 
@@ -137,7 +138,10 @@ class GrpcUplink:
             raise UplinkError(f"purchase: {wrong}") from wrong
 
     async def redeem(
-        self, redemption_id: RedemptionId, code: VoucherCode | Receipt, device: MacAddress
+        self,
+        redemption_id: RedemptionId,
+        code: VoucherCode | TokenCode | Receipt,
+        device: MacAddress,
     ) -> Refusal | None:
         """As `agent.uplink.seam.Uplink.redeem`. Raises `UplinkError`, `UplinkRefused`."""
         request = pb.Redemption(redemption_id=redemption_id, code=code, device_mac=device)
@@ -145,6 +149,7 @@ class GrpcUplink:
         if not state.refusal:
             return None
         known = {refusal.value: refusal for refusal in Refusal}
+        known["token_used"] = Refusal.VOUCHER_USED
         return known.get(state.refusal, Refusal.VOUCHER_INVALID)
 
     async def renew(self, csr_pem: bytes) -> Issued:

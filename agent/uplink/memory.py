@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
@@ -16,20 +17,24 @@ from wirepb.v1 import desired_pb2 as pb
 from agent.changes import digest
 from agent.uplink.seam import AppliedState, DesiredChange, OrderAnswer, UplinkError, UplinkRefused
 from billing.payment import OrderStage, Reason
+from billing.quota import UNBOUND
 from portal.captive.gate import Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Sequence
+    from collections.abc import AsyncGenerator, Mapping, Sequence
 
-    from agent.model import Record
+    from agent.model import Chunk, Prepaid, Record, SitePool
     from agent.uplink.seam import Order
     from billing.ids import OrderId, RedemptionId
     from billing.plan import Limits
+    from billing.quota import Allowance
     from billing.receipt import Receipt
+    from billing.token import TokenCode
     from billing.voucher import VoucherCode
     from portal.captive.gate import Offer, SiteFace
     from shaping.plane import MacAddress
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 STEPS_KEPT_MAX = 1_000
 """Changes from which an agent can be brought up by steps; further behind it gets a snapshot."""
 
@@ -49,7 +54,9 @@ class MemoryController:
     records: dict[tuple[str, int], Record] = field(default_factory=dict)
     applied: AppliedState | None = None
     orders: dict[OrderId, _Paid] = field(default_factory=dict)
-    vouchers: dict[VoucherCode | Receipt, RedemptionId | None] = field(default_factory=dict)
+    vouchers: dict[VoucherCode | TokenCode | Receipt, RedemptionId | None] = field(
+        default_factory=dict
+    )
     steps: list[DesiredChange] = field(default_factory=list)
     _moved: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -115,7 +122,9 @@ class MemoryController:
             raise UplinkRefused(f"order {order.order_id} was sent before with other content")
         return known.answer
 
-    def redeem(self, redemption_id: RedemptionId, code: VoucherCode | Receipt) -> Refusal | None:
+    def redeem(
+        self, redemption_id: RedemptionId, code: VoucherCode | TokenCode | Receipt
+    ) -> Refusal | None:
         """Redeem a voucher once; the same redemption again is accepted again."""
         if code not in self.vouchers:
             return Refusal.VOUCHER_INVALID
@@ -192,7 +201,10 @@ class MemoryUplink:
         return answer
 
     async def redeem(
-        self, redemption_id: RedemptionId, code: VoucherCode | Receipt, device: MacAddress
+        self,
+        redemption_id: RedemptionId,
+        code: VoucherCode | TokenCode | Receipt,
+        device: MacAddress,
     ) -> Refusal | None:
         """As `agent.uplink.seam.Uplink.redeem`. Raises `UplinkError`."""
         assert device, "a redemption is for a device"
@@ -252,25 +264,105 @@ def grant_item(
     revoked: bool = False,
     spent: tuple[int, int, int] = (0, 0, 0),
     plan_name: str = "Plan",
+    allowance: Allowance = UNBOUND,
+    suspended: bool = False,
+    pool_id: str = "",
+    proofs: Sequence[bytes] = (),
 ) -> tuple[str, bytes]:
     """The item of a grant; ``spent`` is validity, connected time (seconds) and bytes."""
     grant = pb.Grant(
         grant_id=grant_id,
         plan_id="plan",
         plan_name=plan_name,
-        limits=pb.Limits(
-            down_bps=limits.down_bps,
-            up_bps=limits.up_bps,
-            validity_s=limits.validity_s or 0,
-            uptime_s=limits.uptime_s or 0,
-            quota_bytes=limits.quota_bytes or 0,
-            devices_max=limits.devices_max,
-        ),
+        limits=_limits(limits),
         devices=devices,
         revoked=revoked,
         spent_validity_s=spent[0],
         spent_uptime_s=spent[1],
         spent_bytes=spent[2],
         cause_id=cause_id,
+        allowance_bytes=allowance.bytes or 0,
+        allowance_uptime_s=allowance.uptime_s or 0,
+        suspended=suspended,
+        pool_id=pool_id,
+        proofs=proofs,
     )
     return f"grant/{grant_id}", pb.ItemBody(grant=grant).SerializeToString(deterministic=True)
+
+
+def chunk_item(key: str, chunk: Chunk) -> tuple[str, bytes]:
+    """The item of some vouchers that may be redeemed with the link down."""
+    expires = chunk.expires_at
+    vouchers = pb.VoucherChunk(
+        batch=chunk.batch,
+        plan_id=chunk.prepaid.plan_id,
+        plan_name=chunk.prepaid.plan_name,
+        limits=_limits(chunk.prepaid.limits),
+        salt=chunk.salt,
+        rounds=chunk.rounds,
+        hashes=chunk.hashes,
+        expires_at_ms=0 if expires is None else (expires - _EPOCH) // timedelta(milliseconds=1),
+    )
+    return key, pb.ItemBody(vouchers=vouchers).SerializeToString(deterministic=True)
+
+
+def token_keys_item(secrets: Mapping[int, bytes]) -> tuple[str, bytes]:
+    """The item of the keys of a site's activation tokens."""
+    keys = [pb.TokenKey(version=version, secret=secret) for version, secret in secrets.items()]
+    item = pb.ItemBody(token_keys=pb.TokenKeys(keys=keys))
+    return "token-keys", item.SerializeToString(deterministic=True)
+
+
+def slot_item(number: int, prepaid: Prepaid) -> tuple[str, bytes]:
+    """The item that says what the activation tokens of a slot are good for."""
+    slot = pb.TokenSlot(
+        slot=number,
+        plan_id=prepaid.plan_id,
+        plan_name=prepaid.plan_name,
+        limits=_limits(prepaid.limits),
+    )
+    return f"slot/{number}", pb.ItemBody(token_slot=slot).SerializeToString(deterministic=True)
+
+
+def pool_item(pool_id: str, pool: SitePool) -> tuple[str, bytes]:
+    """The item of a shared rate."""
+    message = pb.Pool(
+        pool_id=pool_id,
+        name=pool.name,
+        parent_id=pool.parent or "",
+        down_bps=pool.rate.down_bps,
+        up_bps=pool.rate.up_bps,
+        ports=sorted(pool.ports),
+    )
+    return f"pool/{pool_id}", pb.ItemBody(pool=message).SerializeToString(deterministic=True)
+
+
+def garden_item(*, names: Sequence[str], networks: Sequence[str]) -> tuple[str, bytes]:
+    """The item of what everybody may reach."""
+    garden = pb.Garden(names=names, networks=networks)
+    return "garden", pb.ItemBody(garden=garden).SerializeToString(deterministic=True)
+
+
+def _limits(limits: Limits) -> pb.Limits:
+    message = pb.Limits(
+        down_bps=limits.down_bps,
+        up_bps=limits.up_bps,
+        validity_s=limits.validity_s or 0,
+        uptime_s=limits.uptime_s or 0,
+        quota_bytes=limits.quota_bytes or 0,
+        devices_max=limits.devices_max,
+    )
+    if limits.burst is not None:
+        message.burst.down_bps = limits.burst.down_bps
+        message.burst.up_bps = limits.burst.up_bps
+        message.burst.burst_bytes = limits.burst.burst_bytes
+    for step in limits.steps:
+        message.steps.add(after_bytes=step.after_bytes, down_bps=step.down_bps, up_bps=step.up_bps)
+    for window in limits.windows:
+        message.windows.add(
+            from_minute=window.from_minute,
+            until_minute=window.until_minute,
+            down_bps=window.down_bps,
+            up_bps=window.up_bps,
+        )
+    return message

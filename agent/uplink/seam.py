@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from billing.msisdn import Msisdn
     from billing.payment import OrderStage, Reason
     from billing.receipt import Receipt
+    from billing.token import TokenCode
     from billing.voucher import VoucherCode
     from portal.captive.gate import Refusal
     from shaping.plane import MacAddress
@@ -105,7 +106,10 @@ class Uplink(Protocol):
         ...
 
     async def redeem(
-        self, redemption_id: RedemptionId, code: VoucherCode | Receipt, device: MacAddress
+        self,
+        redemption_id: RedemptionId,
+        code: VoucherCode | TokenCode | Receipt,
+        device: MacAddress,
     ) -> Refusal | None:
         """Redeem a voucher, or join what a code has bought; None when accepted.
 

@@ -1,7 +1,8 @@
 """What the captive portal may ask of the site it stands at: one Protocol and its values. PURE.
 
 The portal page only *shows* the state of a device; what opens the gate is the payment (mission A2).
-Therefore every method answers from the site's own state, and none waits for the controller.
+Therefore every method answers from the site's own state, and none waits for the controller, except
+`Gate.redeem`, for a few seconds.
 """
 
 from __future__ import annotations
@@ -80,12 +81,14 @@ class DeviceView:
 
     ``device_ref`` is a short code (6 characters) that a customer can read to the help line.
     ``device_known`` is False when the address has no neighbour entry: then nothing can be sold.
+    ``suspended`` when it has a package that the operator has stopped for now.
     """
 
     device_ref: str
     device_known: bool
     access: AccessView | None
     order: OrderView | None
+    suspended: bool = False
 
 
 class Refusal(StrEnum):
@@ -135,5 +138,9 @@ class Gate(Protocol):
         ...
 
     async def redeem(self, address: str, *, code: str) -> Refusal | None:
-        """Redeem a voucher for this device; None when it was accepted (access follows)."""
+        """Redeem a voucher, a token or a receipt; None when it was accepted (access follows).
+
+        With the link down the site itself takes what it knows to be good; what nobody can check
+        then is `Refusal.OFFLINE`.
+        """
         ...

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import stat
 from collections import defaultdict
@@ -22,13 +23,16 @@ from agent.model import (
     Instant,
     Notice,
     Reading,
+    Redeemed,
     Resync,
     SessionClosed,
     SessionOpened,
     State,
+    VoucherMark,
     Why,
 )
-from billing.ids import GrantId, SessionId
+from agent.prepaid import voucher_hash
+from billing.ids import GrantId, RedemptionId, SessionId, grant_of
 from billing.metering import Volume
 from shaping.plane import Counter, MonotonicMs, SessionKey
 from tests.support.site import Story, a_mac
@@ -73,8 +77,9 @@ def kept(state: State) -> object:
     entitled = {mac: sorted(ids) for mac, ids in state.index.entitled.items()}
     by_grant = {key: sorted(ids) for key, ids in state.index.by_grant.items()}
     whole = (state.generation, state.digest, dict(state.items), state.counts, dict(state.orders))
+    codes = (dict(state.used), dict(state.tries), dict(state.chunks))
     found = (dict(state.index.by_mac), by_grant, dict(state.index.owners), entitled)
-    return whole, sessions, uses, found, state.offers, state.face
+    return whole, codes, sessions, uses, found, state.offers, state.face
 
 
 def copied(path: Path, to: Path) -> Path:
@@ -162,6 +167,16 @@ EVENTS = st.sampled_from(
         "grant g3 for=b quota=2000000",
         "grant g2 for=b uptime=400 spent_u=30",
         "drop g1",
+        "chunk c1 codes=x,y validity=900",
+        "chunk c2 codes=y quota=3000000",
+        "take r1 a x",
+        "take r2 b x",
+        "take r3 b y",
+        "grant of-r1 for=a validity=900",
+        "grant g4 for=b validity=900 handed_b=500000 steps=9:9000:9000 burst=4000000:2000000:9",
+        "forget vouchers/batch/c1",
+        "snapshot",
+        "delivered",
         "order o1 a",
         "answer o1 paid",
         "tick",
@@ -243,7 +258,95 @@ def test_no_byte_is_lost_or_doubled_by_crashes(steps: list[tuple[str, int, int, 
         closed = [f.session_id for f in facts if isinstance(f, SessionClosed)]
 
         assert reported == moved
+        assert redeemed_well(facts)
         assert sorted(opened) == sorted(set(opened)) == sorted(closed)
+
+
+def redeemed_well(facts: list[Fact]) -> bool:
+    """Whether every code was redeemed once at most, and before anybody had access by it."""
+    marks, given = list[bytes](), set[str]()
+    for fact in facts:
+        if isinstance(fact, Redeemed):
+            assert isinstance(fact.mark, VoucherMark)
+            marks.append(fact.mark.code_hash)
+            given.add(fact.grant_id)
+        elif isinstance(fact, SessionOpened) and fact.grant_id == grant_of(RedemptionId("r3")):
+            assert fact.grant_id in given
+    same_code = {voucher_hash("y", salt, 1) for salt in (b"c1" + b"." * 14, b"c2" + b"." * 14)}
+    return len(set(marks)) == len(marks) and len(same_code & set(marks)) <= 1
+
+
+def test_a_voucher_that_was_taken_is_known_before_anybody_has_access(
+    journal: Journal, path: Path, tmp_path: Path
+) -> None:
+    story = Story()
+    story.tell("0 | seen a 10.0.0.5 |\n0 | chunk c1 codes=x |")
+    journal.commit(story.state, [], NOON)
+    event = story._event("take", ["r1", "a", "x"], {})  # noqa: SLF001 - the story's own grammar
+    state, effects = decide(story.state, event, story.now())
+    facts = [e for e in effects if not isinstance(e, Resync)]
+    before = Journal(copied(path, tmp_path / "before"))
+    journal.commit(state, facts, NOON)
+    after = Journal(copied(path, tmp_path / "after"))
+    unknown, known = before.state, after.state
+    records = [type(record.fact) for record in after.unsent()]
+    before.close()
+    after.close()
+
+    assert (unknown.used, dict(unknown.grants)) == ({}, {})
+    assert dict(known.used) == dict(state.used)
+    assert known.grants == state.grants
+    assert next(iter(known.grants.values())).made_here
+    assert records == [Redeemed, SessionOpened]
+
+
+def test_tries_are_on_the_disk(journal: Journal, path: Path) -> None:
+    story = Story()
+    story.tell("0 | wrong a x5 |\n0 | order o1 a |")
+    journal.commit(story.state, [], NOON)
+    journal.close()
+    again = Journal(path)
+    again.close()
+
+    assert again.state.tries == story.state.tries
+    assert len(again.state.tries) == 6
+
+
+def test_a_journal_of_an_earlier_version_is_read(journal: Journal, path: Path) -> None:
+    story = Story()
+    story.tell("""
+        0 | seen a 10.0.0.5 |
+        0 | grant g1 for=a uptime=300 | open a g1 10.0.0.5
+        9 | count a 10/10 |
+    """)
+    journal.commit(story.state, [], NOON)
+    for table, new in (("grant_use", NEW_OF_A_GRANT), ("session", ("port",))):
+        for key, text in journal._rows_of(f"SELECT id, body FROM {table}"):  # noqa: S608, SLF001
+            old = {k: v for k, v in json.loads(text).items() if k not in new}
+            values = (json.dumps(old), key)
+            journal._db.execute(f"UPDATE {table} SET body = ? WHERE id = ?", values)  # noqa: S608, SLF001
+    journal.close()
+    again = Journal(path)
+    again.close()
+
+    assert kept(again.state) == kept(story.state)
+
+
+NEW_OF_A_GRANT = (
+    "burst",
+    "steps",
+    "windows",
+    "elsewhere_uptime_ms",
+    "allowance",
+    "suspended",
+    "pool_id",
+    "proofs",
+    "made_here",
+    "settled",
+    "joined",
+    "left",
+    "companions",
+)
 
 
 def test_files_are_for_their_owner_alone(journal: Journal, path: Path) -> None:
