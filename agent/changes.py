@@ -11,7 +11,7 @@ from dataclasses import replace
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from agent import grants, orders, sessions
+from agent import grants, joining, orders, sessions
 from agent.model import Listing, Notice, Resync
 from agent.wire import Granted, Unreadable, parse_item
 from billing.ids import GrantId, PlanId
@@ -119,7 +119,7 @@ def _take(draft: Draft, change: DesiredChange, after: dict[str, bytes]) -> None:
 
 
 def _granted(draft: Draft, granted: Granted) -> None:
-    use = grants.accepted(draft.grants.get(granted.grant.id), granted, draft)
+    use = joining.kept(grants.accepted(draft.grants.get(granted.grant.id), granted, draft))
     draft.put_use(use)
     grants.remind(draft, granted.grant.id)
     sessions.ungranted(draft, use)

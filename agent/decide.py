@@ -2,7 +2,7 @@
 
 ``decide`` takes what a site knows, something that happened, and the moment, and answers what the
 site knows then and what follows from it. The rules themselves live beside it, by subject:
-`agent.changes`, `agent.grants`, `agent.sessions`, `agent.devices`, `agent.orders`.
+`agent.changes`, `agent.grants`, `agent.sessions`, `agent.devices`, `agent.joining`, `agent.orders`.
 """
 
 from __future__ import annotations
@@ -11,13 +11,14 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, assert_never
 
-from agent import changes, devices, grants, orders, sessions
+from agent import changes, devices, grants, joining, orders, sessions
 from agent.draft import Draft
 from agent.model import (
     Answered,
     Asked,
     Changed,
     Counted,
+    Joined,
     Notice,
     Noticed,
     Ordered,
@@ -65,6 +66,7 @@ def _step(draft: Draft, event: Event) -> None:  # noqa: C901 - one line for each
             if event.neighbour.sight is not Sight.GONE:
                 sessions.open_for(draft, event.neighbour.mac)
         case Asked():
+            joining.make_room(draft, event.mac)
             sessions.open_for(draft, event.mac, address=event.address)
         case Counted():
             sessions.counted(draft, event.counters, applied=event.applied)
@@ -74,6 +76,8 @@ def _step(draft: Draft, event: Event) -> None:  # noqa: C901 - one line for each
             orders.answered(draft, event.order_id, event.answer)
         case Unanswered():
             orders.unanswered(draft, event.order_id)
+        case Joined():
+            joining.joined(draft, event)
         case Noticed():
             draft.say(Notice(code=event.code, text=event.text))
         case Ticked():

@@ -130,6 +130,9 @@ def write_use(use: GrantUse) -> str:
             "cap_revision": use.cap_revision,
             "exhausted": use.exhausted,
             "owes": use.owes,
+            "joined": use.joined,
+            "left": use.left,
+            "companions": use.companions,
         }
     )
 
@@ -159,6 +162,9 @@ def read_use(text: str) -> GrantUse:
         cap_revision=raw["cap_revision"],
         exhausted=raw["exhausted"],
         owes=raw["owes"],
+        joined=tuple(map(MacAddress, raw.get("joined", ()))),
+        left=tuple(map(MacAddress, raw.get("left", ()))),
+        companions=tuple(map(MacAddress, raw.get("companions", ()))),
     )
 
 

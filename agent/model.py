@@ -28,6 +28,9 @@ FIRST = MonotonicMs(0)
 NEVER = MonotonicMs(2**62)
 """A deadline that does not come."""
 
+COMPANION = "companion"
+"""The proof of a device without a browser: another device that is in connected it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Instant:
@@ -104,7 +107,9 @@ class GrantUse:
     Bytes: ``past`` is the sum of this site's sessions that are over, ``elsewhere_bytes`` what the
     controller knows beyond that; open sessions add to both. ``rank`` is the order of arrival.
     ``exhausted``: less than one burst is left, and the kernel lets nothing of it pass. ``owes``:
-    the time for which the machine was off is not charged yet.
+    the time for which the machine was off is not charged yet. ``joined`` are devices that joined
+    here and ``left`` those that gave way, until the controller's word contains it; ``companions``
+    are devices that another one connected.
     """
 
     grant: Grant
@@ -120,6 +125,9 @@ class GrantUse:
     cap_revision: int = 0
     exhausted: bool = False
     owes: bool = False
+    joined: tuple[MacAddress, ...] = ()
+    left: tuple[MacAddress, ...] = ()
+    companions: tuple[MacAddress, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,6 +248,19 @@ class Unanswered:
 
 
 @dataclass(frozen=True, slots=True)
+class Joined:
+    """A device proved that it may use a grant. ``instead_of`` leaves the grant for it ("": none).
+
+    ``proof`` is "cookie", "receipt", "voucher", "token", "move" or "companion".
+    """
+
+    grant_id: GrantId
+    mac: MacAddress
+    instead_of: MacAddress
+    proof: str
+
+
+@dataclass(frozen=True, slots=True)
 class Ticked:
     """Time passed; deadlines are looked at."""
 
@@ -252,7 +273,18 @@ class Noticed:
     text: str
 
 
-Event = Changed | Sighted | Asked | Counted | Ordered | Answered | Unanswered | Ticked | Noticed
+Event = (
+    Changed
+    | Sighted
+    | Asked
+    | Counted
+    | Ordered
+    | Answered
+    | Unanswered
+    | Joined
+    | Ticked
+    | Noticed
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,6 +320,16 @@ class SessionClosed:
 
 
 @dataclass(frozen=True, slots=True)
+class DeviceJoined:
+    """A device joined a grant here without asking the controller; goes to the outbox."""
+
+    grant_id: GrantId
+    mac: MacAddress
+    instead_of: MacAddress
+    proof: str
+
+
+@dataclass(frozen=True, slots=True)
 class Notice:
     """Something that staff should know; goes to the outbox."""
 
@@ -295,7 +337,7 @@ class Notice:
     text: str
 
 
-Fact = SessionOpened | Reading | SessionClosed | Notice
+Fact = SessionOpened | Reading | SessionClosed | DeviceJoined | Notice
 
 
 @dataclass(frozen=True, slots=True)

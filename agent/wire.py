@@ -14,7 +14,16 @@ from typing import TYPE_CHECKING, assert_never
 from google.protobuf.message import DecodeError
 from wirepb.v1 import desired_pb2, edge_pb2, record_pb2
 
-from agent.model import Listing, Notice, Reading, Record, SessionClosed, SessionOpened, Why
+from agent.model import (
+    DeviceJoined,
+    Listing,
+    Notice,
+    Reading,
+    Record,
+    SessionClosed,
+    SessionOpened,
+    Why,
+)
 from agent.uplink.seam import DesiredChange, OrderAnswer
 from billing.errors import InvalidField
 from billing.grant import Grant, Spent
@@ -249,6 +258,11 @@ def _put_fact(message: record_pb2.Record, fact: Fact) -> None:
             message.closed.session_id = fact.session_id
             message.closed.grant_id = fact.grant_id
             message.closed.reason = fact.reason
+        case DeviceJoined():
+            message.joined.grant_id = fact.grant_id
+            message.joined.mac = fact.mac
+            message.joined.instead_of = fact.instead_of
+            message.joined.proof = fact.proof
         case Notice():
             message.notice.code = fact.code
             message.notice.text = fact.text
@@ -280,6 +294,13 @@ def _fact(message: record_pb2.Record) -> Fact:
             session_id=SessionId(message.closed.session_id),
             grant_id=GrantId(message.closed.grant_id),
             reason=Why(message.closed.reason),
+        )
+    if kind == "joined":
+        return DeviceJoined(
+            grant_id=GrantId(message.joined.grant_id),
+            mac=MacAddress(message.joined.mac),
+            instead_of=MacAddress(message.joined.instead_of),
+            proof=message.joined.proof,
         )
     if kind == "notice":
         return Notice(code=message.notice.code, text=message.notice.text)

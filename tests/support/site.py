@@ -20,7 +20,9 @@ from agent.model import (
     Asked,
     Changed,
     Counted,
+    DeviceJoined,
     Instant,
+    Joined,
     Notice,
     Ordered,
     Reading,
@@ -34,7 +36,7 @@ from agent.model import (
 )
 from agent.uplink.memory import grant_item
 from agent.uplink.seam import DesiredChange, OrderAnswer
-from billing.ids import OrderId, PlanId
+from billing.ids import GrantId, OrderId, PlanId
 from billing.money import Money
 from billing.msisdn import Msisdn
 from billing.payment import OrderStage
@@ -136,7 +138,7 @@ class Story:
         """The moment of the row."""
         return Instant(wall=self.wall, mono=MonotonicMs(self.mono), boot=f"boot-{self.boot}")
 
-    def _event(self, word: str, plain: list[str], given: dict[str, str]) -> Event:  # noqa: PLR0911
+    def _event(self, word: str, plain: list[str], given: dict[str, str]) -> Event:  # noqa: C901, PLR0911
         match word:
             case "grant":
                 return self._granted(plain[0], given)
@@ -160,6 +162,10 @@ class Story:
                 return Answered(OrderId(plain[0]), OrderAnswer(OrderStage(plain[1]), None))
             case "lost":
                 return Unanswered(OrderId(plain[0]))
+            case "join":  # join a g1 instead_of=b by=cookie
+                old = a_mac(given["instead_of"]) if "instead_of" in given else MacAddress("")
+                by = given.get("by", "cookie")
+                return Joined(GrantId(plain[1]), a_mac(plain[0]), old, by)
             case "tick":
                 return Ticked()
         raise AssertionError(f"no such word: {word}")
@@ -229,6 +235,9 @@ class Story:
                 return f"read {who} {effect.down_bytes_total}/{effect.up_bytes_total} {spent}"
             case SessionClosed():
                 return f"close {self.names[effect.session_id]} {effect.reason}"
+            case DeviceJoined():
+                names = [chr(int(one[-2:], 16)) for one in (effect.mac, effect.instead_of) if one]
+                return f"joined {effect.grant_id} {' for '.join(names)}"
             case Notice():
                 return f"notice {effect.code}"
             case Resync():
