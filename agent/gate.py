@@ -10,14 +10,19 @@ from ipaddress import IPv6Address, ip_address
 from typing import TYPE_CHECKING
 
 from agent import grants, orders
+from agent.companions import Companions
+from agent.devices import contested
 from agent.model import Asked, Ordered, Sighted
-from agent.uplink.seam import UplinkError
+from agent.returning import Returning
+from agent.seldom import Seldom
+from agent.uplink.seam import Full, UplinkError
 from billing.errors import InvalidField
 from billing.ids import OrderId, PlanId, RedemptionId
-from billing.msisdn import masked, parse_msisdn
+from billing.msisdn import PhoneCode, masked, parse_msisdn, parse_phone_code
 from billing.receipt import parse_receipt
+from billing.token import parse_token
 from billing.voucher import ALPHABET, parse_code
-from portal.captive.gate import AccessView, DeviceView, OrderView, Refusal, SiteFace
+from portal.captive.gate import AccessView, DeviceView, OrderView, Refusal, SiteFace, Welcome
 from shaping.plane import MacAddress, Neighbour, Sight
 
 if TYPE_CHECKING:
@@ -29,8 +34,9 @@ if TYPE_CHECKING:
     from agent.uplink.seam import Uplink
     from billing.msisdn import Msisdn
     from billing.receipt import Receipt
+    from billing.token import TokenCode
     from billing.voucher import VoucherCode
-    from portal.captive.gate import Offer
+    from portal.captive.gate import Offer, PlacesView, ScreenlessView
     from shaping.plane import MonotonicMs
 
 WINDOW_MS = 15 * 60_000
@@ -45,6 +51,12 @@ SITE_VOUCHER_TRIES_MAX = 60
 ORDERS_MAX = 10
 """Orders of one device in the window: each rings somebody's phone."""
 
+CODES_SENT_MAX = 3
+"""Codes that one device has sent to phones in the window: each costs an SMS, and rings."""
+
+SITE_CODES_SENT_MAX = 60
+"""The same of the whole site."""
+
 TRIERS_KEPT_MAX = 10_000
 REF_LENGTH = 6
 NOBODY = SiteFace(operator_name="Lango", site_name="", help_phone="", language="en")
@@ -52,6 +64,16 @@ NOBODY = SiteFace(operator_name="Lango", site_name="", help_phone="", language="
 
 SITE = MacAddress("")
 """Stands for the whole site where tries are counted by device."""
+
+
+_WRONG = {
+    Refusal.VOUCHER_INVALID,
+    Refusal.VOUCHER_USED,
+    Refusal.TOKEN_INVALID,
+    Refusal.TOKEN_USED,
+    Refusal.CODE_WRONG,
+}
+"""What a guesser is told."""
 
 
 class Tries:
@@ -76,7 +98,10 @@ class Tries:
 
 
 class SiteGate:
-    """The site, as its portal sees it. ``resolve`` asks the box for the MAC behind an address."""
+    """The site, as its portal sees it. ``resolve`` asks the box for the MAC behind an address.
+
+    ``name_of`` is what a device calls itself; ``link_up`` whether the controller answers.
+    """
 
     def __init__(
         self,
@@ -85,6 +110,8 @@ class SiteGate:
         uplink: Uplink,
         resolve: Callable[[IPv4Address | IPv6Address], MacAddress | None],
         secret: str,
+        name_of: Callable[[MacAddress], str] = lambda _: "",
+        link_up: Callable[[], bool] = lambda: True,
     ) -> None:
         self._loop = loop
         self._uplink = uplink
@@ -93,6 +120,13 @@ class SiteGate:
         self._voucher_tries = Tries(VOUCHER_TRIES_MAX)
         self._site_tries = Tries(SITE_VOUCHER_TRIES_MAX)
         self._order_tries = Tries(ORDERS_MAX)
+        self._codes_sent = Seldom(CODES_SENT_MAX, WINDOW_MS)
+        self._site_codes_sent = Seldom(SITE_CODES_SENT_MAX, WINDOW_MS)
+        self._link_up = link_up
+        self.returning = Returning(loop=loop, key=self._key, ref=self._ref)
+        self._companions = Companions(
+            loop=loop, returning=self.returning, ref=self._ref, name=name_of
+        )
 
     def face(self) -> SiteFace:
         """As `portal.captive.gate.Gate.face`."""
@@ -118,6 +152,8 @@ class SiteGate:
             device_known=True,
             access=access,
             order=None if note is None else _order_view(note, now),
+            contested=self._contested(mac, now),
+            put_out_by="" if access is not None else self.returning.put_out_by(mac),
         )
 
     async def sign_in(self, address: str) -> bool:
@@ -168,7 +204,7 @@ class SiteGate:
             return before.order_id
         return Refusal.ORDER_OPEN
 
-    async def redeem(self, address: str, *, code: str) -> Refusal | None:
+    async def redeem(self, address: str, *, code: str, phone: str = "") -> Refusal | None:
         """As `portal.captive.gate.Gate.redeem`."""
         mac = self._mac(_parsed(address))
         if mac is None:
@@ -176,8 +212,8 @@ class SiteGate:
         mono = self._loop.now().mono
         if self._voucher_tries.spent(mac, mono) or self._site_tries.spent(SITE, mono):
             return Refusal.TOO_MANY_TRIES
-        refusal = await self._redeem(mac, code)
-        if refusal in {Refusal.VOUCHER_INVALID, Refusal.VOUCHER_USED}:
+        refusal = await (self._redeem_sent(mac, code, phone) if phone else self._redeem(mac, code))
+        if refusal in _WRONG:
             self._voucher_tries.note(mac, mono)
             self._site_tries.note(SITE, mono)
         return refusal
@@ -191,10 +227,113 @@ class SiteGate:
         redemption_id = RedemptionId(self._hash(f"redeem {mac} {code}", 16).hex())
         if self._used_up(mac, redemption_id):
             return Refusal.VOUCHER_USED
+        return await self._asked(redemption_id, code, mac)
+
+    async def _redeem_sent(self, mac: MacAddress, text: str, phone: str) -> Refusal | None:
+        """Redeem the short code that was sent to a phone."""
         try:
-            return await self._uplink.redeem(redemption_id, code, mac)
+            msisdn = parse_msisdn(phone)
+        except InvalidField:
+            return Refusal.PHONE_INVALID
+        try:
+            code = parse_phone_code(text)
+        except InvalidField:
+            return Refusal.CODE_WRONG
+        redemption_id = RedemptionId(self._hash(f"redeem {mac} {msisdn} {code}", 16).hex())
+        return await self._asked(redemption_id, code, mac, msisdn)
+
+    async def _asked(
+        self,
+        redemption_id: RedemptionId,
+        code: VoucherCode | Receipt | TokenCode | PhoneCode,
+        mac: MacAddress,
+        msisdn: str = "",
+    ) -> Refusal | None:
+        """What the controller says; where all places are taken, a silent device gives way."""
+        try:
+            answer = await self._uplink.redeem(redemption_id, code, mac, msisdn)
         except UplinkError:
             return Refusal.OFFLINE
+        if not isinstance(answer, Full):
+            return answer
+        self.returning.prove(mac, answer.grant_id)
+        refusal = await self.returning.join(mac, answer.grant_id, proof="move")
+        return None if refusal is None else Refusal.DEVICES_FULL
+
+    async def send_code(self, address: str, *, phone: str) -> Refusal | None:
+        """As `portal.captive.gate.Gate.send_code`."""
+        mac = self._mac(_parsed(address))
+        if mac is None:
+            return Refusal.DEVICE_UNKNOWN
+        try:
+            msisdn = parse_msisdn(phone)
+        except InvalidField:
+            return Refusal.PHONE_INVALID
+        if not self._link_up():
+            return Refusal.OFFLINE
+        mono = self._loop.now().mono
+        if self._site_codes_sent.spent(SITE, mono) or not self._codes_sent.taken(mac, mono):
+            return Refusal.TOO_MANY_TRIES
+        self._site_codes_sent.note(SITE, mono)
+        try:
+            return await self._uplink.send_code(msisdn, mac)
+        except UplinkError:
+            return Refusal.OFFLINE
+
+    def link_up(self) -> bool:
+        """As `portal.captive.gate.Gate.link_up`."""
+        return self._link_up()
+
+    def opened(self, address: str) -> None:
+        """As `portal.captive.gate.Gate.opened`."""
+        mac = self._mac(_parsed(address))
+        if mac is not None:
+            self._companions.opened(mac)
+
+    def badge(self, address: str) -> str | None:
+        """As `portal.captive.gate.Gate.badge`."""
+        mac = self._mac(_parsed(address))
+        return None if mac is None else self.returning.badge(mac)
+
+    async def come_back(self, address: str, *, badge: str) -> Welcome:
+        """As `portal.captive.gate.Gate.come_back`."""
+        mac = self._mac(_parsed(address))
+        return Welcome.STRANGER if mac is None else await self.returning.come_back(mac, badge)
+
+    def places(self, address: str, *, badge: str = "") -> PlacesView | None:
+        """As `portal.captive.gate.Gate.places`."""
+        mac = self._mac(_parsed(address))
+        return None if mac is None else self.returning.places(mac, badge)
+
+    async def move(self, address: str, *, device_ref: str, badge: str = "") -> Refusal | None:
+        """As `portal.captive.gate.Gate.move`."""
+        mac = self._mac(_parsed(address))
+        if mac is None:
+            return Refusal.DEVICE_UNKNOWN
+        return await self.returning.move(mac, device_ref, badge)
+
+    def screenless(self, address: str) -> Sequence[ScreenlessView] | Refusal:
+        """As `portal.captive.gate.Gate.screenless`."""
+        mac = self._mac(_parsed(address))
+        return Refusal.DEVICE_UNKNOWN if mac is None else self._companions.nearby(mac)
+
+    async def connect(self, address: str, *, device_ref: str) -> Refusal | None:
+        """As `portal.captive.gate.Gate.connect`."""
+        mac = self._mac(_parsed(address))
+        if mac is None:
+            return Refusal.DEVICE_UNKNOWN
+        return await self._companions.connect(mac, device_ref)
+
+    async def release(self, address: str, *, device_ref: str) -> Refusal | None:
+        """As `portal.captive.gate.Gate.release`."""
+        mac = self._mac(_parsed(address))
+        if mac is None:
+            return Refusal.DEVICE_UNKNOWN
+        return await self._companions.release(mac, device_ref)
+
+    def _contested(self, mac: MacAddress, now: Instant) -> bool:
+        device = self._loop.state.devices.get(mac)
+        return device is not None and contested(device, now.mono)
 
     def _used_up(self, mac: MacAddress, cause_id: str) -> bool:
         mono = self._loop.now().mono
@@ -280,9 +419,9 @@ def _order_view(note: OrderNote, now: Instant) -> OrderView:
     )
 
 
-def _code(text: str) -> VoucherCode | Receipt | None:
-    """The voucher or the receipt in what a customer typed or pasted."""
-    for parse in (parse_code, parse_receipt):
+def _code(text: str) -> TokenCode | VoucherCode | Receipt | None:
+    """The token, the voucher or the receipt in what a customer typed or pasted."""
+    for parse in (parse_token, parse_code, parse_receipt):
         try:
             return parse(text)
         except InvalidField:

@@ -147,7 +147,13 @@ async def operate(
     config = file.values
     loop = Loop(journal=journal, plane=parts.plane, clock=clock)
     courier = Courier(loop=loop, journal=journal, uplink=parts.uplink, clock=clock)
-    gate = SiteGate(loop=loop, uplink=parts.uplink, resolve=parts.lan.resolve, secret=journal.id)
+    gate = SiteGate(
+        loop=loop,
+        uplink=parts.uplink,
+        resolve=parts.lan.resolve,
+        secret=journal.id,
+        link_up=lambda: courier.link_up,
+    )
     log.info("started", site=parts.site_id, generation=loop.state.generation, version=version())
     async with asyncio.TaskGroup() as group:
         group.create_task(loop.run())

@@ -2,8 +2,12 @@
 
 Every answer is the present truth of the device at the asking address; nothing is kept between two
 requests. Where things go: ``/`` what matters now · ``/packages`` choose and pay · ``/o/<order>``
-how an order stands · ``/ok`` just connected · ``/status`` what is left · ``/voucher`` redeem ·
-``/joined`` a voucher on its way · ``/help`` · ``/capport`` RFC 8908.
+how an order stands · ``/ok`` just connected · ``/status`` what is left · ``/voucher`` redeem a
+code · ``/phone`` by the number that paid · ``/joined`` access on its way · ``/devices`` who uses
+the package, move it here · ``/tv`` devices without a browser · ``/help`` · ``/capport`` RFC 8908.
+
+A browser that is online keeps a badge in a cookie, so that it is known again under another network
+address. Whoever has none loses nothing but that.
 """
 
 from __future__ import annotations
@@ -17,11 +21,13 @@ from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from billing.errors import InvalidField
+from billing.msisdn import masked, parse_msisdn
 from billing.payment import OrderStage
-from portal.captive import capport, forms, screens
+from portal.captive import capport, codes, forms, screens
 from portal.captive.door import Door, client_address, refused
 from portal.captive.forms import Unacceptable
-from portal.captive.gate import Refusal
+from portal.captive.gate import Refusal, Welcome
 from portal.captive.pages import Pages
 from portal.captive.text import Tongue, tongue
 
@@ -35,6 +41,12 @@ if TYPE_CHECKING:
 PLAN_LENGTH_MAX = 32
 PHONE_LENGTH_MAX = 32
 CODE_LENGTH_MAX = 400
+REF_LENGTH_MAX = 12
+BADGE_LENGTH_MAX = 128
+BADGE = "lango"
+"""The name of the one cookie."""
+
+BADGE_KEPT_S = 365 * 86_400
 ORDER_SHAPE = re.compile(r"[0-9a-f]{32}")
 
 STATUSES = {
@@ -47,6 +59,13 @@ STATUSES = {
     Refusal.DEVICE_UNKNOWN: 409,
     Refusal.OFFLINE: 503,
     Refusal.DEVICES_FULL: 409,
+    Refusal.TOKEN_INVALID: 422,
+    Refusal.TOKEN_USED: 409,
+    Refusal.CODE_WRONG: 422,
+    Refusal.SUSPENDED: 409,
+    Refusal.MOVED_OFTEN: 429,
+    Refusal.DEVICE_GONE: 409,
+    Refusal.NOT_PROVED: 403,
 }
 """The HTTP status under which each refusal is shown."""
 
@@ -82,6 +101,13 @@ class _Portal:
                 Route("/status", self.status, methods=get),
                 Route("/voucher", self.voucher, methods=get),
                 Route("/redeem", self.redeem, methods=post),
+                Route("/phone", self.phone, methods=get),
+                Route("/phone", self.send_code, methods=post),
+                Route("/devices", self.devices, methods=get),
+                Route("/move", self.move, methods=post),
+                Route("/tv", self.screenless, methods=get),
+                Route("/connect", self.connect, methods=post),
+                Route("/release", self.release, methods=post),
                 Route("/joined", self.joined, methods=get),
                 Route("/help", self.help, methods=get),
                 Route("/capport", self.capport, methods=get),
@@ -91,13 +117,23 @@ class _Portal:
 
     async def home(self, request: Request) -> Response:
         """What matters to this device now."""
-        view, opened = await self._arrived(request)
-        if opened:
+        view, welcome = await self._arrived(request)
+        if welcome is Welcome.IN and view.access is not None:
             return self._go(request, "/ok")
         if view.access is not None:
             return self._page(request, self._online(view, fresh=False))
+        if welcome is Welcome.IN:
+            return self._go(request, "/joined")
+        return self._captive(request, view, full=welcome is Welcome.FULL)
+
+    def _captive(self, request: Request, view: DeviceView, *, full: bool) -> Response:
+        """What matters to a device that is not online."""
+        if view.suspended:
+            return self._page(request, screens.Suspended(self._gate.face(), view.device_ref))
         if view.order is not None and screens.first_look(view.order):
             return self._page(request, screens.order_screen(self._gate.face(), view.order))
+        if full:
+            return self._places(request, view)
         return self._page(request, self._shop(view, ended=_query(request).get("ended") == "1"))
 
     async def packages(self, request: Request) -> Response:
@@ -129,9 +165,9 @@ class _Portal:
         if not ORDER_SHAPE.fullmatch(order_id):
             raise Unacceptable(404, "order", "no such order")
         adding = _query(request).get("add") == "1"
-        view, opened = await self._arrived(request)
+        view, _ = await self._arrived(request)
         mine = view.order if view.order and view.order.order_id == order_id else None
-        online = opened or view.access is not None
+        online = view.access is not None
         if mine is None:  # another's, or our own, which is forgotten once it has opened the gate
             return self._go(request, "/ok" if online else "/")
         done = mine.stage is OrderStage.PAID or (screens.under_way(mine) and not adding)
@@ -157,27 +193,92 @@ class _Portal:
         return self._page(request, self._online(view, fresh=False))
 
     async def voucher(self, request: Request) -> Response:
-        """The field for a voucher code."""
+        """The one field for every kind of code."""
         return self._page(request, screens.Voucher(self._gate.face()))
 
     async def redeem(self, request: Request) -> Response:
-        """Redeem a voucher for this device."""
+        """Redeem a code for this device; with a phone number, the code that was sent there."""
         forms.refuse_cross_site(request)
         form = await forms.read_form(request)
         code = forms.text(form, "code", length_max=CODE_LENGTH_MAX)
-        refusal = await self._gate.redeem(client_address(request.scope), code=code)
+        phone = form.get("phone", "")[:PHONE_LENGTH_MAX]
+        if not phone and isinstance(codes.reading(code), codes.Fault):
+            return self._page(request, screens.voucher(self._gate.face(), code), 422)
+        address = client_address(request.scope)
+        refusal = await self._gate.redeem(address, code=code, phone=phone)
         if refusal is None:
             return self._go(request, "/joined", status=303)
-        screen = screens.Voucher(self._gate.face(), typed=code, problem=refusal)
+        if refusal is Refusal.DEVICES_FULL and self._gate.places(address) is not None:
+            return self._go(request, "/devices", status=303)
+        screen: Screen = screens.voucher(self._gate.face(), code, refusal)
+        if phone:
+            screen = self._sent(phone, refusal)
         return self._page(request, screen, STATUSES[refusal])
 
+    async def phone(self, request: Request) -> Response:
+        """The field for the number that paid."""
+        return self._page(request, screens.PhoneNumber(self._gate.face(), self._gate.link_up()))
+
+    async def send_code(self, request: Request) -> Response:
+        """Send a short code to the number that paid; the field for it follows."""
+        forms.refuse_cross_site(request)
+        form = await forms.read_form(request)
+        phone = forms.text(form, "phone", length_max=PHONE_LENGTH_MAX)
+        refusal = await self._gate.send_code(client_address(request.scope), phone=phone)
+        if refusal is None:
+            return self._page(request, self._sent(phone))
+        link_up = self._gate.link_up() and refusal is not Refusal.OFFLINE
+        shown = None if refusal is Refusal.OFFLINE else refusal
+        screen = screens.PhoneNumber(self._gate.face(), link_up, phone, shown)
+        return self._page(request, screen, STATUSES[refusal])
+
+    async def devices(self, request: Request) -> Response:
+        """Who uses the package of this device, or the one that it proved its right to."""
+        return self._places(request, self._view(request))
+
+    async def move(self, request: Request) -> Response:
+        """Put another device out, and this one in."""
+        forms.refuse_cross_site(request)
+        form = await forms.read_form(request)
+        ref = forms.text(form, "device", length_max=REF_LENGTH_MAX)
+        refusal = await self._gate.move(
+            client_address(request.scope), device_ref=ref, badge=_badge(request)
+        )
+        if refusal is None:
+            return self._go(request, "/joined", status=303)
+        return self._places(request, self._view(request), problem=refusal)
+
+    async def screenless(self, request: Request) -> Response:
+        """Televisions and consoles that this device may connect."""
+        return self._screenless(request)
+
+    async def connect(self, request: Request) -> Response:
+        """Connect one of them."""
+        forms.refuse_cross_site(request)
+        form = await forms.read_form(request)
+        ref = forms.text(form, "device", length_max=REF_LENGTH_MAX)
+        refusal = await self._gate.connect(client_address(request.scope), device_ref=ref)
+        if refusal is None:
+            return self._go(request, "/devices", status=303)
+        return self._screenless(request, problem=refusal)
+
+    async def release(self, request: Request) -> Response:
+        """Take one off again."""
+        forms.refuse_cross_site(request)
+        form = await forms.read_form(request)
+        ref = forms.text(form, "device", length_max=REF_LENGTH_MAX)
+        refusal = await self._gate.release(client_address(request.scope), device_ref=ref)
+        if refusal is None:
+            return self._go(request, "/devices", status=303)
+        return self._places(request, self._view(request), problem=refusal)
+
     async def joined(self, request: Request) -> Response:
-        """Wait for the access that an accepted voucher brings."""
+        """Wait for the access that an accepted code brings."""
         tries = _query(request).get("tries", "0")
         if not re.fullmatch(r"[0-9]{1,2}", tries, re.ASCII):
             raise Unacceptable(400, "tries", "want a small number")
-        view, opened = await self._arrived(request)
-        if opened or view.access is not None:
+        view, _ = await self._arrived(request)
+        if view.access is not None:
             return self._go(request, "/ok")
         if int(tries) >= screens.JOIN_TRIES_MAX:
             return self._go(request, "/help")
@@ -187,7 +288,11 @@ class _Portal:
         """What to tell the help line."""
         view = self._view(request)
         screen = screens.Help(
-            self._gate.face(), view.device_ref, view.order, online=view.access is not None
+            self._gate.face(),
+            view.device_ref,
+            view.order,
+            online=view.access is not None,
+            contested=view.contested,
         )
         return self._page(request, screen)
 
@@ -199,12 +304,20 @@ class _Portal:
         headers = {"Cache-Control": "private, no-store", "Vary": "Accept"}
         return Response(answer, media_type=capport.MEDIA_TYPE, headers=headers)
 
-    async def _arrived(self, request: Request) -> tuple[DeviceView, bool]:
-        """The device, and whether its gate was opened just now for a grant that it had."""
-        view = self._view(request)
-        if view.access is None and await self._gate.sign_in(client_address(request.scope)):
-            return self._view(request), True
-        return view, False
+    async def _arrived(self, request: Request) -> tuple[DeviceView, Welcome]:
+        """The device, and whether it was let in just now: by what it had, or by its badge."""
+        view, address = self._view(request), client_address(request.scope)
+        if view.access is not None:
+            return view, Welcome.STRANGER
+        if await self._gate.sign_in(address):
+            return self._view(request), Welcome.IN
+        badge = _badge(request)
+        if not badge:
+            return view, Welcome.STRANGER
+        welcome = await self._gate.come_back(address, badge=badge)
+        if welcome is Welcome.IN:
+            await self._gate.sign_in(address)
+        return self._view(request), welcome
 
     def _view(self, request: Request) -> DeviceView:
         return self._gate.device(client_address(request.scope))
@@ -237,6 +350,45 @@ class _Portal:
             ended=ended and problem is None,
         )
 
+    def _sent(self, phone: str, problem: Refusal | None = None) -> Screen:
+        """The field for the code that was sent to ``phone``, or for the number anew."""
+        try:
+            msisdn = parse_msisdn(phone)
+        except InvalidField:
+            invalid = Refusal.PHONE_INVALID
+            return screens.PhoneNumber(self._gate.face(), self._gate.link_up(), phone, invalid)
+        return screens.PhoneCode(self._gate.face(), msisdn, masked(msisdn), problem)
+
+    def _places(
+        self, request: Request, view: DeviceView, *, problem: Refusal | None = None
+    ) -> Response:
+        """Who uses the package; without one to speak of, the field for codes."""
+        badge = _badge(request)
+        places = self._gate.places(client_address(request.scope), badge=badge)
+        if places is None:
+            return self._go(request, "/status" if view.access is not None else "/voucher")
+        screen = screens.Places(
+            self._gate.face(),
+            places,
+            view.device_ref,
+            online=view.access is not None,
+            put_out_by=view.put_out_by,
+            again=bool(badge) and view.access is None and problem is None,
+            problem=problem,
+        )
+        return self._page(request, screen, 200 if problem is None else STATUSES[problem])
+
+    def _screenless(self, request: Request, *, problem: Refusal | None = None) -> Response:
+        """Devices nearby; a device that is not online is shown what would make it so."""
+        address = client_address(request.scope)
+        found, places = self._gate.screenless(address), self._gate.places(address)
+        if found is Refusal.NOT_PROVED or places is None:
+            return self._go(request, "/")
+        if isinstance(found, Refusal):
+            problem, found = found, ()
+        screen = screens.Screenless(self._gate.face(), tuple(found), places.full, problem)
+        return self._page(request, screen, 200 if problem is None else STATUSES[problem])
+
     def _tongue(self, request: Request) -> Tongue:
         return tongue(
             asked=_query(request).get("lang"),
@@ -254,6 +406,11 @@ class _Portal:
         zipped = "gzip" in request.headers.get("accept-encoding", "").lower()
         answer = Response(page.zipped if zipped else page.plain, status)
         answer.raw_headers.extend(self._zipped_headers if zipped else self._page_headers)
+        address = client_address(request.scope)
+        self._gate.opened(address)
+        badge = self._gate.badge(address)
+        if badge is not None and badge != _badge(request):
+            answer.set_cookie(BADGE, badge, max_age=BADGE_KEPT_S, httponly=True, samesite="lax")
         return answer
 
 
@@ -269,6 +426,12 @@ _PAGE = {
 
 def _query(request: Request) -> dict[str, str]:
     return forms.fields(request.scope["query_string"], "query")
+
+
+def _badge(request: Request) -> str:
+    """The badge that the browser shows, if it is one at all."""
+    shown = request.cookies.get(BADGE, "")
+    return shown if len(shown) <= BADGE_LENGTH_MAX else ""
 
 
 async def _unacceptable(_request: Request, refusal: Exception) -> Response:

@@ -14,7 +14,7 @@ from playwright.sync_api import Page, Route, expect, sync_playwright
 
 from billing.payment import OrderStage, Reason
 from portal.captive.gate import Refusal
-from tests.support.portal import HOST, Site, Stage, an_access, serving
+from tests.support.portal import HOST, Site, Stage, an_access, at_once, serving
 from tests.test_imports import ROOT
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.browser
 
 ME = "127.0.0.1"
+OTHER = "127.0.0.7"
+RECEIPT = "SGH7K2Q0XD"
 SCREENS = ROOT / "build" / "screens"
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 SIZES = ((360, 740), (320, 480), (1366, 768))
@@ -103,6 +105,65 @@ def unseen(site: Site) -> str:
     return "/packages"
 
 
+def in_use(site: Site, *, quiet_s: int = 0, inside: bool = False, of: int = 2) -> None:
+    """A package that is in use on as many devices as it is for; ``inside``: ours is one of them."""
+    others = ["127.0.0.8", "127.0.0.9"][: of - inside]
+    site.gate.shared(RECEIPT, an_access(devices_max=of), *([ME] if inside else []), *others)
+    site.gate.fell_silent(RECEIPT, quiet_s, but=others[:1])
+
+
+def full(site: Site) -> str:
+    """The choice of which device to put out."""
+    in_use(site, quiet_s=55)
+    at_once(site.gate.redeem(ME, code=RECEIPT))
+    return "/devices"
+
+
+def put_out(site: Site) -> str:
+    """The packages of a device that has just been put out, and whose browser kept no badge."""
+    in_use(site, inside=True)
+    at_once(site.gate.redeem(OTHER, code=RECEIPT))
+    at_once(site.gate.move(OTHER, device_ref=site.gate.device(ME).device_ref))
+    return "/"
+
+
+def joined_by(site: Site) -> str:
+    """The devices of our package, a television among them."""
+    in_use(site, inside=True, quiet_s=300)
+    site.gate.went_online(ME, an_access())
+    site.gate.shared(RECEIPT, an_access(devices_max=3), ME, "127.0.0.8")
+    site.gate.fell_silent(RECEIPT, 300, but=[ME])
+    site.gate.nearby(OTHER)
+    at_once(site.gate.connect(ME, device_ref=site.gate.device(OTHER).device_ref))
+    return "/devices"
+
+
+def televisions(site: Site, *, of: int = 2) -> str:
+    """Devices nearby that have no browser."""
+    site.gate.shared(RECEIPT, an_access(devices_max=of), ME)
+    for address, name in (("127.0.0.20", "Sebule-TV"), ("127.0.0.21", "")):
+        site.gate.nearby(address, name)
+    return "/tv"
+
+
+def stopped(site: Site) -> str:
+    """The package was suspended by staff."""
+    site.gate.suspended(ME)
+    return "/"
+
+
+def doubled(site: Site) -> str:
+    """Another device uses our network address."""
+    site.gate.contested(ME)
+    return "/help"
+
+
+def link_cut(site: Site) -> str:
+    """The way by phone while the link is down."""
+    site.gate.link = False
+    return "/phone"
+
+
 SCENES: dict[str, Callable[[Site], str]] = {
     "shop": lambda _: "/",
     "shop-known": known,
@@ -121,7 +182,17 @@ SCENES: dict[str, Callable[[Site], str]] = {
     "status": lambda site: online(site, "/status"),
     "shop-online": lambda site: online(site, "/packages"),
     "voucher": lambda _: "/voucher",
+    "phone": lambda _: "/phone",
+    "phone-down": link_cut,
+    "places-full": full,
+    "places-inside": joined_by,
+    "shop-put-out": put_out,
+    "tv": televisions,
+    "tv-full": lambda site: televisions(site, of=1),
+    "tv-none": lambda site: (in_use(site, inside=True), "/tv")[1],
+    "suspended": stopped,
     "joined": lambda _: "/joined",
+    "help-contested": doubled,
     "help": lambda _: "/help",
 }
 
