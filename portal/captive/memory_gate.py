@@ -66,13 +66,17 @@ class _Device:
 
 @dataclass(slots=True)
 class _Share:
-    """A package in use on some addresses, which newcomers may join or move to."""
+    """A package in use on some addresses, which newcomers may join or move to.
+
+    ``formerly`` says where a member is now that was given its badge at another address.
+    """
 
     name: str
     access: AccessView
     members: list[str]
     quiet_s: dict[str, int]
     companions: set[str] = field(default_factory=set)
+    formerly: dict[str, str] = field(default_factory=dict)
     moves: int = 0
 
 
@@ -206,6 +210,7 @@ class MemoryGate:
     async def come_back(self, address: str, *, badge: str) -> Welcome:
         """Give the address the place of the one that the badge names, if that is silent."""
         share, old = self._badged(badge)
+        old = share.formerly.get(old, old) if share is not None else old
         if share is None or address in self.strangers:
             return Welcome.STRANGER
         if old != address and share.quiet_s.get(old, 0) >= OWN_GHOST_S and old in share.members:
@@ -310,6 +315,14 @@ class MemoryGate:
         """Nothing was heard for so long of the members of a package, other than these."""
         share = self._shares[_normal(code)]
         share.quiet_s = {one: 0 if one in but else seconds for one in share.members}
+
+    def changed_address(self, old: str, new: str) -> None:
+        """What the site knew as ``old`` is now at ``new``, and ``old`` is a stranger's."""
+        device = self._devices.pop(old)
+        self._devices[new] = device
+        if device.share is not None:
+            device.share.members[device.share.members.index(old)] = new
+            device.share.formerly[old] = new
 
     def ended(self, code: str) -> None:
         """The package is over."""
