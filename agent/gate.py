@@ -13,12 +13,12 @@ from agent import grants, orders
 from agent.companions import Companions
 from agent.devices import contested
 from agent.model import Asked, Ordered, Sighted
+from agent.phones import Phones
 from agent.returning import Returning
-from agent.seldom import Seldom
 from agent.uplink.seam import Full, UplinkError
 from billing.errors import InvalidField
 from billing.ids import OrderId, PlanId, RedemptionId
-from billing.msisdn import PhoneCode, masked, parse_msisdn, parse_phone_code
+from billing.msisdn import masked, parse_msisdn
 from billing.receipt import parse_receipt
 from billing.token import parse_token
 from billing.voucher import ALPHABET, parse_code
@@ -50,12 +50,6 @@ SITE_VOUCHER_TRIES_MAX = 60
 
 ORDERS_MAX = 10
 """Orders of one device in the window: each rings somebody's phone."""
-
-CODES_SENT_MAX = 3
-"""Codes that one device has sent to phones in the window: each costs an SMS, and rings."""
-
-SITE_CODES_SENT_MAX = 60
-"""The same of the whole site."""
 
 TRIERS_KEPT_MAX = 10_000
 REF_LENGTH = 6
@@ -120,10 +114,9 @@ class SiteGate:
         self._voucher_tries = Tries(VOUCHER_TRIES_MAX)
         self._site_tries = Tries(SITE_VOUCHER_TRIES_MAX)
         self._order_tries = Tries(ORDERS_MAX)
-        self._codes_sent = Seldom(CODES_SENT_MAX, WINDOW_MS)
-        self._site_codes_sent = Seldom(SITE_CODES_SENT_MAX, WINDOW_MS)
         self._link_up = link_up
         self.returning = Returning(loop=loop, key=self._key, ref=self._ref)
+        self._phones = Phones(loop=loop, uplink=uplink, link_up=link_up, key=self._key)
         self._companions = Companions(
             loop=loop, returning=self.returning, ref=self._ref, name=name_of
         )
@@ -212,7 +205,12 @@ class SiteGate:
         mono = self._loop.now().mono
         if self._voucher_tries.spent(mac, mono) or self._site_tries.spent(SITE, mono):
             return Refusal.TOO_MANY_TRIES
-        refusal = await (self._redeem_sent(mac, code, phone) if phone else self._redeem(mac, code))
+        if phone:
+            refusal = await self._settled(
+                mac, await self._phones.redeem(mac, code=code, phone=phone)
+            )
+        else:
+            refusal = await self._redeem(mac, code)
         if refusal in _WRONG:
             self._voucher_tries.note(mac, mono)
             self._site_tries.note(SITE, mono)
@@ -227,33 +225,13 @@ class SiteGate:
         redemption_id = RedemptionId(self._hash(f"redeem {mac} {code}", 16).hex())
         if self._used_up(mac, redemption_id):
             return Refusal.VOUCHER_USED
-        return await self._asked(redemption_id, code, mac)
-
-    async def _redeem_sent(self, mac: MacAddress, text: str, phone: str) -> Refusal | None:
-        """Redeem the short code that was sent to a phone."""
         try:
-            msisdn = parse_msisdn(phone)
-        except InvalidField:
-            return Refusal.PHONE_INVALID
-        try:
-            code = parse_phone_code(text)
-        except InvalidField:
-            return Refusal.CODE_WRONG
-        redemption_id = RedemptionId(self._hash(f"redeem {mac} {msisdn} {code}", 16).hex())
-        return await self._asked(redemption_id, code, mac, msisdn)
-
-    async def _asked(
-        self,
-        redemption_id: RedemptionId,
-        code: VoucherCode | Receipt | TokenCode | PhoneCode,
-        mac: MacAddress,
-        msisdn: str = "",
-    ) -> Refusal | None:
-        """What the controller says; where all places are taken, a silent device gives way."""
-        try:
-            answer = await self._uplink.redeem(redemption_id, code, mac, msisdn)
+            return await self._settled(mac, await self._uplink.redeem(redemption_id, code, mac))
         except UplinkError:
             return Refusal.OFFLINE
+
+    async def _settled(self, mac: MacAddress, answer: Refusal | Full | None) -> Refusal | None:
+        """The answer, or where all places are taken that of a silent device."""
         if not isinstance(answer, Full):
             return answer
         self.returning.prove(mac, answer.grant_id)
@@ -265,20 +243,7 @@ class SiteGate:
         mac = self._mac(_parsed(address))
         if mac is None:
             return Refusal.DEVICE_UNKNOWN
-        try:
-            msisdn = parse_msisdn(phone)
-        except InvalidField:
-            return Refusal.PHONE_INVALID
-        if not self._link_up():
-            return Refusal.OFFLINE
-        mono = self._loop.now().mono
-        if self._site_codes_sent.spent(SITE, mono) or not self._codes_sent.taken(mac, mono):
-            return Refusal.TOO_MANY_TRIES
-        self._site_codes_sent.note(SITE, mono)
-        try:
-            return await self._uplink.send_code(msisdn, mac)
-        except UplinkError:
-            return Refusal.OFFLINE
+        return await self._phones.send(mac, phone)
 
     def link_up(self) -> bool:
         """As `portal.captive.gate.Gate.link_up`."""
