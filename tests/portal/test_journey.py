@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from billing.payment import OrderStage, Reason
-from portal.captive.app import STATUSES
+from portal.captive.desk import STATUSES
 from portal.captive.gate import Refusal
 from tests.support.portal import NOON, PHONE, Site, an_access
 
