@@ -28,7 +28,8 @@ SILENT_MS = 60_000
 right."""
 
 OWN_SILENT_MS = 15_000
-"""The same when it is the very device that asks, under an address that it had before."""
+"""The same when it is the very device that asks, under an address that it had before; and when
+nothing was seen or heard of the device since the machine started."""
 
 
 def joined(draft: Draft, event: Joined) -> None:
@@ -89,7 +90,7 @@ def make_room(draft: Draft, mac: MacAddress) -> None:
         if grants.room(draft, use):
             return
         full = full or siblings
-    silent = [one for one in full or () if silence_ms(one, draft.mono) >= SILENT_MS]
+    silent = [one for one in full or () if _ghost_in(draft, one)]
     if any(one.closed is not None for one in full or ()) or not silent:
         return
     longest = min(silent, key=lambda one: one.heard_at)
@@ -109,9 +110,8 @@ def gives_way(
         return was
     if len(devices) < use.grant.limits.devices_max:
         return NOBODY
-    quiet = [(_quiet_ms(state, use, mac, mono), mac) for mac in devices]
-    longest = max(quiet, default=(0, NOBODY))
-    return longest[1] if longest[0] >= SILENT_MS else None
+    able = [mac for mac in devices if _may_go(state, use, mac, mono)]
+    return max(able, key=lambda mac: _quiet_ms(state, use, mac, mono), default=None)
 
 
 def silence_ms(session: Session, mono: MonotonicMs) -> int:
@@ -135,6 +135,29 @@ def last_seen(state: State, mac: MacAddress) -> int | None:
         return None
     spells = (*device.ipv4.values(), *device.ipv6.values())
     return max((spell.last_at for spell in spells), default=None)
+
+
+def _may_go(state: State, use: GrantUse, mac: MacAddress, mono: MonotonicMs) -> bool:
+    """Whether a device of the grant must give way to one that asks."""
+    session = session_at(state, use, mac)
+    boot = "" if state.seen is None else state.seen.boot
+    seen = mac in state.devices
+    return session is None or _ghost(session, mono, boot=boot, woke_at=state.woke_at, seen=seen)
+
+
+def _ghost_in(draft: Draft, session: Session) -> bool:
+    seen = session.mac in draft.devices
+    boot, woke_at = draft.now.boot, draft.woke_at
+    return _ghost(session, draft.mono, boot=boot, woke_at=woke_at, seen=seen)
+
+
+def _ghost(
+    session: Session, mono: MonotonicMs, *, boot: str, woke_at: MonotonicMs, seen: bool
+) -> bool:
+    """Whether nobody seems to be behind the session any more."""
+    silence = silence_ms(session, mono)
+    lost = not seen and session.opened_at.boot != boot and session.heard_at <= woke_at
+    return silence >= SILENT_MS or (lost and silence >= OWN_SILENT_MS)
 
 
 def _quiet_ms(state: State, use: GrantUse, mac: MacAddress, mono: MonotonicMs) -> int:

@@ -77,13 +77,24 @@ async def test_after_a_power_cut_ghosts_block_no_payer(site: SiteWorld) -> None:
     await site.start()
     at_once = await site.gate.redeem(ANEW, code=RECEIPT)
     places = site.gate.places(ANEW)
-    await site.quiet(61)
+    await site.seen(NEIGHBOUR)
+    await site.quiet(16)
     later = await site.gate.redeem(ANEW, code=RECEIPT)
     await site.elapse()
 
     assert (at_once, later) == (Refusal.DEVICES_FULL, None)
     assert places is not None
     assert await site.gate.sign_in(ANEW)
+    assert [site.passes(one) for one in (PHONE, NEIGHBOUR, ANEW)] == [False, True, True]
+
+
+async def test_after_a_restart_of_the_agent_alone_nobody_counts_as_lost(site: SiteWorld) -> None:
+    await site.shared(PHONE, NEIGHBOUR, devices_max=2)
+    await site.stop()
+    await site.start()
+    await site.quiet(30)
+
+    assert await site.gate.redeem(ANEW, code=RECEIPT) is Refusal.DEVICES_FULL
 
 
 async def test_the_controller_is_told_who_took_whose_place_and_by_what_proof(
