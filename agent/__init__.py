@@ -8,7 +8,9 @@ PURE (time is an argument, no input or output):
 - ``model.py``    the site's state, the events that change it, the effects they have
 - ``decide.py``   ``decide(state, event, now) -> (state, effects)``; its rules by subject:
   ``changes.py`` desired state, ``grants.py`` what is left, ``sessions.py`` open, count, end,
-  ``devices.py`` whose address is whose, ``orders.py`` where each stands
+  ``devices.py`` whose address is whose, ``joining.py`` who may use a grant, ``orders.py`` where
+  each stands
+- ``badge.py``    what a browser keeps, so that its device is known again
 - ``draft.py``    a working copy of the state for one batch
 - ``desired.py``  the whole desired state of the data plane
 - ``counters.py`` plane counters with epochs into meters
@@ -21,7 +23,8 @@ SHELL:
 - ``journal.py``  SQLite with fsync: state, outbox, identity of the journal
 - ``courier.py``  the tasks that talk to the controller: follow, report, purchase
 - ``uplink/``     the roads to the controller
-- ``gate.py``     the portal's `Gate` over the loop
+- ``gate.py``     the portal's `Gate` over the loop; by subject: ``returning.py`` who gets back to
+  what was paid, ``companions.py`` televisions, ``phones.py`` codes by SMS, ``seldom.py`` how often
 - ``visitors.py`` the portal's connections: bounded for each address, in time and in size
 - ``lan.py``      who is on the LAN
 - ``identity.py`` key, certificate signing request, certificate, renewal

@@ -107,7 +107,7 @@ def gives_way(
     """
     devices = tuple(map(MacAddress, use.grant.devices))
     if was in devices and _quiet_ms(state, use, was, mono) >= OWN_SILENT_MS:
-        return was
+        return was  # also while its session is being counted out: it is the same device
     if len(devices) < use.grant.limits.devices_max:
         return NOBODY
     able = [mac for mac in devices if _may_go(state, use, mac, mono)]
@@ -138,11 +138,17 @@ def last_seen(state: State, mac: MacAddress) -> int | None:
 
 
 def _may_go(state: State, use: GrantUse, mac: MacAddress, mono: MonotonicMs) -> bool:
-    """Whether a device of the grant must give way to one that asks."""
+    """Whether a device of the grant must give way to one that asks.
+
+    One without a session does, unless it may be waiting for one that is just being counted out.
+    """
     session = session_at(state, use, mac)
+    if session is None:
+        ids = state.index.by_grant.get(use.grant.id, ())
+        return all(state.sessions[key].closed is None for key in ids)
     boot = "" if state.seen is None else state.seen.boot
     seen = mac in state.devices
-    return session is None or _ghost(session, mono, boot=boot, woke_at=state.woke_at, seen=seen)
+    return _ghost(session, mono, boot=boot, woke_at=state.woke_at, seen=seen)
 
 
 def _ghost_in(draft: Draft, session: Session) -> bool:

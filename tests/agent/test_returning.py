@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
@@ -95,6 +96,21 @@ async def test_after_a_restart_of_the_agent_alone_nobody_counts_as_lost(site: Si
     await site.quiet(30)
 
     assert await site.gate.redeem(ANEW, code=RECEIPT) is Refusal.DEVICES_FULL
+
+
+async def test_of_many_that_show_one_badge_at_one_moment_one_gets_the_place(
+    site: SiteWorld,
+) -> None:
+    await site.shared(PHONE, devices_max=1)
+    badge = site.gate.badge(PHONE) or ""
+    await site.quiet(20)
+    came = [f"10.77.3.{last}" for last in range(1, 9)]
+    asked = [asyncio.ensure_future(site.gate.come_back(one, badge=badge)) for one in came]
+    await site.elapse()
+    welcomes = [await one for one in asked]
+
+    assert sorted(welcomes) == [*[Welcome.FULL] * 7, Welcome.IN]
+    assert [site.passes(one) for one in came].count(True) == 1
 
 
 async def test_the_controller_is_told_who_took_whose_place_and_by_what_proof(
