@@ -220,6 +220,8 @@ def test_every_screen_fits_and_every_target_is_big_enough(phone: Phone, scene: s
     SCREENS.mkdir(parents=True, exist_ok=True)
     wrong: list[object] = []
     with phone.page() as page:
+        page.clock.install(time=0)
+        page.clock.pause_at(1_000)  # a page that looks again by itself waits for its pictures
         for language, scheme in looks(phone, page, scene):
             for width, height in SIZES:
                 page.set_viewport_size({"width": width, "height": height})
