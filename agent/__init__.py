@@ -11,6 +11,7 @@ PURE (time is an argument, no input or output):
   ``devices.py`` whose address is whose, ``joining.py`` who may use a grant, ``orders.py`` where
   each stands, ``prepaid.py`` vouchers and tokens, ``speeds.py`` how fast and when, ``tries.py`` how
   often, ``daytime.py`` what time it can be
+- ``badge.py``    what a browser keeps, so that its device is known again
 - ``draft.py``    a working copy of the state for one batch
 - ``desired.py``  the whole desired state of the data plane
 - ``counters.py`` plane counters with epochs into meters
@@ -23,7 +24,9 @@ SHELL:
 - ``journal.py``  SQLite with fsync: state, outbox, identity of the journal
 - ``courier.py``  the tasks that talk to the controller: follow, report, purchase
 - ``uplink/``     the roads to the controller
-- ``gate.py``     the portal's `Gate` over the loop; ``codes.py`` its codes, link or no link
+- ``gate.py``     the portal's `Gate` over the loop; by subject: ``codes.py`` its codes, link or no
+  link, ``returning.py`` who gets back to what was paid, ``companions.py`` televisions,
+  ``phones.py`` codes by SMS, ``seldom.py`` how often
 - ``visitors.py`` the portal's connections: bounded for each address, in time and in size
 - ``lan.py``      who is on the LAN
 - ``identity.py`` key, certificate signing request, certificate, renewal

@@ -12,9 +12,9 @@ from functools import partial
 from hashlib import blake2b
 from typing import TYPE_CHECKING, TypeVar
 
-from agent import grants, joining, prepaid, tries
-from agent.model import Accepted, CodeUsed, Joined, TokenMark, Tried, Try, TryKind
-from agent.uplink.seam import UplinkError
+from agent import grants, prepaid, tries
+from agent.model import Accepted, CodeUsed, TokenMark, Tried, Try, TryKind
+from agent.uplink.seam import Full, UplinkError
 from billing.ids import RedemptionId, grant_of
 from billing.proof import ProofKind, proof
 from portal.captive.gate import Refusal
@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from agent.loop import Loop
     from agent.model import GrantUse, Mark, Session
     from agent.prepaid import Code
+    from agent.returning import Returning
     from agent.uplink.seam import Uplink
+    from billing.ids import GrantId
     from shaping.plane import MacAddress
 
 R = TypeVar("R")
@@ -51,12 +53,14 @@ class Codes:
         uplink: Uplink,
         secret: str,
         link_up: Callable[[], bool],
+        returning: Returning,
         slow: Executor | None = None,
     ) -> None:
         self._loop = loop
         self._uplink = uplink
         self._key = secret.encode()
         self._link_up = link_up
+        self._returning = returning
         self._slow = slow or ThreadPoolExecutor(max_workers=1, thread_name_prefix="codes")
         self._under_way: list[Try] = []
 
@@ -133,7 +137,8 @@ class Codes:
         answers: list[Refusal | None] = []
 
         async def ask() -> None:
-            answers.append(await self._uplink.redeem(redemption_id, code.text, mac))
+            answer = await self._uplink.redeem(redemption_id, code.text, mac)
+            answers.append(await self.settled(mac, answer))
 
         try:
             await self._loop.wait(ask(), at_most_ms=PATIENCE_MS)
@@ -155,12 +160,18 @@ class Codes:
         mono = self._loop.now().mono
         if grants.ended(use, self._siblings(use), mono) is not None:
             return Refusal.OFFLINE  # it may go on, but only once the controller says so
-        instead_of = joining.gives_way(self._loop.state, use, mono)
-        if instead_of is None:
-            return Refusal.DEVICES_FULL
-        await self._loop.kept(Joined(use.grant.id, mac, instead_of, code.kind))
-        now = self._loop.state.grants.get(use.grant.id)
-        return None if now is not None and mac in now.grant.devices else Refusal.DEVICES_FULL
+        return await self._in_place(mac, use.grant.id, proof=code.kind)
+
+    async def settled(self, mac: MacAddress, answer: Refusal | Full | None) -> Refusal | None:
+        """The controller's answer, or where all places are taken that of a silent device."""
+        if not isinstance(answer, Full):
+            return answer
+        return await self._in_place(mac, answer.grant_id, proof="move")
+
+    async def _in_place(self, mac: MacAddress, grant_id: GrantId, *, proof: str) -> Refusal | None:
+        self._returning.prove(mac, grant_id)
+        refusal = await self._returning.join(mac, grant_id, proof=proof)
+        return None if refusal is None else Refusal.DEVICES_FULL
 
     async def _take(
         self, redemption_id: RedemptionId, mac: MacAddress, code: Code

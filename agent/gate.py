@@ -10,12 +10,16 @@ from typing import TYPE_CHECKING
 
 from agent import grants, orders, tries
 from agent.codes import Codes
+from agent.companions import Companions
+from agent.devices import contested
 from agent.model import Asked, Ordered, Sighted, Try, TryKind
+from agent.phones import Phones
+from agent.returning import Returning
 from billing.errors import InvalidField
 from billing.ids import OrderId, PlanId
 from billing.msisdn import masked, parse_msisdn
 from billing.voucher import ALPHABET
-from portal.captive.gate import AccessView, DeviceView, OrderView, Refusal, SiteFace
+from portal.captive.gate import AccessView, DeviceView, OrderView, Refusal, SiteFace, Welcome
 from shaping.plane import MacAddress, Neighbour, Sight
 
 if TYPE_CHECKING:
@@ -27,7 +31,7 @@ if TYPE_CHECKING:
     from agent.model import GrantUse, Instant, OrderNote, Session
     from agent.uplink.seam import Uplink
     from billing.msisdn import Msisdn
-    from portal.captive.gate import Offer
+    from portal.captive.gate import Offer, PlacesView, ScreenlessView
 
 REF_LENGTH = 6
 NOBODY = SiteFace(operator_name="Lango", site_name="", help_phone="", language="en")
@@ -37,7 +41,8 @@ NOBODY = SiteFace(operator_name="Lango", site_name="", help_phone="", language="
 class SiteGate:
     """The site, as its portal sees it. ``resolve`` asks the box for the MAC behind an address.
 
-    ``link_up`` and ``slow`` are as `agent.codes.Codes` wants them.
+    ``name_of`` is what a device calls itself; ``link_up`` whether the controller answers; ``slow``
+    is as `agent.codes.Codes` wants it.
     """
 
     def __init__(
@@ -47,13 +52,29 @@ class SiteGate:
         uplink: Uplink,
         resolve: Callable[[IPv4Address | IPv6Address], MacAddress | None],
         secret: str,
+        name_of: Callable[[MacAddress], str] = lambda _: "",
         link_up: Callable[[], bool] = lambda: True,
         slow: Executor | None = None,
     ) -> None:
         self._loop = loop
         self._resolve = resolve
         self._key = secret.encode()
-        self._codes = Codes(loop=loop, uplink=uplink, secret=secret, link_up=link_up, slow=slow)
+        self._link_up = link_up
+        self.returning = Returning(loop=loop, key=self._key, ref=self._ref)
+        self._codes = Codes(
+            loop=loop,
+            uplink=uplink,
+            secret=secret,
+            link_up=link_up,
+            returning=self.returning,
+            slow=slow,
+        )
+        self._phones = Phones(
+            loop=loop, uplink=uplink, link_up=link_up, key=self._key, codes=self._codes
+        )
+        self._companions = Companions(
+            loop=loop, returning=self.returning, ref=self._ref, name=name_of
+        )
 
     def face(self) -> SiteFace:
         """As `portal.captive.gate.Gate.face`."""
@@ -80,6 +101,8 @@ class SiteGate:
             access=access,
             order=None if note is None else _order_view(note, now),
             suspended=any(use.suspended for use in self._uses(mac)),
+            contested=self._contested(mac, now),
+            put_out_by="" if access is not None else self.returning.put_out_by(mac),
         )
 
     async def sign_in(self, address: str) -> bool:
@@ -131,13 +154,77 @@ class SiteGate:
         same = (before.offer.plan_id, before.msisdn) == (offer.plan_id, msisdn)
         return before.order_id if same else Refusal.ORDER_OPEN
 
-    async def redeem(self, address: str, *, code: str) -> Refusal | None:
+    async def redeem(self, address: str, *, code: str, phone: str = "") -> Refusal | None:
         """As `portal.captive.gate.Gate.redeem`."""
         asked = _parsed(address)
         mac = self._mac(asked)
         if mac is None:
             return Refusal.DEVICE_UNKNOWN
+        if phone:
+            return await self._phones.redeem(mac, str(asked), code=code, phone=phone)
         return await self._codes.redeem(mac, str(asked), code)
+
+    async def send_code(self, address: str, *, phone: str) -> Refusal | None:
+        """As `portal.captive.gate.Gate.send_code`."""
+        mac = self._mac(_parsed(address))
+        if mac is None:
+            return Refusal.DEVICE_UNKNOWN
+        return await self._phones.send(mac, phone)
+
+    def link_up(self) -> bool:
+        """As `portal.captive.gate.Gate.link_up`."""
+        return self._link_up()
+
+    def opened(self, address: str) -> None:
+        """As `portal.captive.gate.Gate.opened`."""
+        mac = self._mac(_parsed(address))
+        if mac is not None:
+            self._companions.opened(mac)
+
+    def badge(self, address: str) -> str | None:
+        """As `portal.captive.gate.Gate.badge`."""
+        mac = self._mac(_parsed(address))
+        return None if mac is None else self.returning.badge(mac)
+
+    async def come_back(self, address: str, *, badge: str) -> Welcome:
+        """As `portal.captive.gate.Gate.come_back`."""
+        mac = self._mac(_parsed(address))
+        return Welcome.STRANGER if mac is None else await self.returning.come_back(mac, badge)
+
+    def places(self, address: str, *, badge: str = "") -> PlacesView | None:
+        """As `portal.captive.gate.Gate.places`."""
+        mac = self._mac(_parsed(address))
+        return None if mac is None else self.returning.places(mac, badge)
+
+    async def move(self, address: str, *, device_ref: str, badge: str = "") -> Refusal | None:
+        """As `portal.captive.gate.Gate.move`."""
+        mac = self._mac(_parsed(address))
+        if mac is None:
+            return Refusal.DEVICE_UNKNOWN
+        return await self.returning.move(mac, device_ref, badge)
+
+    def screenless(self, address: str) -> Sequence[ScreenlessView] | Refusal:
+        """As `portal.captive.gate.Gate.screenless`."""
+        mac = self._mac(_parsed(address))
+        return Refusal.DEVICE_UNKNOWN if mac is None else self._companions.nearby(mac)
+
+    async def connect(self, address: str, *, device_ref: str) -> Refusal | None:
+        """As `portal.captive.gate.Gate.connect`."""
+        mac = self._mac(_parsed(address))
+        if mac is None:
+            return Refusal.DEVICE_UNKNOWN
+        return await self._companions.connect(mac, device_ref)
+
+    async def release(self, address: str, *, device_ref: str) -> Refusal | None:
+        """As `portal.captive.gate.Gate.release`."""
+        mac = self._mac(_parsed(address))
+        if mac is None:
+            return Refusal.DEVICE_UNKNOWN
+        return await self._companions.release(mac, device_ref)
+
+    def _contested(self, mac: MacAddress, now: Instant) -> bool:
+        device = self._loop.state.devices.get(mac)
+        return device is not None and contested(device, now.mono)
 
     def _mac(self, address: IPv4Address | IPv6Address | None) -> MacAddress | None:
         if address is None:

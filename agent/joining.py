@@ -28,7 +28,8 @@ SILENT_MS = 60_000
 right."""
 
 OWN_SILENT_MS = 15_000
-"""The same when it is the very device that asks, under an address that it had before."""
+"""The same when it is the very device that asks, under an address that it had before; and when
+nothing was seen or heard of the device since the machine started."""
 
 
 def joined(draft: Draft, event: Joined) -> None:
@@ -89,7 +90,7 @@ def make_room(draft: Draft, mac: MacAddress) -> None:
         if grants.room(draft, use):
             return
         full = full or siblings
-    silent = [one for one in full or () if silence_ms(one, draft.mono) >= SILENT_MS]
+    silent = [one for one in full or () if _ghost_in(draft, one)]
     if any(one.closed is not None for one in full or ()) or not silent:
         return
     longest = min(silent, key=lambda one: one.heard_at)
@@ -106,12 +107,11 @@ def gives_way(
     """
     devices = tuple(map(MacAddress, use.grant.devices))
     if was in devices and _quiet_ms(state, use, was, mono) >= OWN_SILENT_MS:
-        return was
+        return was  # also while its session is being counted out: it is the same device
     if len(devices) < use.grant.limits.devices_max:
         return NOBODY
-    quiet = [(_quiet_ms(state, use, mac, mono), mac) for mac in devices]
-    longest = max(quiet, default=(0, NOBODY))
-    return longest[1] if longest[0] >= SILENT_MS else None
+    able = [mac for mac in devices if _may_go(state, use, mac, mono)]
+    return max(able, key=lambda mac: _quiet_ms(state, use, mac, mono), default=None)
 
 
 def silence_ms(session: Session, mono: MonotonicMs) -> int:
@@ -135,6 +135,35 @@ def last_seen(state: State, mac: MacAddress) -> int | None:
         return None
     spells = (*device.ipv4.values(), *device.ipv6.values())
     return max((spell.last_at for spell in spells), default=None)
+
+
+def _may_go(state: State, use: GrantUse, mac: MacAddress, mono: MonotonicMs) -> bool:
+    """Whether a device of the grant must give way to one that asks.
+
+    One without a session does, unless it may be waiting for one that is just being counted out.
+    """
+    session = session_at(state, use, mac)
+    if session is None:
+        ids = state.index.by_grant.get(use.grant.id, ())
+        return all(state.sessions[key].closed is None for key in ids)
+    boot = "" if state.seen is None else state.seen.boot
+    seen = mac in state.devices
+    return _ghost(session, mono, boot=boot, woke_at=state.woke_at, seen=seen)
+
+
+def _ghost_in(draft: Draft, session: Session) -> bool:
+    seen = session.mac in draft.devices
+    boot, woke_at = draft.now.boot, draft.woke_at
+    return _ghost(session, draft.mono, boot=boot, woke_at=woke_at, seen=seen)
+
+
+def _ghost(
+    session: Session, mono: MonotonicMs, *, boot: str, woke_at: MonotonicMs, seen: bool
+) -> bool:
+    """Whether nobody seems to be behind the session any more."""
+    silence = silence_ms(session, mono)
+    lost = not seen and session.opened_at.boot != boot and session.heard_at <= woke_at
+    return silence >= SILENT_MS or (lost and silence >= OWN_SILENT_MS)
 
 
 def _quiet_ms(state: State, use: GrantUse, mac: MacAddress, mono: MonotonicMs) -> int:

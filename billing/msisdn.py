@@ -14,7 +14,11 @@ from billing.errors import InvalidField
 Msisdn = NewType("Msisdn", str)
 """A Kenyan mobile number as 12 digits: ``254712345678``."""
 
+PhoneCode = NewType("PhoneCode", str)
+"""A short code that was sent to a phone: 6 digits."""
+
 _SHAPE = re.compile(r"254[17][0-9]{8}")
+_PHONE_CODE = re.compile(r"[0-9]{6}", re.ASCII)
 _NOISE = re.compile(r"[\s\-().]+")
 
 
@@ -28,6 +32,14 @@ def parse_msisdn(text: str) -> Msisdn:
     if not _SHAPE.fullmatch(digits):
         raise InvalidField("phone", "want a Kenyan mobile number like 0712 345 678")
     return Msisdn(digits)
+
+
+def parse_phone_code(text: str) -> PhoneCode:
+    """The short code that a person typed. Raises `InvalidField` (field ``code``)."""
+    digits = _NOISE.sub("", text)
+    if not _PHONE_CODE.fullmatch(digits):
+        raise InvalidField("code", "want the 6 digits of the message")
+    return PhoneCode(digits)
 
 
 def masked(msisdn: str) -> str:

@@ -15,8 +15,9 @@ import grpc
 from wirepb.v1 import edge_pb2 as pb
 from wirepb.v1 import edge_pb2_grpc
 
-from agent.uplink.seam import UplinkError, UplinkRefused
+from agent.uplink.seam import Full, UplinkError, UplinkRefused
 from agent.wire import Unreadable, parse_answer, parse_change, render_order, render_report
+from billing.ids import GrantId
 from portal.captive.gate import Refusal
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from agent.model import Record
     from agent.uplink.seam import AppliedState, DesiredChange, Order, OrderAnswer
     from billing.ids import RedemptionId
+    from billing.msisdn import Msisdn, PhoneCode
     from billing.receipt import Receipt
     from billing.token import TokenCode
     from billing.voucher import VoucherCode
@@ -140,17 +142,26 @@ class GrpcUplink:
     async def redeem(
         self,
         redemption_id: RedemptionId,
-        code: VoucherCode | TokenCode | Receipt,
+        code: VoucherCode | Receipt | TokenCode | PhoneCode,
         device: MacAddress,
-    ) -> Refusal | None:
+        msisdn: str = "",
+    ) -> Refusal | Full | None:
         """As `agent.uplink.seam.Uplink.redeem`. Raises `UplinkError`, `UplinkRefused`."""
-        request = pb.Redemption(redemption_id=redemption_id, code=code, device_mac=device)
+        request = pb.Redemption(
+            redemption_id=redemption_id, code=code, device_mac=device, msisdn=msisdn
+        )
         state = await self._call(lambda: self._edge.Redeem(request, timeout=CALL_S))
-        if not state.refusal:
-            return None
-        known = {refusal.value: refusal for refusal in Refusal}
-        known["token_used"] = Refusal.VOUCHER_USED
-        return known.get(state.refusal, Refusal.VOUCHER_INVALID)
+        refusal = _refusal(state.refusal)
+        if refusal is Refusal.DEVICES_FULL and state.grant_id:
+            return Full(GrantId(state.grant_id))
+        return refusal
+
+    async def send_code(self, msisdn: Msisdn, device: MacAddress) -> Refusal | None:
+        """As `agent.uplink.seam.Uplink.send_code`. Raises `UplinkError`, `UplinkRefused`."""
+        request = pb.PhoneCode(msisdn=msisdn, device_mac=device)
+        return _refusal(
+            (await self._call(lambda: self._edge.SendCode(request, timeout=CALL_S))).refusal
+        )
 
     async def renew(self, csr_pem: bytes) -> Issued:
         """A fresh certificate for a fresh key. Raises `UplinkError`, `UplinkRefused`."""
@@ -219,6 +230,14 @@ async def enrol(address: str, *, ca_pem: bytes, secret: str, csr_pem: bytes) -> 
             return _issued(await edge_pb2_grpc.JoinStub(channel).Enrol(request, timeout=CALL_S))
         except grpc.aio.AioRpcError as error:
             raise _translated(error) from error
+
+
+def _refusal(said: str) -> Refusal | None:
+    """The controller's refusal; one that this version does not know is said of the code."""
+    if not said:
+        return None
+    known = {refusal.value: refusal for refusal in Refusal}
+    return known.get(said, Refusal.VOUCHER_INVALID)
 
 
 def _issued(message: pb.Certificate) -> Issued:

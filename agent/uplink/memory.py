@@ -15,7 +15,15 @@ from typing import TYPE_CHECKING
 from wirepb.v1 import desired_pb2 as pb
 
 from agent.changes import digest
-from agent.uplink.seam import AppliedState, DesiredChange, OrderAnswer, UplinkError, UplinkRefused
+from agent.uplink.seam import (
+    AppliedState,
+    DesiredChange,
+    Full,
+    OrderAnswer,
+    UplinkError,
+    UplinkRefused,
+)
+from billing.ids import grant_of
 from billing.payment import OrderStage, Reason
 from billing.quota import UNBOUND
 from portal.captive.gate import Refusal
@@ -25,7 +33,8 @@ if TYPE_CHECKING:
 
     from agent.model import Chunk, Prepaid, Record, SitePool
     from agent.uplink.seam import Order
-    from billing.ids import OrderId, RedemptionId
+    from billing.ids import GrantId, OrderId, RedemptionId
+    from billing.msisdn import Msisdn, PhoneCode
     from billing.plan import Limits
     from billing.quota import Allowance
     from billing.receipt import Receipt
@@ -35,6 +44,9 @@ if TYPE_CHECKING:
     from shaping.plane import MacAddress
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+SENT_CODE = "246810"
+"""What every phone is sent."""
+
 STEPS_KEPT_MAX = 1_000
 """Changes from which an agent can be brought up by steps; further behind it gets a snapshot."""
 
@@ -47,16 +59,21 @@ class _Paid:
 
 @dataclass(slots=True)
 class MemoryController:
-    """What a controller knows of one site, in plain dictionaries."""
+    """What a controller knows of one site, in plain dictionaries.
+
+    ``bought`` is what each code, or each payer's number, has bought; ``gives`` what a voucher is
+    good for, when a grant is to follow its redemption.
+    """
 
     items: dict[str, bytes] = field(default_factory=dict)
     generation: int = 1
     records: dict[tuple[str, int], Record] = field(default_factory=dict)
     applied: AppliedState | None = None
     orders: dict[OrderId, _Paid] = field(default_factory=dict)
-    vouchers: dict[VoucherCode | TokenCode | Receipt, RedemptionId | None] = field(
-        default_factory=dict
-    )
+    vouchers: dict[str, RedemptionId | None] = field(default_factory=dict)
+    sent_codes: list[tuple[Msisdn, MacAddress]] = field(default_factory=list)
+    bought: dict[str, GrantId] = field(default_factory=dict)
+    gives: dict[str, Limits] = field(default_factory=dict)
     steps: list[DesiredChange] = field(default_factory=list)
     _moved: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -123,14 +140,44 @@ class MemoryController:
         return known.answer
 
     def redeem(
-        self, redemption_id: RedemptionId, code: VoucherCode | TokenCode | Receipt
-    ) -> Refusal | None:
-        """Redeem a voucher once; the same redemption again is accepted again."""
+        self, redemption_id: RedemptionId, code: str, device: MacAddress, msisdn: str = ""
+    ) -> Refusal | Full | None:
+        """Redeem a code once; the same redemption again is accepted again."""
+        if msisdn:
+            sent = any(number == msisdn for number, _ in self.sent_codes)
+            right = sent and code == SENT_CODE and msisdn in self.bought
+            return self._admitted(self.bought[msisdn], device) if right else Refusal.CODE_WRONG
+        if code in self.bought:
+            return self._admitted(self.bought[code], device)
         if code not in self.vouchers:
             return Refusal.VOUCHER_INVALID
         if self.vouchers[code] not in {None, redemption_id}:
             return Refusal.VOUCHER_USED
+        if self.vouchers[code] is None and code in self.gives:
+            grant_id, limits = grant_of(redemption_id), self.gives[code]
+            self.put_item(
+                *grant_item(grant_id, limits=limits, devices=(device,), cause_id=redemption_id)
+            )
         self.vouchers[code] = redemption_id
+        return None
+
+    def send_code(self, msisdn: Msisdn, device: MacAddress) -> Refusal | None:
+        """Send a short code to a phone; whether it bought anything, nobody learns."""
+        self.sent_codes.append((msisdn, device))
+        return None
+
+    def _admitted(self, grant_id: GrantId, device: MacAddress) -> Full | None:
+        """Let a device use a grant that has room."""
+        key = f"grant/{grant_id}"
+        body = pb.ItemBody()
+        body.ParseFromString(self.items[key])
+        grant = body.grant
+        if device in grant.devices:
+            return None
+        if len(grant.devices) >= grant.limits.devices_max:
+            return Full(grant_id)
+        grant.devices.append(device)
+        self.put_item(key, body.SerializeToString(deterministic=True))
         return None
 
     def _step(self, upserts: tuple[tuple[str, bytes], ...], removals: tuple[str, ...]) -> None:
@@ -203,13 +250,21 @@ class MemoryUplink:
     async def redeem(
         self,
         redemption_id: RedemptionId,
-        code: VoucherCode | TokenCode | Receipt,
+        code: VoucherCode | Receipt | TokenCode | PhoneCode,
         device: MacAddress,
-    ) -> Refusal | None:
+        msisdn: str = "",
+    ) -> Refusal | Full | None:
         """As `agent.uplink.seam.Uplink.redeem`. Raises `UplinkError`."""
         assert device, "a redemption is for a device"
         self._up()
-        refusal = self.controller.redeem(redemption_id, code)
+        answer = self.controller.redeem(redemption_id, code, device, msisdn)
+        self._answer()
+        return answer
+
+    async def send_code(self, msisdn: Msisdn, device: MacAddress) -> Refusal | None:
+        """As `agent.uplink.seam.Uplink.send_code`. Raises `UplinkError`."""
+        self._up()
+        refusal = self.controller.send_code(msisdn, device)
         self._answer()
         return refusal
 

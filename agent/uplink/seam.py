@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
 
     from agent.model import Record
-    from billing.ids import OrderId, RedemptionId
-    from billing.msisdn import Msisdn
+    from billing.ids import GrantId, OrderId, RedemptionId
+    from billing.msisdn import Msisdn, PhoneCode
     from billing.payment import OrderStage, Reason
     from billing.receipt import Receipt
     from billing.token import TokenCode
@@ -63,6 +63,13 @@ class OrderAnswer:
     reason: Reason | None
 
 
+@dataclass(frozen=True, slots=True)
+class Full:
+    """The code proves the right to this grant, and every place of it is taken."""
+
+    grant_id: GrantId
+
+
 class UplinkError(Exception):
     """The controller could not be reached or did not answer in time; trying again may help.
 
@@ -108,12 +115,21 @@ class Uplink(Protocol):
     async def redeem(
         self,
         redemption_id: RedemptionId,
-        code: VoucherCode | TokenCode | Receipt,
+        code: VoucherCode | Receipt | TokenCode | PhoneCode,
         device: MacAddress,
-    ) -> Refusal | None:
-        """Redeem a voucher, or join what a code has bought; None when accepted.
+        msisdn: str = "",
+    ) -> Refusal | Full | None:
+        """Redeem a code, or join what a code has bought; None when accepted.
 
-        The grant follows on `follow`.
+        With ``msisdn`` the code is the one that `send_code` sent there. The grant follows on
+        `follow`.
+
+        Raises `UplinkError`, `UplinkRefused`.
+        """
+        ...
+
+    async def send_code(self, msisdn: Msisdn, device: MacAddress) -> Refusal | None:
+        """Have a short code sent to a phone; None also when that number has bought nothing.
 
         Raises `UplinkError`, `UplinkRefused`.
         """

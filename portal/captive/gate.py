@@ -81,7 +81,9 @@ class DeviceView:
 
     ``device_ref`` is a short code (6 characters) that a customer can read to the help line.
     ``device_known`` is False when the address has no neighbour entry: then nothing can be sold.
-    ``suspended`` when it has a package that the operator has stopped for now.
+    ``suspended``: what it may use stands, but the operator has stopped it for now. ``contested``:
+    another device seems to use the same network address. ``put_out_by`` is the short code of the
+    device that lately took this one's place; "" when none did.
     """
 
     device_ref: str
@@ -89,6 +91,62 @@ class DeviceView:
     access: AccessView | None
     order: OrderView | None
     suspended: bool = False
+    contested: bool = False
+    put_out_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceView:
+    """One device that a package is in use on. Never a MAC.
+
+    ``quiet_s`` is how long it has been silent, None when it is not connected now. ``companion``: a
+    device without a browser, which another one connected and may take off again.
+    """
+
+    device_ref: str
+    mine: bool
+    companion: bool
+    quiet_s: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class PlacesView:
+    """The devices of the package that the asking device uses, or has proved its right to."""
+
+    plan_name: str
+    devices_max: int
+    places: tuple[PlaceView, ...]
+
+    @property
+    def inside(self) -> bool:
+        """Whether the asking device is one of them."""
+        return any(place.mine for place in self.places)
+
+    @property
+    def full(self) -> bool:
+        """Whether no place is free."""
+        return len(self.places) >= self.devices_max
+
+
+@dataclass(frozen=True, slots=True)
+class ScreenlessView:
+    """A device nearby that is captive and has never opened the portal: a television perhaps.
+
+    ``address_end`` is the last four characters of its network address, ``name`` what it calls
+    itself, when that is clean; "" otherwise.
+    """
+
+    device_ref: str
+    address_end: str
+    name: str
+
+
+class Welcome(StrEnum):
+    """What became of a device that showed its badge."""
+
+    IN = "in"  # it has its place again; access follows
+    FULL = "full"  # its right is proved, and every place is in use
+    STRANGER = "stranger"  # the badge is worth nothing
 
 
 class Refusal(StrEnum):
@@ -98,11 +156,18 @@ class Refusal(StrEnum):
     PLAN_UNKNOWN = "plan_unknown"
     VOUCHER_INVALID = "voucher_invalid"
     VOUCHER_USED = "voucher_used"
+    TOKEN_INVALID = "token_invalid"  # noqa: S105 - a key of the text tables
+    TOKEN_USED = "token_used"  # noqa: S105 - a key of the text tables
+    CODE_WRONG = "code_wrong"  # the one that was sent to a phone
     TOO_MANY_TRIES = "too_many_tries"
     ORDER_OPEN = "order_open"  # an earlier order of this device is still undecided
     DEVICE_UNKNOWN = "device_unknown"
     OFFLINE = "offline"  # needs the controller, and the link is down
     DEVICES_FULL = "devices_full"
+    SUSPENDED = "suspended"
+    MOVED_OFTEN = "moved_often"
+    DEVICE_GONE = "device_gone"  # the device that was meant is not there (any more)
+    NOT_PROVED = "not_proved"  # who asks has not shown that it may use the package
 
 
 class Gate(Protocol):
@@ -137,10 +202,59 @@ class Gate(Protocol):
         """
         ...
 
-    async def redeem(self, address: str, *, code: str) -> Refusal | None:
-        """Redeem a voucher, a token or a receipt; None when it was accepted (access follows).
+    async def redeem(self, address: str, *, code: str, phone: str = "") -> Refusal | None:
+        """Redeem a code for this device; None when it was accepted (access follows).
 
+        Without ``phone`` that is an activation token, a voucher or an M-PESA receipt, also within
+        its whole message; with it, the short code that `send_code` sent there.
+        `Refusal.DEVICES_FULL` leaves the right proved: `places` shows who is in, `move` moves.
         With the link down the site itself takes what it knows to be good; what nobody can check
         then is `Refusal.OFFLINE`.
         """
+        ...
+
+    async def send_code(self, address: str, *, phone: str) -> Refusal | None:
+        """Send a short code to the phone that paid; None also when that number bought nothing."""
+        ...
+
+    def link_up(self) -> bool:
+        """Whether the controller can be asked now, as far as the site knows."""
+        ...
+
+    def opened(self, address: str) -> None:
+        """The device looks at a page of the portal: it has a browser."""
+        ...
+
+    def badge(self, address: str) -> str | None:
+        """What the browser of a device that is online should keep, to be known by it later.
+
+        It names the grant and the device, and nobody but the site can make one.
+        """
+        ...
+
+    async def come_back(self, address: str, *, badge: str) -> Welcome:
+        """Let a device that shows a badge take its place again, whatever address it has now."""
+        ...
+
+    def places(self, address: str, *, badge: str = "") -> PlacesView | None:
+        """Who uses the package of this device; None when it has proved no right to any."""
+        ...
+
+    async def move(self, address: str, *, device_ref: str, badge: str = "") -> Refusal | None:
+        """Give this device the place of another; None when done (access follows)."""
+        ...
+
+    def screenless(self, address: str) -> Sequence[ScreenlessView] | Refusal:
+        """Devices nearby that the asking device, which is online, may connect; at most ten."""
+        ...
+
+    async def connect(self, address: str, *, device_ref: str) -> Refusal | None:
+        """Connect a device without a browser to the package of the asking one.
+
+        When no place is free, the asking device gives its own.
+        """
+        ...
+
+    async def release(self, address: str, *, device_ref: str) -> Refusal | None:
+        """Take a companion off the package of the asking device again."""
         ...

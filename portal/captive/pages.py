@@ -35,6 +35,11 @@ _FILES: dict[type[Screen], str] = {
     screens.Failed: "failed.html",
     screens.Online: "online.html",
     screens.Voucher: "voucher.html",
+    screens.PhoneNumber: "phone.html",
+    screens.PhoneCode: "phone_code.html",
+    screens.Places: "places.html",
+    screens.Screenless: "screenless.html",
+    screens.Suspended: "suspended.html",
     screens.Joined: "joined.html",
     screens.Help: "help.html",
 }
@@ -73,6 +78,8 @@ class Pages:
             prompt_s=screens.PROMPT_S,
             join_wait_s=screens.JOIN_WAIT_S,
             status_refresh_s=screens.STATUS_REFRESH_S,
+            full_refresh_s=screens.FULL_REFRESH_S,
+            active_s=screens.ACTIVE_S,
         )
         self.page = lru_cache(maxsize=PAGES_KEPT_MAX)(self._rendered)
 

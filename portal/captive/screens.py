@@ -9,9 +9,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, assert_never
 
 from billing.payment import OrderStage, Reason
+from portal.captive import codes
 
 if TYPE_CHECKING:
-    from portal.captive.gate import AccessView, DeviceView, Offer, OrderView, Refusal, SiteFace
+    from portal.captive.gate import (
+        AccessView,
+        DeviceView,
+        Offer,
+        OrderView,
+        PlacesView,
+        Refusal,
+        ScreenlessView,
+        SiteFace,
+    )
 
 PROMPT_S = 60
 """How long an M-PESA prompt stays on the payer's phone."""
@@ -30,6 +40,12 @@ JOIN_TRIES_MAX = 20
 
 JOIN_WAIT_S = 2
 STATUS_REFRESH_S = 30
+FULL_REFRESH_S = 10
+"""How often a device that showed its badge is looked at again while every place is taken."""
+
+ACTIVE_S = 60
+"""A device that was heard within this long is said to be active now."""
+
 CARDS_SHOWN = 4
 """Cards shown at once on a small screen; the others wait behind one tap."""
 
@@ -48,7 +64,7 @@ class Shop:
 
     ``chosen`` is the plan whose card is marked, ``known`` the masked number that an empty phone
     field stands for, ``typed`` what was typed before ``problem`` arose. ``ended`` when a package of
-    this device has just run out.
+    this device has just run out; ``put_out_by`` names the device that took its place.
     """
 
     face: SiteFace
@@ -59,6 +75,7 @@ class Shop:
     problem: Refusal | None = None
     online: bool = False
     ended: bool = False
+    put_out_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +121,69 @@ class Online:
 
 @dataclass(frozen=True, slots=True)
 class Voucher:
-    """The field for a voucher code."""
+    """The one field for every kind of code.
+
+    ``problem`` is a key of the text tables; ``digits`` fills the blank that one of them has.
+    """
 
     face: SiteFace
     typed: str = ""
+    problem: str = ""
+    digits: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PhoneNumber:
+    """The field for the number that paid. With the link down, the ways that need none instead."""
+
+    face: SiteFace
+    link_up: bool
+    typed: str = ""
     problem: Refusal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PhoneCode:
+    """The field for the short code that was sent to ``phone``."""
+
+    face: SiteFace
+    phone: str
+    masked: str
+    problem: Refusal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Which devices use a package, and what may be done about each.
+
+    ``again`` when the page looks again by itself: a place that falls silent is taken then.
+    """
+
+    face: SiteFace
+    view: PlacesView
+    device_ref: str
+    online: bool
+    put_out_by: str = ""
+    again: bool = False
+    problem: Refusal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Screenless:
+    """Devices nearby without a browser; ``full`` when this phone would give its own place."""
+
+    face: SiteFace
+    found: tuple[ScreenlessView, ...]
+    full: bool
+    problem: Refusal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Suspended:
+    """Staff have stopped the package for now: why, and whom to call."""
+
+    face: SiteFace
+    device_ref: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,9 +202,31 @@ class Help:
     device_ref: str
     order: OrderView | None
     online: bool
+    contested: bool = False
 
 
-Screen = Shop | Waiting | Failed | Online | Voucher | Joined | Help
+Screen = (
+    Shop
+    | Waiting
+    | Failed
+    | Online
+    | Voucher
+    | PhoneNumber
+    | PhoneCode
+    | Places
+    | Screenless
+    | Suspended
+    | Joined
+    | Help
+)
+
+
+def voucher(face: SiteFace, typed: str, refusal: Refusal | None = None) -> Voucher:
+    """The code field again, with what is wrong with this very kind of code."""
+    kind = codes.reading(typed)
+    if isinstance(kind, codes.Fault):
+        return Voucher(face, typed, kind.value, digits=sum(c.isdigit() for c in typed))
+    return Voucher(face, typed, codes.explained(refusal, kind) if refusal else "")
 
 
 def under_way(order: OrderView) -> bool:
@@ -188,8 +285,17 @@ def shop(
     sold = [o.plan_id for o in offers]
     marked = next((p for p in (chosen, last, *sold) if p in sold), "")
     online = view.access is not None
-    ended = ended and not online
-    return Shop(face, offers, marked, known, typed, problem, online, ended)
+    return Shop(
+        face,
+        offers,
+        marked,
+        known,
+        typed,
+        problem,
+        online=online,
+        ended=ended and not online,
+        put_out_by=view.put_out_by,
+    )
 
 
 def _next_look_s(order: OrderView) -> int | None:

@@ -41,7 +41,9 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
+    from agent.uplink.seam import Full
     from billing.ids import RedemptionId
+    from billing.msisdn import PhoneCode
     from billing.receipt import Receipt
     from billing.token import TokenCode
     from shaping.plane import MacAddress
@@ -70,15 +72,16 @@ class SlowUplink(MemoryUplink):
     async def redeem(
         self,
         redemption_id: RedemptionId,
-        code: VoucherCode | TokenCode | Receipt,
+        code: VoucherCode | TokenCode | Receipt | PhoneCode,
         device: MacAddress,
-    ) -> Refusal | None:
+        msisdn: str = "",
+    ) -> Refusal | Full | None:
         self.asked += 1
         if self.stuck:
             await asyncio.Event().wait()
         if self.stormed:
             return Refusal.TOO_MANY_TRIES
-        return await super().redeem(redemption_id, code, device)
+        return await super().redeem(redemption_id, code, device, msisdn)
 
 
 @dataclass

@@ -10,20 +10,36 @@ from typing import TYPE_CHECKING
 import pytest
 
 from agent.changes import NO_ITEMS, digest
-from agent.model import Notice, Reading, Record, SessionClosed, SessionOpened, Why
+from agent.model import (
+    DeviceJoined,
+    Notice,
+    Reading,
+    Record,
+    SessionClosed,
+    SessionOpened,
+    Why,
+)
 from agent.uplink.grpc import GrpcUplink, enrol
-from agent.uplink.memory import MemoryController, MemoryUplink, grant_item, plan_item
+from agent.uplink.memory import (
+    SENT_CODE,
+    MemoryController,
+    MemoryUplink,
+    grant_item,
+    plan_item,
+)
 from agent.uplink.seam import (
     AppliedState,
     DesiredChange,
+    Full,
     Order,
     OrderAnswer,
     UplinkError,
     UplinkRefused,
 )
 from billing.ids import GrantId, OrderId, RedemptionId, SessionId
-from billing.msisdn import Msisdn
+from billing.msisdn import Msisdn, PhoneCode
 from billing.payment import OrderStage, Reason
+from billing.receipt import Receipt
 from billing.voucher import VoucherCode
 from portal.captive.gate import Refusal
 from tests.support.edge import Authority, EdgeServer
@@ -133,12 +149,13 @@ async def test_every_kind_of_record_arrives_as_it_was_sent(road: Road) -> None:
         Reading(session, grant, "e1", 2**40, 7, 60, 30),
         SessionClosed(session, grant, Why.DATA),
         Notice("drift", "somebody removed a rule"),
+        DeviceJoined(grant, a_mac("b"), a_mac("a"), "cookie"),
     ]
     records = [Record(seq, NOON, fact) for seq, fact in enumerate(facts, 1)]
     acked = await road.uplink.report(JOURNAL, records, AppliedState(3, bytes(32)))
 
-    assert acked == 4
-    assert [road.controller.records[JOURNAL, seq] for seq in range(1, 5)] == records
+    assert acked == 5
+    assert [road.controller.records[JOURNAL, seq] for seq in range(1, 6)] == records
 
 
 async def test_a_report_says_what_is_applied(road: Road) -> None:
@@ -205,6 +222,40 @@ async def test_a_voucher_is_redeemed_once(road: Road) -> None:
 
     assert (first, again) == (None, None)
     assert (other, unknown) == (Refusal.VOUCHER_USED, Refusal.VOUCHER_INVALID)
+
+
+async def test_a_code_of_what_was_bought_lets_another_device_in_while_there_is_room(
+    road: Road,
+) -> None:
+    road.controller.put_item(*grant_item("g1", limits=some_limits(devices=2), devices=[a_mac("a")]))
+    road.controller.bought["SGH7K2Q0XD"] = GrantId("g1")
+    receipt = Receipt("SGH7K2Q0XD")
+    joined = await road.uplink.redeem(RedemptionId("r1"), receipt, a_mac("b"))
+    again = await road.uplink.redeem(RedemptionId("r1"), receipt, a_mac("b"))
+    full = await road.uplink.redeem(RedemptionId("r2"), receipt, a_mac("c"))
+
+    assert (joined, again, full) == (None, None, Full(GrantId("g1")))
+
+
+async def test_a_phone_is_sent_a_code_that_is_good_with_its_number(road: Road) -> None:
+    road.controller.put_item(*grant_item("g1", limits=some_limits(devices=2), devices=[a_mac("a")]))
+    payer, code = Msisdn("254712345678"), PhoneCode(SENT_CODE)
+    road.controller.bought[payer] = GrantId("g1")
+    early = await road.uplink.redeem(RedemptionId("r1"), code, a_mac("b"), payer)
+    sent = await road.uplink.send_code(payer, a_mac("b"))
+    wrong = await road.uplink.redeem(RedemptionId("r2"), PhoneCode("000000"), a_mac("b"), payer)
+    right = await road.uplink.redeem(RedemptionId("r3"), code, a_mac("b"), payer)
+
+    assert (early, sent, wrong, right) == (Refusal.CODE_WRONG, None, Refusal.CODE_WRONG, None)
+    assert road.controller.sent_codes == [(payer, a_mac("b"))]
+
+
+async def test_a_code_that_may_have_been_sent_is_said_to_be_uncertain(road: Road) -> None:
+    road.lose_answers()
+    with pytest.raises(UplinkError) as lost:
+        await road.uplink.send_code(Msisdn("254712345678"), a_mac("b"))
+
+    assert (lost.value.sent, len(road.controller.sent_codes)) == (True, 1)
 
 
 async def test_a_cut_link_is_certain_not_to_have_sent() -> None:

@@ -14,7 +14,8 @@ from playwright.sync_api import Page, Route, expect, sync_playwright
 
 from billing.payment import OrderStage, Reason
 from portal.captive.gate import Refusal
-from tests.support.portal import HOST, Site, Stage, an_access, serving
+from portal.captive.memory_gate import SENT_CODE
+from tests.support.portal import HOST, Site, Stage, an_access, at_once, serving
 from tests.test_imports import ROOT
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.browser
 
 ME = "127.0.0.1"
+OTHER = "127.0.0.7"
+RECEIPT = "SGH7K2Q0XD"
 SCREENS = ROOT / "build" / "screens"
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 SIZES = ((360, 740), (320, 480), (1366, 768))
@@ -103,6 +106,71 @@ def unseen(site: Site) -> str:
     return "/packages"
 
 
+def in_use(site: Site, *, quiet_s: int = 0, inside: bool = False, of: int = 2) -> None:
+    """A package that is in use on as many devices as it is for; ``inside``: ours is one of them."""
+    others = ["127.0.0.8", "127.0.0.9"][: of - inside]
+    site.gate.shared(RECEIPT, an_access(devices_max=of), *([ME] if inside else []), *others)
+    site.gate.fell_silent(RECEIPT, quiet_s, but=others[:1])
+
+
+def full(site: Site) -> str:
+    """The choice of which device to put out."""
+    in_use(site, quiet_s=55)
+    at_once(site.gate.redeem(ME, code=RECEIPT))
+    return "/devices"
+
+
+def put_out(site: Site) -> str:
+    """The packages of a device that has just been put out, and whose browser kept no badge."""
+    in_use(site, inside=True)
+    at_once(site.gate.redeem(OTHER, code=RECEIPT))
+    at_once(site.gate.move(OTHER, device_ref=site.gate.device(ME).device_ref))
+    return "/"
+
+
+def joined_by(site: Site) -> str:
+    """The devices of our package, a television among them."""
+    in_use(site, inside=True, quiet_s=300)
+    site.gate.went_online(ME, an_access())
+    site.gate.shared(RECEIPT, an_access(devices_max=3), ME, "127.0.0.8")
+    site.gate.fell_silent(RECEIPT, 300, but=[ME])
+    site.gate.nearby(OTHER)
+    at_once(site.gate.connect(ME, device_ref=site.gate.device(OTHER).device_ref))
+    return "/devices"
+
+
+def televisions(site: Site, *, of: int = 2) -> str:
+    """Devices nearby that have no browser."""
+    site.gate.shared(RECEIPT, an_access(devices_max=of), ME)
+    for address, name in (("127.0.0.20", "Sebule-TV"), ("127.0.0.21", "")):
+        site.gate.nearby(address, name)
+    return "/tv"
+
+
+def nothing_nearby(site: Site) -> str:
+    """No device without a browser is there."""
+    in_use(site, inside=True)
+    return "/tv"
+
+
+def stopped(site: Site) -> str:
+    """The package was suspended by staff."""
+    site.gate.suspended(ME)
+    return "/"
+
+
+def doubled(site: Site) -> str:
+    """Another device uses our network address."""
+    site.gate.contested(ME)
+    return "/help"
+
+
+def link_cut(site: Site) -> str:
+    """The way by phone while the link is down."""
+    site.gate.link = False
+    return "/phone"
+
+
 SCENES: dict[str, Callable[[Site], str]] = {
     "shop": lambda _: "/",
     "shop-known": known,
@@ -121,7 +189,17 @@ SCENES: dict[str, Callable[[Site], str]] = {
     "status": lambda site: online(site, "/status"),
     "shop-online": lambda site: online(site, "/packages"),
     "voucher": lambda _: "/voucher",
+    "phone": lambda _: "/phone",
+    "phone-down": link_cut,
+    "places-full": full,
+    "places-inside": joined_by,
+    "shop-put-out": put_out,
+    "tv": televisions,
+    "tv-full": lambda site: televisions(site, of=1),
+    "tv-none": nothing_nearby,
+    "suspended": stopped,
     "joined": lambda _: "/joined",
+    "help-contested": doubled,
     "help": lambda _: "/help",
 }
 
@@ -142,6 +220,8 @@ def test_every_screen_fits_and_every_target_is_big_enough(phone: Phone, scene: s
     SCREENS.mkdir(parents=True, exist_ok=True)
     wrong: list[object] = []
     with phone.page() as page:
+        page.clock.install(time=0)
+        page.clock.pause_at(1_000)  # a page that looks again by itself waits for its pictures
         for language, scheme in looks(phone, page, scene):
             for width, height in SIZES:
                 page.set_viewport_size({"width": width, "height": height})
@@ -298,7 +378,7 @@ def test_a_voucher_typed_with_dashes_connects(phone: Phone) -> None:
     with phone.at(site).page() as page:
         page.goto(f"http://{HOST}/")
         page.get_by_role("link", name="Already paid?").click()
-        page.get_by_label("Voucher or M-PESA code").fill("7kqm-2xwd-9ftr")
+        page.get_by_label("Voucher, token or M-PESA code").fill("7kqm-2xwd-9ftr")
         page.get_by_role("button", name="Connect").click()
 
         expect(page.get_by_role("heading", name="You are online")).to_be_visible()
@@ -309,7 +389,7 @@ def test_a_refused_voucher_says_why_where_it_was_typed(phone: Phone) -> None:
     site.gate.voucher("7KQM-2XWD-9FTR", Refusal.DEVICES_FULL)
     with phone.at(site).page() as page:
         page.goto(f"http://{HOST}/voucher")
-        page.get_by_label("Voucher or M-PESA code").fill("7KQM 2XWD 9FTR")
+        page.get_by_label("Voucher, token or M-PESA code").fill("7KQM 2XWD 9FTR")
         page.get_by_role("button", name="Connect").click()
 
         expect(page.get_by_role("alert")).to_contain_text("already in use on all its devices")
@@ -323,3 +403,70 @@ def test_time_left_ticks(phone: Phone) -> None:
         page.clock.run_for(61_000)
 
         assert page.get_by_role("timer").inner_text() == "58:59"
+
+
+@pytest.mark.parametrize("script", [True, False], ids=["script", "no script"])
+def test_a_phone_that_changed_its_address_is_online_without_a_tap(
+    phone: Phone,
+    script: bool,  # noqa: FBT001 - a table's cell
+) -> None:
+    site = Site()
+    site.gate.shared(RECEIPT, an_access(), ME)
+    with phone.at(site).page(java_script_enabled=script) as page:
+        page.goto(f"http://{HOST}/status")
+        badge = page.context.cookies()[0]
+        site.gate.changed_address(ME, OTHER)
+        site.gate.fell_silent(RECEIPT, 20)
+        page.goto(PROBE)
+
+        expect(page.get_by_role("heading", name="You are online")).to_be_visible()
+    assert (badge["httpOnly"], badge["sameSite"], badge["secure"]) == (True, "Lax", False)
+
+
+def test_a_place_is_moved_here_with_one_tap(phone: Phone) -> None:
+    site = Site()
+    in_use(site)
+    with phone.at(site).page(java_script_enabled=False) as page:
+        page.goto(f"http://{HOST}/voucher")
+        page.get_by_label("Voucher, token or M-PESA code").fill("SGH7K2Q0XD Confirmed. Ksh50.00")
+        page.get_by_role("button", name="Connect").click()
+        expect(page.get_by_role("heading", name="This package is in use")).to_be_visible()
+        page.get_by_role("button", name="Move it here").first.click()
+
+        expect(page.get_by_role("heading", name="You are online")).to_be_visible()
+
+
+@pytest.mark.parametrize("language", ["en", "sw"])
+def test_who_paid_by_phone_types_a_code_from_an_sms(phone: Phone, language: str) -> None:
+    site = Site()
+    site.gate.shared(RECEIPT, an_access(), payer="0712345678")
+    faults: list[object] = []
+    with phone.at(site).page() as page:
+        page.goto(f"http://{HOST}/phone?lang={language}")
+        page.locator("#phone").fill("0712 345 678")
+        page.get_by_role("button").click()
+        for width, height in SIZES:
+            page.set_viewport_size({"width": width, "height": height})
+            page.screenshot(path=SCREENS / f"phone-code-{width}x{height}-{language}-light.png")
+            faults += page.evaluate(SMALL_TEXT) + page.evaluate(SMALL_TARGETS)
+        faults += [v["id"] for v in Axe().run(page).response["violations"]]
+        page.get_by_role("textbox").fill("000 000")
+        page.get_by_role("button").click()
+        expect(page.get_by_role("alert")).to_be_visible()
+        page.screenshot(path=SCREENS / f"phone-code-wrong-{language}.png")
+        page.get_by_role("textbox").fill(SENT_CODE)
+        page.get_by_role("button").click()
+
+        expect(page).to_have_url(f"http://{HOST}/ok?lang={language}")
+    assert faults == []
+
+
+def test_a_television_is_connected_and_taken_off_again(phone: Phone) -> None:
+    site = Site()
+    with phone.at(site).page(java_script_enabled=False) as page:
+        page.goto(f"http://{HOST}{televisions(site)}")
+        page.get_by_role("button", name="Connect A1:A1").click()
+        expect(page.get_by_text("TV or console", exact=True)).to_be_visible()
+        page.get_by_role("button", name="Take it off").click()
+
+        expect(page.get_by_role("button", name="Take it off")).to_have_count(0)

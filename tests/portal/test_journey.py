@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from billing.payment import OrderStage, Reason
-from portal.captive.app import STATUSES
+from portal.captive.desk import STATUSES
 from portal.captive.gate import Refusal
 from tests.support.portal import NOON, PHONE, Site, an_access
 
@@ -328,13 +328,28 @@ async def test_a_voucher_on_its_way_is_waited_for_and_then_helped() -> None:
     assert given_up.headers["location"] == "/help"
 
 
-@pytest.mark.parametrize("code", ["", "7KQM", "7KQM-2XWD-9FTB"])
-async def test_a_wrong_voucher_is_said_so_and_kept_to_correct(code: str) -> None:
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("", "Type or paste your code first"),
+        ("7KQM", "no code of ours"),
+        ("7KQM-2XWD-9FTB", "One character of that voucher is wrong"),
+        ("2222-2222-2222", "That code is not right"),
+        ("0123-4567-8901-2345-678", "this has 19"),
+        ("0123-4567-8901-2345-6789", "That token is not right"),
+        ("0712 345 678", "That is a phone number"),
+        ("Umetuma KSh 50 kwa Upepo", "no M-PESA code in that message"),
+        ("SGH7K2Q0XD Confirmed. Ksh50.00 sent", "We know no payment with that M-PESA code yet"),
+    ],
+)
+async def test_a_wrong_code_is_said_so_by_its_kind_and_kept_to_correct(
+    code: str, said: str
+) -> None:
     async with Site().phone() as phone:
         answer = await phone.post("/redeem", data={"code": code})
 
     assert answer.status_code == 422
-    assert "That code is not right" in answer.text
+    assert said in answer.text
     assert f'value="{code}"' in answer.text
 
 

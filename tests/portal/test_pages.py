@@ -31,7 +31,7 @@ async def weights(language: str) -> dict[str, bytes]:
                 assert answer.status_code == 200, name
                 pages[name] = b"".join([part async for part in answer.aiter_raw()])
 
-        for path in ("/", "/voucher", "/joined", "/help"):
+        for path in ("/", "/voucher", "/joined", "/help", "/phone"):
             await see(path, path)
         order_id = await site.ordered()
         await see("sent", f"/o/{order_id}")
@@ -42,6 +42,12 @@ async def weights(language: str) -> dict[str, bytes]:
         site.gate.went_online(PHONE, an_access(bytes_left=5))
         await see("/ok", "/ok")
         await see("/status", "/status")
+        many = [f"10.77.1.{last}" for last in range(1, 50)]
+        site.gate.shared("SGH7K2Q0XD", an_access(devices_max=50), PHONE, *many)
+        for last in range(1, 11):
+            site.gate.nearby(f"10.77.2.{last}", "Television-in-the-room")
+        await see("/tv", "/tv")
+        await see("/devices", "/devices")
     return pages
 
 

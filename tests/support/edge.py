@@ -19,12 +19,12 @@ from wirepb.v1 import desired_pb2, edge_pb2_grpc
 from wirepb.v1 import edge_pb2 as pb
 
 from agent.uplink.grpc import SERVER_NAME, Credentials
-from agent.uplink.seam import AppliedState, Order, UplinkRefused
+from agent.uplink.seam import AppliedState, Full, Order, UplinkRefused
 from agent.wire import parse_record
 from billing.ids import OrderId, RedemptionId
 from billing.msisdn import Msisdn
 from billing.payment import OrderStage
-from billing.voucher import VoucherCode
+from portal.captive.gate import Refusal
 from shaping.plane import MacAddress
 from tests.support.steered import NOON
 
@@ -206,11 +206,21 @@ class EdgeServer(edge_pb2_grpc.EdgeServicer, edge_pb2_grpc.JoinServicer):
         )
 
     async def Redeem(self, request: pb.Redemption, context: Context) -> pb.RedeemState:  # noqa: N802
-        refusal = self.controller.redeem(
-            RedemptionId(request.redemption_id), VoucherCode(request.code)
+        answer = self.controller.redeem(
+            RedemptionId(request.redemption_id),
+            request.code,
+            MacAddress(request.device_mac),
+            request.msisdn,
         )
         await self._answer(context)
-        return pb.RedeemState(refusal=refusal or "")
+        if isinstance(answer, Full):
+            return pb.RedeemState(refusal=Refusal.DEVICES_FULL, grant_id=answer.grant_id)
+        return pb.RedeemState(refusal=answer or "")
+
+    async def SendCode(self, request: pb.PhoneCode, context: Context) -> pb.PhoneCodeState:  # noqa: N802
+        refusal = self.controller.send_code(Msisdn(request.msisdn), MacAddress(request.device_mac))
+        await self._answer(context)
+        return pb.PhoneCodeState(refusal=refusal or "")
 
     def _certificate(self, csr_pem: bytes) -> pb.Certificate:
         return pb.Certificate(

@@ -7,7 +7,7 @@ import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import httpx2
 import uvicorn
@@ -18,9 +18,11 @@ from portal.captive.gate import AccessView, Offer, SiteFace
 from portal.captive.memory_gate import MemoryGate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Coroutine, Iterator
 
     from starlette.types import ASGIApp, Receive, Scope, Send
+
+T = TypeVar("T")
 
 HOST = "wifi.lango"
 GATEWAY = "10.77.0.1"
@@ -124,12 +126,16 @@ class Site:
 
     def ordered_at_once(self, address: str) -> str:
         """`ordered` for a test that runs no event loop; the memory gate waits for nothing."""
-        order = self.ordered(address)
-        try:
-            order.send(None)
-        except StopIteration as placed:
-            return str(placed.value)
-        raise AssertionError("the memory gate waited")
+        return at_once(self.ordered(address))
+
+
+def at_once(asked: Coroutine[object, None, T]) -> T:
+    """The answer of the memory gate, which waits for nothing, without an event loop."""
+    try:
+        asked.send(None)
+    except StopIteration as answer:
+        return cast("T", answer.value)
+    raise AssertionError("the memory gate waited")
 
 
 def reached_at(app: ASGIApp, gateway: str) -> ASGIApp:

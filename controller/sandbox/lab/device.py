@@ -101,13 +101,18 @@ class Device:
         return str(await resolve(self.ns, bare, server=GATEWAY_V4))
 
     async def get(
-        self, url: str, *, address: str | None = None, wait_s: float = FETCH_WAIT_S
+        self,
+        url: str,
+        *,
+        address: str | None = None,
+        fields: Mapping[str, str] | None = None,
+        wait_s: float = FETCH_WAIT_S,
     ) -> Answer:
         """Fetch one page, following nothing. ``address`` skips the resolver.
 
         Raises OSError, TimeoutError, `dns.ResolveError`, `WireError`.
         """
-        return await asyncio.wait_for(self._fetch(url, None, {}, address), wait_s)
+        return await asyncio.wait_for(self._fetch(url, None, fields or {}, address), wait_s)
 
     async def post(
         self,

@@ -16,6 +16,7 @@ TEXTS = {
     "shop.privacy": "We keep your number, device and payments only to connect you and to help you.",
     "shop.ended": "Your package has ended. Choose another to go on.",
     "shop.online": "You are online. What you buy now is added.",
+    "shop.put_out": "Device {ref} now has your place. See what you can do.",
     "offer.uptime": "{time} of use",
     "busy": "One moment…",
     # an order under way
@@ -71,6 +72,24 @@ TEXTS = {
     "refusal.device_unknown": "We cannot see your device. Turn Wi-Fi off and on, then try again.",
     "refusal.offline": "The line is down right now, so this cannot be checked. Please try later.",
     "refusal.devices_full": "This package is already in use on all its devices.",
+    "refusal.token_invalid": "That token is not right. Compare its 20 digits with your message.",
+    "refusal.token_used": "That token has already been used.",
+    "refusal.code_wrong": "That is not the code that we sent, or it is too old.",
+    "refusal.suspended": "This package is stopped for now. Please call us.",
+    "refusal.moved_often": "This package was moved three times. Please wait ten minutes.",
+    "refusal.device_gone": "That device is no longer there. Please look again.",
+    "refusal.not_proved": "Show first that the package is yours: by a code, or your phone number.",
+    # what is wrong with a code
+    "fault.empty": "Type or paste your code first.",
+    "fault.phone": "That is a phone number. Use “I paid with my number” below.",
+    "fault.token_length": "A token has 20 digits; this has {n}. Compare it with your message.",
+    "fault.voucher_character": "One character of that voucher is wrong. Compare it with the slip.",
+    "fault.message": "We find no M-PESA code in that message. It has 10 letters and digits.",
+    "fault.neither": "That is no code of ours. A voucher has 12 letters and digits, "
+    "an M-PESA code 10, a token 20 digits.",
+    "receipt.unknown": "We know no payment with that M-PESA code yet. Compare it with the message; "
+    "if you have just paid, wait a minute.",
+    "receipt.used": "What that payment bought is used up, or was bought at another place.",
     # online
     "ok.title": "You are online",
     "ok.heading": "You are online",
@@ -88,17 +107,65 @@ TEXTS = {
     "status.total": "Used in all",
     "status.more": "Buy more",
     "status.open": "A payment is being checked. See how it stands.",
-    # voucher
+    # a code
     "voucher.title": "Connect with a code",
     "voucher.heading": "Already paid?",
-    "voucher.label": "Voucher or M-PESA code",
-    "voucher.hint": "A voucher such as 7KQM-2XWD-9FTR, or the first word of the M-PESA message",
+    "voucher.label": "Voucher, token or M-PESA code",
+    "voucher.hint": "A voucher such as 7KQM-2XWD-9FTR, a token of 20 digits, "
+    "or the M-PESA message: paste all of it",
     "voucher.connect": "Connect",
-    "voucher.accepts": "The M-PESA code connects another device to a package that has room for it.",
+    "voucher.accepts": "The code of what you paid for connects your other devices too.",
     "voucher.mpesa": "Paid from this device? You need no code: wait to be connected.",
+    "voucher.phone": "I paid with my number",
     "voucher.back": "Back to packages",
+    # by the number that paid
+    "phone.title": "I paid with my number",
+    "phone.heading": "Which number paid?",
+    "phone.label": "M-PESA number that paid",
+    "phone.hint": "We send a code of 6 digits to that phone by SMS.",
+    "phone.send": "Send me the code",
+    "phone.down": "The line to our centre is down, so we cannot send an SMS now.",
+    "phone.others": "These work without the line: the M-PESA message, a voucher, or a token.",
+    "phone.code": "Use a code instead",
+    "sms.heading": "Enter the code",
+    "sms.line": "If {phone} paid for a package here, it gets an SMS with a code in a moment.",
+    "sms.label": "Code of 6 digits",
+    "sms.none": "No SMS after two minutes? Check the number, or use the M-PESA message.",
+    # who uses a package
+    "places.title": "Devices",
+    "places.heading": "Devices on this package",
+    "places.full": "This package is in use",
+    "places.line": "{plan}, on {used} of {most} devices.",
+    "places.mine": "this device",
+    "places.companion": "TV or console",
+    "places.move": "Move it here",
+    "places.release": "Take it off",
+    "places.warning": "Moving it here puts that device offline. This device is {ref}.",
+    "places.own": "If one of them is this very device, it connects by itself in a few seconds.",
+    "places.put_out": "Device {ref} took your place. You can move the package back here.",
+    "places.further": "For another phone, open this page there and use your M-PESA message.",
+    "places.buy": "Packages",
+    "quiet.active": "active now",
+    "quiet.since": "active {time} ago",
+    "quiet.gone": "not connected now",
+    # devices without a browser
+    "tv.title": "Connect a TV or console",
+    "tv.join": "Switch it on and join it to this Wi-Fi.",
+    "tv.compare": "In its network settings find the MAC or Wi-Fi address. Its last four characters "
+    "must be the same as here.",
+    "tv.full": "No place is free: it gets the place of this phone, and this phone goes offline. "
+    "You can move the package back here at any time.",
+    "tv.move": "Move to it",
+    "tv.none": "We see no such device yet. Is it on, and on this Wi-Fi?",
+    "tv.again": "Look again",
+    # stopped by staff
+    "suspended.title": "Stopped for now",
+    "suspended.heading": "Your package is stopped",
+    "suspended.line": "{operator} has stopped it for now, and nothing of it is lost. "
+    "Please call to have it opened again.",
+    "suspended.say": "Say that your device is {ref}.",
     "joined.title": "Connecting",
-    "joined.heading": "Voucher accepted",
+    "joined.heading": "Accepted",
     "joined.line": "We are connecting you. This takes a few seconds.",
     # help
     "help.title": "Help",
@@ -114,6 +181,9 @@ TEXTS = {
     "help.online": "On",
     "help.captive": "Off",
     "help.back": "Back",
+    "contested.line": "Another device seems to use the network address of yours.",
+    "contested.do": "In the settings of this Wi-Fi choose a private (random) address, then turn "
+    "Wi-Fi off and on. If that does not help, call us.",
     # words that count
     "unit.day.one": "{n} day",
     "unit.day.many": "{n} days",

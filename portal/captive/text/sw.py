@@ -16,6 +16,7 @@ TEXTS = {
     "shop.privacy": "Tunahifadhi namba, kifaa na malipo yako ili kukuunganisha na kukusaidia tu.",
     "shop.ended": "Kifurushi chako kimeisha. Chagua kingine ili uendelee.",
     "shop.online": "Umeunganishwa. Utakachonunua sasa kitaongezwa.",
+    "shop.put_out": "Kifaa {ref} sasa kina nafasi yako. Ona unachoweza kufanya.",
     "offer.uptime": "{time} za matumizi",
     "busy": "Subiri kidogo…",
     # an order under way
@@ -71,6 +72,24 @@ TEXTS = {
     "refusal.device_unknown": "Hatuoni kifaa chako. Zima Wi-Fi na uiwashe, kisha ujaribu tena.",
     "refusal.offline": "Mtandao umekatika sasa, hatuwezi kukagua. Tafadhali jaribu baadaye.",
     "refusal.devices_full": "Kifurushi hiki tayari kinatumika kwenye vifaa vyake vyote.",
+    "refusal.token_invalid": "Tokeni hiyo si sahihi. Linganisha tarakimu zake 20 na ujumbe wako.",
+    "refusal.token_used": "Tokeni hiyo imeshatumika.",
+    "refusal.code_wrong": "Hiyo si namba tuliyotuma, au imepitwa na wakati.",
+    "refusal.suspended": "Kifurushi hiki kimesimamishwa kwa sasa. Tafadhali tupigie.",
+    "refusal.moved_often": "Kifurushi hiki kimehamishwa mara tatu. Tafadhali subiri dakika kumi.",
+    "refusal.device_gone": "Kifaa hicho hakipo tena. Tafadhali angalia tena.",
+    "refusal.not_proved": "Onyesha kwanza kuwa kifurushi ni chako: kwa namba ya malipo au ya simu.",
+    # what is wrong with a code
+    "fault.empty": "Andika au bandika namba yako kwanza.",
+    "fault.phone": "Hiyo ni namba ya simu. Tumia “Nililipa kwa namba yangu” hapo chini.",
+    "fault.token_length": "Tokeni ina tarakimu 20; hii ina {n}. Ilinganishe na ujumbe wako.",
+    "fault.voucher_character": "Herufi moja ya vocha hiyo si sahihi. Ilinganishe na karatasi.",
+    "fault.message": "Hatuoni namba ya M-PESA kwenye ujumbe huo. Ina herufi na tarakimu 10.",
+    "fault.neither": "Hiyo si namba yetu. Vocha ina herufi na tarakimu 12, "
+    "namba ya M-PESA 10, tokeni tarakimu 20.",
+    "receipt.unknown": "Bado hatujui malipo yenye namba hiyo ya M-PESA. Ilinganishe na ujumbe; "
+    "kama umelipa sasa hivi, subiri dakika moja.",
+    "receipt.used": "Kilichonunuliwa kwa malipo hayo kimeisha, au kilinunuliwa mahali pengine.",
     # online
     "ok.title": "Umeunganishwa",
     "ok.heading": "Umeunganishwa",
@@ -88,17 +107,65 @@ TEXTS = {
     "status.total": "Jumla ya matumizi",
     "status.more": "Nunua zaidi",
     "status.open": "Malipo yanakaguliwa. Angalia yalipofikia.",
-    # voucher
+    # a code
     "voucher.title": "Unganisha kwa namba",
     "voucher.heading": "Umeshalipa?",
-    "voucher.label": "Namba ya vocha au ya M-PESA",
-    "voucher.hint": "Vocha kama 7KQM-2XWD-9FTR, au neno la kwanza la ujumbe wa M-PESA",
+    "voucher.label": "Namba ya vocha, tokeni au M-PESA",
+    "voucher.hint": "Vocha kama 7KQM-2XWD-9FTR, tokeni ya tarakimu 20, "
+    "au ujumbe wa M-PESA: ubandike wote",
     "voucher.connect": "Unganisha",
-    "voucher.accepts": "Namba ya M-PESA inaunganisha kifaa kingine kwenye kifurushi chenye nafasi.",
+    "voucher.accepts": "Namba ya ulicholipia inaunganisha pia vifaa vyako vingine.",
     "voucher.mpesa": "Umelipa kwenye kifaa hiki? Huhitaji namba: subiri kuunganishwa.",
+    "voucher.phone": "Nililipa kwa namba yangu",
     "voucher.back": "Rudi kwenye vifurushi",
+    # by the number that paid
+    "phone.title": "Nililipa kwa namba yangu",
+    "phone.heading": "Ni namba gani iliyolipa?",
+    "phone.label": "Namba ya M-PESA iliyolipa",
+    "phone.hint": "Tutatuma namba ya tarakimu 6 kwa SMS kwenye simu hiyo.",
+    "phone.send": "Nitumie namba",
+    "phone.down": "Mtandao wa kituo chetu umekatika, kwa hivyo hatuwezi kutuma SMS sasa.",
+    "phone.others": "Hizi zinafanya kazi bila mtandao huo: ujumbe wa M-PESA, vocha, au tokeni.",
+    "phone.code": "Tumia namba badala yake",
+    "sms.heading": "Weka namba uliyotumiwa",
+    "sms.line": "Kama {phone} ilinunua kifurushi hapa, itapata SMS yenye namba hivi karibuni.",
+    "sms.label": "Namba ya tarakimu 6",
+    "sms.none": "Hakuna SMS baada ya dakika mbili? Kagua namba, au tumia ujumbe wa M-PESA.",
+    # who uses a package
+    "places.title": "Vifaa",
+    "places.heading": "Vifaa vya kifurushi hiki",
+    "places.full": "Kifurushi hiki kinatumika",
+    "places.line": "{plan}, kwenye vifaa {used} kati ya {most}.",
+    "places.mine": "kifaa hiki",
+    "places.companion": "TV au kifaa cha michezo",
+    "places.move": "Hamishia hapa",
+    "places.release": "Kiondoe",
+    "places.warning": "Ukihamishia hapa, kifaa hicho kitakatika. Kifaa hiki ni {ref}.",
+    "places.own": "Kama kimojawapo ni kifaa hiki chenyewe, kitaunganishwa baada ya sekunde chache.",
+    "places.put_out": "Kifaa {ref} kimechukua nafasi yako. Unaweza kurudisha kifurushi hapa.",
+    "places.further": "Kwa simu nyingine, fungua ukurasa huu huko na utumie ujumbe wa M-PESA.",
+    "places.buy": "Vifurushi",
+    "quiet.active": "kinatumika sasa",
+    "quiet.since": "kilitumika {time} zilizopita",
+    "quiet.gone": "hakijaunganishwa sasa",
+    # devices without a browser
+    "tv.title": "Unganisha TV au kifaa cha michezo",
+    "tv.join": "Kiwashe na ukiunganishe na Wi-Fi hii.",
+    "tv.compare": "Kwenye mipangilio yake ya mtandao tafuta anwani ya MAC au ya Wi-Fi. "
+    "Herufi zake nne za mwisho lazima ziwe sawa na za hapa.",
+    "tv.full": "Hakuna nafasi: kitapata nafasi ya simu hii, na simu hii itakatika. "
+    "Unaweza kurudisha kifurushi hapa wakati wowote.",
+    "tv.move": "Hamishia huko",
+    "tv.none": "Bado hatuoni kifaa kama hicho. Je, kimewashwa na kiko kwenye Wi-Fi hii?",
+    "tv.again": "Angalia tena",
+    # stopped by staff
+    "suspended.title": "Kimesimamishwa kwa sasa",
+    "suspended.heading": "Kifurushi chako kimesimamishwa",
+    "suspended.line": "{operator} wamekisimamisha kwa sasa, na hakuna kilichopotea. "
+    "Tafadhali piga simu kifunguliwe tena.",
+    "suspended.say": "Sema kwamba kifaa chako ni {ref}.",
     "joined.title": "Tunakuunganisha",
-    "joined.heading": "Vocha imekubaliwa",
+    "joined.heading": "Imekubaliwa",
     "joined.line": "Tunakuunganisha. Itachukua sekunde chache.",
     # help
     "help.title": "Msaada",
@@ -114,6 +181,9 @@ TEXTS = {
     "help.online": "Imewashwa",
     "help.captive": "Imezimwa",
     "help.back": "Rudi",
+    "contested.line": "Kifaa kingine kinaonekana kutumia anwani ya mtandao ya kifaa chako.",
+    "contested.do": "Kwenye mipangilio ya Wi-Fi hii chagua anwani ya faragha (ya nasibu), kisha "
+    "zima Wi-Fi na uiwashe. Isiposaidia, tupigie simu.",
     # words that count
     "unit.day.one": "siku {n}",
     "unit.day.many": "siku {n}",
