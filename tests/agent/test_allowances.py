@@ -75,6 +75,16 @@ STORIES = {
         90   | grant g1 for=a uptime=9000 handed_u=120 spent_u=100 | open a g1 10.0.0.5
         90   | show a                               | open 10.0.0.5 until 150
     """,
+    "time connected at other sites is spent here too, and none of it twice": """
+        0    | seen a 10.0.0.5                      |
+        0    | grant g1 for=a uptime=300 spent_u=100 | open a g1 10.0.0.5
+        0    | show a                               | open 10.0.0.5 until 200
+        50   | count a 10/10                        | read a 10/10 v50 u150
+        60   | grant g1 for=a uptime=300 spent_u=150 |
+        60   | show a                               | open 10.0.0.5 until 200
+        70   | grant g1 for=a uptime=300 spent_u=170 |
+        70   | show a                               | open 10.0.0.5 until 180
+    """,
     "a rest of the allowance that no burst fits into ends it for now": """
         0    | seen a 10.0.0.5                      |
         0    | grant g1 for=a quota=90000000 handed_b=10000000 | open a g1 10.0.0.5

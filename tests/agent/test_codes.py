@@ -235,6 +235,18 @@ async def test_a_used_voucher_is_refused_once_what_it_bought_is_over(site: Prepa
     assert await site.redeem(B, GOOD) is Refusal.VOUCHER_USED
 
 
+async def test_a_used_voucher_is_called_used_also_when_it_has_left_its_chunk(
+    site: PrepaidSite,
+) -> None:
+    site.controller.vouchers[GOOD] = None
+    await site.redeem(A, GOOD)
+    site.controller.put_item(*a_chunk(OTHER))
+    await settle()
+    site.cut()
+
+    assert await site.redeem(B, GOOD) is Refusal.VOUCHER_USED
+
+
 async def test_what_was_redeemed_offline_survives_a_crash_and_a_snapshot(
     site: PrepaidSite,
 ) -> None:
