@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NewType, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from ipaddress import IPv4Address, IPv6Address
+    from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
 MacAddress = NewType("MacAddress", str)
 """A link-layer address in canonical form: ``02:00:00:00:00:0a`` (lower case, colons)."""
@@ -24,8 +24,32 @@ SessionKey = NewType("SessionKey", str)
 CapKey = NewType("CapKey", str)
 """Names one shared byte budget in the plane. At most 48 characters of ``[a-z0-9-]``."""
 
+PoolKey = NewType("PoolKey", str)
+"""Names one shared rate in the plane. At most 48 characters of ``[a-z0-9-]``."""
+
+POOL_DEPTH_MAX = 5
+"""Pools inside pools: more than access point, sector, tower, backhaul and uplink make no site."""
+
+GARDEN_MAX = 4_096
+"""Networks in the walled garden, neighbours and parts of one another counted as one."""
+
 MonotonicMs = NewType("MonotonicMs", int)
 """Milliseconds of the box's boot-time clock (CLOCK_BOOTTIME). Comparable only within one boot."""
+
+
+@dataclass(frozen=True, slots=True)
+class Burst:
+    """Up to ``size_bytes`` at these speeds before the rate holds, and again after a rest.
+
+    What is used up fills again at the rate. A speed below the rate's is no burst in that direction.
+    """
+
+    down_bps: int
+    up_bps: int
+    size_bytes: int
+
+    def __post_init__(self) -> None:
+        assert min(self.down_bps, self.up_bps, self.size_bytes) > 0, "leave an empty burst away"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +58,7 @@ class Rate:
 
     down_bps: int
     up_bps: int
+    burst: Burst | None = None
 
     def __post_init__(self) -> None:
         assert self.down_bps > 0, "a rate of zero is not a policy: close the session instead"
@@ -46,8 +71,10 @@ class Access:
 
     ``open_until`` is a deadline on the boot-time clock; the kernel itself enforces it. None means
     without end. ``cap`` names a budget in `Desired.caps` that this device draws on, both ways.
-    ``closed`` keeps the session's counters alive but lets nothing pass (a session that ended and
-    whose last reading is not yet taken).
+    ``pool`` names a rate in `Desired.pools` that it shares with others. ``closed`` keeps the
+    session's counters alive but lets nothing pass: a session that ended and whose last reading is
+    not yet taken, and one that is suspended. Suspended is no speed: who owes is captive, and the
+    portal says why.
     """
 
     mac: MacAddress
@@ -57,6 +84,7 @@ class Access:
     open_until: MonotonicMs | None = None
     cap: CapKey | None = None
     closed: bool = False
+    pool: PoolKey | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +100,29 @@ class Cap:
 
 
 @dataclass(frozen=True, slots=True)
+class Pool:
+    """A rate that all sessions of this pool, and of the pools inside it, share by fair turns.
+
+    It bounds their sum, whatever their own rates say. ``parent`` is the pool that this one is part
+    of: an access point is in a sector, a sector on a backhaul. A pool's rate has no burst.
+    """
+
+    rate: Rate
+    parent: PoolKey | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Desired:
-    """The whole of what a box should do. Devices not listed are captive."""
+    """The whole of what a box should do. Devices not listed are captive.
+
+    ``garden`` is what everybody reaches, unpaid and uncounted, but for blocked devices.
+    """
 
     access: Mapping[SessionKey, Access] = field(default_factory=dict)
     caps: Mapping[CapKey, Cap] = field(default_factory=dict)
     blocked: frozenset[MacAddress] = frozenset()
+    pools: Mapping[PoolKey, Pool] = field(default_factory=dict)
+    garden: frozenset[IPv4Network | IPv6Network] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from ipaddress import IPv6Address, ip_address
+from ipaddress import IPv6Address
 from typing import TYPE_CHECKING
 
 import pytest
@@ -254,17 +254,6 @@ def test_devices_leave_under_the_gateways_own_address_when_asked_to() -> None:
 
     assert visitor == "::ffff:198.51.100.1"
     assert share == (50, True)
-
-
-def test_the_walled_garden_is_open_to_all_and_uncounted() -> None:
-    garden = (ip_address(SERVER4), ip_address(SERVER6))
-    with Street(replace(CONFIG, garden=garden)) as street:
-        street.apply(Desired({KEY: an_access()}))
-        reached = street.reaches(THIEF, SERVER4), street.reaches(THIEF, SERVER6)
-        street.reaches(PHONE, SERVER4)
-
-        assert reached == (True, True)
-        assert street.counter().up_bytes_total == 0
 
 
 CONFIGS = {
