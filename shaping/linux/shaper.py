@@ -65,8 +65,6 @@ class Shaper:
         """Read both trees, rebuild roots that are not ours; tell what was out of place."""
         found = [words for tree in self._trees for words in tree.observe()]
         self.know(self._names)
-        self._slots.adopt(self._slots.held, {**self._slots.places, **self._places()})
-        self._littered = bool(self._dropped) or self._is_strewn()
         return found
 
     def evicted(self) -> list[str]:
@@ -86,6 +84,8 @@ class Shaper:
             if path:
                 self._numbers.setdefault(path, number)
         self._dropped &= self._numbers.keys()
+        self._slots.adopt(self._slots.held, {**self._slots.places, **self._places()})
+        self._littered = bool(self._dropped) or self._is_strewn()
         return sorted(names.keys() - there)
 
     def adopt(self, slots: Mapping[SessionKey, int]) -> None:
