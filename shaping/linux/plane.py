@@ -51,7 +51,8 @@ VERIFY_SHARE = 50
 
 DEAR_MS = 100
 """When reading everything takes longer than this, a stranger's change of nftables may wait for the
-next regular look; otherwise each is looked into at once."""
+next regular look; otherwise it is looked into at once, unless strangers come too often: a DNS
+server that fills the garden by name changes something every few seconds."""
 
 TRIES = 3
 """An apply that somebody else's change came in between of looks again this often."""
@@ -62,6 +63,11 @@ Answer = TypeVar("Answer")
 def boot_clock() -> MonotonicMs:
     """The boot-time clock, which also runs while the machine sleeps."""
     return MonotonicMs(time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000)
+
+
+def _spent_ms() -> int:
+    """Processor time of this thread: what looking costs, however busy the machine is."""
+    return time.thread_time_ns() // 1_000_000
 
 
 @dataclass(slots=True)
@@ -147,6 +153,7 @@ class _Box:
         self._last = Desired()
         self._read: dict[SessionKey, Counter] = {}
         self._void: set[str] = set()
+        self._startled_at: MonotonicMs | None = None
 
     def close(self) -> None:
         self._netlink.close()
@@ -199,6 +206,7 @@ class _Box:
         self._mirror = self._before = None
         self._last = Desired()
         self._read = {}
+        self._startled_at = None
 
     def _current(self) -> tuple[_Mirror, tuple[str, ...]]:
         """The mirror, read anew when it is old or when somebody changed nftables since."""
@@ -209,7 +217,8 @@ class _Box:
         due = age_ms > max(VERIFY_EVERY_MS, VERIFY_SHARE * mirror.verify_ms)
         generation = self._tables.generation()
         if generation != mirror.generation:
-            if mirror.verify_ms < DEAR_MS:
+            if self._may_look_now(mirror):
+                self._startled_at = self._now()
                 self.forget()
                 return self._observe()
             mirror.generation = generation
@@ -219,9 +228,15 @@ class _Box:
             return self._observe()
         return mirror, self._recheck(mirror) if due else ()
 
+    def _may_look_now(self, mirror: _Mirror) -> bool:
+        if mirror.verify_ms >= DEAR_MS:
+            return False
+        at = self._startled_at
+        return at is None or self._now() - at > VERIFY_SHARE * mirror.verify_ms
+
     def _recheck(self, mirror: _Mirror) -> tuple[str, ...]:
         """Read what has no generation to tell of changes: the shapers and the pins."""
-        began = self._now()
+        began = _spent_ms()
         drift = [*self._shaper.observe(), *self._shaper.evicted()]
         before, mirror.pins = mirror.pins, self._pins.held()
         drift += _lost_pins(before, mirror.pins)
@@ -236,12 +251,12 @@ class _Box:
                 mirror.sessions[key] = Standing(standing.epoch, rate, standing.ways, pool)
         mirror.fresh = bool(drift)
         mirror.verified_at = self._now()
-        mirror.verify_ms = mirror.verified_at - began
+        mirror.verify_ms = _spent_ms() - began
         return tuple(drift)
 
     def _observe(self) -> tuple[_Mirror, tuple[str, ...]]:
         before, self._before = self._before, None
-        began = self._now()
+        began = _spent_ms()
         drift = [*filter(None, [self._tables.ensure_installed()]), *self._shaper.observe()]
         evicted = self._shaper.evicted()
         generation = self._tables.generation()
@@ -257,7 +272,7 @@ class _Box:
         mirror.pins = self._pins.held()
         mirror.generation = generation
         mirror.verified_at = self._now()
-        mirror.verify_ms = mirror.verified_at - began
+        mirror.verify_ms = _spent_ms() - began
         self._mirror = mirror
         if before is None:
             # The first look of this process: what is missing may never have been there.
