@@ -6,7 +6,7 @@ groups.
 
 How fair a pool is: sessions of one group take turns of one frame, groups take turns of as many
 frames as they have sessions, and a pool inside another gets one round of all its groups. So every
-session of a full pool gets the same, within 5 % as measured, while the sessions of each group are
+session of a full pool gets the same, within 10 % as tested, while the sessions of each group are
 equally busy. HTB counts sessions, not who of them is busy: one busy session among many idle ones
 gets, for its group, the turns of all. A pool's sum stays within its rate.
 """
