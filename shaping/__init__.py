@@ -7,7 +7,8 @@ is the plane's own affair.
 
 Files:
 
-- ``plane.py``   PURE  the Protocol and its value types: Desired, Access, Cap, Counter, PlaneError
+- ``plane.py``   PURE  the Protocol and its values: Desired, Access, Pool, Cap, Counter, PlaneError
+- ``pools.py``   PURE  pools inside pools, checked and read as paths
 - ``diff.py``    PURE  observed and desired in, ordered changes out
 - ``memory.py``        the shipped fake: behaves like a box, moves no packet (``--dry-run``)
 - ``linux/``           nftables and HTB on a Linux gateway (its own front page explains the recipe)

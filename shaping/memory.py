@@ -14,10 +14,13 @@ from shaping.diff import (
     Block,
     CloseWay,
     DropCap,
+    DropPool,
     FreeRate,
     Observed,
     OpenWay,
     SetCap,
+    SetGarden,
+    SetPool,
     SetRate,
     Standing,
     StartMeter,
@@ -30,8 +33,9 @@ from shaping.plane import Applied, Counter, Desired
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from shaping.diff import Address, Change, Way
+    from shaping.diff import Address, Change, Garden, Way
     from shaping.plane import CapKey, MacAddress, MonotonicMs, Rate, SessionKey
+    from shaping.pools import PoolPath
 
 
 @dataclass(slots=True)
@@ -52,10 +56,12 @@ class _Box:
     """What the pretended kernel holds; lost as a whole by a reboot."""
 
     meters: dict[SessionKey, _Meter] = field(default_factory=dict)
-    rates: dict[SessionKey, Rate] = field(default_factory=dict)
+    rates: dict[SessionKey, tuple[Rate, PoolPath]] = field(default_factory=dict)
     ways: dict[Address, tuple[SessionKey, Way]] = field(default_factory=dict)
     budgets: dict[CapKey, _Budget] = field(default_factory=dict)
     blocked: set[MacAddress] = field(default_factory=set)
+    pools: dict[PoolPath, Rate] = field(default_factory=dict)
+    garden: Garden = frozenset()
 
 
 class MemoryPlane:
@@ -90,8 +96,22 @@ class MemoryPlane:
         self._box = _Box()
         self._last = Desired()
 
-    def pass_bytes(self, address: Address, mac: MacAddress, *, down: int = 0, up: int = 0) -> bool:
-        """Offer traffic of a device; tells whether it passed. Each way passes whole or not."""
+    def pass_bytes(
+        self,
+        address: Address,
+        mac: MacAddress,
+        *,
+        down: int = 0,
+        up: int = 0,
+        remote: Address | None = None,
+    ) -> bool:
+        """Offer traffic of a device; tells whether it passed. Each way passes whole or not.
+
+        ``remote`` is whom it is exchanged with: somebody outside the garden unless said.
+        """
+        box = self._box
+        if remote is not None and mac not in box.blocked and any(remote in n for n in box.garden):
+            return True
         found = self._box.ways.get(address)
         if found is None or not self._is_open(found[1]) or mac in self._box.blocked:
             return False
@@ -108,9 +128,22 @@ class MemoryPlane:
         budget = self._box.budgets.get(cap)
         return None if budget is None else max(0, budget.left_bytes)
 
+    def speed_of(self, session: SessionKey) -> tuple[Rate, PoolPath] | None:
+        """How fast this session may be, and the pools that it shares; None when not shaped."""
+        return self._box.rates.get(session)
+
     def tamper(self, address: Address) -> None:
         """Remove by hand what lets this address pass."""
         self._box.ways.pop(address, None)
+
+    def tamper_with_garden(self) -> None:
+        """Remove the walled garden by hand."""
+        self._box.garden = frozenset()
+
+    def tamper_with_pools(self) -> None:
+        """Remove all pools by hand; their sessions share nothing any more."""
+        self._box.pools = {}
+        self._box.rates = {key: (rate, ()) for key, (rate, _) in self._box.rates.items()}
 
     def reboot(self) -> None:
         """Lose all that a machine loses with its power."""
@@ -131,26 +164,27 @@ class MemoryPlane:
         ways: dict[SessionKey, dict[Address, Way]] = {key: {} for key in self._box.meters}
         for address, (key, way) in self._box.ways.items():
             ways[key][address] = way
-        sessions = {
-            key: Standing(meter.epoch, self._box.rates.get(key), ways[key])
-            for key, meter in self._box.meters.items()
-        }
+        shaped = self._box.rates
+        sessions: dict[SessionKey, Standing] = {}
+        for key, meter in self._box.meters.items():
+            rate, pool = shaped.get(key, (None, ()))
+            sessions[key] = Standing(meter.epoch, rate, ways[key], pool)
         caps = {key: budget.revision for key, budget in self._box.budgets.items()}
         owners = {address: key for address, (key, _) in self._box.ways.items()}
-        return Observed(sessions, caps, frozenset(self._box.blocked), owners)
+        blocked = frozenset(self._box.blocked)
+        return Observed(sessions, caps, blocked, owners, dict(self._box.pools), self._box.garden)
 
     def _drift(self, observed: Observed) -> tuple[str, ...]:
         """What was there after the last apply and should still be, but is not."""
         step = diff(observed, self._last, now=self._now(), epoch="")
-        opened = (change for change in step.changes if isinstance(change, OpenWay))
-        return tuple(f"{change.address} of {change.session} was removed" for change in opened)
+        return tuple(words for change in step.changes if (words := _drift_words(change)))
 
     def _make(self, change: Change) -> None:
         match change:
-            case SetRate(session, rate):
-                self._box.rates[session] = rate
-            case FreeRate(session):
-                self._box.rates.pop(session, None)
+            case SetPool() | DropPool() | SetRate() | FreeRate():
+                self._shape(change)
+            case SetGarden(networks):
+                self._box.garden = networks
             case CloseWay(_, address, _):
                 self._box.ways.pop(address, None)
             case OpenWay(session, _, address, way):
@@ -168,3 +202,29 @@ class MemoryPlane:
                 (blocked.add if isinstance(change, Block) else blocked.discard)(mac)
             case _:
                 assert_never(change)
+
+    def _shape(self, change: SetPool | DropPool | SetRate | FreeRate) -> None:
+        match change:
+            case SetPool(path, rate):
+                self._box.pools[path] = rate
+            case DropPool(path):
+                del self._box.pools[path]
+            case SetRate(session, rate, pool):
+                assert not pool or pool in self._box.pools, "pools are made before their sessions"
+                self._box.rates[session] = rate, pool
+            case FreeRate(session):
+                self._box.rates.pop(session, None)
+            case _:
+                assert_never(change)
+
+
+def _drift_words(change: Change) -> str:
+    match change:
+        case OpenWay(session, _, address, _):
+            return f"{address} of {session} was removed"
+        case SetPool(path, _):
+            return f"the pool {path[-1]} was changed"
+        case SetGarden(_):
+            return "the walled garden was changed"
+        case _:
+            return ""

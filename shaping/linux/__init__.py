@@ -31,7 +31,9 @@ Files:
 - ``libnftables.py``       the system library, through ctypes
 - ``netlink.py``           a socket that sends batches and reads dumps
 - ``tables.py``            the table: install, verify, commit, read
-- ``shaper.py``            the class trees on both interfaces
+- ``slots.py``             who has which slot, and which group stands in which pool
+- ``tree.py``              the class tree of one interface
+- ``shaper.py``            sessions, groups and pools in the trees of both interfaces
 - ``pins.py``              permanent neighbours for paid addresses
 - ``plane.py``             LinuxPlane: the three methods
 - ``sightings.py``   PURE  entries of neighbour tables read as sightings

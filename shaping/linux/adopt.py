@@ -20,15 +20,16 @@ from shaping.linux.nft import (
     quota_name,
     way_elements,
 )
-from shaping.linux.tc import slot_of
+from shaping.linux.tc import group_of, slot_of
 from shaping.plane import CapKey, MonotonicMs, SessionKey
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from shaping.diff import Address
+    from shaping.diff import Address, Garden
     from shaping.linux.nft import Op
-    from shaping.plane import Rate
+    from shaping.plane import PoolKey, Rate
+    from shaping.pools import PoolPath
 
 
 _Row = tuple[Element, "int | None"]
@@ -38,16 +39,21 @@ _WHOLE = {"count_down", "count_up", "class", "group", "down", "up"}
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A dump of our table: elements with the milliseconds left, and names of objects."""
+    """A dump of our table: elements with the milliseconds left, and names of objects.
+
+    ``pools`` tells which pool has which number in the class trees.
+    """
 
     elements: Sequence[tuple[Element, int | None]] = ()
     counters: frozenset[str] = frozenset()
     quotas: frozenset[str] = frozenset()
+    pools: Mapping[int, PoolKey] = field(default_factory=dict)
+    garden: Garden = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Adopted:
-    """The observed state, the slot of each session that has ways, and what must go."""
+    """The observed state but for pools, the slot of each session that has ways, what must go."""
 
     observed: Observed
     slots: Mapping[SessionKey, int] = field(default_factory=dict)
@@ -59,10 +65,12 @@ def adopt(
     rates: Mapping[int, Rate],
     *,
     now: MonotonicMs,
+    places: Mapping[int, PoolPath] | None = None,
     void: frozenset[str] = frozenset(),
 ) -> Adopted:
     """Read sessions out of a dump taken at ``now``. ``rates`` are the shapers by slot.
 
+    ``places`` tells the pool of each group of slots that is in one.
     Counters named in ``void`` are not believed: their sessions must begin to count anew.
     """
     epochs = _epochs(held.counters - void)
@@ -79,14 +87,17 @@ def adopt(
         ways.setdefault(found.session, {})[address] = found.way
         slots[found.session] = found.slot
         taken[found.slot] = found.session
-    sessions = {
-        key: Standing(epoch, rates.get(slots[key]) if key in slots else None, ways.get(key, {}))
-        for key, epoch in epochs.items()
-    }
+    sessions: dict[SessionKey, Standing] = {}
+    for key, epoch in epochs.items():
+        sessions[key] = Standing(epoch)
+        if key in slots:
+            pool = (places or {}).get(group_of(slots[key]), ())
+            sessions[key] = Standing(epoch, rates.get(slots[key]), ways[key], pool)
     blocked = frozenset(e.mac for e, _ in held.elements if e.set == "blocked" and e.mac)
     owners = {address: key for key, found in ways.items() for address in found}
     strays += _stray_objects(held, epochs, caps)
-    return Adopted(Observed(sessions, caps, blocked, owners), slots, tuple(strays))
+    observed = Observed(sessions, caps, blocked, owners, garden=held.garden)
+    return Adopted(observed, slots, tuple(strays))
 
 
 def _epochs(counters: Iterable[str]) -> dict[SessionKey, str]:

@@ -16,6 +16,7 @@ from shaping.diff import (
     DropCap,
     OpenWay,
     SetCap,
+    SetGarden,
     StartMeter,
     StopMeter,
     Unblock,
@@ -25,10 +26,10 @@ from shaping.plane import PlaneError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-    from ipaddress import IPv4Address, IPv6Address
+    from ipaddress import IPv4Network, IPv6Network
 
     from shaping.diff import Address, CapRef, Change, Way
-    from shaping.plane import MacAddress, MonotonicMs, SessionKey
+    from shaping.plane import MacAddress, MonotonicMs, PoolKey, SessionKey
 
 TABLE = "lango"
 
@@ -39,6 +40,20 @@ DNS_PER_SECOND = 10
 DNS_BURST = 40
 """Name look-ups that an unpaid device may make: enough for a portal, useless for a tunnel."""
 
+SITE_DNS_PER_SECOND = 50
+SITE_DNS_BURST = 500
+"""Name look-ups of all unpaid devices together, since a device may have a new MAC for each. The
+burst is for the many that come back at once when the power does."""
+
+PINGS_PER_SECOND = 5
+PINGS_BURST = 20
+SITE_PINGS_PER_SECOND = 50
+SITE_PINGS_BURST = 200
+"""ICMP to the gateway, of one device and of all together. Finding neighbours is not limited."""
+
+NAMES_KEPT = "1d"
+"""How long the garden keeps an address that a name had."""
+
 _INTERFACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,14}")
 
 TIMED = ("up4", "down4", "up6", "down6")
@@ -48,15 +63,20 @@ MAPPED = ("count_up", "count_down", "class", "group", "cap")
 """Maps of each family, by address; ``4`` or ``6`` is appended."""
 
 SETS = (*TIMED, "blocked", *(f"{name}{family}" for family in "46" for name in MAPPED))
-"""All that elements are put into."""
+"""All that elements of sessions are put into, and blocks."""
+
+GARDEN_SETS = ("garden4", "garden6")
+"""What everybody reaches, as networks. Beside them stand ``garden_names4`` and ``garden_names6``:
+addresses that the site's DNS server puts there as it answers names of the garden. They are its
+affair alone; nothing here reads or flushes them."""
 
 
 @dataclass(frozen=True, slots=True)
 class LinuxConfig:
     """How a Linux gateway is wired. Devices are on ``lan``; ``wan`` leads to the internet.
 
-    ``garden`` are addresses that everybody reaches, unpaid and uncounted. ``close_gateway`` refuses
-    LAN devices every service of the gateway but names, addresses, ICMP and the portal.
+    ``close_gateway`` refuses LAN devices every service of the gateway but names, addresses, ICMP
+    and the portal.
     ``spare_bps`` is the speed of what belongs to no session: the portal on the LAN, the gateway's
     own traffic on the WAN. Raises `PlaneError` (no retry) for values that cannot be.
     """
@@ -65,7 +85,6 @@ class LinuxConfig:
     wan: str
     portal_port: int = 8000
     masquerade: bool = True
-    garden: tuple[IPv4Address | IPv6Address, ...] = ()
     close_gateway: bool = True
     spare_bps: int = 50_000_000
 
@@ -83,13 +102,17 @@ class LinuxConfig:
 
 @dataclass(frozen=True, slots=True)
 class Element:
-    """One element of a set or map. ``value`` is an object's name, a class id or a mark."""
+    """One element of a set or map. ``value`` is an object's name, a class id or a mark.
+
+    Its key is an address, a MAC or both; in a garden's set it is a network.
+    """
 
     set: str
     address: Address | None = None
     mac: MacAddress | None = None
     value: str | int | None = None
     timeout_ms: int | None = None
+    network: IPv4Network | IPv6Network | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +158,14 @@ class CutQuota:
     name: str
 
 
-Op: TypeAlias = Put | Cut | PutCounter | CutCounter | PutQuota | CutQuota
+@dataclass(frozen=True, slots=True)
+class Flush:
+    """Remove all elements of this set."""
+
+    set: str
+
+
+Op: TypeAlias = Put | Cut | Flush | PutCounter | CutCounter | PutQuota | CutQuota
 
 
 def meter_names(session: SessionKey, epoch: str) -> tuple[str, str]:
@@ -146,6 +176,11 @@ def meter_names(session: SessionKey, epoch: str) -> tuple[str, str]:
 def quota_name(cap: CapRef) -> str:
     """The name of one revision of a budget."""
     return f"q.{cap.key}.{cap.revision}"
+
+
+def pool_name(key: PoolKey, number: int) -> str:
+    """The name of the counter that tells which pool has this number in the class trees."""
+    return f"p.{key}.{number}"
 
 
 def way_elements(  # noqa: PLR0917 -- never called with more than an unpacked OpenWay and two more
@@ -176,7 +211,7 @@ def ops(
         match change:
             case CloseWay(session, address, way):
                 gone = way_elements(session, "", address, way, 0, now)
-                yield from (Cut(element) for element in reversed(gone))
+                yield from map(Cut, reversed(gone))
             case OpenWay(session, epoch, address, way):
                 slot = slot_of(session)
                 yield from map(Put, way_elements(session, epoch, address, way, slot, now))
@@ -188,21 +223,25 @@ def ops(
                 yield PutQuota(quota_name(cap), left_bytes)
             case DropCap(cap):
                 yield CutQuota(quota_name(cap))
-            case Block(mac):
-                yield Put(Element("blocked", mac=mac))
-            case Unblock(mac):
-                yield Cut(Element("blocked", mac=mac))
+            case Block(mac) | Unblock(mac):
+                yield (Put if isinstance(change, Block) else Cut)(Element("blocked", mac=mac))
+            case SetGarden(networks):
+                yield from _garden_ops(networks)
             case _:
-                pass  # SetRate and FreeRate are the shaper's affair
+                pass  # rates and pools are the shaper's affair
+
+
+def _garden_ops(networks: Iterable[IPv4Network | IPv6Network]) -> Iterator[Op]:
+    yield from map(Flush, GARDEN_SETS)
+    for network in sorted(networks, key=lambda one: (one.version, one)):
+        yield Put(Element(f"garden{network.version}", network=network))
 
 
 def op_text(op: Op) -> str:
     """The same operation as a command of nft: for people, logs and golden files."""
     match op:
-        case Put(element):
-            return f"add element inet {TABLE} {element.set} {{ {_element_text(element)} }}"
-        case Cut(element):
-            return f"delete element inet {TABLE} {element.set} {{ {_key_text(element)} }}"
+        case Put() | Cut() | Flush():
+            return _set_op_text(op)
         case PutCounter(name):
             return f"add counter inet {TABLE} {name}"
         case CutCounter(name):
@@ -213,8 +252,19 @@ def op_text(op: Op) -> str:
             return f"delete quota inet {TABLE} {name}"
 
 
+def _set_op_text(op: Put | Cut | Flush) -> str:
+    match op:
+        case Put(element):
+            return f"add element inet {TABLE} {element.set} {{ {_element_text(element)} }}"
+        case Cut(element):
+            return f"delete element inet {TABLE} {element.set} {{ {_key_text(element)} }}"
+        case Flush(name):
+            return f"flush set inet {TABLE} {name}"
+
+
 def _key_text(element: Element) -> str:
-    return " . ".join(str(part) for part in (element.address, element.mac) if part is not None)
+    parts = element.address, element.mac, element.network
+    return " . ".join(str(part) for part in parts if part is not None)
 
 
 def _element_text(element: Element) -> str:
@@ -233,6 +283,7 @@ def _element_text(element: Element) -> str:
 
 CHAINS = {
     "names": "",
+    "pings": "",
     "portal_nat": "type nat hook prerouting priority dstnat; policy accept;",
     "wan_nat": "type nat hook postrouting priority srcnat; policy accept;",
     "gateway_door": "type filter hook input priority filter; policy accept;",
@@ -258,7 +309,7 @@ def rules(config: LinuxConfig) -> dict[str, tuple[str, ...]]:
             f'iifname != "{lan}" accept',
             f"fib daddr type local tcp dport 80 {portal}",
             *(f"{rule} accept" for rule in paid),
-            *_garden(config, "daddr"),
+            *_garden("daddr"),
             f"tcp dport 80 {portal}",
         ),
         "wan_nat": (nat,) if config.masquerade else (),
@@ -266,6 +317,7 @@ def rules(config: LinuxConfig) -> dict[str, tuple[str, ...]]:
             f'iifname != "{lan}" accept',
             "ether saddr @blocked drop",
             *_ANSWERABLE,
+            *_PINGS,
             *(f"{rule} {protocol} dport 53 accept" for rule in paid for protocol in _DNS),
             *(f"{protocol} dport 53 goto names" for protocol in _DNS),
             *(_DOORS if config.close_gateway else ()),
@@ -274,6 +326,12 @@ def rules(config: LinuxConfig) -> dict[str, tuple[str, ...]]:
         ),
         "names": (
             f"update @names_asked {{ ether saddr limit rate over {_DNS_LIMIT} }} drop",
+            f"limit rate over {_SITE_DNS_LIMIT} drop",
+            "accept",
+        ),
+        "pings": (
+            f"update @pinged {{ ether saddr limit rate over {_PINGS_LIMIT} }} drop",
+            f"limit rate over {_SITE_PINGS_LIMIT} drop",
             "accept",
         ),
         "passage": (
@@ -283,13 +341,13 @@ def rules(config: LinuxConfig) -> dict[str, tuple[str, ...]]:
         "from_lan": (
             "ether saddr @blocked drop",
             f'oifname != "{wan}" drop',
-            *_garden(config, "daddr"),
+            *_garden("daddr"),
             *(f"{rule} goto go_up{family}" for rule, family in zip(paid, "46", strict=True)),
             "tcp dport 443 reject with tcp reset",
             "drop",
         ),
         "to_lan": (
-            *_garden(config, "saddr"),
+            *_garden("saddr"),
             "ip daddr @down4 goto go_down4",
             "ip6 daddr @down6 goto go_down6",
             "drop",
@@ -302,6 +360,16 @@ def rules(config: LinuxConfig) -> dict[str, tuple[str, ...]]:
 
 _DNS = ("udp", "tcp")
 _DNS_LIMIT = f"{DNS_PER_SECOND}/second burst {DNS_BURST} packets"
+_SITE_DNS_LIMIT = f"{SITE_DNS_PER_SECOND}/second burst {SITE_DNS_BURST} packets"
+_PINGS_LIMIT = f"{PINGS_PER_SECOND}/second burst {PINGS_BURST} packets"
+_SITE_PINGS_LIMIT = f"{SITE_PINGS_PER_SECOND}/second burst {SITE_PINGS_BURST} packets"
+_FINDING = "{ nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert, mld2-listener-report }"
+_PINGS = (
+    f"icmpv6 type {_FINDING} accept",
+    # Before connections are asked about: the second ping of a flow is one of an old connection.
+    "meta l4proto icmp goto pings",
+    "meta l4proto ipv6-icmp goto pings",
+)
 _ANSWERABLE = (
     "ip saddr 0.0.0.0 udp dport 67 accept",
     "ip6 saddr :: meta l4proto ipv6-icmp accept",
@@ -310,16 +378,15 @@ _ANSWERABLE = (
 )
 _DOORS = (
     "ct state established,related accept",
-    "meta l4proto icmp accept",
-    "meta l4proto ipv6-icmp accept",
     "udp dport 67 accept",
     "udp dport 547 accept",
 )
 
 
-def _garden(config: LinuxConfig, side: str) -> Iterator[str]:
-    for address in config.garden:
-        yield f"{'ip' if address.version == 4 else 'ip6'} {side} {address} accept"  # noqa: PLR2004 -- the protocol's number
+def _garden(side: str) -> Iterator[str]:
+    for family, protocol in (("4", "ip"), ("6", "ip6")):
+        for name in ("garden", "garden_names"):
+            yield f"{protocol} {side} @{name}{family} accept"
 
 
 def _go(way: str, family: str) -> tuple[str, ...]:
@@ -340,12 +407,16 @@ def set_lines() -> Iterator[str]:
         timed = f"flags timeout; size {ADDRESSES_MAX};"
         yield f"add set inet {TABLE} up{family} {{ type {key} . ether_addr; {timed} }}"
         yield f"add set inet {TABLE} down{family} {{ type {key}; {timed} }}"
+        yield f"add set inet {TABLE} garden{family} {{ type {key}; flags interval; }}"
+        kept = f"flags timeout; timeout {NAMES_KEPT}; size {ADDRESSES_MAX};"
+        yield f"add set inet {TABLE} garden_names{family} {{ type {key}; {kept} }}"
         for name, kind in _MAP_KINDS:
             sized = f"type {key} : {kind}; size {ADDRESSES_MAX};"
             yield f"add map inet {TABLE} {name}{family} {{ {sized} }}"
     yield f"add set inet {TABLE} blocked {{ type ether_addr; size {ADDRESSES_MAX}; }}"
     asked = f"type ether_addr; size {ADDRESSES_MAX}; flags dynamic,timeout; timeout 1m;"
     yield f"add set inet {TABLE} names_asked {{ {asked} }}"
+    yield f"add set inet {TABLE} pinged {{ {asked} }}"
 
 
 _MAP_KINDS = (

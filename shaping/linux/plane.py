@@ -13,31 +13,35 @@ from shaping.diff import (
     DEADLINE_TOLERANCE_MS,
     CloseWay,
     DropCap,
+    DropPool,
     FreeRate,
     Observed,
     SetCap,
+    SetPool,
     SetRate,
     Standing,
+    collapsed,
     diff,
-    same_rate,
     same_way,
     touched,
 )
 from shaping.linux.adopt import adopt
 from shaping.linux.netlink import NETLINK_ROUTE, NetlinkError, NetlinkSocket
-from shaping.linux.nft import meter_names, ops
+from shaping.linux.nft import CutCounter, PutCounter, meter_names, ops, pool_name
 from shaping.linux.pins import Pins
 from shaping.linux.shaper import Shaper
 from shaping.linux.tables import OvertakenError, Tables
+from shaping.linux.tc import group_of, same_rate
 from shaping.plane import Applied, Counter, Desired, MonotonicMs, PlaneError, SessionKey
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from shaping.diff import Address, Step
+    from shaping.diff import Address, Garden, Step
     from shaping.linux.adopt import Adopted
     from shaping.linux.nft import LinuxConfig, Op
-    from shaping.plane import CapKey, MacAddress
+    from shaping.plane import CapKey, MacAddress, Rate
+    from shaping.pools import PoolPath
 
 VERIFY_EVERY_MS = 10_000
 """The shapers, which tell of no change by themselves, are read whole at least this often."""
@@ -47,7 +51,8 @@ VERIFY_SHARE = 50
 
 DEAR_MS = 100
 """When reading everything takes longer than this, a stranger's change of nftables may wait for the
-next regular look; otherwise each is looked into at once."""
+next regular look; otherwise it is looked into at once, unless strangers come too often: a DNS
+server that fills the garden by name changes something every few seconds."""
 
 TRIES = 3
 """An apply that somebody else's change came in between of looks again this often."""
@@ -60,6 +65,11 @@ def boot_clock() -> MonotonicMs:
     return MonotonicMs(time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000)
 
 
+def _spent_ms() -> int:
+    """Processor time of this thread: what looking costs, however busy the machine is."""
+    return time.thread_time_ns() // 1_000_000
+
+
 @dataclass(slots=True)
 class _Mirror:
     """What we believe the kernel to hold; thrown away whenever in doubt."""
@@ -69,6 +79,8 @@ class _Mirror:
     caps: dict[CapKey, int] = field(default_factory=dict)
     blocked: frozenset[MacAddress] = frozenset()
     pins: dict[Address, MacAddress] = field(default_factory=dict)
+    pools: dict[PoolPath, Rate] = field(default_factory=dict)
+    garden: Garden = frozenset()
     strays: tuple[Op, ...] = ()
     generation: int = 0
     verified_at: int = 0
@@ -141,6 +153,7 @@ class _Box:
         self._last = Desired()
         self._read: dict[SessionKey, Counter] = {}
         self._void: set[str] = set()
+        self._startled_at: MonotonicMs | None = None
 
     def close(self) -> None:
         self._netlink.close()
@@ -193,6 +206,7 @@ class _Box:
         self._mirror = self._before = None
         self._last = Desired()
         self._read = {}
+        self._startled_at = None
 
     def _current(self) -> tuple[_Mirror, tuple[str, ...]]:
         """The mirror, read anew when it is old or when somebody changed nftables since."""
@@ -203,7 +217,8 @@ class _Box:
         due = age_ms > max(VERIFY_EVERY_MS, VERIFY_SHARE * mirror.verify_ms)
         generation = self._tables.generation()
         if generation != mirror.generation:
-            if mirror.verify_ms < DEAR_MS:
+            if self._may_look_now(mirror):
+                self._startled_at = self._now()
                 self.forget()
                 return self._observe()
             mirror.generation = generation
@@ -213,72 +228,121 @@ class _Box:
             return self._observe()
         return mirror, self._recheck(mirror) if due else ()
 
+    def _may_look_now(self, mirror: _Mirror) -> bool:
+        if mirror.verify_ms >= DEAR_MS:
+            return False
+        at = self._startled_at
+        return at is None or self._now() - at > VERIFY_SHARE * mirror.verify_ms
+
     def _recheck(self, mirror: _Mirror) -> tuple[str, ...]:
         """Read what has no generation to tell of changes: the shapers and the pins."""
-        began = self._now()
-        drift = self._shaper.observe()
-        self._shaper.flush()
+        began = _spent_ms()
+        drift = [*self._shaper.observe(), *self._shaper.evicted()]
         before, mirror.pins = mirror.pins, self._pins.held()
         drift += _lost_pins(before, mirror.pins)
-        rates = self._shaper.rates()
+        pools, mirror.pools = mirror.pools, self._shaper.pools()
+        drift += _changed_pools(pools, mirror.pools)
+        rates, places = self._shaper.rates(), self._shaper.places()
         for key, slot in self._shaper.slots().items():
             standing = mirror.sessions[key]
-            rate = rates.get(slot)
-            if not same_rate(standing.rate, rate):
+            rate, pool = rates.get(slot), places[group_of(slot)]
+            if not _same(standing.rate, rate) or standing.pool != pool:
                 drift.append(f"the speed of {key} was changed")
-                mirror.sessions[key] = Standing(standing.epoch, rate, standing.ways)
+                mirror.sessions[key] = Standing(standing.epoch, rate, standing.ways, pool)
         mirror.fresh = bool(drift)
         mirror.verified_at = self._now()
-        mirror.verify_ms = mirror.verified_at - began
+        mirror.verify_ms = _spent_ms() - began
         return tuple(drift)
 
     def _observe(self) -> tuple[_Mirror, tuple[str, ...]]:
         before, self._before = self._before, None
-        began = self._now()
+        began = _spent_ms()
         drift = [*filter(None, [self._tables.ensure_installed()]), *self._shaper.observe()]
-        self._shaper.flush()
+        evicted = self._shaper.evicted()
         generation = self._tables.generation()
         now = self._now()
         held = self._tables.held()
-        adopted = adopt(held, self._shaper.rates(), now=now, void=frozenset(self._void))
+        nameless = self._shaper.know(held.pools)
+        places, void = self._shaper.places(), frozenset(self._void)
+        adopted = adopt(held, self._shaper.rates(), places=places, now=now, void=void)
         self._shaper.adopt(adopted.slots)
         mirror = _mirror_of(adopted, before)
+        mirror.strays += tuple(CutCounter(pool_name(held.pools[n], n)) for n in nameless)
+        mirror.pools = self._shaper.pools()
         mirror.pins = self._pins.held()
         mirror.generation = generation
         mirror.verified_at = self._now()
-        mirror.verify_ms = mirror.verified_at - began
+        mirror.verify_ms = _spent_ms() - began
         self._mirror = mirror
         if before is None:
             # The first look of this process: what is missing may never have been there.
-            return mirror, ()
-        return mirror, (*drift, *_losses(before, mirror, now=now))
+            return mirror, tuple(evicted)
+        return mirror, (*drift, *evicted, *_losses(before, mirror, now=now))
 
     def _bring(self, mirror: _Mirror, desired: Desired) -> int:
         now = self._now()
         only = None if mirror.fresh else touched(self._last, desired)
-        observed = Observed(mirror.sessions, mirror.caps, mirror.blocked, mirror.owners)
-        step = diff(observed, desired, now=now, epoch=secrets.token_hex(6), only=only)
+        step = diff(
+            _observed(mirror),
+            desired,
+            now=now,
+            epoch=secrets.token_hex(6),
+            only=only,
+            same=same_rate,
+        )
         pins = _pins_after(step, mirror)
+        self._name_pools(step, mirror)
         self._shape(step)
         self._pins.pin({address: mac for address, mac in pins.items() if mac is not None})
         table = (*mirror.strays, *ops(step.changes, slot_of=self._shaper.slot_of, now=now))
-        if table:
-            self._tables.commit(table, generation=mirror.generation)
-            mirror.generation = (mirror.generation + 1) & 0xFFFFFFFF
+        self._commit(table, mirror)
         self._pins.release(address for address, mac in pins.items() if mac is None)
+        self._thin_out(step, mirror)
         changes = len(step.changes) + len(mirror.strays)
         _note(mirror, step, desired, pins=pins)
         self._last = desired
         return changes
+
+    def _commit(self, table: Sequence[Op], mirror: _Mirror) -> None:
+        if table:
+            self._tables.commit(table, generation=mirror.generation)
+            mirror.generation = (mirror.generation + 1) & 0xFFFFFFFF
+
+    def _name_pools(self, step: Step, mirror: _Mirror) -> None:
+        """Write down which pool has which number, before there is a class with that number."""
+        paths = [change.path for change in step.changes if isinstance(change, SetPool)]
+        fresh = self._shaper.number_pools(paths)
+        self._commit([PutCounter(pool_name(key, n)) for n, key in fresh.items()], mirror)
 
     def _shape(self, step: Step) -> None:
         for change in step.changes:
             if isinstance(change, FreeRate):
                 self._shaper.free(change.session)
         for change in step.changes:
-            if isinstance(change, SetRate):
-                self._shaper.set_rate(change.session, change.rate)
+            if isinstance(change, SetPool):
+                self._shaper.set_pool(change.path, change.rate)
+            elif isinstance(change, SetRate):
+                self._shaper.set_rate(change.session, change.rate, change.pool)
         self._shaper.flush()
+
+    def _thin_out(self, step: Step, mirror: _Mirror) -> None:
+        """Take away what nobody is led to any more, and then what tells of it."""
+        self._shaper.settle()
+        for change in step.changes:
+            if isinstance(change, DropPool):
+                self._shaper.drop_pool(change.path)
+        gone = self._shaper.sweep()
+        self._commit([CutCounter(pool_name(key, n)) for n, key in gone.items()], mirror)
+
+
+def _observed(mirror: _Mirror) -> Observed:
+    return Observed(
+        mirror.sessions, mirror.caps, mirror.blocked, mirror.owners, mirror.pools, mirror.garden
+    )
+
+
+def _same(one: Rate | None, other: Rate | None) -> bool:
+    return bool(one and other and same_rate(one, other))
 
 
 def _mirror_of(adopted: Adopted, before: _Mirror | None) -> _Mirror:
@@ -288,8 +352,9 @@ def _mirror_of(adopted: Adopted, before: _Mirror | None) -> _Mirror:
         for key, standing in adopted.observed.sessions.items()
     }
     observed = adopted.observed
-    owners = dict(observed.owners)
-    return _Mirror(sessions, owners, dict(observed.caps), observed.blocked, strays=adopted.strays)
+    mirror = _Mirror(sessions, dict(observed.owners), dict(observed.caps), observed.blocked)
+    mirror.garden, mirror.strays = observed.garden, adopted.strays
+    return mirror
 
 
 def _exact(read: Standing, believed: Standing | None) -> Standing:
@@ -299,8 +364,8 @@ def _exact(read: Standing, believed: Standing | None) -> Standing:
         address: believed.ways[address] if same_way(believed.ways.get(address), way) else way
         for address, way in read.ways.items()
     }
-    rate = believed.rate if same_rate(believed.rate, read.rate) else read.rate
-    return Standing(read.epoch, rate, ways)
+    rate = believed.rate if _same(believed.rate, read.rate) else read.rate
+    return Standing(read.epoch, rate, ways, read.pool)
 
 
 def _losses(before: _Mirror, read: _Mirror, *, now: MonotonicMs) -> Iterator[str]:
@@ -314,11 +379,22 @@ def _losses(before: _Mirror, read: _Mirror, *, now: MonotonicMs) -> Iterator[str
             over = way.open_until is not None and way.open_until <= now + DEADLINE_TOLERANCE_MS
             if found.ways.get(address) != way and not over:
                 yield f"the access of {address} of {key} was changed"
-        if found.ways and found.rate != standing.rate:
+        if found.ways and (found.rate, found.pool) != (standing.rate, standing.pool):
             yield f"the speed of {key} was changed"
     yield from (f"the budget {cap} was removed" for cap in before.caps if cap not in read.caps)
+    yield from _changed_pools(before.pools, read.pools)
+    if before.garden != read.garden:
+        yield "the walled garden was changed"
     yield from _lost_pins(before.pins, read.pins)
     yield from (f"the block of {mac} was removed" for mac in sorted(before.blocked - read.blocked))
+
+
+def _changed_pools(before: Mapping[PoolPath, Rate], read: Mapping[PoolPath, Rate]) -> list[str]:
+    return [
+        f"the pool {path[-1]} was changed"
+        for path, rate in before.items()
+        if not _same(rate, read.get(path))
+    ]
 
 
 def _lost_pins(
@@ -356,7 +432,12 @@ def _note(
             del mirror.caps[change.cap.key]
         elif isinstance(change, SetCap):
             mirror.caps[change.cap.key] = change.cap.revision
+        elif isinstance(change, SetPool):
+            mirror.pools[change.path] = change.rate
+        elif isinstance(change, DropPool):
+            del mirror.pools[change.path]
     mirror.blocked = desired.blocked
+    mirror.garden = collapsed(desired.garden)
     mirror.strays = ()
     mirror.fresh = False
     mirror.pins.update({address: mac for address, mac in pins.items() if mac is not None})

@@ -1,17 +1,24 @@
-"""The class trees on both interfaces: down is shaped where it enters the LAN, up on the WAN."""
+"""The class trees on both interfaces: down is shaped where it enters the LAN, up on the WAN.
+
+A pool is a class below the root, with the same number on both interfaces; the name of an object of
+our table tells which pool has that number (see ``tables.py``). Groups stand in pools, sessions in
+groups.
+
+How fair a pool is: sessions of one group take turns of one frame, groups take turns of as many
+frames as they have sessions, and a pool inside another gets one round of all its groups. So every
+session of a full pool gets the same, within 10 % as tested, while the sessions of each group are
+equally busy. HTB counts sessions, not who of them is busy: one busy session among many idle ones
+gets, for its group, the turns of all. A pool's sum stays within its rate.
+"""
 
 from __future__ import annotations
 
-import errno
-import os
-import socket
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from shaping.linux import tc
-from shaping.linux.iproute import build_group, build_root, remove_root
-from shaping.linux.netlink import NLM_F_CREATE, NLM_F_REPLACE, NetlinkError
-from shaping.plane import PlaneError, Rate
+from shaping.linux.slots import Slots
+from shaping.linux.tree import Tree, index_of
+from shaping.plane import POOL_DEPTH_MAX, PlaneError, PoolKey, Rate
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -19,204 +26,289 @@ if TYPE_CHECKING:
     from shaping.linux.netlink import NetlinkSocket
     from shaping.linux.nft import LinuxConfig
     from shaping.plane import SessionKey
+    from shaping.pools import PoolPath
 
-_TC_H_ROOT = 0xFFFFFFFF
+__all__ = ["Shaper", "index_of"]
 
+BROKEN = Rate(1, 1)
+"""What a pool is said to share that differs between the interfaces: no pool's rate, so mended."""
 
-@dataclass(slots=True)
-class _Tree:
-    """One interface's tree as we believe it to be. ``rates`` are bytes a second by class id."""
-
-    interface: str
-    ifindex: int
-    rates: dict[int, int] = field(default_factory=dict)
-    groups: set[int] = field(default_factory=set)
-    direct: int = 0
+NOWHERE = (PoolKey("?"),)
+"""Where groups are that stand in no pool of ours: no session's pool, so left."""
 
 
 class Shaper:
     """HTB on LAN and WAN, in the network namespace of ``netlink``. Methods raise `PlaneError`."""
 
-    def __init__(self, config: LinuxConfig, netlink: NetlinkSocket) -> None:
-        self._netlink = netlink
-        self._spare_bps = config.spare_bps
-        self._interfaces = (config.lan, config.wan)
-        self._trees: list[_Tree] = []
-        self._leaf = ""
-        self._slots: dict[SessionKey, int] = {}
-        self._free: list[int] = []
-        self._next = 0
-        self._queue: list[tuple[int, int, bytes]] = []
+    def __init__(
+        self,
+        config: LinuxConfig,
+        netlink: NetlinkSocket,
+        *,
+        groups_max: int = tc.GROUPS_MAX,
+        pools_max: int = tc.POOLS_MAX,
+        classes_max: int = tc.CLASSES_MAX,
+    ) -> None:
+        self._trees = tuple(
+            Tree(name, netlink, spare_bps=config.spare_bps) for name in (config.lan, config.wan)
+        )
+        self._groups_max, self._pools_max = groups_max, pools_max
+        self._classes_max = classes_max
+        self._slots = Slots(groups_max=groups_max)
+        self._names: dict[int, PoolKey] = {}
+        self._numbers: dict[PoolPath, int] = {}
+        self._dropped: set[PoolPath] = set()
+        self._crowds: set[int] = set()
+        self._littered = False
 
     def observe(self) -> list[str]:
         """Read both trees, rebuild roots that are not ours; tell what was out of place."""
-        found: list[str] = []
-        direct = {tree.interface: tree.direct for tree in self._trees}
-        self._trees = [_Tree(name, index_of(name)) for name in self._interfaces]
-        self._queue.clear()
-        for tree in self._trees:
-            qdiscs = self._qdiscs(tree)
-            if self._has_root(tree, qdiscs):
-                self._read(tree, qdiscs)
-            else:
-                self._build_root(tree, qdiscs)
-                found.append(f"the shaper of {tree.interface} was missing")
-            if tree.direct > direct.get(tree.interface, tree.direct):
-                found.append(f"{tree.interface}: {tree.direct} packets left unshaped")
+        found = [words for tree in self._trees for words in tree.observe()]
+        self.know(self._names)
         return found
 
-    def rates(self) -> dict[int, Rate]:
-        """The rate of every slot that is whole on both interfaces."""
-        lan, wan = self._trees
-        return {
-            slot: Rate(rate * 8, wan.rates[classid] * 8)
-            for classid, rate in lan.rates.items()
-            if classid in wan.rates and (slot := tc.slot_of(classid)) is not None
-        }
+    def evicted(self) -> list[str]:
+        """Roots of somebody else's that ours took the place of, told once."""
+        found = [words for tree in self._trees for words in tree.evicted]
+        for tree in self._trees:
+            tree.evicted.clear()
+        return found
+
+    def know(self, names: Mapping[int, PoolKey]) -> list[int]:
+        """Learn which pool has which number; tell the numbers that stand for nothing."""
+        there = {low - tc.POOL_MINOR for tree in self._trees for low in tree.parents}
+        self._names = {number: key for number, key in names.items() if number in there}
+        self._numbers = {}
+        for number in sorted(self._names):
+            path = self._path(number)
+            if path:
+                self._numbers.setdefault(path, number)
+        self._dropped &= self._numbers.keys()
+        self._slots.adopt(self._slots.held, {**self._slots.places, **self._places()})
+        self._littered = bool(self._dropped) or self._is_strewn()
+        return sorted(names.keys() - there)
 
     def adopt(self, slots: Mapping[SessionKey, int]) -> None:
         """Take over who uses which slot; all others are free to use again."""
-        self._slots = dict(slots)
-        used = set(slots.values())
-        self._next = max(used, default=-1) + 1
-        self._free = [slot for slot in range(self._next - 1, -1, -1) if slot not in used]
+        self._slots.adopt(slots, self._places())
+        self._crowds = set(self._slots.places)
+        self._littered = bool(self._dropped) or self._is_strewn()
+
+    def rates(self) -> dict[int, Rate]:
+        """The rate of every slot that is whole on both interfaces."""
+        lan, wan = (tree.classes for tree in self._trees)
+        found: dict[int, Rate] = {}
+        for classid, down in lan.items():
+            up = wan.get(classid)
+            slot = tc.slot_of(classid)
+            rate = tc.rate_of(down, up) if up and slot is not None else None
+            if rate and slot is not None:
+                found[slot] = rate
+        return found
+
+    def pools(self) -> dict[PoolPath, Rate]:
+        """What each pool shares, but for those that were dropped."""
+        wanted = self._numbers.keys() - self._dropped
+        return {path: self._pool_rate(path, self._numbers[path]) for path in wanted}
+
+    def places(self) -> Mapping[int, PoolPath]:
+        """Which pool each group is in."""
+        return self._slots.places
 
     def slot_of(self, session: SessionKey) -> int:
         """The slot of a session that was given one by `set_rate`."""
-        return self._slots[session]
+        return self._slots.held[session]
 
     def slots(self) -> Mapping[SessionKey, int]:
         """Who uses which slot."""
-        return self._slots
+        return self._slots.held
 
-    def set_rate(self, session: SessionKey, rate: Rate) -> None:
-        """Queue what gives this session this rate, on a slot that it keeps until `free`."""
-        slot = self._slots.get(session)
-        if slot is None:
-            slot = self._slots[session] = self._take()
+    def number_pools(self, paths: Iterable[PoolPath]) -> dict[int, PoolKey]:
+        """Give numbers to those of these pools that have none; they must be written down first."""
+        fresh: dict[int, PoolKey] = {}
+        for path in paths:
+            if path in self._numbers:
+                self._dropped.discard(path)
+                continue
+            number = self._unused_number()
+            self._numbers[path] = number
+            self._names[number] = fresh[number] = path[-1]
+        return fresh
+
+    def set_pool(self, path: PoolPath, rate: Rate) -> None:
+        """Queue what lets this pool, which has its number, share this rate."""
+        outer = self._minor(path[:-1])
         for tree, rate_bps in zip(self._trees, (rate.down_bps, rate.up_bps), strict=True):
-            self._put_group(tree, tc.group_of(slot))
-            self._put_class(tree, tc.classid_of(slot), rate_bps)
+            figures = tc.pool_figures(rate_bps, inside=outer != 0)
+            tree.put_shared(self._minor(path), figures, inside=outer)
+
+    def drop_pool(self, path: PoolPath) -> None:
+        """Nobody is wanted in this pool: `sweep` takes it away."""
+        self._dropped.add(path)
+        self._littered = True
+
+    def set_rate(self, session: SessionKey, rate: Rate, path: PoolPath = ()) -> None:
+        """Queue what gives this session this rate, on a slot that it keeps until it leaves."""
+        if not self._slots.has_room(session, path):
+            self._make_room()
+        slot = self._slots.take(session, path)
+        group, classid = tc.group_of(slot), tc.classid_of(slot)
+        for tree, figures in zip(self._trees, tc.session_figures(rate), strict=True):
+            if classid not in tree.classes and len(tree.classes) >= self._classes_max:
+                self._make_room()
+            if len(tree.classes) >= self._classes_max and classid not in tree.classes:
+                raise PlaneError(f"all {self._classes_max} classes of {tree.interface} are in use")
+            if group not in tree.groups:
+                tree.put_group(group, self._group_figures(group), inside=self._minor(path))
+            tree.put_session(classid, figures)
+        if path:
+            self._crowds.add(group)
 
     def free(self, session: SessionKey) -> None:
-        """Let another session have the slot. Its classes stay: they are a pool."""
-        slot = self._slots.pop(session, None)
+        """Let another session have the slot. Its classes stay, to be used again."""
+        slot = self._slots.held.get(session)
         if slot is not None:
-            self._free.append(slot)
+            self._crowds.add(tc.group_of(slot))
+            self._slots.free(session)
+
+    def settle(self) -> None:
+        """Nothing leads any more to the slots that sessions moved away from."""
+        self._slots.settle()
+        self._crowds.update(self._slots.places)
 
     def flush(self) -> None:
         """Send what is queued."""
-        queue, self._queue = self._queue, []
-        for number in self._netlink.request(queue):
-            if number:
-                raise PlaneError(f"the shaper refused a class: {os.strerror(number)}")
+        crowds, self._crowds = self._crowds, set()
+        for group in crowds & self._slots.places.keys():
+            path = self._slots.places[group]
+            if path == NOWHERE:
+                continue
+            figures = self._group_figures(group)
+            for tree in self._trees:
+                if group in tree.groups:
+                    tree.put_shared(group, figures, inside=self._minor(path))
+        for tree in self._trees:
+            tree.flush()
+
+    def sweep(self) -> dict[int, PoolKey]:
+        """Take away what nobody is in and no packet waits in; tell which names are now free.
+
+        What still waits is for the next time. No packet that was let pass is lost by it.
+        """
+        if not self._littered:
+            return {}
+        wanted = {number for path, number in self._numbers.items() if path not in self._dropped}
+        waiting = self._waiting()
+        for group in self._slots.empty():
+            left = self._slots.places[group] in {*self._dropped, NOWHERE}
+            if left and not waiting.get(group):
+                self._cut(group)
+                self._slots.forget(group)
+        for tree in self._trees:
+            for low in list(tree.parents):
+                stray = low < tc.POOL_MINOR and low not in self._slots.places
+                if stray and not waiting.get(low):
+                    tree.cut(low)
+        self._cut_pools(wanted)
+        for tree in self._trees:
+            tree.flush()
+        return self._gone()
 
     def remove(self) -> None:
         """Delete our trees; roots of others stay."""
-        for name in self._interfaces:
-            tree = _Tree(name, index_of(name))
-            if any(_is_root(qdisc) for qdisc in self._qdiscs(tree)):
-                remove_root(tree.ifindex)
-        self._trees, self._slots, self._free, self._next = [], {}, [], 0
+        for tree in self._trees:
+            tree.remove()
+        self._slots = Slots(groups_max=self._groups_max)
+        self._names, self._numbers, self._dropped = {}, {}, set()
 
-    def _take(self) -> int:
-        if self._free:
-            return self._free.pop()
-        if self._next == tc.GROUP_CLASSES * tc.GROUPS_MAX:
-            raise PlaneError(f"all {self._next} shaper classes are in use")
-        self._next += 1
-        return self._next - 1
+    def _places(self) -> dict[int, PoolPath]:
+        """The pool of each group that is on any interface."""
+        paths = {number: path for path, number in self._numbers.items()}
+        found: dict[int, PoolPath] = {}
+        for group in set().union(*(tree.groups for tree in self._trees)):
+            inside = self._inside(group)
+            number = (inside or 0) - tc.POOL_MINOR
+            found[group] = () if inside == 0 else paths.get(number, NOWHERE)
+        return found
 
-    def _put_group(self, tree: _Tree, group: int) -> None:
-        if group in tree.groups:
-            return
-        build_group(tree.ifindex, group, spare_bps=self._spare_bps)
-        spare = (tc.ROOT_MAJOR + group) << 16 | tc.SPARE_MINOR
-        self._put_class(tree, spare, self._spare_bps)
-        tree.groups.add(group)
+    def _path(self, number: int) -> PoolPath:
+        """The path of a numbered pool; empty when its place cannot be told."""
+        inside_out: list[PoolKey] = []
+        while number in self._names and len(inside_out) < POOL_DEPTH_MAX:
+            inside_out.append(self._names[number])
+            inside = self._inside(tc.POOL_MINOR + number)
+            if inside == 0:
+                return tuple(reversed(inside_out))
+            number = (inside or 0) - tc.POOL_MINOR
+        return ()
 
-    def _put_class(self, tree: _Tree, classid: int, rate_bps: int) -> None:
-        if tree.rates.get(classid) == rate_bps // 8:
-            return
-        self._queue_class(tree, classid, rate_bps)
-        leaf = tc.leaf_message(tree.ifindex, classid, self._leaf_kind(tree), rate_bps)
-        if classid not in tree.rates or self._leaf == "bfifo":
-            self._queue.append((tc.RTM_NEWQDISC, NLM_F_CREATE | NLM_F_REPLACE, leaf))
-        tree.rates[classid] = rate_bps // 8
+    def _inside(self, low: int) -> int | None:
+        """What a class stands in; None where the interfaces tell different things."""
+        told = {tree.parents[low] for tree in self._trees if low in tree.parents}
+        return told.pop() if len(told) == 1 else None
 
-    def _queue_class(self, tree: _Tree, classid: int, rate_bps: int) -> None:
-        message = tc.class_message(tree.ifindex, classid, rate_bps)
-        self._queue.append((tc.RTM_NEWTCLASS, NLM_F_CREATE, message))
+    def _pool_rate(self, path: PoolPath, number: int) -> Rate:
+        classid = tc.ROOT_HANDLE | (tc.POOL_MINOR + number)
+        held = [tree.classes.get(classid) for tree in self._trees]
+        down_bps, up_bps = (8 * figures.ceil_bytes_per_s if figures else 1 for figures in held)
+        wanted = [tc.pool_figures(rate, inside=len(path) > 1) for rate in (down_bps, up_bps)]
+        return Rate(down_bps, up_bps) if held == wanted else BROKEN
 
-    def _leaf_kind(self, tree: _Tree) -> str:
-        """The best queue that this kernel has, found out once by trying on the real interface."""
-        if self._leaf:
-            return self._leaf
-        spare = tc.ROOT_HANDLE | tc.SPARE_MINOR
-        for kind in tc.LEAVES:
-            message = tc.leaf_message(tree.ifindex, spare, kind, self._spare_bps)
-            (number,) = self._netlink.request(
-                [(tc.RTM_NEWQDISC, NLM_F_CREATE | NLM_F_REPLACE, message)]
-            )
-            if number == 0:
-                self._leaf = kind
-                return kind
-        raise PlaneError("this kernel has none of the queues " + ", ".join(tc.LEAVES), retry=False)
+    def _minor(self, path: PoolPath) -> int:
+        return tc.POOL_MINOR + self._numbers[path] if path else 0
 
-    def _has_root(self, tree: _Tree, qdiscs: Iterable[tc.Qdisc]) -> bool:
-        if not any(_is_root(qdisc) for qdisc in qdiscs):
-            return False
-        request = tc.plain_message(tree.ifindex, parent=tc.ROOT_HANDLE)
-        filters = self._netlink.dump(tc.RTM_GETTFILTER, request)
-        ours = (tc.ROOT_HANDLE, tc.chooser_program())
-        return [tc.read_filter(body) for _, body in filters if tc.read_filter(body)[1]] == [ours]
+    def _group_figures(self, group: int) -> tc.ClassFigures:
+        pooled = bool(self._slots.places[group])
+        return tc.group_figures(self._slots.members(group) if pooled else None)
 
-    def _read(self, tree: _Tree, qdiscs: Iterable[tc.Qdisc]) -> None:
-        classes = self._netlink.dump(tc.RTM_GETTCLASS, tc.plain_message(tree.ifindex))
-        tree.rates = dict(filter(None, (tc.read_class(body) for _, body in classes)))
-        for qdisc in qdiscs:
-            group = (qdisc.handle >> 16) - tc.ROOT_MAJOR
-            outer = tc.ROOT_HANDLE | group
-            if _is_htb(qdisc) and qdisc.parent == outer and outer in tree.rates:
-                tree.groups.add(group)
-                tree.direct += qdisc.direct
-            elif _is_root(qdisc):
-                tree.direct += qdisc.direct
-        whole = {tc.ROOT_MAJOR, *(tc.ROOT_MAJOR + group for group in tree.groups)}
-        tree.rates = {key: rate for key, rate in tree.rates.items() if key >> 16 in whole}
-        self._put_class(tree, tc.ROOT_HANDLE | tc.SPARE_MINOR, self._spare_bps)
+    def _unused_number(self) -> int:
+        used = {low - tc.POOL_MINOR for tree in self._trees for low in tree.parents}
+        used |= self._names.keys()
+        number = next((n for n in range(1, self._pools_max + 1) if n not in used), None)
+        if number is None:
+            raise PlaneError(f"all {self._pools_max} pools are in use")
+        return number
 
-    def _build_root(self, tree: _Tree, qdiscs: Iterable[tc.Qdisc]) -> None:
-        if any(qdisc.handle == tc.ROOT_HANDLE for qdisc in qdiscs):
-            remove_root(tree.ifindex)
-        build_root(tree.ifindex, spare_bps=self._spare_bps)
-        chooser = tc.RTM_NEWTFILTER, NLM_F_CREATE, tc.chooser_message(tree.ifindex)
-        (number,) = self._netlink.request([chooser])
-        if number:
-            raise PlaneError(f"shaping {tree.interface}: {os.strerror(number)}")
-        self._put_class(tree, tc.ROOT_HANDLE | tc.SPARE_MINOR, self._spare_bps)
+    def _waiting(self) -> dict[int, int]:
+        found: dict[int, int] = {}
+        for tree in self._trees:
+            for group, packets in tree.waiting().items():
+                found[group] = found.get(group, 0) + packets
+        return found
 
-    def _qdiscs(self, tree: _Tree) -> list[tc.Qdisc]:
-        try:
-            dumped = self._netlink.dump(tc.RTM_GETQDISC, tc.plain_message(tree.ifindex))
-        except NetlinkError as error:
-            raise PlaneError(f"reading qdiscs of {tree.interface}: {error}") from error
-        read = (tc.read_qdisc(body) for _, body in dumped)
-        return [qdisc for qdisc in read if qdisc.ifindex == tree.ifindex]
+    def _make_room(self) -> None:
+        """Give up groups, of whatever pool, that nobody is in."""
+        waiting = self._waiting()
+        for group in self._slots.empty():
+            if not waiting.get(group):
+                self._cut(group)
+                self._slots.forget(group)
 
+    def _cut(self, group: int) -> None:
+        for tree in self._trees:
+            if group in tree.parents:
+                tree.cut(group)
 
-def index_of(interface: str) -> int:
-    """The kernel's number of an interface. Raises `PlaneError` when it is not there."""
-    try:
-        return socket.if_nametoindex(interface)
-    except OSError as error:
-        retry = error.errno in {errno.ENODEV, errno.ENXIO, None}
-        raise PlaneError(f"there is no interface {interface}", retry=retry) from error
+    def _cut_pools(self, wanted: set[int]) -> None:
+        for tree in self._trees:
+            for _ in range(POOL_DEPTH_MAX):
+                outer = set(tree.parents.values())
+                pools = [low for low in tree.parents if low > tc.POOL_MINOR and low not in outer]
+                for low in (low for low in pools if low - tc.POOL_MINOR not in wanted):
+                    tree.cut(low)
 
+    def _gone(self) -> dict[int, PoolKey]:
+        """Forget numbers that no interface has any more, and tell them."""
+        there = {low - tc.POOL_MINOR for tree in self._trees for low in tree.parents}
+        gone = {number: key for number, key in self._names.items() if number not in there}
+        self._names = {number: key for number, key in self._names.items() if number in there}
+        self._numbers = {path: n for path, n in self._numbers.items() if n in there}
+        self._dropped &= self._numbers.keys()
+        self._littered = bool(self._dropped) or self._is_strewn()
+        return gone
 
-def _is_root(qdisc: tc.Qdisc) -> bool:
-    return qdisc.parent == _TC_H_ROOT and qdisc.handle == tc.ROOT_HANDLE and _is_htb(qdisc)
-
-
-def _is_htb(qdisc: tc.Qdisc) -> bool:
-    return qdisc.kind == "htb" and qdisc.spare == tc.SPARE_MINOR
+    def _is_strewn(self) -> bool:
+        """Whether anything stands below a root that leads nowhere."""
+        ours = {tc.POOL_MINOR + number for number in self._numbers.values()}
+        ours |= {group for group, path in self._slots.places.items() if path != NOWHERE}
+        return any(tree.parents.keys() - ours for tree in self._trees)

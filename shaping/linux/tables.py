@@ -12,6 +12,7 @@ from shaping.linux.libnftables import Nftables
 from shaping.linux.netlink import NETLINK_NETFILTER, NetlinkError, NetlinkSocket
 from shaping.linux.nft import (
     CHAINS,
+    GARDEN_SETS,
     SETS,
     TABLE,
     CutCounter,
@@ -19,11 +20,12 @@ from shaping.linux.nft import (
     install_text,
     op_text,
 )
-from shaping.plane import PlaneError
+from shaping.plane import PlaneError, PoolKey
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from shaping.diff import Garden
     from shaping.linux.nft import Element, LinuxConfig, Op
 
 SEAL = "seal."
@@ -86,11 +88,14 @@ class Tables:
         for name in SETS:
             for _, body in self._dump(wire.elements_request(name)):
                 elements.extend(wire.read_elements(name, body))
-        counters = self._object_names(wire.counters_request())
+        counters = set(self._object_names(wire.counters_request()))
+        pools = {name for name in counters if name.startswith("p.")}
         return Held(
             elements,
-            frozenset(name for name in counters if not name.startswith(SEAL)),
+            frozenset(name for name in counters - pools if not name.startswith(SEAL)),
             frozenset(wire.read_quota(body)[0] for _, body in self._dump(wire.quotas_request())),
+            dict(_pool_number(name) for name in pools),
+            frozenset().union(*(self._networks(name) for name in GARDEN_SETS)),
         )
 
     def counted(self) -> dict[str, int]:
@@ -137,6 +142,9 @@ class Tables:
         read = (wire.read_chain(body) for _, body in self._dump(wire.chains_request()))
         return [(chain, hook) for table, chain, hook in read if table == TABLE]
 
+    def _networks(self, name: str) -> Garden:
+        return wire.read_networks(body for _, body in self._dump(wire.elements_request(name)))
+
     def _object_names(self, request: tuple[int, bytes]) -> list[str]:
         return [wire.read_counter(body)[0] for _, body in self._dump(request)]
 
@@ -147,6 +155,11 @@ class Tables:
             if error.errno == errno.ENOENT:
                 return []
             raise PlaneError(f"reading table {TABLE}: {error}") from error
+
+
+def _pool_number(name: str) -> tuple[int, PoolKey]:
+    _, key, number = (*name.split("."), "", "")[:3]
+    return int(number) if number.isdecimal() else -1, PoolKey(key)
 
 
 def _explained(error: NetlinkError, behind: Sequence[Op]) -> PlaneError:

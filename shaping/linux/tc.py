@@ -9,14 +9,20 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
+from functools import lru_cache
 from sys import byteorder
 
 from shaping.linux.attributes import attribute, attributes, first
+from shaping.plane import Burst, Rate
 
 GROUP_CLASSES = 250
 """Classes in one group's HTB: making a class costs a walk over its siblings."""
 
 GROUPS_MAX = 1_000
+POOLS_MAX = 1_000
+
+CLASSES_MAX = 32_000
+"""Classes of one interface: the kernel has 32,768 numbers for the queues below them."""
 
 ROOT_MAJOR = 0x4C00
 """Our root's handle, far from the numbers that people and kernels give by themselves."""
@@ -28,11 +34,22 @@ SPARE_MINOR = 0xFFFF
 LEAVES = ("cake", "fq_codel", "sfq", "bfifo")
 """Queues below a class, best first; the first that the kernel has is used."""
 
+POOL_MINOR = 0x8000
+"""Pools are classes of the root too, from this number on; below it are the groups."""
+
 GROUP_BPS = 10_000_000_000
 """A group only gathers; it holds nobody back."""
 
+FLOOR_BPS = 8
+"""What a group or pool inside a pool may send unasked: next to nothing, all else it borrows. HTB
+adds what classes may send by themselves to what their parent may, so these must be small for the
+parent's rate to be the bound."""
+
+TURN_BYTES = 1_514
+"""What a session may send before it is the next one's turn: one frame, whatever its rate."""
+
 RTM_NEWQDISC, RTM_GETQDISC = 36, 38
-RTM_NEWTCLASS, RTM_GETTCLASS = 40, 42
+RTM_NEWTCLASS, RTM_DELTCLASS, RTM_GETTCLASS = 40, 41, 42
 RTM_NEWTFILTER, RTM_GETTFILTER = 44, 46
 
 ETHERNET = 1
@@ -40,11 +57,16 @@ ETHERNET = 1
 
 _TCM = struct.Struct("=BxxxiIII")
 _RATE = struct.Struct("=BBHhHI")
-_KIND, _OPTIONS = 1, 2
+_REST = struct.Struct("=IIIII")
+_U64 = struct.Struct("=Q")
+_NS_PER_S = 1_000_000_000
+_KIND, _OPTIONS, _STATS = 1, 2, 7
+_STATS_QUEUE = 3
 _HTB_PARMS, _HTB_INIT, _HTB_RATE64, _HTB_CEIL64 = 1, 2, 6, 7
 _BPF_OPS_LEN, _BPF_OPS = 4, 5
 _ALL_PROTOCOLS = 0x0300  # ETH_P_ALL in network order
 _TICK_NS = 64
+_GROUP_QUANTUM_BYTES = 60_000
 _FRAME_BYTES = 1514
 _U32_MAX = (1 << 32) - 1
 _CHOOSER = (
@@ -59,7 +81,10 @@ _CHOOSER = (
 
 @dataclass(frozen=True, slots=True)
 class Qdisc:
-    """One queueing discipline as the kernel tells it. ``spare`` and ``direct`` are HTB's."""
+    """One queueing discipline as the kernel tells it. ``spare`` and ``direct`` are HTB's.
+
+    ``waiting`` counts the packets in it and below it.
+    """
 
     ifindex: int
     handle: int
@@ -67,6 +92,7 @@ class Qdisc:
     kind: str
     spare: int = 0
     direct: int = 0
+    waiting: int = 0
 
 
 def classid_of(slot: int) -> int:
@@ -88,6 +114,12 @@ def slot_of(classid: int) -> int | None:
     return None
 
 
+def group_under(handle: int) -> int:
+    """The group whose own HTB has this handle; 0 for none of ours."""
+    group = (handle >> 16) - ROOT_MAJOR
+    return group if 1 <= group <= GROUPS_MAX and not handle & 0xFFFF else 0
+
+
 def burst_bytes(rate_bps: int) -> int:
     """What may pass at once: 10 ms of the rate, and never less than a few frames."""
     return max(rate_bps // 800, 3 * _FRAME_BYTES)
@@ -102,31 +134,133 @@ def leaf_limit_bytes(rate_bps: int) -> int:
     return max(rate_bps // 20, 128 << 10)
 
 
-def class_text(interface: str, classid: int, rate_bps: int) -> str:
-    """A class as a command of tc: for people, logs and golden files."""
-    return (
-        f"class replace dev {interface} parent {parent_of(classid) >> 16:x}:"
-        f" classid {classid >> 16:x}:{classid & 0xFFFF:x}"
-        f" htb rate {rate_bps}bit ceil {rate_bps}bit"
-        f" burst {burst_bytes(rate_bps)} cburst {burst_bytes(rate_bps)}"
-    )
-
-
 @dataclass(frozen=True, slots=True)
 class ClassFigures:
-    """What an HTB class of some rate is told. Ticks are the scheduler's, at that rate."""
+    """What an HTB class is told. Ticks are the scheduler's: how long its buckets take to fill.
+
+    A class without a parent cannot borrow: above its rate it sends only what the first bucket
+    holds, at the speed of the ceiling.
+    """
 
     bytes_per_s: int
     burst_ticks: int
     quantum_bytes: int
+    ceil_bytes_per_s: int
+    ceil_ticks: int
 
 
-def class_figures(rate_bps: int) -> ClassFigures:
-    """The figures of a class of this rate."""
-    bytes_per_s = max(1, rate_bps // 8)
-    ticks = min(_U32_MAX, burst_bytes(rate_bps) * 1_000_000_000 // bytes_per_s // _TICK_NS)
-    quantum = min(60_000, max(_FRAME_BYTES, bytes_per_s // 100))
-    return ClassFigures(bytes_per_s, ticks, quantum)
+@dataclass(frozen=True, slots=True)
+class Class:
+    """One HTB class as the kernel tells it. ``parent`` is a class, or its HTB itself."""
+
+    classid: int
+    parent: int
+    figures: ClassFigures
+
+
+def class_text(interface: str, one: Class) -> str:
+    """A class as a command of tc: for people, logs and golden files."""
+    figures = one.figures
+    rate, ceil = figures.bytes_per_s, figures.ceil_bytes_per_s
+    burst, cburst = _bucket(figures.burst_ticks, rate), _bucket(figures.ceil_ticks, ceil)
+    return (
+        f"class replace dev {interface} parent {_handle_text(one.parent)}"
+        f" classid {_handle_text(one.classid)} htb rate {8 * rate}bit ceil {8 * ceil}bit"
+        f" burst {burst} cburst {cburst} quantum {figures.quantum_bytes}"
+    )
+
+
+def _handle_text(handle: int) -> str:
+    return f"{handle >> 16:x}:{handle & 0xFFFF:x}".removesuffix(":0") + ":" * (not handle & 0xFFFF)
+
+
+@lru_cache(1024)
+def class_figures(rate_bps: int, burst_bps: int = 0, size_bytes: int = 0) -> ClassFigures:
+    """The figures of a session's class: this rate, before it ``size_bytes`` at ``burst_bps``."""
+    rate, ceil = _bytes_per_s(rate_bps), _bytes_per_s(max(rate_bps, burst_bps))
+    bucket = burst_bytes(8 * rate)
+    if ceil > rate:
+        # While it sends at the ceiling its bucket is filled at the rate.
+        bucket = max(bucket, size_bytes * (ceil - rate) // ceil)
+    return ClassFigures(
+        rate, _ticks(bucket, rate), TURN_BYTES, ceil, _ticks(burst_bytes(8 * ceil), ceil)
+    )
+
+
+@lru_cache(1024)
+def session_figures(rate: Rate) -> tuple[ClassFigures, ClassFigures]:
+    """The figures of a session's two classes, down and up."""
+    burst = rate.burst
+    if burst is None:
+        return class_figures(rate.down_bps), class_figures(rate.up_bps)
+    return (
+        class_figures(rate.down_bps, burst.down_bps, burst.size_bytes),
+        class_figures(rate.up_bps, burst.up_bps, burst.size_bytes),
+    )
+
+
+@lru_cache(1024)
+def rate_of(down: ClassFigures, up: ClassFigures) -> Rate | None:
+    """The rate of a session whose classes are these; None when no session's are."""
+    burst = None
+    if down.ceil_bytes_per_s > down.bytes_per_s or up.ceil_bytes_per_s > up.bytes_per_s:
+        size_bytes = max(_burst_size(down), _burst_size(up))
+        burst = Burst(8 * down.ceil_bytes_per_s, 8 * up.ceil_bytes_per_s, size_bytes)
+    rate = Rate(8 * down.bytes_per_s, 8 * up.bytes_per_s, burst)
+    return rate if session_figures(rate) == (down, up) else None
+
+
+def same_rate(one: Rate, other: Rate) -> bool:
+    """Whether sessions of these rates have the same classes."""
+    return session_figures(one) == session_figures(other)
+
+
+def group_figures(members: int | None) -> ClassFigures:
+    """The figures of a group in a pool, by how many share it; None: it is in no pool."""
+    ceil = _bytes_per_s(GROUP_BPS)
+    ceil_ticks = _ticks(burst_bytes(GROUP_BPS), ceil)
+    if members is None:
+        return ClassFigures(ceil, ceil_ticks, _GROUP_QUANTUM_BYTES, ceil, ceil_ticks)
+    floor = _bytes_per_s(FLOOR_BPS)
+    turn = TURN_BYTES * max(1, members)
+    return ClassFigures(floor, _ticks(_FRAME_BYTES, floor), turn, ceil, ceil_ticks)
+
+
+def pool_figures(rate_bps: int, *, inside: bool) -> ClassFigures:
+    """The figures of a pool: it lends its rate, or, ``inside`` another, hands on what that lends.
+
+    Its turn comes by the pools and groups in it, one after the other, so its quantum is not used.
+    """
+    ceil = _bytes_per_s(rate_bps)
+    rate = _bytes_per_s(FLOOR_BPS) if inside else ceil
+    bucket = _FRAME_BYTES if inside else burst_bytes(8 * ceil)
+    return ClassFigures(
+        rate, _ticks(bucket, rate), TURN_BYTES, ceil, _ticks(burst_bytes(8 * ceil), ceil)
+    )
+
+
+def _bytes_per_s(rate_bps: int) -> int:
+    return max(1, rate_bps // 8)
+
+
+def _ticks(bucket: int, bytes_per_s: int) -> int:
+    # Invariant: whole bytes are cut to fit, not ticks, so that figures can be read back as bytes.
+    most = _U32_MAX * _TICK_NS * bytes_per_s // _NS_PER_S
+    return min(bucket, most) * _NS_PER_S // bytes_per_s // _TICK_NS
+
+
+def _bucket(ticks: int, bytes_per_s: int) -> int:
+    """The fewest bytes that take so long."""
+    return -(-ticks * _TICK_NS * bytes_per_s // _NS_PER_S)
+
+
+def _burst_size(figures: ClassFigures) -> int:
+    """The smallest burst that gives these figures."""
+    rate, ceil = figures.bytes_per_s, figures.ceil_bytes_per_s
+    bucket = _bucket(figures.burst_ticks, rate)
+    if ceil <= rate or bucket <= burst_bytes(8 * rate):
+        return 1
+    return -(-bucket * ceil // (ceil - rate))
 
 
 def parent_of(classid: int) -> int:
@@ -135,22 +269,43 @@ def parent_of(classid: int) -> int:
 
 
 def class_message(ifindex: int, classid: int, rate_bps: int) -> bytes:
-    """An HTB class; the same message makes it and changes it."""
-    figures = class_figures(rate_bps)
-    rate = _RATE.pack(0, ETHERNET, 0, 0, 0, min(figures.bytes_per_s, _U32_MAX))
-    ticks = figures.burst_ticks
-    parms = rate + rate + struct.pack("=IIIII", ticks, ticks, figures.quantum_bytes, 0, 0)
-    options = attribute(_HTB_PARMS, parms)
-    if figures.bytes_per_s > _U32_MAX:
-        wide = struct.pack("=Q", figures.bytes_per_s)
-        options += attribute(_HTB_RATE64, wide) + attribute(_HTB_CEIL64, wide)
-    return _message(ifindex, classid, parent_of(classid), 0, "htb", options)
+    """A class of this rate that stands in no other; the same message makes it and changes it."""
+    return shaped_message(ifindex, classid, parent_of(classid), class_figures(rate_bps))
 
 
-def leaf_message(ifindex: int, classid: int, kind: str, rate_bps: int) -> bytes:
-    """The queue below a class."""
-    options = struct.pack("=I", leaf_limit_bytes(rate_bps)) if kind == "bfifo" else b""
-    return _message(ifindex, 0, classid, 0, kind, options)
+def shaped_message(ifindex: int, classid: int, parent: int, figures: ClassFigures) -> bytes:
+    """An HTB class; the same message makes it and changes it, but for its parent."""
+    return _TCM.pack(0, ifindex, classid, parent, 0) + _class_tail(figures)
+
+
+@lru_cache(1024)
+def _class_tail(figures: ClassFigures) -> bytes:
+    rate, ceil = figures.bytes_per_s, figures.ceil_bytes_per_s
+    parms = b"".join(
+        _RATE.pack(0, ETHERNET, 0, 0, 0, min(shown, _U32_MAX)) for shown in (rate, ceil)
+    )
+    ticks = figures.burst_ticks, figures.ceil_ticks
+    options = attribute(_HTB_PARMS, parms + _REST.pack(*ticks, figures.quantum_bytes, 0, 0))
+    for kind, wide in ((_HTB_RATE64, rate), (_HTB_CEIL64, ceil)):
+        options += attribute(kind, _U64.pack(wide)) if wide > _U32_MAX else b""
+    return _kind_and_options("htb", options)
+
+
+def htb_message(ifindex: int, handle: int, parent: int) -> bytes:
+    """An HTB of ours, with its spare class for all that no class is named for."""
+    options = attribute(_HTB_INIT, _REST.pack(3, 10, SPARE_MINOR, 0, 0))
+    return _message(ifindex, handle, parent, 0, "htb", options)
+
+
+def leaf_message(ifindex: int, classid: int, kind: str, limit_bytes: int) -> bytes:
+    """The queue below a class; one that manages itself is told no limit."""
+    return _TCM.pack(0, ifindex, 0, classid, 0) + _leaf_tail(kind, limit_bytes)
+
+
+@lru_cache(256)
+def _leaf_tail(kind: str, limit_bytes: int) -> bytes:
+    options = struct.pack("=I", limit_bytes) if kind == "bfifo" else b""
+    return _kind_and_options(kind, options)
 
 
 def chooser_message(ifindex: int) -> bytes:
@@ -176,24 +331,34 @@ def read_qdisc(body: bytes) -> Qdisc:
     _, ifindex, handle, parent, _ = _fields(body)
     attrs = attributes(body[_TCM.size :])
     kind = attrs.get(_KIND, b"").rstrip(b"\0").decode(errors="replace")
-    glob = attributes(attrs.get(_OPTIONS, b"")).get(_HTB_INIT) if kind == "htb" else None
-    if glob is None:
+    if kind != "htb":
         return Qdisc(ifindex, handle, parent, kind)
-    _, _, spare, _, direct = struct.unpack_from("=IIIII", glob)
-    return Qdisc(ifindex, handle, parent, kind, spare, direct)
+    glob = attributes(attrs.get(_OPTIONS, b""))[_HTB_INIT]
+    _, _, spare, _, direct = _REST.unpack_from(glob)
+    queue = attributes(attrs.get(_STATS, b"")).get(_STATS_QUEUE, b"")
+    waiting = int.from_bytes(queue[:4], byteorder)
+    return Qdisc(ifindex, handle, parent, kind, spare, direct, waiting)
 
 
-def read_class(body: bytes) -> tuple[int, int] | None:
-    """(class id, bytes per second) of an HTB class from a dump; None for another kind."""
-    _, _, classid, _, _ = _fields(body)
+def read_class(body: bytes) -> Class | None:
+    """An HTB class from a dump; None for another kind."""
+    _, _, classid, parent, _ = _fields(body)
     if first(body, _KIND, start=_TCM.size) != b"htb\0":
         return None
     # The statistics after the options are long and not wanted.
-    options = first(body, _OPTIONS, start=_TCM.size)
-    wide = first(options, _HTB_RATE64)
-    if wide:
-        return classid, int.from_bytes(wide[:8], byteorder)
-    return classid, _RATE.unpack_from(first(options, _HTB_PARMS))[5]
+    return Class(classid, parent, _read_figures(first(body, _OPTIONS, start=_TCM.size)))
+
+
+@lru_cache(1024)
+def _read_figures(options: bytes) -> ClassFigures:
+    attrs = attributes(options)
+    parms = attrs[_HTB_PARMS]
+    rate, ceil = (_RATE.unpack_from(parms, at)[5] for at in (0, _RATE.size))
+    ticks, ceil_ticks, quantum, _, _ = _REST.unpack_from(parms, 2 * _RATE.size)
+    wide_rate, wide_ceil = (
+        int.from_bytes(attrs.get(kind, b"")[:8], byteorder) for kind in (_HTB_RATE64, _HTB_CEIL64)
+    )
+    return ClassFigures(wide_rate or rate, ticks, quantum, wide_ceil or ceil, ceil_ticks)
 
 
 def read_filter(body: bytes) -> tuple[int, bytes]:
@@ -216,5 +381,8 @@ def _fields(body: bytes) -> tuple[int, int, int, int, int]:
 def _message(  # noqa: PLR0917 -- the order of the kernel's own structure
     ifindex: int, handle: int, parent: int, order: int, kind: str, options: bytes
 ) -> bytes:
-    name = attribute(_KIND, kind.encode() + b"\0")
-    return _TCM.pack(0, ifindex, handle, parent, order) + name + attribute(_OPTIONS, options)
+    return _TCM.pack(0, ifindex, handle, parent, order) + _kind_and_options(kind, options)
+
+
+def _kind_and_options(kind: str, options: bytes) -> bytes:
+    return attribute(_KIND, kind.encode() + b"\0") + attribute(_OPTIONS, options)

@@ -6,7 +6,7 @@ Layouts are those of linux/netfilter/nf_tables.h and nfnetlink.h.
 from __future__ import annotations
 
 import struct
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address, IPv6Address, summarize_address_range
 from sys import byteorder
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ from shaping.linux.nft import (
     CutCounter,
     CutQuota,
     Element,
+    Flush,
     Put,
     PutCounter,
     PutQuota,
@@ -25,7 +26,9 @@ from shaping.plane import MacAddress
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from ipaddress import IPv4Network, IPv6Network
 
+    from shaping.diff import Garden
     from shaping.linux.nft import Op
 
 Message = tuple[int, int, bytes]
@@ -42,7 +45,8 @@ _CREATE = 0x400
 _COUNTER, _QUOTA = 1, 2
 _OVER = 1
 _LIST_TABLE, _LIST_SET, _LIST_ELEMENTS = 1, 2, 3
-_KEY, _DATA, _TIMEOUT, _EXPIRES, _OBJREF = 1, 2, 4, 5, 9
+_KEY, _DATA, _FLAGS, _TIMEOUT, _EXPIRES, _OBJREF = 1, 2, 3, 4, 5, 9
+_INTERVAL_END = 1
 _VALUE = 1
 _OBJ_TABLE, _OBJ_NAME, _OBJ_TYPE, _OBJ_DATA = 1, 2, 3, 4
 
@@ -124,6 +128,29 @@ def read_elements(name: str, body: bytes) -> Iterator[tuple[Element, int | None]
         yield Element(name, address, mac, value), left
 
 
+def read_networks(bodies: Iterable[bytes]) -> Garden:
+    """The networks in a whole dump of a set of intervals: it comes as their ends, in any order."""
+    ends: list[tuple[bytes, bool]] = []
+    for body in bodies:
+        for _, item in pairs(attributes(body[4:]).get(_LIST_ELEMENTS, b"")):
+            attrs = attributes(item)
+            is_start = not int.from_bytes(attrs.get(_FLAGS, b""), "big") & _INTERVAL_END
+            ends.append((attrs[_KEY][4:], is_start))
+    ends.sort()
+    found: list[IPv4Network | IPv6Network] = []
+    for number, (key, is_start) in enumerate(ends):
+        if is_start:
+            after = ends[number + 1][0] if number + 1 < len(ends) else None
+            found += _networks(key, after)
+    return frozenset(found)
+
+
+def _networks(start: bytes, after: bytes | None) -> Iterator[IPv4Network | IPv6Network]:
+    kind = IPv4Address if len(start) == _V4_BYTES else IPv6Address
+    last = kind((1 << 8 * len(start)) - 1) if after is None else kind(after) - 1
+    return summarize_address_range(kind(start), last)
+
+
 def read_counter(body: bytes) -> tuple[str, int]:
     """(name, bytes) of a counter."""
     attrs = attributes(body[4:])
@@ -172,6 +199,8 @@ def _messages(op: Op) -> Iterator[tuple[int, int, bytes]]:
                 # It may have run out meanwhile: putting it first makes sure that it is there.
                 yield _NEWELEM, _CREATE, _element(element)
             yield _DELELEM, 0, _element(element, key_only=True)
+        case Flush(name):
+            yield _DELELEM, 0, _TABLE + attribute(_LIST_SET, name.encode() + b"\0")
         case PutCounter(name):
             yield _NEWOBJ, _CREATE, _object(name, _COUNTER, _counter_zero)
         case CutCounter(name):
@@ -193,6 +222,8 @@ def _object(name: str, kind: int, content: bytes | None = None) -> bytes:
 
 
 def _element(element: Element, *, key_only: bool = False) -> bytes:
+    if element.network is not None:
+        return _listed(element.set, _ends(element.network))
     item = attribute(_KEY | NESTED, attribute(_VALUE, _key(element)))
     if not key_only:
         if element.timeout_ms is not None:
@@ -202,8 +233,23 @@ def _element(element: Element, *, key_only: bool = False) -> bytes:
         elif element.value is not None:
             value = element.value.to_bytes(4, byteorder)
             item += attribute(_DATA | NESTED, attribute(_VALUE, value))
-    listed = attribute(_LIST_ELEMENTS | NESTED, attribute(1 | NESTED, item))
-    return _TABLE + attribute(_LIST_SET, element.set.encode() + b"\0") + listed
+    return _listed(element.set, (item,))
+
+
+def _listed(name: str, items: Iterable[bytes]) -> bytes:
+    inside = b"".join(attribute(1 | NESTED, item) for item in items)
+    listed = attribute(_LIST_ELEMENTS | NESTED, inside)
+    return _TABLE + attribute(_LIST_SET, name.encode() + b"\0") + listed
+
+
+def _ends(network: IPv4Network | IPv6Network) -> Iterator[bytes]:
+    """Where a network begins, and what is the first after it: nothing for the last of all."""
+    yield attribute(_KEY | NESTED, attribute(_VALUE, network.network_address.packed))
+    size = network.max_prefixlen // 8
+    after = int(network.broadcast_address) + 1
+    if after < 1 << 8 * size:
+        key = attribute(_KEY | NESTED, attribute(_VALUE, after.to_bytes(size, "big")))
+        yield key + attribute(_FLAGS, _U32.pack(_INTERVAL_END))
 
 
 def _key(element: Element) -> bytes:

@@ -4,13 +4,26 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field, replace
+from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
 from shaping.linux.plane import boot_clock
 from shaping.memory import MemoryPlane
-from shaping.plane import Applied, Cap, CapKey, Desired, MonotonicMs, PlaneError, Rate, SessionKey
+from shaping.plane import (
+    Applied,
+    Burst,
+    Cap,
+    CapKey,
+    Desired,
+    MonotonicMs,
+    PlaneError,
+    Pool,
+    PoolKey,
+    Rate,
+    SessionKey,
+)
 from tests.support.gateway import KEY, PHONE, SERVER4, Street, an_access, mac_of, v4_of
 
 if TYPE_CHECKING:
@@ -20,6 +33,10 @@ if TYPE_CHECKING:
 
 CAP = CapKey("grant-7")
 NEXT = SessionKey("0193-next")
+AP, SECTOR, TOWER = PoolKey("ap-1"), PoolKey("sector-2"), PoolKey("tower")
+WIDE = Rate(down_bps=40_000_000, up_bps=20_000_000)
+TREE = {AP: Pool(WIDE, SECTOR), SECTOR: Pool(WIDE), TOWER: Pool(WIDE)}
+GARDEN = frozenset({ip_network(f"{SERVER4}/31"), ip_network("fd77:2::/64")})
 PING_BYTES = 32
 """What one ping carries at layer 3, each way."""
 
@@ -32,7 +49,10 @@ class Box(Protocol):
     def now(self) -> MonotonicMs: ...
     def ping(self) -> bool: ...
     def lose_everything(self) -> None: ...
+    def successor(self) -> None: ...
     def remove_access(self) -> None: ...
+    def remove_garden(self) -> None: ...
+    def remove_pools(self) -> None: ...
     def pass_time(self, ms: int) -> None: ...
 
 
@@ -48,16 +68,25 @@ class MemoryBox:
         return MonotonicMs(self.clock_ms)
 
     def ping(self) -> bool:
-        device = v4_of(PHONE), mac_of(PHONE)
-        return self.plane.pass_bytes(*device, up=PING_BYTES) and self.plane.pass_bytes(
-            *device, down=PING_BYTES
-        )
+        device, there = (v4_of(PHONE), mac_of(PHONE)), ip_address(SERVER4)
+        return self.plane.pass_bytes(
+            *device, up=PING_BYTES, remote=there
+        ) and self.plane.pass_bytes(*device, down=PING_BYTES, remote=there)
 
     def lose_everything(self) -> None:
         self.plane.reboot()
 
+    def successor(self) -> None:
+        pass  # what it does not forget, nobody has to find again
+
     def remove_access(self) -> None:
         self.plane.tamper(v4_of(PHONE))
+
+    def remove_garden(self) -> None:
+        self.plane.tamper_with_garden()
+
+    def remove_pools(self) -> None:
+        self.plane.tamper_with_pools()
 
     def pass_time(self, ms: int) -> None:
         self.clock_ms += ms
@@ -82,6 +111,16 @@ class LinuxBox:
 
     def remove_access(self) -> None:
         self.street.nft("flush set inet lango up4", "flush set inet lango down4")
+
+    def successor(self) -> None:
+        self.street.restart()
+
+    def remove_garden(self) -> None:
+        self.street.nft("flush set inet lango garden4")
+
+    def remove_pools(self) -> None:
+        self.street.gateway.run("tc", "qdisc", "del", "dev", "wan0", "root")
+        asyncio.run(self.street.plane.verify())
 
     def pass_time(self, ms: int) -> None:
         end = boot_clock() + ms
@@ -287,3 +326,122 @@ def test_a_desired_state_that_cannot_be_is_refused_and_changes_nothing(box: Box)
 
     assert counters(box) == before
     assert box.ping()
+
+
+POOLED = {
+    "a pool inside a pool": TREE,
+    "a pool of another rate": TREE | {AP: Pool(Rate(9_000_000, 9_000_000), SECTOR)},
+    "a pool that became part of another": TREE | {AP: Pool(WIDE, TOWER)},
+    "a pool that is part of none any more": {AP: Pool(WIDE)},
+}
+
+
+@pytest.mark.parametrize("name", POOLED)
+def test_a_session_in_a_pool_passes_and_keeps_its_counters(box: Box, name: str) -> None:
+    apply(box, replace(one(pool=AP), pools=TREE))
+    box.ping()
+    before = counters(box)[KEY]
+    desired = replace(one(pool=AP), pools=POOLED[name])
+    apply(box, desired)
+
+    assert counters(box)[KEY] == before
+    assert box.ping()
+    assert apply(box, desired) == Applied(0)
+
+
+def test_a_session_that_enters_and_leaves_a_pool_keeps_its_counters(box: Box) -> None:
+    apply(box, replace(one(), pools=TREE))
+    box.ping()
+    before = counters(box)[KEY]
+    apply(box, replace(one(pool=AP), pools=TREE))
+    apply(box, replace(one(pool=TOWER), pools=TREE))
+    apply(box, one())
+
+    assert counters(box)[KEY] == before
+    assert box.ping()
+
+
+def test_a_pool_that_is_not_there_is_refused_by_name(box: Box) -> None:
+    with pytest.raises(PlaneError, match="is in pool 'ap-1', unknown"):
+        apply(box, one(pool=AP))
+
+
+def test_pools_in_a_circle_are_refused_by_name_and_change_nothing(box: Box) -> None:
+    apply(box, replace(one(pool=AP), pools=TREE))
+    circle = {AP: Pool(WIDE, SECTOR), SECTOR: Pool(WIDE, AP)}
+    with pytest.raises(PlaneError, match="circle: ap-1 in sector-2 in ap-1"):
+        apply(box, replace(one(pool=AP), pools=circle))
+
+    assert box.ping()
+    assert apply(box, replace(one(pool=AP), pools=TREE)) == Applied(0)
+
+
+def test_pools_removed_by_hand_are_given_back_and_told(box: Box) -> None:
+    desired = replace(one(pool=AP), pools=TREE)
+    apply(box, desired)
+    box.remove_pools()
+    drift = apply(box, desired).drift
+
+    assert {f"the pool {key} was changed" for key in TREE} <= set(drift)
+    assert apply(box, desired) == Applied(0)
+    assert box.ping()
+
+
+def test_a_successor_finds_all_as_it_was_left(box: Box) -> None:
+    rate = Rate(4_000_000, 2_000_000, Burst(8_000_000, 4_000_000, 1_000_000))
+    pooled = replace(one(pool=AP, rate=rate), pools=TREE, garden=GARDEN)
+    apply(box, pooled)
+    before = counters(box)
+    box.successor()
+
+    assert apply(box, pooled) == Applied(0)
+    assert counters(box) == before
+
+
+def test_a_burst_comes_and_goes_under_the_same_meter(box: Box) -> None:
+    plain = Rate(4_000_000, 2_000_000)
+    apply(box, one(rate=plain))
+    before = counters(box)[KEY]
+    bursting = one(rate=replace(plain, burst=Burst(8_000_000, 4_000_000, 1_000_000)))
+    changes = [apply(box, desired).changes for desired in (bursting, bursting, one(rate=plain))]
+
+    assert changes == [1, 0, 1]
+    assert counters(box)[KEY] == before
+
+
+def test_the_garden_is_open_to_a_captive_device(box: Box) -> None:
+    apply(box, Desired())
+    before = box.ping()
+    apply(box, Desired(garden=GARDEN))
+
+    assert (before, box.ping()) == (False, True)
+
+
+def test_the_garden_is_not_counted(box: Box) -> None:
+    apply(box, replace(one(), garden=GARDEN))
+    box.ping()
+
+    assert counters(box)[KEY].up_bytes_total == 0
+
+
+def test_the_garden_is_closed_to_blocked_devices(box: Box) -> None:
+    apply(box, Desired(blocked=frozenset({mac_of(PHONE)}), garden=GARDEN))
+
+    assert not box.ping()
+
+
+def test_what_left_the_garden_is_closed_again(box: Box) -> None:
+    apply(box, Desired(garden=GARDEN))
+    apply(box, Desired(garden=frozenset({ip_network("203.0.113.0/24")})))
+
+    assert not box.ping()
+
+
+def test_a_garden_changed_by_hand_is_mended_and_told(box: Box) -> None:
+    apply(box, Desired(garden=GARDEN))
+    box.remove_garden()
+    before = box.ping()
+    drift = apply(box, Desired(garden=GARDEN)).drift
+
+    assert "the walled garden was changed" in drift
+    assert (before, box.ping()) == (False, True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from ipaddress import IPv6Address
+from ipaddress import IPv4Network, IPv6Address, ip_network
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,22 +19,29 @@ from shaping.diff import (
     Step,
     Touched,
     Way,
+    collapsed,
     diff,
     touched,
 )
 from shaping.plane import (
+    GARDEN_MAX,
+    Burst,
     Cap,
     CapKey,
     Desired,
     MacAddress,
     MonotonicMs,
     PlaneError,
+    Pool,
+    PoolKey,
     Rate,
     SessionKey,
 )
+from shaping.pools import pool_rates
 from tests.support.gateway import KEY, PHONE, THIEF, an_access, mac_of, v4_of, v6_of
 
 if TYPE_CHECKING:
+    from shaping.diff import Change
     from shaping.plane import Access
 
 NOW = MonotonicMs(1_000_000)
@@ -55,6 +62,8 @@ def observed_after(desired: Desired, *, at: MonotonicMs = NOW, epoch: str = "e1"
         {key: cap.revision for key, cap in desired.caps.items()},
         desired.blocked,
         {address: key for key, standing in sessions.items() for address in standing.ways},
+        pool_rates(desired.pools),
+        collapsed(desired.garden),
     )
 
 
@@ -64,10 +73,11 @@ def desired_of(access: Access, **caps: Cap) -> Desired:
 
 def in_words(step: Step) -> str:
     """The changes as a table: one short line each."""
-    return "\n".join(
-        " ".join([type(change).__name__, *(_word(change, name) for name in change.__slots__)])
-        for change in step.changes
-    )
+    return "\n".join(" ".join(filter(None, _words(change))) for change in step.changes)
+
+
+def _words(change: Change) -> list[str]:
+    return [type(change).__name__, *(_word(change, name) for name in change.__slots__)]
 
 
 def _word(change: object, name: str) -> str:
@@ -79,6 +89,10 @@ def _word(change: object, name: str) -> str:
             return str(_ref(value))
         case Rate(down, up):
             return f"{down}/{up}"
+        case tuple():
+            return " > ".join(value)
+        case frozenset():
+            return " ".join(sorted(map(str, value)))
         case _:
             return str(value)
 
@@ -86,6 +100,10 @@ def _word(change: object, name: str) -> str:
 def _ref(cap: CapRef | None) -> str | None:
     return None if cap is None else f"{cap.key}#{cap.revision}"
 
+
+AP, SECTOR, TOWER = PoolKey("ap"), PoolKey("sector"), PoolKey("tower")
+TREE = {AP: Pool(FAST, SECTOR), SECTOR: Pool(FAST), TOWER: Pool(FAST)}
+IN_AP = {KEY: replace(an_access(), ipv6=frozenset(), pool=AP)}
 
 CASES = {
     "nothing": (Desired(), Desired(), ""),
@@ -100,6 +118,61 @@ CASES = {
         """,
     ),
     "the same again": (Desired({KEY: an_access()}), Desired({KEY: an_access()}), ""),
+    "a first session in a pool inside a pool": (
+        Desired(),
+        Desired(IN_AP, pools={AP: TREE[AP], SECTOR: TREE[SECTOR]}),
+        """
+        SetPool sector 8000000/2000000
+        SetPool sector > ap 8000000/2000000
+        SetRate 0193-phone 50000000/50000000 sector > ap
+        StartMeter 0193-phone e2
+        OpenWay 0193-phone e2 10.77.0.101 until=None cap=None
+        """,
+    ),
+    "a session that moves to another pool": (
+        Desired(IN_AP, pools=TREE),
+        Desired({KEY: replace(IN_AP[KEY], pool=TOWER)}, pools=TREE),
+        """
+        SetRate 0193-phone 50000000/50000000 tower
+        CloseWay 0193-phone 10.77.0.101 until=None cap=None
+        OpenWay 0193-phone e1 10.77.0.101 until=None cap=None
+        """,
+    ),
+    "a pool that becomes part of another": (
+        Desired(IN_AP, pools=TREE),
+        Desired(IN_AP, pools=TREE | {AP: Pool(FAST, TOWER)}),
+        """
+        SetPool tower > ap 8000000/2000000
+        SetRate 0193-phone 50000000/50000000 tower > ap
+        CloseWay 0193-phone 10.77.0.101 until=None cap=None
+        DropPool sector > ap
+        OpenWay 0193-phone e1 10.77.0.101 until=None cap=None
+        """,
+    ),
+    "a pool of another rate": (
+        Desired(IN_AP, pools=TREE),
+        Desired(IN_AP, pools=TREE | {SECTOR: Pool(Rate(9_000_000, 9_000_000))}),
+        "SetPool sector 9000000/9000000",
+    ),
+    "pools that go": (
+        Desired(pools=TREE),
+        Desired(),
+        """
+        DropPool sector > ap
+        DropPool sector
+        DropPool tower
+        """,
+    ),
+    "a garden": (
+        Desired(garden=frozenset({ip_network("192.0.2.0/25")})),
+        Desired(garden=frozenset(map(ip_network, ("192.0.2.0/25", "192.0.2.128/25", "::1")))),
+        "SetGarden 192.0.2.0/24 ::1/128",
+    ),
+    "a garden told in other words": (
+        Desired(garden=frozenset({ip_network("192.0.2.0/24")})),
+        Desired(garden=frozenset(map(ip_network, ("192.0.2.0/24", "192.0.2.7/32")))),
+        "",
+    ),
     "another speed": (
         Desired({KEY: an_access()}),
         Desired({KEY: an_access(rate=FAST)}),
@@ -229,6 +302,21 @@ REFUSED = {
     "MAC address 'AA:bb' is not": Desired({KEY: replace(an_access(), mac=MacAddress("AA:bb"))}),
     "MAC address '; drop' is not": Desired(blocked=frozenset({MacAddress("; drop")})),
     "draws on cap 'grant-7', unknown": Desired({KEY: an_access(cap=CAP)}),
+    "pool key 'No!' is not": Desired(pools={PoolKey("No!"): Pool(FAST)}),
+    "pool ap has a burst": Desired(pools={AP: Pool(replace(FAST, burst=Burst(9, 9, 9)))}),
+    "pool ap is in pool 'sector', unknown": Desired(pools={AP: Pool(FAST, SECTOR)}),
+    "session 0193-phone is in pool 'ap', unknown": Desired(IN_AP),
+    "circle: ap in sector in ap": Desired(pools={AP: Pool(FAST, SECTOR), SECTOR: Pool(FAST, AP)}),
+    "circle: ap in ap": Desired(pools={AP: Pool(FAST, AP)}),
+    "more than 5 deep: p6 in p5 in p4 in p3 in p2 in p1": Desired(
+        pools={
+            PoolKey(f"p{n}"): Pool(FAST, PoolKey(f"p{n - 1}") if n > 1 else None)
+            for n in range(6, 0, -1)
+        }
+    ),
+    "the garden has 4097 networks of 4096": Desired(
+        garden=frozenset(IPv4Network((2 * n, 32)) for n in range(GARDEN_MAX + 1))
+    ),
     "share 10.77.0.101": Desired({KEY: an_access(), OTHER: an_access()}),
 }
 

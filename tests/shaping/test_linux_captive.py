@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import socket
+import struct
 import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import pytest
 
+from shaping.linux.nft import (
+    PINGS_BURST,
+    PINGS_PER_SECOND,
+    SITE_DNS_BURST,
+    SITE_DNS_PER_SECOND,
+    SITE_PINGS_BURST,
+    SITE_PINGS_PER_SECOND,
+)
 from shaping.plane import Desired
 from tests.support.gateway import (
     DATAGRAM_BYTES,
@@ -136,6 +145,115 @@ def test_names_asked_too_fast_are_dropped(street: Street) -> None:
         heard = _heard(names)
 
     assert 40 <= heard <= 60
+
+
+def test_a_device_that_changes_its_mac_asks_no_more_names_than_a_site_may(street: Street) -> None:
+    street.apply(Desired())
+    with street.gateway.socket(kind=socket.SOCK_DGRAM) as names:
+        names.bind((GATEWAY[SERVER4], 53))
+        names.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+        began = time.monotonic()
+        sent = _from_many_macs(street, _datagram(53), macs=60, of_each=30)
+        heard = _heard(names)
+        took_s = time.monotonic() - began
+
+    assert sent == 1_800
+    assert SITE_DNS_BURST <= heard <= SITE_DNS_BURST + SITE_DNS_PER_SECOND * took_s + 5
+
+
+def test_a_device_that_changes_its_mac_pings_no_more_than_a_site_may(street: Street) -> None:
+    street.apply(Desired())
+    before = _pings_answered(street)
+    began = time.monotonic()
+    _from_many_macs(street, _ping(), macs=60, of_each=15)
+    answered = _pings_answered(street) - before
+    took_s = time.monotonic() - began
+
+    assert SITE_PINGS_BURST <= answered <= SITE_PINGS_BURST + SITE_PINGS_PER_SECOND * took_s + 5
+
+
+def test_one_device_pings_no_faster_than_it_may(street: Street) -> None:
+    street.apply(Desired())
+    before = _pings_answered(street)
+    began = time.monotonic()
+    _from_many_macs(street, _ping(), macs=1, of_each=100)
+    answered = _pings_answered(street) - before
+    took_s = time.monotonic() - began
+
+    assert PINGS_BURST <= answered <= PINGS_BURST + PINGS_PER_SECOND * took_s + 3
+
+
+def _from_many_macs(street: Street, packet: bytes, *, macs: int, of_each: int) -> int:
+    """Send this IPv4 packet to the gateway from the thief's link, under one MAC after another."""
+    told = street.gateway.run("ip", "-o", "link", "show", "br-lan")
+    gateway = bytes.fromhex(told.split("link/ether ")[1].split()[0].replace(":", ""))
+    thief = street.devices[THIEF].call(lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW))
+    with thief:
+        thief.bind(("eth0", 0))
+        for number in range(macs):
+            mac = bytes.fromhex(f"0200000077{number:02x}")
+            for _ in range(of_each):
+                thief.send(gateway + mac + b"\x08\x00" + packet)
+    return macs * of_each
+
+
+def _packet(protocol: int, content: bytes) -> bytes:
+    """An IPv4 packet of the thief's to the gateway."""
+    size = 20 + len(content)
+    ends = v4_of(THIEF).packed + bytes((10, 77, 0, 1))
+    head = struct.pack(">BBHHHBBH", 0x45, 0, size, 0, 0, 64, protocol, 0) + ends
+    return head[:10] + _checksum(head) + head[12:] + content
+
+
+def _datagram(port: int) -> bytes:
+    return _packet(17, struct.pack(">HHHH", 4000, port, 9, 0) + b"?")
+
+
+def _ping() -> bytes:
+    content = struct.pack(">BBHHH", 8, 0, 0, 7, 7)
+    return _packet(1, content[:2] + _checksum(content) + content[4:])
+
+
+def _checksum(content: bytes) -> bytes:
+    total = sum(struct.unpack(f">{len(content) // 2}H", content))
+    return struct.pack(">H", ~((total & 0xFFFF) + (total >> 16)) & 0xFFFF)
+
+
+def _pings_answered(street: Street) -> int:
+    told = street.gateway.run("cat", "/proc/net/snmp")
+    names, values = (line.split() for line in told.splitlines() if line.startswith("Icmp:"))
+    return int(dict(zip(names, values, strict=True))["InEchos"])
+
+
+@BOTH
+def test_no_fragment_of_a_captive_device_leaves_the_site(street: Street, server: str) -> None:
+    street.apply(Desired())
+    with heard_by(street.internet) as frames, street.udp(PHONE, server) as phone:
+        phone.sendto(SECRET * 250, (server, 9))
+
+    assert [frame for frame in frames if SECRET in frame] == []
+
+
+@BOTH
+def test_every_fragment_of_a_paid_device_passes_and_is_counted(street: Street, server: str) -> None:
+    street.apply(OPEN)
+    family = socket.AF_INET6 if server == SERVER6 else socket.AF_INET
+    with (
+        street.internet.socket(family, socket.SOCK_DGRAM) as sink,
+        street.udp(PHONE, server) as phone,
+    ):
+        sink.bind((server, 9))
+        sink.settimeout(2)
+        with heard_by(street.internet) as frames:
+            phone.sendto(SECRET * 250, (server, 9))
+            arrived = sink.recv(5_000)
+    fragments = [len(frame) - 14 for frame in frames if SECRET in frame]
+    whole = 4_000 + (48 if server == SERVER6 else 28)
+
+    assert arrived == SECRET * 250
+    assert len(fragments) == 3
+    # The kernel puts fragments together to look at them, so the heads of two are not there.
+    assert whole <= street.counter().up_bytes_total <= sum(fragments)
 
 
 def _heard(names: socket.socket) -> int:

@@ -45,6 +45,20 @@ def test_the_kernel_counts_exactly_what_was_sent(street: Street, server: str) ->
     assert (counter.up_bytes_total, counter.down_bytes_total) == (150 * size, 100 * size)
 
 
+def test_both_families_of_a_device_are_one_count_and_one_budget_to_the_byte(street: Street) -> None:
+    street.apply(Desired({KEY: an_access(cap=CAP)}, {CAP: SMALL}))
+    passed = dict.fromkeys(HEADERS, 0)
+    for server in (SERVER4, SERVER6, SERVER4, SERVER6):
+        passed[server] += street.send(18, up=True, server=server)
+    counter = street.counter()
+    total = sum(count * (DATAGRAM_BYTES + HEADERS[server]) for server, count in passed.items())
+
+    assert min(passed.values()) > 0
+    assert sum(passed.values()) < 4 * 18
+    assert counter.up_bytes_total == total
+    assert SMALL.left_bytes - DATAGRAM_BYTES - 48 < total <= SMALL.left_bytes
+
+
 def test_nothing_that_was_refused_is_counted(street: Street) -> None:
     street.apply(Desired({KEY: an_access(cap=CAP)}, {CAP: SMALL}))
     arrived = street.send(100, up=True)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from ipaddress import ip_address
+from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
 import pytest
 
-from shaping.diff import Observed, SetRate, diff
+from shaping.diff import Observed, SetRate, collapsed, diff
 from shaping.linux import tc, wire
 from shaping.linux.netlink import NETLINK_NETFILTER, NetlinkSocket
 from shaping.linux.nft import (
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 NOW = MonotonicMs(1_000_000)
 CAP = CapKey("grant-7")
 SLOTS = {KEY: 0, SessionKey("0193-next"): 250}
+GARDEN = frozenset(
+    map(ip_network, ("198.51.100.9/32", "203.0.113.0/24", "255.255.255.0/24", "fd77:2::/64"))
+)
 DESIRED = Desired(
     {
         KEY: an_access(open_until=MonotonicMs(4_600_250), cap=CAP),
@@ -40,11 +43,11 @@ DESIRED = Desired(
     },
     {CAP: Cap(5_000_000_000, revision=2)},
     frozenset({mac_of(9)}),
+    garden=GARDEN,
 )
-GARDEN = (ip_address("198.51.100.9"), ip_address("fd77:2::9"))
 WIRED = {
     "rules-default.nft": LinuxConfig(lan="br-lan", wan="eth0"),
-    "rules-garden.nft": LinuxConfig(lan="br-lan", wan="eth0", garden=GARDEN, masquerade=False),
+    "rules-routed.nft": LinuxConfig(lan="br-lan", wan="eth0", masquerade=False),
     "rules-open-gateway.nft": LinuxConfig(lan="br-lan", wan="eth0", close_gateway=False),
 }
 
@@ -53,7 +56,7 @@ def the_ops(before: Desired, after: Desired) -> list[Op]:
     step = diff(Observed(), before, now=NOW, epoch="e1")
     sessions = {key: standing for key, standing in step.after.items() if standing is not None}
     caps = {key: cap.revision for key, cap in before.caps.items()}
-    observed = Observed(sessions, caps, before.blocked)
+    observed = Observed(sessions, caps, before.blocked, garden=collapsed(before.garden))
     changes = diff(observed, after, now=NOW, epoch="e1").changes
     return list(ops(changes, slot_of=SLOTS.__getitem__, now=NOW))
 
@@ -85,9 +88,10 @@ def test_the_shaper_classes_are_those_that_were_reviewed() -> None:
     changes = diff(Observed(), DESIRED, now=NOW, epoch="e1").changes
     rates = {change.session: change.rate for change in changes if isinstance(change, SetRate)}
     text = "".join(
-        tc.class_text(interface, tc.classid_of(SLOTS[key]), rate_bps) + "\n"
+        tc.class_text(interface, tc.Class(classid, tc.parent_of(classid), figures)) + "\n"
         for key, rate in rates.items()
-        for interface, rate_bps in (("br-lan", rate.down_bps), ("eth0", rate.up_bps))
+        for classid in (tc.classid_of(SLOTS[key]),)
+        for interface, figures in zip(("br-lan", "eth0"), tc.session_figures(rate), strict=True)
     )
 
     assert text == golden("linux/classes.tc", text)

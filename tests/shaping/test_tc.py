@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shaping.linux import tc
+from shaping.plane import Burst, Rate
 
 slots = st.integers(0, tc.GROUP_CLASSES * tc.GROUPS_MAX - 1)
 
@@ -35,7 +36,9 @@ def test_a_rate_is_read_back_as_it_was_sent(slot: int, rate_bps: int) -> None:
     classid = tc.classid_of(slot)
     message = tc.class_message(3, classid, rate_bps)
 
-    assert tc.read_class(message) == (classid, rate_bps // 8)
+    assert tc.read_class(message) == tc.Class(
+        classid, tc.parent_of(classid), tc.class_figures(rate_bps)
+    )
 
 
 @given(st.integers(0, 2**32 - 1) | st.sampled_from([1 << 30, 1 << 16, tc.ROOT_HANDLE]))
@@ -73,3 +76,45 @@ def _run(program: bytes, mark: int) -> int:
 @given(st.integers(1, 10**11))
 def test_a_burst_holds_at_least_ten_milliseconds(rate_bps: int) -> None:
     assert tc.burst_bytes(rate_bps) >= rate_bps // 8 // 100
+
+
+speeds = st.integers(8, 10**11)
+bursts = st.none() | st.builds(Burst, speeds, speeds, st.integers(1, 10**12))
+rates = st.builds(Rate, speeds, speeds, bursts)
+
+
+@given(rates)
+def test_a_speed_with_its_burst_is_read_back_as_one_that_no_class_can_tell_apart(
+    rate: Rate,
+) -> None:
+    read = tc.rate_of(*tc.session_figures(rate))
+
+    assert read is not None
+    assert tc.same_rate(read, rate)
+
+
+@given(st.integers(8_000, 10**10), st.integers(2, 50), st.integers(100_000, 10**9))
+def test_what_passes_at_the_speed_of_a_burst_is_its_size(
+    rate_bps: int, times: int, size_bytes: int
+) -> None:
+    figures = tc.class_figures(rate_bps, times * rate_bps, size_bytes)
+    bucket = figures.burst_ticks * 64 * figures.bytes_per_s // 10**9
+    passed = bucket * times // (times - 1)  # it fills at the rate while it empties
+    most = max(size_bytes, 2 * tc.burst_bytes(rate_bps))
+
+    assert passed <= most * 101 // 100 + 10
+    assert passed >= size_bytes * 99 // 100 - 10 or figures.burst_ticks > (1 << 32) - 10**6
+
+
+def test_a_burst_that_is_slower_than_the_rate_is_none() -> None:
+    slow = Rate(8_000_000, 2_000_000, Burst(4_000_000, 2_000_000, 1_000_000))
+
+    assert tc.same_rate(slow, Rate(8_000_000, 2_000_000))
+
+
+@pytest.mark.parametrize("members", [None, 1, 250])
+def test_a_group_in_a_pool_sends_next_to_nothing_unasked(members: int | None) -> None:
+    figures = tc.group_figures(members)
+
+    assert (figures.bytes_per_s == 1) == (members is not None)
+    assert figures.quantum_bytes == (60_000 if members is None else 1_514 * members)
