@@ -10,6 +10,7 @@ from ipaddress import IPv6Address, ip_address
 from typing import TYPE_CHECKING
 
 from agent import grants, orders
+from agent.loop import NotKept
 from agent.model import Asked, Ordered, Sighted
 from agent.uplink.seam import UplinkError
 from billing.errors import InvalidField
@@ -160,7 +161,10 @@ class SiteGate:
                 return Refusal.TOO_MANY_TRIES
             self._order_tries.note(mac, now.mono)
             order_id = OrderId(secrets.token_hex(16))
-            await self._loop.kept(Ordered(order_id, offer, msisdn, mac))
+            try:
+                await self._loop.kept(Ordered(order_id, offer, msisdn, mac))
+            except NotKept:
+                return Refusal.NOT_NOW
             if order_id in self._loop.state.orders:
                 return order_id
             before = orders.blocking(self._loop.state.orders.values(), mac, now)

@@ -252,6 +252,9 @@ class Noticed:
     text: str
 
 
+BINDING: tuple[type, ...] = (Ordered,)
+"""Events that make money or use up a code: without the disk they are refused, not decided."""
+
 Event = Changed | Sighted | Asked | Counted | Ordered | Answered | Unanswered | Ticked | Noticed
 
 

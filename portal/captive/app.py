@@ -47,6 +47,7 @@ STATUSES = {
     Refusal.DEVICE_UNKNOWN: 409,
     Refusal.OFFLINE: 503,
     Refusal.DEVICES_FULL: 409,
+    Refusal.NOT_NOW: 503,
 }
 """The HTTP status under which each refusal is shown."""
 

@@ -100,6 +100,7 @@ class Refusal(StrEnum):
     DEVICE_UNKNOWN = "device_unknown"
     OFFLINE = "offline"  # needs the controller, and the link is down
     DEVICES_FULL = "devices_full"
+    NOT_NOW = "not_now"  # the site cannot write anything down, and takes no money without
 
 
 class Gate(Protocol):

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from agent import grants
 from agent.decide import decide
-from agent.journal import SENT_MAX, Journal, JournalError
+from agent.journal import Journal, JournalError
 from agent.model import (
     Counted,
     Instant,
@@ -28,6 +28,7 @@ from agent.model import (
     State,
     Why,
 )
+from agent.outbox import SENT_MAX
 from billing.ids import GrantId, SessionId
 from billing.metering import Volume
 from shaping.plane import Counter, MonotonicMs, SessionKey

@@ -71,6 +71,7 @@ TEXTS = {
     "refusal.device_unknown": "We cannot see your device. Turn Wi-Fi off and on, then try again.",
     "refusal.offline": "The line is down right now, so this cannot be checked. Please try later.",
     "refusal.devices_full": "This package is already in use on all its devices.",
+    "refusal.not_now": "We cannot sell right now. Nothing was charged. Please try again soon.",
     # online
     "ok.title": "You are online",
     "ok.heading": "You are online",

@@ -71,6 +71,7 @@ TEXTS = {
     "refusal.device_unknown": "Hatuoni kifaa chako. Zima Wi-Fi na uiwashe, kisha ujaribu tena.",
     "refusal.offline": "Mtandao umekatika sasa, hatuwezi kukagua. Tafadhali jaribu baadaye.",
     "refusal.devices_full": "Kifurushi hiki tayari kinatumika kwenye vifaa vyake vyote.",
+    "refusal.not_now": "Hatuwezi kuuza kwa sasa. Hujatozwa chochote. Jaribu tena baadaye kidogo.",
     # online
     "ok.title": "Umeunganishwa",
     "ok.heading": "Umeunganishwa",
