@@ -111,6 +111,10 @@ class _Trouble:
         self.again_at = mono + RETRY_MS[min(self.failures, len(RETRY_MS) - 1)]
         self.failures += 1
 
+    def hurry(self, mono: MonotonicMs) -> None:
+        """Somebody waits: try again as soon as after the first failure."""
+        self.again_at = min(self.again_at, mono + RETRY_MS[0])
+
     def over(self) -> None:
         if self.failures:
             log.info("trouble_over", part=self.name, failures=self.failures)
@@ -125,7 +129,13 @@ class Loop:
     """
 
     def __init__(
-        self, *, journal: Journal, plane: DataPlane, clock: Clock, disk: Executor | None = None
+        self,
+        *,
+        journal: Journal,
+        plane: DataPlane,
+        clock: Clock,
+        disk: Executor | None = None,
+        unwritten_max: int = UNWRITTEN_MAX,
     ) -> None:
         self.state: State = journal.state
         self.applied = AppliedState(generation=0, digest=b"")
@@ -135,6 +145,7 @@ class Loop:
         self._queue: deque[_Waiting] = deque()
         self._held: list[_Waiting] = []
         self._unwritten: list[tuple[Fact, datetime]] = []
+        self._unwritten_max = unwritten_max
         self._told_level = journal.level
         self._arrived = asyncio.Event()
         self._room = asyncio.Event()
@@ -222,6 +233,8 @@ class Loop:
                 self._held = batch
                 return
             self._held = [waiting for waiting in batch if waiting.binding]
+            if self._held:
+                self._disk_trouble.hurry(now.mono)
             batch = [waiting for waiting in batch if not waiting.binding]
             state, effects = self._decided(batch, counted, now)
             self._remember(_facts(effects), now.wall)
@@ -282,7 +295,7 @@ class Loop:
     @property
     def _stuck(self) -> bool:
         """Whether more waits for the disk than memory is given for."""
-        return len(self._unwritten) >= UNWRITTEN_MAX
+        return len(self._unwritten) >= self._unwritten_max
 
     def _remember(self, facts: tuple[Fact, ...], at: datetime) -> None:
         self._unwritten += [(fact, at) for fact in facts]

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from agent.model import Fact
-    from agent.uplink.seam import Order
+    from agent.uplink.seam import AppliedState, Backlog, Order
 
 MAC_SHAPE = re.compile(r"[0-9a-f]{2}(?::[0-9a-f]{2}){5}")
 KEY_SHAPE = re.compile(r"[a-z0-9-]{1,48}")
@@ -131,15 +131,23 @@ def render_record(record: Record) -> record_pb2.Record:
 
 
 def render_report(
-    journal: str, records: Sequence[Record], *, generation: int, digest: bytes, version: str
+    journal: str,
+    records: Sequence[Record],
+    *,
+    applied: AppliedState,
+    backlog: Backlog,
+    version: str,
 ) -> edge_pb2.ReportRequest:
     """A batch of records for the wire, with the version that was last applied."""
     return edge_pb2.ReportRequest(
         journal=journal,
         records=[render_record(record) for record in records],
-        applied_generation=generation,
-        applied_digest=digest,
+        applied_generation=applied.generation,
+        applied_digest=applied.digest,
         agent_version=version,
+        newest=[render_record(record) for record in backlog.newest],
+        outbox_records=backlog.records,
+        outbox_records_max=backlog.records_max,
     )
 
 
