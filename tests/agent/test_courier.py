@@ -1,4 +1,4 @@
-"""Reports on links good and bad: the newest first, as large as the link takes, and in the end all."""
+"""Reports on links good and bad: the newest first, as large as the link takes, all in the end."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from agent.model import Notice, Reading
+from agent.model import Notice, Reading, SessionOpened
 from agent.pace import BATCH_BYTES_MAX, BATCH_BYTES_MIN, Pace
 from agent.uplink.memory import MemoryUplink
 from agent.uplink.seam import NO_BACKLOG, Backlog, UplinkError
@@ -88,7 +88,7 @@ async def test_the_newest_state_goes_ahead_of_a_long_history(site: Site) -> None
     first = thin(site).reports[0]
     told = sorted(seq for _, seq in site.controller.records)
 
-    assert [type(r.fact) for r in first.backlog.newest] == [Reading]
+    assert [type(r.fact) for r in first.backlog.newest] == [Reading, SessionOpened]
     assert first.backlog.records >= 4_000
     assert first.backlog.records_max == 10_000
     assert told == list(range(1, len(told) + 1))
