@@ -239,20 +239,22 @@ def _same_key(key: str, want: str) -> None:
 
 
 def _put_fact(message: record_pb2.Record, fact: Fact) -> None:
+    """Give the message its kind. Each part is looked up once: there are many readings."""
     match fact:
+        case Reading():
+            reading = message.reading
+            reading.session_id = fact.session_id
+            reading.grant_id = fact.grant_id
+            reading.epoch = fact.epoch
+            reading.down_bytes_total = fact.down_bytes_total
+            reading.up_bytes_total = fact.up_bytes_total
+            reading.grant_validity_s = fact.grant_validity_s
+            reading.grant_uptime_s = fact.grant_uptime_s
         case SessionOpened():
             message.opened.session_id = fact.session_id
             message.opened.grant_id = fact.grant_id
             message.opened.mac = fact.mac
             message.opened.addresses.extend(fact.addresses)
-        case Reading():
-            message.reading.session_id = fact.session_id
-            message.reading.grant_id = fact.grant_id
-            message.reading.epoch = fact.epoch
-            message.reading.down_bytes_total = fact.down_bytes_total
-            message.reading.up_bytes_total = fact.up_bytes_total
-            message.reading.grant_validity_s = fact.grant_validity_s
-            message.reading.grant_uptime_s = fact.grant_uptime_s
         case SessionClosed():
             message.closed.session_id = fact.session_id
             message.closed.grant_id = fact.grant_id
@@ -274,14 +276,15 @@ def _fact(message: record_pb2.Record) -> Fact:
             addresses=tuple(message.opened.addresses),
         )
     if kind == "reading":
+        reading = message.reading
         return Reading(
-            session_id=SessionId(message.reading.session_id),
-            grant_id=GrantId(message.reading.grant_id),
-            epoch=message.reading.epoch,
-            down_bytes_total=message.reading.down_bytes_total,
-            up_bytes_total=message.reading.up_bytes_total,
-            grant_validity_s=message.reading.grant_validity_s,
-            grant_uptime_s=message.reading.grant_uptime_s,
+            session_id=SessionId(reading.session_id),
+            grant_id=GrantId(reading.grant_id),
+            epoch=reading.epoch,
+            down_bytes_total=reading.down_bytes_total,
+            up_bytes_total=reading.up_bytes_total,
+            grant_validity_s=reading.grant_validity_s,
+            grant_uptime_s=reading.grant_uptime_s,
         )
     if kind == "closed":
         return SessionClosed(
