@@ -371,6 +371,9 @@ class Journal:
                 with suppress(sqlite3.Error):
                     self._db.execute("ROLLBACK")
             raise JournalError(_hint(broken)) from broken
+        finally:
+            # A cursor that an error keeps alive would keep the file locked after `close`.
+            cursor.close()
 
 
 @contextmanager

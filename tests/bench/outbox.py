@@ -1,9 +1,9 @@
 """``outbox``: records appended durably, then a day's backlog of them drained and acknowledged.
 
-Ours is the product's journal: facts in, encoded, one commit for each batch, then read back, rendered
-as reports and forgotten when acknowledged. The peer commits each record by itself; the limit writes
-bodies that were encoded beforehand, in the same batches, and reads and deletes them again. Both use
-the same SQLite with the same durability. The oracle decodes what went over the wire and compares
+Ours is the product's journal: facts in, encoded, one commit for each batch, then read back,
+rendered as reports and forgotten when acknowledged. The peer commits each record by itself; the
+limit writes bodies that were encoded beforehand, in the same batches, and reads and deletes them
+again. Both use the same SQLite with the same durability. The oracle decodes what went over the wire and compares
 sums and numbers with arithmetic; and opens the file again with plain SQL.
 
 ``flash_mb_per_day`` is what a site with 1,000 devices online, all of them moving bytes, hands to
@@ -101,7 +101,7 @@ def _ours(path: Path, facts: list[Reading]) -> tuple[float, bool]:
     took = time.perf_counter() - began
     level = journal._db.execute("PRAGMA synchronous").fetchone()[0]  # noqa: SLF001 - SQLite's word
     journal.close()
-    return len(facts) / took, level == 2 and _told(wires, len(facts)) and _empty(path)  # noqa: PLR2004
+    return len(facts) / took, level == 2 and _told(wires, len(facts)) and _empty(path)
 
 
 def _told(wires: list[bytes], count: int) -> bool:
@@ -128,8 +128,8 @@ def _plain(path: Path, bodies: list[bytes], *, batch: int) -> float:
         began = time.perf_counter()
         for first in range(0, len(bodies), batch):
             db.execute("BEGIN IMMEDIATE")
-            rows = enumerate(bodies[first : first + batch], first)
-            db.executemany("INSERT INTO outbox VALUES (?, 'r', ?)", rows)
+            fresh = enumerate(bodies[first : first + batch], first)
+            db.executemany("INSERT INTO outbox VALUES (?, 'r', ?)", fresh)
             db.execute("COMMIT")
         while rows := db.execute("SELECT seq, body FROM outbox LIMIT ?", (BATCH,)).fetchall():
             db.execute("DELETE FROM outbox WHERE seq <= ?", (rows[-1][0],))
