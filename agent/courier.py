@@ -3,6 +3,10 @@
 Each goes on for ever: when the link is down it tries again, less and less often, with jitter, so
 that a thousand sites do not return in one second. Whenever one of them gets through, the others try
 at once.
+
+A report is as large as the link takes in a few seconds (`agent.pace`). When the backlog is longer
+than one report, the newest state of sessions goes ahead of history. What is on a disk that cannot
+be read is not reported, and what the disk cannot forget is reported again: both change nothing.
 """
 
 from __future__ import annotations
@@ -18,9 +22,11 @@ from agent import log, orders
 from agent.changes import NO_ITEMS
 from agent.journal import JournalError
 from agent.model import Answered, Changed, Reading, Unanswered
+from agent.pace import Pace
 from agent.uplink.seam import (
     REPORT_BATCH_MAX,
     AppliedState,
+    Backlog,
     Order,
     OrderAnswer,
     UplinkError,
@@ -29,12 +35,12 @@ from agent.uplink.seam import (
 from billing.payment import OrderStage, Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     from agent.clock import Clock
     from agent.journal import Journal
     from agent.loop import Loop
-    from agent.model import Fact, OrderNote
+    from agent.model import Fact, OrderNote, Record
     from agent.uplink.seam import Uplink
     from billing.ids import OrderId
 
@@ -46,6 +52,9 @@ HEARTBEAT_MS = 60_000
 
 GATHER_MS = 2_000
 """Readings wait this long for company; openings, closings and notices do not wait."""
+
+NEWEST_MS = 10_000
+"""How often the newest state goes ahead of a long history."""
 
 ASK_S = 2
 """How often an undecided order is asked about while the customer is watching."""
@@ -91,6 +100,9 @@ class Courier:
         self._readings = asyncio.Event()
         self._came_back = asyncio.Event()
         self._reported: AppliedState | None = None
+        self._pace = Pace()
+        self._newest_due = 0
+        self._newest_seq = 0
         self._purchases: dict[OrderId, asyncio.Task[None]] = {}
         self._calls = asyncio.Semaphore(PURCHASE_CALLS_MAX)
         loop.listen(self._heard)
@@ -171,12 +183,58 @@ class Courier:
         more = True
         while more:
             applied = self._loop.applied
-            records = await self._loop.disk(self._journal.unsent, REPORT_BATCH_MAX)
-            acked = await self._uplink.report(self._journal.id, records, applied)
+            records, backlog = await self._loop.disk(self._gathered)
+            acked = await self._delivered(records, applied, backlog)
             self.got_through()
             self._reported = applied
-            await self._loop.disk(self._journal.ack, acked)
-            more = len(records) == REPORT_BATCH_MAX and acked >= records[0].seq
+            if backlog.newest:
+                self._newest_due = self._loop.now().mono + NEWEST_MS
+            more = bool(records) and acked >= records[0].seq and len(records) < backlog.records
+            try:
+                await self._loop.disk(self._journal.ack, acked)
+            except JournalError as error:
+                log.warning("not_acked", error=str(error))
+                return
+
+    async def _delivered(
+        self, records: Sequence[Record], applied: AppliedState, backlog: Backlog
+    ) -> int:
+        """The seq that was acknowledged; how long that took says how large the next may be."""
+        began = self._loop.now().mono
+        try:
+            acked = await self._uplink.report(self._journal.id, records, applied, backlog)
+        except UplinkError as error:
+            self._newest_seq = 0
+            if error.sent and not isinstance(error, UplinkRefused):
+                self._pace = self._pace.failed()
+            raise
+        took_ms = self._loop.now().mono - began
+        self._pace = self._pace.answered(took_ms, full=len(records) < backlog.records)
+        return acked
+
+    def _gathered(self) -> tuple[list[Record], Backlog]:
+        """The next report: history, and, when that is long, the newest state ahead of it."""
+        fill, size = self._journal.fill, self._pace.batch_bytes
+        try:
+            records = self._journal.unsent(REPORT_BATCH_MAX, bytes_max=size)
+            newest = self._ahead_of(records)
+            if newest:
+                records = self._journal.unsent(REPORT_BATCH_MAX, bytes_max=size // 2)
+        except JournalError as error:
+            log.warning("outbox_unread", error=str(error))
+            records, newest = [], ()
+        return records, Backlog(newest, records=fill.records, records_max=fill.records_max)
+
+    def _ahead_of(self, records: Sequence[Record]) -> tuple[Record, ...]:
+        """The newest state, when it is not in this report and was not told already."""
+        last = self._journal.last_seq
+        if not records or records[-1].seq >= last or last == self._newest_seq:
+            return ()
+        if self._loop.now().mono < self._newest_due:
+            return ()
+        self._newest_seq = last
+        half = self._pace.batch_bytes // 2
+        return tuple(self._journal.newest(after=records[-1].seq, bytes_max=half))
 
     async def _persist(self, work: Callable[[], Awaitable[None]]) -> None:
         """Do ``work``, again and again until it succeeds; what it needs may not be there now."""

@@ -12,6 +12,7 @@ from agent import grants, orders, tries
 from agent.codes import Codes
 from agent.companions import Companions
 from agent.devices import contested
+from agent.loop import NotKept
 from agent.model import Asked, Ordered, Sighted, Try, TryKind
 from agent.phones import Phones
 from agent.returning import Returning
@@ -145,7 +146,10 @@ class SiteGate:
             if tries.too_many(self._loop.state.tries.values(), attempt):
                 return Refusal.TOO_MANY_TRIES
             order_id = OrderId(secrets.token_hex(16))
-            await self._loop.kept(Ordered(order_id, offer, msisdn, mac))
+            try:
+                await self._loop.kept(Ordered(order_id, offer, msisdn, mac))
+            except NotKept:
+                return Refusal.NOT_NOW
             if order_id in self._loop.state.orders:
                 return order_id
             before = orders.blocking(self._loop.state.orders.values(), mac, now)

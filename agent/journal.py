@@ -10,14 +10,15 @@ from __future__ import annotations
 import os
 import secrets
 import sqlite3
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from agent import keeping
+from agent import keeping, outbox
 from agent.changes import shown
 from agent.draft import Draft
-from agent.model import Notice, Reading, State
-from agent.wire import Unreadable, parse_item, parse_record, record_body
+from agent.model import State
+from agent.outbox import SENT_MAX, Fill, Level
+from agent.wire import Unreadable, parse_item
 from billing.ids import GrantId
 from shaping.plane import MonotonicMs
 
@@ -30,18 +31,24 @@ if TYPE_CHECKING:
 
 V = TypeVar("V")
 
-OUTBOX_RECORDS_MAX = 100_000
-"""Records kept for the controller. Beyond it, records that were never sent are thinned out: of each
-session's readings in one epoch only the latest is kept (readings are cumulative, so no byte is
-lost, only detail over time), and notices are dropped. Openings and closings are never dropped."""
+SEEN_STEP_MS = 60_000
+"""How often the present moment is written down when there is nothing else to write. After a power
+cut with a clock that cannot be right, a running validity may get back so much; it never loses any:
+each write is a page of flash, and an idle site would make thousands of them a day."""
 
-SENT_MAX = 1_000
-"""Records that may be on the way at most (one report): these keep their seq and their content."""
-
-SEEN_STEP_MS = 10_000
-"""How often the present moment is written down when there is nothing else to write."""
+CHECKPOINT_PAGES = 2_000
+"""The write-ahead log is carried over after so many pages (8 MB): what changes every minute is then
+written once more for many changes, and not for each."""
 
 FORMAT = 1
+_PRAGMAS = (
+    "locking_mode=EXCLUSIVE",
+    "journal_mode=WAL",
+    "synchronous=FULL",
+    f"wal_autocheckpoint={CHECKPOINT_PAGES}",
+    # Some builds write zeros over whatever is deleted: on flash that hides nothing, and wears it.
+    "secure_delete=OFF",
+)
 _WEIGHTY = ("generation", "digest", "counts", "asleep_since")
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
@@ -51,9 +58,6 @@ CREATE TABLE IF NOT EXISTS session (id TEXT PRIMARY KEY, body TEXT NOT NULL) STR
 CREATE TABLE IF NOT EXISTS purchase (id TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS used (id TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS attempt (id TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT;
-CREATE TABLE IF NOT EXISTS outbox (
-    seq INTEGER PRIMARY KEY, topic TEXT NOT NULL, body BLOB NOT NULL
-) STRICT;
 """
 
 
@@ -118,10 +122,18 @@ class Kept(Generic[V]):
 class Journal:
     """One open journal. Not for two threads at once; a second process is refused the file."""
 
-    def __init__(self, path: Path, *, records_max: int = OUTBOX_RECORDS_MAX) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        records_max: int = outbox.OUTBOX_RECORDS_MAX,
+        bytes_max: int = outbox.OUTBOX_BYTES_MAX,
+    ) -> None:
         """Open or make the journal. Raises `JournalError`."""
-        self._records_max = records_max
-        self._thin_above = records_max
+        self._records_max, self._bytes_max = records_max, bytes_max
+        self._room = 0
+        self._waiting_bytes = 0
+        self.level = Level.ROOM
         self._meta: dict[str, str] = {}
         self._items: Kept[bytes] = Kept("item", write=bytes, moved=_differs, column="key")
         self._uses = Kept("grant_use", write=keeping.write_use, moved=keeping.use_moved)
@@ -132,10 +144,22 @@ class Journal:
         try:
             self._open(path)
             self.state = self._load()
+            self._waiting_bytes = outbox.size(self._db)
         except (sqlite3.Error, OSError, ValueError, KeyError, TypeError) as broken:
             raise JournalError(f"{path}: {_hint(broken)}") from broken
         self._seen_at = None if self.state.seen is None else self.state.seen.mono
         self._adopt(self.state)
+        self.level = self.fill.level
+
+    @property
+    def fill(self) -> Fill:
+        """How much waits for the controller, and how much may."""
+        return Fill(
+            records=self.last_seq - self.acked_seq,
+            records_max=self._records_max,
+            size_bytes=self._waiting_bytes,
+            bytes_max=self._bytes_max,
+        )
 
     @property
     def id(self) -> str:
@@ -157,34 +181,46 @@ class Journal:
 
         Answers whether anything had to be written. Raises `JournalError`; then nothing was.
         """
+        return self.commit_dated(state, [(fact, at) for fact in facts])
+
+    def commit_dated(self, state: State, told: Sequence[tuple[Fact, datetime]]) -> bool:
+        """The same for facts of different moments, which the disk would not take when they came."""
         changes = [(kept, now, *kept.changes(now)) for kept, now in self._tables(state)]
-        meta = self._new_meta(state, len(facts))
+        meta = self._new_meta(state, len(told))
         seen = state.seen.mono if state.seen is not None else MonotonicMs(0)
         fresh = self._seen_at is None or not 0 <= seen - self._seen_at < SEEN_STEP_MS
         moved = any(meta.get(key) != self._meta.get(key) for key in _WEIGHTY)
-        if not (facts or fresh or moved or any(puts or drops for _, _, puts, drops in changes)):
+        if not (told or fresh or moved or any(puts or drops for _, _, puts, drops in changes)):
             return False
+        rows = outbox.rows(told, self.last_seq + 1)
         with self._transaction() as cursor:
             for kept, _, puts, drops in changes:
                 kept.save(cursor, puts, drops)
-            cursor.executemany("INSERT INTO outbox VALUES (?, ?, ?)", self._rows(facts, at))
+            outbox.add(cursor, rows)
             self._save_meta(cursor, meta)
         self._meta = meta
         self._seen_at = seen
+        self._waiting_bytes += sum(len(body) for _, _, body in rows)
         for kept, now, puts, drops in changes:
             kept.done(now, puts, drops)
-        if self.last_seq - self.acked_seq > self._thin_above:
-            self._thin()
+        self._bound()
         return True
 
-    def unsent(self, most: int = SENT_MAX) -> list[Record]:
-        """The oldest records that are not acked, at most ``most``. Raises `JournalError`."""
+    def unsent(
+        self, most: int = SENT_MAX, *, bytes_max: int = outbox.OUTBOX_BYTES_MAX
+    ) -> list[Record]:
+        """The oldest records that are not acked, so many and so large at most.
+
+        One in any case, if there is one. Raises `JournalError`.
+        """
         assert most <= SENT_MAX, "records beyond this may still be thinned out"
-        try:
-            rows = self._db.execute("SELECT seq, body FROM outbox ORDER BY seq LIMIT ?", (most,))
-            return [parse_record(seq, body) for seq, body in rows]
-        except (sqlite3.Error, Unreadable) as broken:
-            raise JournalError(f"outbox: {_hint(broken)}") from broken
+        with _read():
+            return outbox.oldest(self._db, most=most, bytes_max=bytes_max)
+
+    def newest(self, *, after: int, bytes_max: int) -> list[Record]:
+        """The newest openings and readings beyond ``after``, with seq 0. Raises `JournalError`."""
+        with _read():
+            return outbox.newest(self._db, after=after, bytes_max=bytes_max)
 
     def ack(self, seq: int) -> None:
         """Forget the records that the controller has committed. Raises `JournalError`.
@@ -201,10 +237,12 @@ class Journal:
             return
         meta = {**self._meta, "acked_seq": str(seq)}
         with self._transaction() as cursor:
-            cursor.execute("DELETE FROM outbox WHERE seq <= ?", (seq,))
+            gone = outbox.drop(cursor, seq)
             self._save_meta(cursor, meta)
         self._meta = meta
-        self._thin_above = self._records_max
+        self._waiting_bytes -= gone
+        self._room = 0
+        self.level = self.fill.level
 
     def close(self) -> None:
         """Close the file; everything committed stays."""
@@ -221,10 +259,10 @@ class Journal:
             raise
 
     def _prepare(self) -> None:
-        for pragma in ("locking_mode=EXCLUSIVE", "journal_mode=WAL", "synchronous=FULL"):
+        for pragma in _PRAGMAS:
             self._db.execute(f"PRAGMA {pragma}").fetchall()
         self._db.execute("BEGIN EXCLUSIVE")
-        for statement in _SCHEMA.split(";"):
+        for statement in (_SCHEMA + outbox.SCHEMA).split(";"):
             self._db.execute(statement)
         fresh = {"format": str(FORMAT), "journal": secrets.token_hex(16)}
         fresh |= {"acked_seq": "0", "last_seq": "0", "generation": "0", "digest": "", "counts": "0"}
@@ -301,38 +339,33 @@ class Journal:
         cursor.executemany("DELETE FROM meta WHERE key = ?", gone)
         cursor.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", news)
 
-    def _rows(self, facts: Sequence[Fact], at: datetime) -> list[tuple[int, str, bytes]]:
-        first = self.last_seq + 1
-        return [(seq, _topic(fact), record_body(fact, at)) for seq, fact in enumerate(facts, first)]
+    def _bound(self) -> None:
+        """Keep to the bound, if the disk lets us; else it is tried again with the next commit."""
+        fill = self.fill
+        self.level = max(self.level, fill.level)
+        if fill.percent < outbox.FULL_PERCENT + self._room:
+            return
+        with suppress(JournalError):
+            self._thin()
 
     def _thin(self) -> None:
-        """Thin out what was never sent, and close the gaps in the numbering of just those."""
-        sent = self.acked_seq + SENT_MAX
+        """Thin out what was never sent."""
+        sent = min(self.last_seq, self.acked_seq + SENT_MAX)
         with self._transaction() as cursor:
-            cursor.execute(
-                "DELETE FROM outbox WHERE seq > ?1 AND topic LIKE 'reading %' AND seq NOT IN"
-                " (SELECT max(seq) FROM outbox WHERE seq > ?1 GROUP BY topic)",
-                (sent,),
-            )
-            cursor.execute("DELETE FROM outbox WHERE seq > ? AND topic = 'notice'", (sent,))
-            left = cursor.execute("SELECT seq FROM outbox WHERE seq > ? ORDER BY seq", (sent,))
-            moves = [(new, old) for new, (old,) in enumerate(left.fetchall(), sent + 1)]
-            cursor.executemany("UPDATE outbox SET seq = ? WHERE seq = ?", moves)
-            meta = {**self._meta, "last_seq": str(sent + len(moves))}
+            last = outbox.thin(cursor, beyond=sent)
+            meta = {**self._meta, "last_seq": str(last)}
+            left = outbox.size(cursor)
             self._save_meta(cursor, meta)
-        self._meta = meta
-        room = max(1, self._records_max // 10)
-        self._thin_above = max(self._records_max, self.last_seq - self.acked_seq + room)
+        self._meta, self._waiting_bytes = meta, left
+        over = self.fill.percent - outbox.FULL_PERCENT
+        self._room = max(0, over + outbox.AGAIN_PERCENT)
 
     def _rename(self) -> None:
         acked, last = self.acked_seq, self.last_seq
         meta = {**self._meta, "journal": secrets.token_hex(16)}
         meta |= {"acked_seq": "0", "last_seq": str(last - acked)}
         with self._transaction() as cursor:
-            cursor.executemany(
-                "UPDATE outbox SET seq = ? WHERE seq = ?",
-                [(seq - acked, seq) for seq in range(acked + 1, last + 1)],
-            )
+            outbox.renumber(cursor, acked)
             self._save_meta(cursor, meta)
         self._meta = meta
 
@@ -345,8 +378,20 @@ class Journal:
             cursor.execute("COMMIT")
         except sqlite3.Error as broken:
             if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
+                with suppress(sqlite3.Error):
+                    self._db.execute("ROLLBACK")
             raise JournalError(_hint(broken)) from broken
+        finally:
+            # A cursor that an error keeps alive would keep the file locked after `close`.
+            cursor.close()
+
+
+@contextmanager
+def _read() -> Iterator[None]:
+    try:
+        yield
+    except (sqlite3.Error, Unreadable) as broken:
+        raise JournalError(f"outbox: {_hint(broken)}") from broken
 
 
 def _show(draft: Draft, key: str, body: bytes) -> None:
@@ -357,16 +402,6 @@ def _show(draft: Draft, key: str, body: bytes) -> None:
         return
     if parsed is not None:
         shown(draft, key, parsed)
-
-
-def _topic(fact: Fact) -> str:
-    match fact:
-        case Reading():
-            return f"reading {fact.session_id} {fact.epoch}"
-        case Notice():
-            return "notice"
-        case _:
-            return ""
 
 
 def _differs(kept: object, now: object) -> bool:

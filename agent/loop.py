@@ -2,11 +2,16 @@
 
 Everything that happens is an event in one queue. The loop takes all that are there as one batch,
 decides them at one moment, makes one journal commit, and brings the plane to the new desired state
-once. Nothing is applied that is not journalled; nobody is told *done* before it is applied.
+once. Nobody is told *done* before it is applied.
 
 Reading the plane's counters happens here too, between batches, so that a reading and an `apply`
 never cross. Errors of the plane and of the disk are logged when they begin and when they are over;
 the loop goes on trying.
+
+While the disk takes nothing, acknowledgements stop, not the customers. What the controller ordered
+(it will say so again) and what the LAN and the plane show is decided and applied in memory, and
+facts wait in bounded memory until they are journalled. What makes money or uses up a code
+(`agent.model.BINDING`) is never decided without the disk: after a short patience it is refused.
 """
 
 from __future__ import annotations
@@ -29,17 +34,19 @@ from agent.desired import (
     same_orders,
 )
 from agent.journal import JournalError
-from agent.model import Counted, Noticed, Resync, Ticked
+from agent.model import BINDING, Counted, Noticed, Resync, Ticked
+from agent.outbox import Level, latest
 from agent.uplink.seam import AppliedState
 from shaping.plane import Desired, MonotonicMs, PlaneError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
     from concurrent.futures import Executor
+    from datetime import datetime
 
     from agent.clock import Clock
     from agent.journal import Journal
-    from agent.model import Event, Fact, Instant, State
+    from agent.model import Effect, Event, Fact, Instant, State
     from shaping.plane import DataPlane
 
 R = TypeVar("R")
@@ -62,12 +69,38 @@ RETRY_MS = (1_000, 2_000, 5_000, 10_000)
 DRIFT_NOTICES_MAX = 10
 """Pieces of drift reported from one `apply`."""
 
+PATIENCE_MS = 3_000
+"""How long what needs the disk waits for it before it is refused: somebody looks at a page."""
+
+UNWRITTEN_MAX = 20_000
+"""Facts that wait in memory for the disk, thinned out as the outbox is. When there are more that
+must not be dropped, nothing further is decided until the disk is back; the kernel goes on."""
+
+_OUTBOX = {
+    Level.FILLING: ("outbox_filling", "when it is full, only the latest reading of each session"),
+    Level.FULL: ("outbox_full", "from now on only the latest reading of each session"),
+}
+
+
+class NotKept(Exception):  # noqa: N818 - a sentence: the disk did not keep it
+    """The disk took nothing for too long. What was asked is not done, and will not be."""
+
 
 @dataclass(slots=True)
 class _Waiting:
     event: Event
+    until: int
     kept: asyncio.Future[None] | None = None
     done: asyncio.Future[bool] | None = None
+
+    @property
+    def binding(self) -> bool:
+        return isinstance(self.event, BINDING)
+
+    def refuse(self) -> None:
+        for future in (self.kept, self.done):
+            if future is not None and not future.done():
+                future.set_exception(NotKept("the disk of this site takes nothing"))
 
 
 @dataclass(slots=True)
@@ -77,12 +110,18 @@ class _Trouble:
     name: str
     failures: int = 0
     again_at: int = 0
+    since: int = 0
 
     def failed(self, mono: MonotonicMs, error: Exception) -> None:
         if not self.failures:
             log.error("trouble", part=self.name, error=str(error))
+            self.since = mono
         self.again_at = mono + RETRY_MS[min(self.failures, len(RETRY_MS) - 1)]
         self.failures += 1
+
+    def hurry(self, mono: MonotonicMs) -> None:
+        """Somebody waits: try again as soon as after the first failure."""
+        self.again_at = min(self.again_at, mono + RETRY_MS[0])
 
     def over(self) -> None:
         if self.failures:
@@ -98,7 +137,13 @@ class Loop:
     """
 
     def __init__(
-        self, *, journal: Journal, plane: DataPlane, clock: Clock, disk: Executor | None = None
+        self,
+        *,
+        journal: Journal,
+        plane: DataPlane,
+        clock: Clock,
+        disk: Executor | None = None,
+        unwritten_max: int = UNWRITTEN_MAX,
     ) -> None:
         self.state: State = journal.state
         self.applied = AppliedState(generation=0, digest=b"")
@@ -107,6 +152,9 @@ class Loop:
         self._clock = clock
         self._queue: deque[_Waiting] = deque()
         self._held: list[_Waiting] = []
+        self._unwritten: list[tuple[Fact, datetime]] = []
+        self._unwritten_max = unwritten_max
+        self._told_level = journal.level
         self._arrived = asyncio.Event()
         self._room = asyncio.Event()
         self._disk = disk or ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
@@ -136,23 +184,29 @@ class Loop:
     def hint(self, event: Event) -> None:
         """Put an event into the queue if there is room; for what will be seen again anyway."""
         if len(self._queue) < QUEUE_EVENTS_MAX:
-            self._queue.append(_Waiting(event))
+            self._queue.append(self._waiting(event))
             self._arrived.set()
 
     async def tell(self, event: Event) -> None:
         """Put an event into the queue; waits only while the queue is full."""
-        await self._put(_Waiting(event))
+        await self._put(self._waiting(event))
 
     async def kept(self, event: Event) -> None:
-        """Put an event into the queue and wait until what follows from it is journalled."""
-        waiting = _Waiting(event, kept=asyncio.get_running_loop().create_future())
+        """Put an event into the queue and wait until what follows from it is journalled.
+
+        With a disk that fails, what can be told again is decided without it; what makes money or
+        uses up a code raises `NotKept`, and then it did not happen.
+        """
+        waiting = self._waiting(event)
+        waiting.kept = asyncio.get_running_loop().create_future()
         await self._put(waiting)
         assert waiting.kept is not None
         await waiting.kept
 
     async def done(self, event: Event) -> bool:
         """The same, and until it is applied; False when the plane could not be brought there."""
-        waiting = _Waiting(event, done=asyncio.get_running_loop().create_future())
+        waiting = self._waiting(event)
+        waiting.done = asyncio.get_running_loop().create_future()
         await self._put(waiting)
         assert waiting.done is not None
         return await waiting.done
@@ -177,24 +231,26 @@ class Loop:
 
     async def turn(self) -> None:
         """One batch: drain, count if it is time, decide, journal, apply."""
-        if self._clock.now().mono < self._disk_trouble.again_at:
+        self._refuse_late(self._clock.now().mono)
+        if self._stuck and self._clock.now().mono < self._disk_trouble.again_at:
             return
-        batch = self._held or self._drain()
-        events = [waiting.event for waiting in batch]
-        counted = await self._count()
-        if counted is not None:
-            events.append(counted)
-        now = self._clock.now()
-        state, effects = decide_all(self.state, events or (Ticked(),), now)
-        facts = tuple(effect for effect in effects if not isinstance(effect, Resync))
-        try:
-            await self.disk(self._journal.commit, state, facts, now.wall)
-        except JournalError as error:
-            self._disk_trouble.failed(now.mono, error)
-            self._held = batch
-            return
-        self._disk_trouble.over()
+        batch = [*self._held, *self._drain()]
         self._held = []
+        counted = await self._count()
+        now = self._clock.now()
+        state, effects = self._decided(batch, counted, now)
+        told = await self._written(state, _facts(effects), now)
+        if told is None:
+            if self._stuck:
+                self._held = batch
+                return
+            self._held = [waiting for waiting in batch if waiting.binding]
+            if self._held:
+                self._disk_trouble.hurry(now.mono)
+            batch = [waiting for waiting in batch if not waiting.binding]
+            state, effects = self._decided(batch, counted, now)
+            self._remember(_facts(effects), now.wall)
+            told = ()
         busy = state.sessions is not self.state.sessions
         self.state = state
         for waiting in batch:
@@ -203,8 +259,77 @@ class Loop:
         for waiting in batch:
             _settle(waiting.done, clean)
         self._plan_count(now.mono, sooner=busy and counted is None, again=counted is not None)
+        resync = any(isinstance(effect, Resync) for effect in effects)
         for listener in self._listeners:
-            listener(facts, len(facts) < len(effects))
+            listener(told, resync)
+
+    def _decided(
+        self, batch: Sequence[_Waiting], counted: Counted | None, now: Instant
+    ) -> tuple[State, tuple[Effect, ...]]:
+        events = [waiting.event for waiting in batch]
+        if counted is not None:
+            events.append(counted)
+        return decide_all(self.state, events or (Ticked(),), now)
+
+    async def _written(
+        self, state: State, facts: tuple[Fact, ...], now: Instant
+    ) -> tuple[Fact, ...] | None:
+        """The facts that are journalled now, earlier ones included; None: the disk took nothing."""
+        trouble = self._disk_trouble
+        if now.mono < trouble.again_at:
+            return None
+        told = [*self._unwritten, *((fact, now.wall) for fact in facts)]
+        try:
+            if self._unwritten:
+                await self.disk(self._journal.commit_dated, state, told)
+            else:
+                await self.disk(self._journal.commit, state, facts, now.wall)
+        except JournalError as error:
+            trouble.failed(now.mono, error)
+            return None
+        if trouble.failures:
+            text = f"the disk took nothing for {(now.mono - trouble.since) // 1000} s"
+            self.hint(Noticed(code="journal_failed", text=f"{text}; all is written down now"))
+        trouble.over()
+        self._unwritten = []
+        self._watch_outbox()
+        return tuple(fact for fact, _ in told)
+
+    def _watch_outbox(self) -> None:
+        """Say it once when the outbox fills, and once when it is full."""
+        level, fill = self._journal.level, self._journal.fill
+        if level > self._told_level:
+            code, then = _OUTBOX[level]
+            text = f"{fill.percent} % of the outbox waits for the controller; {then} is kept"
+            self.hint(Noticed(code=code, text=text))
+        self._told_level = level
+
+    @property
+    def _stuck(self) -> bool:
+        """Whether more waits for the disk than memory is given for."""
+        return len(self._unwritten) >= self._unwritten_max
+
+    def _remember(self, facts: tuple[Fact, ...], at: datetime) -> None:
+        self._unwritten += [(fact, at) for fact in facts]
+        if self._stuck:
+            self._unwritten = latest(self._unwritten)
+
+    def _refuse_late(self, mono: MonotonicMs) -> None:
+        """Refuse what needs the disk and has waited for it long enough."""
+        if not self._disk_trouble.failures:
+            return
+        waits = [*self._held, *self._queue]
+        late = {id(one) for one in waits if one.binding and one.until <= mono}
+        if not late:
+            return
+        for waiting in waits:
+            if id(waiting) in late:
+                waiting.refuse()
+        self._held = [one for one in self._held if id(one) not in late]
+        self._queue = deque(one for one in self._queue if id(one) not in late)
+
+    def _waiting(self, event: Event) -> _Waiting:
+        return _Waiting(event, until=self._clock.now().mono + PATIENCE_MS)
 
     async def _put(self, waiting: _Waiting) -> None:
         while len(self._queue) >= QUEUE_EVENTS_MAX:
@@ -277,7 +402,7 @@ class Loop:
 
     async def _rest(self) -> None:
         """Until something happens, or the next deadline."""
-        if self._queue and not self._disk_trouble.failures:
+        if self._queue and not self._stuck:
             await asyncio.sleep(0)
             return
         mono = self._clock.now().mono
@@ -287,11 +412,16 @@ class Loop:
         dues = [max(due, self._plane_trouble.again_at) for due in dues[2:]] + dues[:2]
         if self._plane_trouble.failures:
             dues.append(self._plane_trouble.again_at)
-        wait = max(1, min(dues) - mono)
         if self._disk_trouble.failures:
+            dues += [self._disk_trouble.again_at, *(one.until for one in self._held)]
+        if self._stuck:
             await self._clock.sleep(max(1, self._disk_trouble.again_at - mono) / 1000)
             return
-        await self._clock.wait(self._arrived.wait(), at_most_ms=wait)
+        await self._clock.wait(self._arrived.wait(), at_most_ms=max(1, min(dues) - mono))
+
+
+def _facts(effects: Sequence[Effect]) -> tuple[Fact, ...]:
+    return tuple(effect for effect in effects if not isinstance(effect, Resync))
 
 
 def _settle(future: asyncio.Future[R] | None, value: R) -> None:

@@ -424,6 +424,9 @@ class Noticed:
     text: str
 
 
+BINDING: tuple[type, ...] = (Ordered, Accepted)
+"""Events that make money or use up a code: without the disk they are refused, not decided."""
+
 Event = (
     Changed
     | Sighted

@@ -295,7 +295,7 @@ async def _tell_status(
     state_dir: Path, site_id: str, loop: Loop, courier: Courier, journal: Journal
 ) -> None:
     while True:
-        state = loop.state
+        state, fill = loop.state, journal.fill
         values = {
             "site": site_id,
             "version": version(),
@@ -307,7 +307,10 @@ async def _tell_status(
             "grants": len(state.grants),
             "devices": len(state.devices),
             "orders": len(state.orders),
-            "outbox": journal.last_seq - journal.acked_seq,
+            "outbox": fill.records,
+            "outbox_max": fill.records_max,
+            "outbox_percent": fill.percent,
+            "outbox_level": journal.level.name.lower(),
         }
         with contextlib.suppress(OSError):
             status.write(state_dir, values, at=loop.now().wall)

@@ -28,6 +28,13 @@ IDLE_MS = 600_000
 REPORT_MS = 10_000
 """A session's readings go to the outbox at most this often, and when it closes."""
 
+READINGS_PER_S = 16
+"""A site with so many sessions that this would be exceeded reports each of them less often, all in
+one batch: each reading is a durable write, and flash wears. The kernel counts all the time."""
+
+REPORT_MAX_MS = 60_000
+"""A power cut loses no more of a session's count than this."""
+
 STALLED_MS = 4_000
 """No bytes for this long with less than a burst left: the kernel lets nothing pass any more."""
 
@@ -87,7 +94,7 @@ def counted(draft: Draft, counters: Mapping[SessionKey, Counter], *, applied: bo
         if metered_now.closed is not None:
             closing.append(metered_now)
             continue
-        if draft.mono - metered_now.reported_at >= REPORT_MS:
+        if _report_due(draft, metered_now):
             _report(draft, metered_now)
     end_due(draft)
     if applied:
@@ -185,6 +192,13 @@ def _metered(draft: Draft, session: Session, counter: Counter | None) -> Session
 
 def _quiet(draft: Draft, session: Session) -> Session:
     return follow(draft, session) if session.closed is None else session
+
+
+def _report_due(draft: Draft, session: Session) -> bool:
+    every = min(REPORT_MAX_MS, max(REPORT_MS, len(draft.sessions) * 1_000 // READINGS_PER_S))
+    if draft.mono - session.reported_at < REPORT_MS:
+        return False
+    return every == REPORT_MS or draft.mono // every != session.reported_at // every
 
 
 def _report(draft: Draft, session: Session) -> None:

@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from agent.model import Fact, Mark
-    from agent.uplink.seam import Order
+    from agent.uplink.seam import AppliedState, Backlog, Order
 
 MAC_SHAPE = re.compile(r"[0-9a-f]{2}(?::[0-9a-f]{2}){5}")
 KEY_SHAPE = re.compile(r"[a-z0-9-]{1,48}")
@@ -178,15 +178,23 @@ def render_record(record: Record) -> record_pb2.Record:
 
 
 def render_report(
-    journal: str, records: Sequence[Record], *, generation: int, digest: bytes, version: str
+    journal: str,
+    records: Sequence[Record],
+    *,
+    applied: AppliedState,
+    backlog: Backlog,
+    version: str,
 ) -> edge_pb2.ReportRequest:
     """A batch of records for the wire, with the version that was last applied."""
     return edge_pb2.ReportRequest(
         journal=journal,
         records=[render_record(record) for record in records],
-        applied_generation=generation,
-        applied_digest=digest,
+        applied_generation=applied.generation,
+        applied_digest=applied.digest,
         agent_version=version,
+        newest=[render_record(record) for record in backlog.newest],
+        outbox_records=backlog.records,
+        outbox_records_max=backlog.records_max,
     )
 
 
@@ -419,21 +427,22 @@ def _same_key(key: str, want: str) -> None:
 
 
 def _put_fact(message: record_pb2.Record, fact: Fact) -> None:
+    """Give the message its kind. Each part is looked up once: there are many readings."""
     match fact:
+        case Reading():
+            reading = message.reading
+            reading.session_id = fact.session_id
+            reading.grant_id = fact.grant_id
+            reading.epoch = fact.epoch
+            reading.down_bytes_total = fact.down_bytes_total
+            reading.up_bytes_total = fact.up_bytes_total
+            reading.grant_validity_s = fact.grant_validity_s
+            reading.grant_uptime_s = fact.grant_uptime_s
         case SessionOpened():
             message.opened.session_id = fact.session_id
             message.opened.grant_id = fact.grant_id
             message.opened.mac = fact.mac
             message.opened.addresses.extend(fact.addresses)
-        case Reading():
-            message.reading.session_id = fact.session_id
-            message.reading.grant_id = fact.grant_id
-            message.reading.epoch = fact.epoch
-            message.reading.down_bytes_total = fact.down_bytes_total
-            message.reading.up_bytes_total = fact.up_bytes_total
-            message.reading.grant_validity_s = fact.grant_validity_s
-            message.reading.grant_uptime_s = fact.grant_uptime_s
-            message.reading.own_uptime_s = fact.own_uptime_s
         case SessionClosed():
             message.closed.session_id = fact.session_id
             message.closed.grant_id = fact.grant_id
@@ -495,15 +504,16 @@ def _fact(message: record_pb2.Record) -> Fact:  # noqa: PLR0911 - one for each k
             addresses=tuple(message.opened.addresses),
         )
     if kind == "reading":
+        reading = message.reading
         return Reading(
-            session_id=SessionId(message.reading.session_id),
-            grant_id=GrantId(message.reading.grant_id),
-            epoch=message.reading.epoch,
-            down_bytes_total=message.reading.down_bytes_total,
-            up_bytes_total=message.reading.up_bytes_total,
-            grant_validity_s=message.reading.grant_validity_s,
-            grant_uptime_s=message.reading.grant_uptime_s,
-            own_uptime_s=message.reading.own_uptime_s,
+            session_id=SessionId(reading.session_id),
+            grant_id=GrantId(reading.grant_id),
+            epoch=reading.epoch,
+            down_bytes_total=reading.down_bytes_total,
+            up_bytes_total=reading.up_bytes_total,
+            grant_validity_s=reading.grant_validity_s,
+            grant_uptime_s=reading.grant_uptime_s,
+            own_uptime_s=reading.own_uptime_s,
         )
     if kind == "closed":
         return SessionClosed(

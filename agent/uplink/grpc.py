@@ -1,7 +1,9 @@
 """gRPC over mutual TLS: the default road to the controller.
 
-One channel, kept alive by pings, so that a dead link behind a NAT is noticed within half a minute.
-Every unary call has a deadline. Whether a message may have arrived is told by whether the channel
+One channel, kept alive by pings, so that a dead link behind a NAT is noticed in about a minute.
+Every unary call has a deadline. A link of 64 kbit/s that loses every third packet is slow, not
+dead: answers to pings queue behind what is under way, and the patience with them is meant for that.
+Whether a message may have arrived is told by whether the channel
 was ready when it was handed over.
 """
 
@@ -15,7 +17,7 @@ import grpc
 from wirepb.v1 import edge_pb2 as pb
 from wirepb.v1 import edge_pb2_grpc
 
-from agent.uplink.seam import Full, UplinkError, UplinkRefused
+from agent.uplink.seam import NO_BACKLOG, Full, UplinkError, UplinkRefused
 from agent.wire import Unreadable, parse_answer, parse_change, render_order, render_report
 from billing.ids import GrantId
 from portal.captive.gate import Refusal
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 
     from agent.model import Record
-    from agent.uplink.seam import AppliedState, DesiredChange, Order, OrderAnswer
+    from agent.uplink.seam import AppliedState, Backlog, DesiredChange, Order, OrderAnswer
     from billing.ids import RedemptionId
     from billing.msisdn import Msisdn, PhoneCode
     from billing.receipt import Receipt
@@ -38,9 +40,12 @@ SERVER_NAME = "controller.lango.internal"
 """The name in the controller's certificate, whatever address it is reached at."""
 
 CALL_S = 10
-REPORT_S = 30
-READY_S = 20
-"""How long the channel may take to come up before a call is given up as not sent."""
+REPORT_S = 60
+"""`agent.courier` keeps reports small enough for the link to take a few seconds."""
+
+READY_S = 40
+"""How long the channel may take to come up before a call is given up as not sent. A TLS handshake
+takes ten packets each way; where every third is lost that is half a minute."""
 
 MESSAGE_MAX_BYTES = 64 * 1024 * 1024
 """A snapshot of a large site is a few megabytes."""
@@ -48,11 +53,15 @@ MESSAGE_MAX_BYTES = 64 * 1024 * 1024
 _CHANNEL = (
     ("grpc.ssl_target_name_override", SERVER_NAME),
     ("grpc.keepalive_time_ms", 20_000),
-    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.keepalive_timeout_ms", 45_000),
+    # A ping's own answer may wait behind a whole snapshot; that the snapshot moves is enough.
+    ("grpc.http2.ping_timeout_ms", 600_000),
+    ("grpc.http2.bdp_probe", 0),
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.max_pings_without_data", 0),
     ("grpc.initial_reconnect_backoff_ms", 500),
-    ("grpc.min_reconnect_backoff_ms", 500),
+    # Also how long one attempt may take: less than the handshake needs would never succeed.
+    ("grpc.min_reconnect_backoff_ms", 20_000),
     ("grpc.max_reconnect_backoff_ms", 5_000),
     ("grpc.max_receive_message_length", MESSAGE_MAX_BYTES),
     ("grpc.use_local_subchannel_pool", 1),
@@ -118,14 +127,16 @@ class GrpcUplink:
             call.cancel()
         raise UplinkError("follow: the controller ended the stream")
 
-    async def report(self, journal: str, records: Sequence[Record], applied: AppliedState) -> int:
+    async def report(
+        self,
+        journal: str,
+        records: Sequence[Record],
+        applied: AppliedState,
+        backlog: Backlog = NO_BACKLOG,
+    ) -> int:
         """As `agent.uplink.seam.Uplink.report`. Raises `UplinkError`, `UplinkRefused`."""
         request = render_report(
-            journal,
-            records,
-            generation=applied.generation,
-            digest=applied.digest,
-            version=self._version,
+            journal, records, applied=applied, backlog=backlog, version=self._version
         )
         ack = await self._call(lambda: self._edge.Report(request, timeout=REPORT_S))
         return ack.acked_seq

@@ -16,7 +16,9 @@ from wirepb.v1 import desired_pb2 as pb
 
 from agent.changes import digest
 from agent.uplink.seam import (
+    NO_BACKLOG,
     AppliedState,
+    Backlog,
     DesiredChange,
     Full,
     OrderAnswer,
@@ -69,6 +71,8 @@ class MemoryController:
     generation: int = 1
     records: dict[tuple[str, int], Record] = field(default_factory=dict)
     applied: AppliedState | None = None
+    backlog: Backlog = NO_BACKLOG
+    newest: list[Record] = field(default_factory=list)
     orders: dict[OrderId, _Paid] = field(default_factory=dict)
     vouchers: dict[str, RedemptionId | None] = field(default_factory=dict)
     sent_codes: list[tuple[Msisdn, MacAddress]] = field(default_factory=list)
@@ -120,8 +124,19 @@ class MemoryController:
         """Until the desired state changes again."""
         await self._moved.wait()
 
-    def take(self, journal: str, records: Sequence[Record], applied: AppliedState) -> int:
-        """Note records, each once; the seq up to which this journal is complete here."""
+    def take(
+        self,
+        journal: str,
+        records: Sequence[Record],
+        applied: AppliedState,
+        backlog: Backlog = NO_BACKLOG,
+    ) -> int:
+        """Note records, each once; the seq up to which this journal is complete here.
+
+        What is told ahead of its turn is noted apart: it acknowledges nothing.
+        """
+        self.backlog = backlog
+        self.newest += backlog.newest
         for record in records:
             self.records.setdefault((journal, record.seq), record)
         self.applied = applied
@@ -233,10 +248,16 @@ class MemoryUplink:
                 cut.cancel()
             yield step
 
-    async def report(self, journal: str, records: Sequence[Record], applied: AppliedState) -> int:
+    async def report(
+        self,
+        journal: str,
+        records: Sequence[Record],
+        applied: AppliedState,
+        backlog: Backlog = NO_BACKLOG,
+    ) -> int:
         """As `agent.uplink.seam.Uplink.report`. Raises `UplinkError`."""
         self._up()
-        acked = self.controller.take(journal, records, applied)
+        acked = self.controller.take(journal, records, applied, backlog)
         self._answer()
         return acked
 

@@ -26,6 +26,22 @@ REPORT_BATCH_MAX = 1_000
 
 
 @dataclass(frozen=True, slots=True)
+class Backlog:
+    """How full the site's outbox is, and the newest of it when it is longer than this report.
+
+    ``newest`` are openings and readings with seq 0: they are believed as any reading is, and
+    acknowledge nothing.
+    """
+
+    newest: tuple[Record, ...] = ()
+    records: int = 0
+    records_max: int = 0
+
+
+NO_BACKLOG = Backlog()
+
+
+@dataclass(frozen=True, slots=True)
 class DesiredChange:
     """A step of this site's desired state, or (``from_generation`` 0) the whole; raw bodies."""
 
@@ -98,7 +114,13 @@ class Uplink(Protocol):
         """
         ...
 
-    async def report(self, journal: str, records: Sequence[Record], applied: AppliedState) -> int:
+    async def report(
+        self,
+        journal: str,
+        records: Sequence[Record],
+        applied: AppliedState,
+        backlog: Backlog = NO_BACKLOG,
+    ) -> int:
         """Deliver records (may be none); the seq up to which the controller has committed.
 
         Raises `UplinkError`, `UplinkRefused`.

@@ -168,6 +168,7 @@ class Refusal(StrEnum):
     MOVED_OFTEN = "moved_often"
     DEVICE_GONE = "device_gone"  # the device that was meant is not there (any more)
     NOT_PROVED = "not_proved"  # who asks has not shown that it may use the package
+    NOT_NOW = "not_now"  # the site cannot write anything down, and takes no money without
 
 
 class Gate(Protocol):

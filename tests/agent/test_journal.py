@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from agent import grants
 from agent.decide import decide
-from agent.journal import SENT_MAX, Journal, JournalError
+from agent.journal import Journal, JournalError
 from agent.model import (
     Counted,
     Instant,
@@ -31,6 +31,7 @@ from agent.model import (
     VoucherMark,
     Why,
 )
+from agent.outbox import SENT_MAX
 from agent.prepaid import voucher_hash
 from billing.ids import GrantId, RedemptionId, SessionId, grant_of
 from billing.metering import Volume

@@ -14,7 +14,7 @@ from agent.courier import Courier
 from agent.gate import SiteGate
 from agent.journal import Journal
 from agent.lan import LoopbackLan
-from agent.loop import Loop
+from agent.loop import UNWRITTEN_MAX, Loop
 from agent.model import Notice, Reading, SessionClosed, SessionOpened, Sighted, Why
 from agent.uplink.memory import MemoryController, MemoryUplink, grant_item, plan_item, site_item
 from billing.ids import OrderId
@@ -71,6 +71,8 @@ class Site:
     folder: Path
     clock: SteeredClock = field(default_factory=SteeredClock)
     controller: MemoryController = field(default_factory=a_world_controller)
+    bounds: Mapping[str, int] = field(default_factory=dict)
+    unwritten_max: int = UNWRITTEN_MAX
 
     def __post_init__(self) -> None:
         self.plane = FaultyPlane(now=lambda: self.clock.now().mono)
@@ -78,8 +80,14 @@ class Site:
         self.lives = 0
 
     async def start(self) -> None:
-        self.journal = Journal(self.folder / str(self.lives) / "journal.db")
-        self.loop = Loop(journal=self.journal, plane=self.plane, clock=self.clock, disk=AtOnce())
+        self.journal = Journal(self.folder / str(self.lives) / "journal.db", **self.bounds)
+        self.loop = Loop(
+            journal=self.journal,
+            plane=self.plane,
+            clock=self.clock,
+            disk=AtOnce(),
+            unwritten_max=self.unwritten_max,
+        )
         self.courier = Courier(
             loop=self.loop, journal=self.journal, uplink=self.uplink, clock=self.clock
         )

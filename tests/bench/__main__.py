@@ -8,7 +8,7 @@ import sys
 
 import structlog
 
-NAMES = ("admission", "callback-to-online", "crash", "portal")
+NAMES = ("admission", "callback-to-online", "crash", "outbox", "portal")
 
 
 def main(wanted: list[str]) -> int:

@@ -29,6 +29,7 @@ from agent.uplink.memory import (
 )
 from agent.uplink.seam import (
     AppliedState,
+    Backlog,
     DesiredChange,
     Full,
     Order,
@@ -163,6 +164,20 @@ async def test_a_report_says_what_is_applied(road: Road) -> None:
     await road.uplink.report(JOURNAL, [], applied)
 
     assert road.controller.applied == applied
+
+
+async def test_what_is_told_ahead_of_its_turn_arrives_and_acknowledges_nothing(road: Road) -> None:
+    session, grant = SessionId("s1"), GrantId("g1")
+    newest = (
+        Record(0, NOON, SessionOpened(session, grant, a_mac("a"), ("10.0.0.5",))),
+        Record(0, NOON, Reading(session, grant, "e1", 2**40, 7, 60, 30)),
+    )
+    old = Record(1, NOON, Notice("drift", "x"))
+    backlog = Backlog(newest, records=5_000, records_max=100_000)
+    acked = await road.uplink.report(JOURNAL, [old], NOTHING, backlog)
+
+    assert (acked, list(road.controller.records)) == (1, [(JOURNAL, 1)])
+    assert (road.controller.newest, road.controller.backlog) == (list(newest), backlog)
 
 
 async def test_a_report_sent_twice_counts_once(road: Road) -> None:

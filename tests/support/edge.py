@@ -19,7 +19,7 @@ from wirepb.v1 import desired_pb2, edge_pb2_grpc
 from wirepb.v1 import edge_pb2 as pb
 
 from agent.uplink.grpc import SERVER_NAME, Credentials
-from agent.uplink.seam import AppliedState, Full, Order, UplinkRefused
+from agent.uplink.seam import AppliedState, Backlog, Full, Order, UplinkRefused
 from agent.wire import parse_record
 from billing.ids import OrderId, RedemptionId
 from billing.msisdn import Msisdn
@@ -183,7 +183,9 @@ class EdgeServer(edge_pb2_grpc.EdgeServicer, edge_pb2_grpc.JoinServicer):
     async def Report(self, request: pb.ReportRequest, context: Context) -> pb.ReportAck:  # noqa: N802
         records = [parse_record(one.seq, one.SerializeToString()) for one in request.records]
         applied = AppliedState(request.applied_generation, request.applied_digest)
-        acked = self.controller.take(request.journal, records, applied)
+        newest = [parse_record(one.seq, one.SerializeToString()) for one in request.newest]
+        backlog = Backlog(tuple(newest), request.outbox_records, request.outbox_records_max)
+        acked = self.controller.take(request.journal, records, applied, backlog)
         self.reports.put_nowait(request.applied_generation)
         await self._answer(context)
         return pb.ReportAck(acked_seq=acked)

@@ -90,6 +90,7 @@ TEXTS = {
     "receipt.unknown": "We know no payment with that M-PESA code yet. Compare it with the message; "
     "if you have just paid, wait a minute.",
     "receipt.used": "What that payment bought is used up, or was bought at another place.",
+    "refusal.not_now": "We cannot sell right now. Nothing was charged. Please try again soon.",
     # online
     "ok.title": "You are online",
     "ok.heading": "You are online",

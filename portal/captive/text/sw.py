@@ -90,6 +90,7 @@ TEXTS = {
     "receipt.unknown": "Bado hatujui malipo yenye namba hiyo ya M-PESA. Ilinganishe na ujumbe; "
     "kama umelipa sasa hivi, subiri dakika moja.",
     "receipt.used": "Kilichonunuliwa kwa malipo hayo kimeisha, au kilinunuliwa mahali pengine.",
+    "refusal.not_now": "Hatuwezi kuuza kwa sasa. Hujatozwa chochote. Jaribu tena baadaye kidogo.",
     # online
     "ok.title": "Umeunganishwa",
     "ok.heading": "Umeunganishwa",

@@ -1,0 +1,197 @@
+"""The journal's outbox: what waits for the controller, in which order, and how much of it may.
+
+The statements here run inside the journal's own transactions. What happens at the bound: records
+that were never sent are thinned out. Of each session's readings in one epoch only the latest is
+kept (readings are cumulative, so no byte is lost, only detail over time), and of the notices the
+latest of each kind. Everything else (openings, closings, whatever spends money or a code) is never
+dropped: a site that has that much to tell goes over its bound, and says so. What could not be
+thinned out is tried again after a tenth more, so that a full outbox is not rewritten all the time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import TYPE_CHECKING
+
+from agent.model import Notice, Reading, SessionClosed, SessionOpened
+from agent.wire import parse_record, record_body
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
+
+    from agent.model import Fact, Record
+    from billing.ids import SessionId
+
+OUTBOX_RECORDS_MAX = 100_000
+"""Records kept for the controller before they are thinned out."""
+
+OUTBOX_BYTES_MAX = 32 * 1024 * 1024
+"""Bytes of records kept before they are thinned out; ordinary ones are about 120 bytes each."""
+
+FILLING_PERCENT = 80
+"""From here on staff are told."""
+
+FULL_PERCENT = 100
+AGAIN_PERCENT = 10
+"""How much more must come before what could not be thinned out is looked at again."""
+
+SENT_MAX = 1_000
+"""Records that may be on the way at most (one report): these keep their seq and their content."""
+
+NEWEST_LOOK_MAX = 1_000
+"""Records looked through, from the latest back, for the newest state of sessions."""
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS outbox (
+    seq INTEGER PRIMARY KEY, topic TEXT NOT NULL, body BLOB NOT NULL
+) STRICT;
+"""
+
+
+class Level(IntEnum):
+    """How full the outbox was at its fullest since the controller last made room."""
+
+    ROOM = 0
+    FILLING = 1
+    FULL = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """How much waits, beside how much may."""
+
+    records: int
+    records_max: int
+    size_bytes: int
+    bytes_max: int
+
+    @property
+    def percent(self) -> int:
+        """The fuller of the two, in hundredths."""
+        return max(100 * self.records // self.records_max, 100 * self.size_bytes // self.bytes_max)
+
+    @property
+    def level(self) -> Level:
+        """What staff are told of it."""
+        if self.percent >= FULL_PERCENT:
+            return Level.FULL
+        return Level.FILLING if self.percent >= FILLING_PERCENT else Level.ROOM
+
+
+def topic(fact: Fact) -> str:
+    """What a later fact of the same topic makes superfluous; "" when nothing ever does."""
+    match fact:
+        case Reading():
+            return f"reading {fact.session_id} {fact.epoch}"
+        case Notice():
+            return f"notice {fact.code}"
+        case _:
+            return ""
+
+
+def latest(facts: Iterable[tuple[Fact, datetime]]) -> list[tuple[Fact, datetime]]:
+    """The facts without those that a later one makes superfluous, in their order."""
+    seen, kept = set(), []
+    for fact, at in reversed(list(facts)):
+        name = topic(fact)
+        if not name or name not in seen:
+            kept.append((fact, at))
+        seen.add(name)
+    return kept[::-1]
+
+
+def rows(facts: Iterable[tuple[Fact, datetime]], first: int) -> list[tuple[int, str, bytes]]:
+    """The facts as the table has them, numbered from ``first``."""
+    return [
+        (seq, topic(fact), record_body(fact, at)) for seq, (fact, at) in enumerate(facts, first)
+    ]
+
+
+def add(cursor: sqlite3.Cursor, fresh: Sequence[tuple[int, str, bytes]]) -> None:
+    """Write records at the end."""
+    cursor.executemany("INSERT INTO outbox VALUES (?, ?, ?)", fresh)
+
+
+def size(db: sqlite3.Connection | sqlite3.Cursor, *, upto: int | None = None) -> int:
+    """Bytes of all records, or of those up to a seq."""
+    query = "SELECT coalesce(sum(length(body)), 0) FROM outbox"
+    found = db.execute(query) if upto is None else db.execute(f"{query} WHERE seq <= ?", (upto,))
+    return int(found.fetchone()[0])
+
+
+def drop(cursor: sqlite3.Cursor, upto: int) -> int:
+    """Forget the records up to a seq; how many bytes they had."""
+    gone = size(cursor, upto=upto)
+    cursor.execute("DELETE FROM outbox WHERE seq <= ?", (upto,))
+    return gone
+
+
+def oldest(db: sqlite3.Connection, *, most: int, bytes_max: int) -> list[Record]:
+    """The oldest records: at most so many, of so many bytes; one in any case, if there is one.
+
+    Raises `Unreadable`.
+    """
+    found: list[Record] = []
+    left = bytes_max
+    for seq, body in db.execute("SELECT seq, body FROM outbox ORDER BY seq LIMIT ?", (most,)):
+        left -= len(body)
+        if found and left < 0:
+            break
+        found.append(parse_record(seq, body))
+    return found
+
+
+def newest(db: sqlite3.Connection, *, after: int, bytes_max: int) -> list[Record]:
+    """The latest openings and readings of sessions that are not over, latest last, with seq 0.
+
+    Of the records beyond ``after``; they acknowledge nothing. Raises `Unreadable`.
+    """
+    look = "SELECT topic, body FROM outbox WHERE seq > ? ORDER BY seq DESC LIMIT ?"
+    over: set[SessionId] = set()
+    seen: set[str] = set()
+    found: list[Record] = []
+    left = bytes_max
+    for name, body in db.execute(look, (after, NEWEST_LOOK_MAX)):
+        if name in seen or name.startswith("notice"):
+            continue
+        record = parse_record(0, body)
+        match record.fact:
+            case SessionClosed():
+                over.add(record.fact.session_id)
+                continue
+            case Reading() | SessionOpened():
+                if record.fact.session_id in over:
+                    continue
+            case _:
+                continue
+        left -= len(body)
+        if left < 0:
+            break
+        if name:
+            seen.add(name)
+        found.append(record)
+    return found[::-1]
+
+
+def thin(cursor: sqlite3.Cursor, *, beyond: int) -> int:
+    """Thin out the records after ``beyond``, and close the gaps in their numbers; the last seq."""
+    cursor.execute(
+        "DELETE FROM outbox WHERE seq > ?1 AND topic <> '' AND seq NOT IN"
+        " (SELECT max(seq) FROM outbox WHERE seq > ?1 GROUP BY topic)",
+        (beyond,),
+    )
+    left = cursor.execute("SELECT seq FROM outbox WHERE seq > ? ORDER BY seq", (beyond,))
+    moves = [(new, old) for new, (old,) in enumerate(left.fetchall(), beyond + 1)]
+    cursor.executemany(
+        "UPDATE outbox SET seq = ? WHERE seq = ?", [m for m in moves if m[0] != m[1]]
+    )
+    return beyond + len(moves)
+
+
+def renumber(cursor: sqlite3.Cursor, by: int) -> None:
+    """Let every record's number be smaller by so much."""
+    seqs = cursor.execute("SELECT seq FROM outbox ORDER BY seq").fetchall()
+    cursor.executemany("UPDATE outbox SET seq = ? WHERE seq = ?", [(s - by, s) for (s,) in seqs])
