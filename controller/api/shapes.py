@@ -1,5 +1,6 @@
 """What goes out and comes in, as JSON. Money is text with two decimals; times are UTC."""
 
+from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Generic, Self, TypeVar
 
@@ -7,8 +8,10 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from billing.money import MINOR_PER_MAJOR, Money, parse_money
 from billing.msisdn import masked
+from billing.plan import STEPS_MAX, WINDOWS_MAX, Burst, Limits, Step, Window
 from billing.quota import left
-from controller.noc.board import is_in_step, is_online, limits_of, spent_of
+from controller.limits import limits_of
+from controller.noc.board import is_in_step, is_online, spent_of
 from controller.noc.views import (
     BalanceView,
     BatchView,
@@ -120,6 +123,31 @@ class JoinTokenOut(BaseModel):
     token: str
 
 
+class BurstShape(_In):
+    """So many bytes at this speed, each way, before the plan's rate holds."""
+
+    down_bps: StrictInt
+    up_bps: StrictInt
+    burst_bytes: StrictInt
+
+
+class StepShape(_In):
+    """The speed once ``after_bytes`` of a grant are used, both directions together."""
+
+    after_bytes: StrictInt
+    down_bps: StrictInt
+    up_bps: StrictInt
+
+
+class WindowShape(_In):
+    """The speed at certain hours, in minutes of the day in Nairobi; it may pass midnight."""
+
+    from_minute: StrictInt
+    until_minute: StrictInt
+    down_bps: StrictInt
+    up_bps: StrictInt
+
+
 class PlanIn(_In):
     """A new plan. At least one of ``validity_s``, ``uptime_s`` and ``quota_bytes`` must bind."""
 
@@ -132,7 +160,24 @@ class PlanIn(_In):
     uptime_s: StrictInt | None = None
     quota_bytes: StrictInt | None = None
     devices_max: StrictInt = 1
+    burst: BurstShape | None = None
+    steps: Annotated[list[StepShape], Field(max_length=STEPS_MAX)] = []
+    windows: Annotated[list[WindowShape], Field(max_length=WINDOWS_MAX)] = []
     rank: Annotated[StrictInt, Field(ge=0, le=10_000)] = 0
+
+    def limits(self) -> Limits:
+        """What it allows, unchecked."""
+        return Limits(
+            down_bps=self.down_bps,
+            up_bps=self.up_bps,
+            validity_s=self.validity_s,
+            uptime_s=self.uptime_s,
+            quota_bytes=self.quota_bytes,
+            devices_max=self.devices_max,
+            burst=None if self.burst is None else Burst(**self.burst.model_dump()),
+            steps=tuple(Step(**step.model_dump()) for step in self.steps),
+            windows=tuple(Window(**window.model_dump()) for window in self.windows),
+        )
 
 
 class PlanOut(BaseModel):
@@ -147,6 +192,9 @@ class PlanOut(BaseModel):
     uptime_s: int | None
     quota_bytes: int | None
     devices_max: int
+    burst: BurstShape | None
+    steps: list[StepShape]
+    windows: list[WindowShape]
     rank: int
     created_at: datetime
     withdrawn_at: datetime | None
@@ -154,6 +202,8 @@ class PlanOut(BaseModel):
     @classmethod
     def of(cls, row: PlanRow) -> Self:
         """From its row."""
+        allows = limits_of(row)
+        burst = None if allows.burst is None else BurstShape(**asdict(allows.burst))
         return cls(
             id=row.id,
             name=row.name,
@@ -164,6 +214,9 @@ class PlanOut(BaseModel):
             uptime_s=row.uptime_s,
             quota_bytes=row.quota_bytes,
             devices_max=row.devices_max,
+            burst=burst,
+            steps=[StepShape(**asdict(step)) for step in allows.steps],
+            windows=[WindowShape(**asdict(window)) for window in allows.windows],
             rank=row.rank,
             created_at=row.created_at,
             withdrawn_at=row.withdrawn_at,

@@ -8,6 +8,7 @@ hold, a name that is none.
 from __future__ import annotations
 
 import re
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from wirepb.v1 import record_pb2
 
     from billing.grant import Grant, Spent
-    from billing.plan import Limits, Plan
+    from billing.plan import Burst, Limits, Plan
     from controller.records import Fact
 
 COUNT_MAX = 2**63 - 1
@@ -102,7 +103,14 @@ def _limits(limits: Limits) -> pb.Limits:
         uptime_s=limits.uptime_s or 0,
         quota_bytes=limits.quota_bytes or 0,
         devices_max=limits.devices_max,
+        burst=_burst(limits.burst),
+        steps=[pb.SpeedStep(**asdict(step)) for step in limits.steps],
+        windows=[pb.SpeedWindow(**asdict(window)) for window in limits.windows],
     )
+
+
+def _burst(burst: Burst | None) -> pb.Burst | None:
+    return None if burst is None else pb.Burst(**asdict(burst))
 
 
 def _bytes(body: pb.ItemBody) -> bytes:

@@ -151,7 +151,10 @@ class JournalRow(Row):
 
 
 class PlanRow(Row):
-    """What is for sale. A plan never changes: a new price is a new plan, the old is withdrawn."""
+    """What is for sale. A plan never changes: a new price is a new plan, the old is withdrawn.
+
+    ``speeds`` is JSON (``controller/limits.py``): burst, steps and windows, None without any.
+    """
 
     __tablename__ = "plan"
     __table_args__ = (
@@ -174,6 +177,7 @@ class PlanRow(Row):
     uptime_s: Mapped[int | None]
     quota_bytes: Mapped[int | None]
     devices_max: Mapped[int] = mapped_column(Integer)
+    speeds: Mapped[str | None] = mapped_column(Text)
     rank: Mapped[int] = mapped_column(Integer)
     created_at: Mapped[datetime]
     withdrawn_at: Mapped[datetime | None]

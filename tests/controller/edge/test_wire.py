@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -12,6 +13,7 @@ from wirepb.v1 import desired_pb2, record_pb2
 from billing.errors import InvalidField
 from billing.grant import Grant, Spent
 from billing.ids import GrantId, PlanId, SessionId
+from billing.plan import Burst, Step, Window
 from controller.edge import wire
 from controller.records import Notice, Reading, SessionClosed, SessionOpened, SiteRecord
 from tests.support.builders import MAC, OTHER_MAC, a_plan, limits
@@ -55,6 +57,22 @@ def test_limit_that_does_not_bind_is_zero_on_the_wire() -> None:
     told = body(wire.plan_body(a_plan(allows=limits(quota_bytes=None)), rank=0)).plan
 
     assert (told.limits.uptime_s, told.limits.quota_bytes) == (0, 0)
+
+
+def test_plan_body_says_its_burst_steps_and_hours() -> None:
+    allows = replace(
+        limits(),
+        burst=Burst(8_000_000, 4_000_000, 20_000_000),
+        steps=(Step(10**9, 10**6, 10**6),),
+        windows=(Window(1_320, 360, 10**7, 10**7),),
+    )
+    told = body(wire.plan_body(a_plan(allows=allows), rank=0)).plan.limits
+
+    assert told.burst.burst_bytes == 20_000_000
+    assert [step.after_bytes for step in told.steps] == [10**9]
+    assert [(w.from_minute, w.until_minute, w.down_bps) for w in told.windows] == [
+        (1_320, 360, 10**7)
+    ]
 
 
 def test_grant_body_says_who_may_pass_and_what_is_spent() -> None:
