@@ -18,10 +18,12 @@ from controller.noc.views import (
     GrantView,
     PaymentView,
     SessionView,
+    ShareView,
     SiteView,
     TransactionView,
 )
-from controller.store.rows import NoticeRow, PlanRow
+from controller.store.rows import DoubleRedemptionRow, NoticeRow, OutageRow, PlanRow
+from controller.usecases.outages import duration_s, is_down
 
 Line = TypeVar("Line")
 
@@ -115,6 +117,28 @@ class SiteOut(BaseModel):
             in_step=is_in_step(row),
             sessions_open=view.sessions_open,
         )
+
+
+class OutageOut(BaseModel):
+    """A time in which nothing was heard of a site; ``ended_at`` is null while it lasts."""
+
+    began_at: datetime
+    ended_at: datetime | None
+    duration_s: int
+
+    @classmethod
+    def of(cls, row: OutageRow, now: datetime) -> Self:
+        """From its row, at an instant."""
+        return cls(began_at=row.began_at, ended_at=row.ended_at, duration_s=duration_s(row, now))
+
+
+class SiteDetailOut(SiteOut):
+    """A site, its last outages, and how long it is handed enough for (``outage_s``)."""
+
+    outbox_records: int | None
+    outbox_records_max: int | None
+    outage_s: int
+    outages: list[OutageOut]
 
 
 class JoinTokenOut(BaseModel):
@@ -224,11 +248,17 @@ class PlanOut(BaseModel):
 
 
 class VouchersIn(_In):
-    """A new batch of vouchers for a plan; without ``expires_at`` they do not run out."""
+    """A new batch of vouchers for a plan; without ``expires_at`` they do not run out.
+
+    With the link down they are good at ``sites`` (null: at all of them, and those to come), or
+    nowhere when ``online_only``.
+    """
 
     plan_id: Words
     count: StrictInt
     expires_at: AwareDatetime | None = None
+    sites: Annotated[list[Words], Field(min_length=1, max_length=1_000)] | None = None
+    online_only: bool = False
 
 
 class VouchersOut(BaseModel):
@@ -258,6 +288,35 @@ class BatchOut(BaseModel):
             expires_at=view.expires_at,
             count=view.count,
             redeemed=view.redeemed,
+        )
+
+
+class DoubleOut(BaseModel):
+    """A code that was redeemed twice, where nobody could know: both grants stand."""
+
+    redemption_id: str
+    kind: str
+    code_name: str
+    plan_id: str
+    site_id: str
+    first_grant_id: str
+    grant_id: str
+    found_at: datetime
+    lost: MoneyShape
+
+    @classmethod
+    def of(cls, row: DoubleRedemptionRow) -> Self:
+        """From its row."""
+        return cls(
+            redemption_id=row.redemption_id,
+            kind=row.kind,
+            code_name=row.code_name,
+            plan_id=row.plan_id,
+            site_id=row.site_id,
+            first_grant_id=row.first_grant_id,
+            grant_id=row.grant_id,
+            found_at=row.found_at,
+            lost=MoneyShape.of(row.amount_minor, row.currency),
         )
 
 
@@ -369,6 +428,7 @@ class GrantOut(BaseModel):
     started_at: datetime | None
     ended_at: datetime | None
     ended_reason: str | None
+    suspended_at: datetime | None
     spent_validity_s: int
     spent_uptime_s: int
     used_bytes: int
@@ -391,12 +451,53 @@ class GrantOut(BaseModel):
             started_at=row.started_at,
             ended_at=row.ended_at,
             ended_reason=row.ended_reason,
+            suspended_at=row.suspended_at,
             spent_validity_s=row.spent_validity_s,
             spent_uptime_s=row.spent_uptime_s,
             used_bytes=row.used_bytes,
             left_s=rest.seconds,
             left_bytes=rest.bytes,
         )
+
+
+class ShareOut(BaseModel):
+    """A site's share of a grant: what it may use unasked (null: no limit binds) and has used.
+
+    ``risked_bytes`` is the most that it may still act on, should it not have heard of less.
+    """
+
+    site_id: str
+    online: bool
+    handed_bytes: int | None
+    risked_bytes: int | None
+    handed_uptime_s: int | None
+    own_bytes: int
+    own_uptime_s: int
+
+    @classmethod
+    def of(cls, view: ShareView, now: datetime) -> Self:
+        """From a view, at an instant."""
+        row = view.row
+        return cls(
+            site_id=row.site_id,
+            online=not is_down(view.last_seen_at, now),
+            handed_bytes=row.handed_bytes,
+            risked_bytes=row.risked_bytes,
+            handed_uptime_s=row.handed_uptime_s,
+            own_bytes=row.own_bytes,
+            own_uptime_s=row.own_uptime_s,
+        )
+
+
+class GrantDetailOut(GrantOut):
+    """A grant and its shares; ``exposure_bytes`` is how far its use can exceed its quota at most.
+
+    ``exposure`` says the same in words.
+    """
+
+    exposure_bytes: int
+    exposure: str
+    sites: list[ShareOut]
 
 
 class BalanceOut(BaseModel):
