@@ -59,8 +59,8 @@ class Told:
         await tx.flush()
         generations = await items.put_many(tx, self.wanted)
         for share in self.shares:
-            share.generation = generations.get(SiteId(share.site_id), share.generation)
-        await tx.flush()
+            if share.handed_bytes is not None:
+                share.generation = generations.get(SiteId(share.site_id), share.generation)
         return list(generations)
 
 

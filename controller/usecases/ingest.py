@@ -109,8 +109,9 @@ async def ingest(deps: Deps, site_id: SiteId, batch: Batch) -> int:
             assert fresh[-1].seq > journal.acked_seq
             journal.acked_seq = fresh[-1].seq
         await grant_sites.applied(tx, site_id, batch.applied_generation)
-        # The site's own row is locked with the others, in the order of their ids.
-        told.wanted.setdefault(site_id, {})
+        if told.wanted:
+            # The site's own row is locked with the others, in the order of their ids.
+            told.wanted.setdefault(site_id, {})
         changed = await told.write(tx)
         await sites.seen(
             tx,
