@@ -34,7 +34,7 @@ async def list_sites(deps: Needed, asked: Annotated[PageAsked, Query()]) -> Page
 
 
 @router.post("", status_code=HTTPStatus.CREATED)
-async def add_site(deps: Needed, asked: SiteIn) -> SiteOut:
+async def add_site(deps: Needed, asked: SiteIn) -> SiteDetailOut:
     """Add a site, with every plan that is on sale. A second site of the same id is refused."""
     operator = deps.settings.operator
     await usecase.add_site(

@@ -108,7 +108,9 @@ async def ingest(deps: Deps, site_id: SiteId, batch: Batch) -> int:
             # Invariant: an ack never goes back.
             assert fresh[-1].seq > journal.acked_seq
             journal.acked_seq = fresh[-1].seq
-        await grant_sites.applied(tx, site_id, batch.applied_generation)
+        if batch.applied_generation <= site.generation:
+            # An agent that is ahead of us (we came back from a backup) applied something else.
+            await grant_sites.applied(tx, site_id, batch.applied_generation)
         if told.wanted:
             # The site's own row is locked with the others, in the order of their ids.
             told.wanted.setdefault(site_id, {})
