@@ -93,7 +93,7 @@ async def redeemed_at(
     seq: int = 1,
     mac: str = MAC,
     plan_id: str = HOUR,
-    **changed: object,
+    changed: dict[str, object] | None = None,
 ) -> Redeemed:
     """The site redeems a code by the chunks that it holds, and reports it."""
     chunk = next(
@@ -110,7 +110,7 @@ async def redeemed_at(
         "batch": chunk.batch,
         "code_hash": offline_hash(code, chunk.salt, chunk.rounds),
     }
-    fact = Redeemed(**{**usual, **changed})  # type: ignore[arg-type]
+    fact = Redeemed(**{**usual, **(changed or {})})  # type: ignore[arg-type]
     await report(world, fact, at=at, seq=seq)
     return fact
 
@@ -407,7 +407,7 @@ async def test_what_was_never_sold_gives_nothing_and_is_acknowledged(
     world: World, changed: dict[str, object]
 ) -> None:
     code = await a_code(world)
-    told = await redeemed_at(world, code, name="offline", **changed)
+    told = await redeemed_at(world, code, name="offline", changed=changed)
     await ingest(
         world.deps,
         SITE,
@@ -440,7 +440,7 @@ async def test_an_offline_redemption_takes_no_order_of_its_name(world: World) ->
 async def test_an_offline_redemption_takes_no_grant_of_staff(world: World) -> None:
     given = await give(world.deps, SITE, plan_id=HOUR, device_mac=MAC)
     code = await a_code(world)
-    await redeemed_at(world, code, name="offline", grant_id=given)
+    await redeemed_at(world, code, name="offline", changed={"grant_id": given})
 
     assert [grant.id for grant in await grants(world)] == [given]
     assert await noticed(world) == ["redemption_doubtful"]
