@@ -13,6 +13,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, TypeVar
 
 from agent import grants, prepaid, tries
+from agent.loop import NotKept
 from agent.model import Accepted, CodeUsed, TokenMark, Tried, Try, TryKind
 from agent.uplink.seam import Full, UplinkError
 from billing.ids import RedemptionId, grant_of
@@ -194,7 +195,10 @@ class Codes:
     ) -> Refusal | None:
         grant_id = grant_of(redemption_id)
         proven = proof(grant_id, code.kind, code.text)
-        await self._loop.kept(Accepted(redemption_id, mac, mark, code.key, proven))
+        try:
+            await self._loop.kept(Accepted(redemption_id, mac, mark, code.key, proven))
+        except NotKept:
+            return Refusal.NOT_NOW
         given = self._loop.state.used.get(code.key)
         if given == grant_id:
             return None

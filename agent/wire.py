@@ -438,6 +438,7 @@ def _put_fact(message: record_pb2.Record, fact: Fact) -> None:
             reading.up_bytes_total = fact.up_bytes_total
             reading.grant_validity_s = fact.grant_validity_s
             reading.grant_uptime_s = fact.grant_uptime_s
+            reading.own_uptime_s = fact.own_uptime_s
         case SessionOpened():
             message.opened.session_id = fact.session_id
             message.opened.grant_id = fact.grant_id

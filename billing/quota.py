@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from billing.grant import Spent
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from billing.grant import Grant
     from billing.plan import Limits
@@ -31,6 +31,16 @@ OUTAGE_MIN_S = 86_400
 
 TOP_UP_SHARE = 2
 """A slice of which less than one part in this many is left is topped up."""
+
+
+SHORT_SHARE = 4
+"""A site is short when it holds less than one part in this many of a slice, or of what is left."""
+
+CRUMB_BYTES = 1_000_000
+"""Who is asked to give back a slice that is no larger than this gives all of it."""
+
+CRUMB_S = 60
+"""The same of connected time."""
 
 
 class Ended(StrEnum):
@@ -139,6 +149,51 @@ def topped_up(limits: Limits, shares: Iterable[Share], *, mine: Share, outage_s:
     )
 
 
+def handed_out(
+    limits: Limits, shares: Sequence[Share], *, mine: int, outage_s: int
+) -> tuple[Allowance, ...]:
+    """The allowances of all sites, in their order, once site number ``mine`` has been topped up.
+
+    Where the others that answer hold so much that it would still be short, each of them gives half
+    of its unused slice back until it is not: devices move, and a slice must not stay where they
+    were. Sites that do not answer keep what they have.
+    """
+    target = shares[mine]
+    topped = topped_up(limits, shares, mine=target, outage_s=outage_s)
+    givers = [n for n, share in enumerate(shares) if share.online and n != mine]
+    parts_bytes = _taken_back(
+        limits.quota_bytes,
+        [(share.allowance.bytes, share.own.used_bytes) for share in shares],
+        topped=topped.bytes,
+        mine=mine,
+        givers=givers,
+        enough=SLICE_MIN_BYTES,
+        crumb=CRUMB_BYTES,
+    )
+    parts_s = _taken_back(
+        limits.uptime_s,
+        [(share.allowance.uptime_s, share.own.uptime_s) for share in shares],
+        topped=topped.uptime_s,
+        mine=mine,
+        givers=givers,
+        enough=SLICE_MIN_S,
+        crumb=CRUMB_S,
+    )
+    after = tuple(Allowance(*both) for both in zip(parts_bytes, parts_s, strict=True))
+    assert _is_bounded(limits, shares, after, mine), "more was handed out than the loss allows"
+    return after
+
+
+def overhang_bytes(limits: Limits, shares: Iterable[Share]) -> int:
+    """What sites hold of a grant beyond what is left of it; 0 without a quota."""
+    if limits.quota_bytes is None:
+        return 0
+    parts = list(shares)
+    used = sum(share.own.used_bytes for share in parts)
+    held = sum(_held(share.allowance.bytes, share.own.used_bytes) for share in parts)
+    return max(0, used + held - limits.quota_bytes)
+
+
 def exposure_bytes(limits: Limits, shares: Iterable[Share], *, interval_s: int) -> int:
     """How far the use of a grant can exceed its quota at most, if no site hears of any other.
 
@@ -148,10 +203,18 @@ def exposure_bytes(limits: Limits, shares: Iterable[Share], *, interval_s: int) 
     if limits.quota_bytes is None:
         return 0
     parts = list(shares)
-    used = sum(share.own.used_bytes for share in parts)
-    held = sum(_held(share.allowance.bytes, share.own.used_bytes) for share in parts)
-    late = (limits.down_bps + limits.up_bps) // 8 * interval_s * len(parts)
-    return max(0, used + held - limits.quota_bytes) + late
+    late = late_bytes(limits, interval_s=interval_s) * len(parts)
+    return overhang_bytes(limits, parts) + late
+
+
+def late_bytes(limits: Limits, *, interval_s: int) -> int:
+    """What one site can let pass at the grant's highest speed before it counts again."""
+    speeds = [limits.down_bps + limits.up_bps]
+    speeds += [step.down_bps + step.up_bps for step in limits.steps]
+    speeds += [window.down_bps + window.up_bps for window in limits.windows]
+    if limits.burst is not None:
+        speeds.append(limits.burst.down_bps + limits.burst.up_bps)
+    return max(speeds) // 8 * interval_s
 
 
 def _less(limit: int | None, used: int) -> int | None:
@@ -173,3 +236,54 @@ def _more(allowance: int | None, used: int, *, want: int, free: int | None) -> i
     if allowance is not None and allowance - used >= min(want, free) // TOP_UP_SHARE:
         return allowance
     return max(allowance or 0, used + min(want, free))
+
+
+def _taken_back(
+    limit: int | None,
+    parts: Sequence[tuple[int | None, int]],
+    *,
+    topped: int | None,
+    mine: int,
+    givers: Sequence[int],
+    enough: int,
+    crumb: int,
+) -> list[int | None]:
+    """Each site's allowance of one kind after ``mine`` got what it is short of, from ``givers``."""
+    after = [allowance for allowance, _ in parts]
+    after[mine] = topped
+    if limit is None or topped is None:
+        return after
+    own = parts[mine][1]
+    remaining = _less(limit, sum(used for _, used in parts)) or 0
+    for giver in givers:
+        if not _is_short(topped - own, min(enough, remaining)):
+            break
+        allowance, used = parts[giver]
+        held = _held(allowance, used)
+        given = held if held <= crumb else held // 2
+        if allowance is None or given == 0:
+            continue
+        after[giver] = allowance - given
+        topped += given
+    after[mine] = max(topped, own)
+    return after
+
+
+def _is_short(rest: int, enough: int) -> bool:
+    return enough > 0 and (rest <= 0 or rest * SHORT_SHARE < enough)
+
+
+def _is_bounded(
+    limits: Limits, shares: Sequence[Share], after: Sequence[Allowance], mine: int
+) -> bool:
+    """Invariant (design §4.5): beyond what was out before, only what is cut off is lent again."""
+    now = [
+        Share(allowance, share.own, online=share.online)
+        for allowance, share in zip(after, shares, strict=True)
+    ]
+    cut_off = sum(
+        _held(share.allowance.bytes, share.own.used_bytes)
+        for n, share in enumerate(shares)
+        if n != mine and not share.online
+    )
+    return overhang_bytes(limits, now) <= max(overhang_bytes(limits, shares), cut_off)

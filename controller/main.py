@@ -43,6 +43,7 @@ from controller.systemd import Systemd
 from controller.usecases import sites
 from controller.usecases.expire import expire_due
 from controller.usecases.ingest import ingest
+from controller.usecases.outages import SilenceWatch
 from controller.usecases.purchase import CALLBACK_PATH, purchase
 from controller.usecases.redeem import redeem
 from controller.usecases.settle import query_due
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
 QUERY_EVERY_S = 2.0
 EXPIRE_EVERY_S = 5.0
 WATCH_EVERY_S = 1.0
+SILENCE_EVERY_S = 10.0
 HTTP_CONNECTIONS_MAX = 1_000
 HTTP_BACKLOG = 512
 HTTP_STOP_S = 1
@@ -89,6 +91,7 @@ def due_work() -> tuple[Job, ...]:
     return (
         Job("query_due", QUERY_EVERY_S, query_due),
         Job("expire_due", EXPIRE_EVERY_S, expire_due),
+        Job("silence", SILENCE_EVERY_S, SilenceWatch().look),
         Job("watch", WATCH_EVERY_S, Watch().look, worth_telling=False),
     )
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
-    from billing.ids import GrantId, SessionId, SiteId
+    from billing.ids import GrantId, PlanId, RedemptionId, SessionId, SiteId
 
 RECORD_AGE_MAX = timedelta(days=40)
 """A site's clock that says longer ago than this is wrong (no real-time clock, cold boot)."""
@@ -36,7 +36,10 @@ class SessionOpened:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """Cumulative counters of a session in one epoch, and what the site knows spent of the grant."""
+    """Cumulative counters of a session in one epoch, and what the site knows spent of the grant.
+
+    ``own_uptime_s`` is the connected time at this site alone; 0 from an agent that does not say.
+    """
 
     session_id: SessionId
     grant_id: GrantId
@@ -45,6 +48,7 @@ class Reading:
     up_bytes_total: int
     grant_validity_s: int
     grant_uptime_s: int
+    own_uptime_s: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +68,49 @@ class Notice:
     text: str
 
 
-Fact = SessionOpened | Reading | SessionClosed | Notice
+@dataclass(frozen=True, slots=True)
+class Redeemed:
+    """A code was redeemed at the site, without asking: a voucher (``batch``), else a token."""
+
+    redemption_id: RedemptionId
+    grant_id: GrantId
+    plan_id: PlanId
+    device_mac: str
+    batch: str = ""
+    code_hash: bytes = b""
+    key_version: int = 0
+    slot: int = 0
+    serial: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceJoined:
+    """A device joined a grant at the site, perhaps in place of another."""
+
+    grant_id: GrantId
+    mac: str
+    instead_of: str
+    proof: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeResult:
+    """What a probe saw, as JSON of its kind."""
+
+    probe_id: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A record that cannot be: which field, and why. ``whole`` is what was sent."""
+
+    problem: str
+    whole: bytes
+
+
+SessionFact = SessionOpened | Reading | SessionClosed
+Fact = SessionFact | Notice | Redeemed | DeviceJoined | ProbeResult | Unreadable
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,13 +143,15 @@ class Folded:
     """What records add up to.
 
     ``opened`` has each grant's earliest access, ``spent`` what was reported of each grant,
-    ``epochs`` the keys of every reading that rose, ``foreign`` sessions of another site that this
-    one has no right to speak of.
+    ``own_uptime_s`` its connected time at this site where that was told, ``epochs`` the keys of
+    every reading that rose, ``foreign`` sessions of another site that this one has no right to
+    speak of.
     """
 
     sessions: Mapping[SessionId, SessionView]
     opened: Mapping[GrantId, datetime]
     spent: Mapping[GrantId, Spent]
+    own_uptime_s: Mapping[GrantId, int]
     epochs: frozenset[tuple[SessionId, str]]
     foreign: frozenset[SessionId]
 
@@ -135,11 +183,12 @@ def folded(
     sessions = dict(known)
     opened: dict[GrantId, datetime] = {}
     spent: dict[GrantId, Spent] = {}
+    own_uptime_s: dict[GrantId, int] = {}
     epochs = set[tuple["SessionId", str]]()
     foreign = {s.id for s in known.values() if s.site_id != site_id}
     for record in records:
         fact = record.fact
-        if isinstance(fact, Notice) or fact.session_id in foreign:
+        if not isinstance(fact, SessionFact) or fact.session_id in foreign:
             continue
         at = happened_at(record.at, now)
         before = sessions.get(fact.session_id) or _unseen(fact, site_id, at)
@@ -153,6 +202,8 @@ def folded(
                     epochs.add((fact.session_id, fact.epoch))
                 told = Spent(validity_s=fact.grant_validity_s, uptime_s=fact.grant_uptime_s)
                 spent[grant_id] = most(told, spent.get(grant_id, told))
+                own = max(fact.own_uptime_s, own_uptime_s.get(grant_id, 0))
+                own_uptime_s[grant_id] = own
             case SessionClosed():
                 pass
             case _:
@@ -161,14 +212,13 @@ def folded(
         sessions={s.id: s for s in sessions.values() if s.id not in foreign},
         opened=opened,
         spent=spent,
+        own_uptime_s=own_uptime_s,
         epochs=frozenset(epochs),
         foreign=frozenset(foreign),
     )
 
 
-def _unseen(
-    fact: SessionOpened | Reading | SessionClosed, site_id: SiteId, at: datetime
-) -> SessionView:
+def _unseen(fact: SessionFact, site_id: SiteId, at: datetime) -> SessionView:
     """A session whose opening was never reported (the journal's disk was new) is counted too."""
     return SessionView(
         id=fact.session_id,
@@ -181,9 +231,7 @@ def _unseen(
     )
 
 
-def _seen(
-    session: SessionView, fact: SessionOpened | Reading | SessionClosed, at: datetime
-) -> SessionView:
+def _seen(session: SessionView, fact: SessionFact, at: datetime) -> SessionView:
     seen_at = max(at, session.seen_at)
     match fact:
         case SessionOpened():

@@ -82,6 +82,46 @@ def test_sqlite_checks_say_word_for_word_what_the_rows_say(tmp_path: Path) -> No
     }
 
 
+def test_grants_of_before_keep_their_site_and_their_use(empty_url: str) -> None:
+    upgrade(empty_url, "2026_11_23_first_tables")
+    engine = create_engine(empty_url.replace("+aiosqlite", ""))
+    moment = "2026-11-23 06:00:00+00:00"
+    with engine.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO site VALUES"
+                " ('kahawa', 'K', 'L', '', 'en', :now, 0, :no, 0, :no, NULL, '')"
+            ),
+            {"now": moment, "no": b""},
+        )
+        connection.execute(
+            text(
+                "INSERT INTO plan VALUES"
+                " ('mb', 'MB', 0, 'KES', 8000, 8000, NULL, NULL, 1000000, 1, 0, :now, NULL)"
+            ),
+            {"now": moment},
+        )
+        connection.execute(
+            text(
+                'INSERT INTO "grant" (id, site_id, plan_id, cause_id, devices, created_at,'
+                " spent_validity_s, spent_uptime_s, used_bytes)"
+                " VALUES ('g', 'kahawa', 'mb', 'c', '', :now, 1, 2, 3)"
+            ),
+            {"now": moment},
+        )
+    upgrade(empty_url)
+    with engine.connect() as connection:
+        found = connection.execute(
+            text(
+                "SELECT grant_id, site_id, handed_bytes, own_bytes, own_uptime_s, own_validity_s"
+                " FROM grant_site"
+            )
+        ).all()
+    engine.dispose()
+
+    assert [tuple(row) for row in found] == [("g", "kahawa", None, 3, 2, 1)]
+
+
 def test_migrating_twice_changes_nothing(migrated: Connection, empty_url: str) -> None:
     before = migrated.execute(text("SELECT version_num FROM alembic_version")).all()
     migrated.rollback()

@@ -1,4 +1,4 @@
-"""Grants: list, show, give away, revoke."""
+"""Grants: list, show, give away, suspend and resume, revoke."""
 
 from http import HTTPStatus
 from typing import Annotated
@@ -11,9 +11,12 @@ from billing.msisdn import parse_msisdn
 from controller.api import pages, replay
 from controller.api.errors import NotFound
 from controller.api.needs import Id, Needed, OfSite, PageAsked, known_site
-from controller.api.shapes import DeviceIn, GrantIn, GrantOut, Page
+from controller.api.shapes import DeviceIn, GrantDetailOut, GrantIn, GrantOut, Page, ShareOut
+from controller.limits import limits_of
 from controller.noc import views
+from controller.noc.text import exposed
 from controller.usecases import grants as usecase
+from controller.usecases.allowances import exposure
 
 router = APIRouter(prefix="/grants", tags=["grants"])
 
@@ -53,14 +56,32 @@ async def give_grant(deps: Needed, request: Request, asked: GrantIn) -> Response
             device_mac=asked.device_mac,
             msisdn=parse_msisdn(asked.phone) if asked.phone else None,
         )
-        return await show_grant(grant_id, deps)
+        return await _shown(grant_id, deps)
 
     return await replay.once(deps, request, asked, work)
 
 
 @router.get("/{grant_id}")
-async def show_grant(grant_id: Id, deps: Needed) -> GrantOut:
-    """One grant."""
+async def show_grant(grant_id: Id, deps: Needed) -> GrantDetailOut:
+    """One grant, what each site holds of it, and how far its use can exceed its quota."""
+    now = deps.now()
+    async with deps.db.read() as tx:
+        found = await views.grant_view(tx, grant_id)
+        shares = await views.share_views(tx, grant_id)
+    if found is None:
+        raise NotFound("grant", grant_id)
+    limits = limits_of(found.plan)
+    sites = [ShareOut.of(share, now) for share in shares]
+    most = exposure(limits, [s.row for s in shares], {s.site_id: s.online for s in sites})
+    return GrantDetailOut(
+        **GrantOut.of(found).model_dump(),
+        exposure_bytes=most,
+        exposure=exposed(limits, most, silent=[s.site_id for s in sites if not s.online]),
+        sites=sites,
+    )
+
+
+async def _shown(grant_id: str, deps: Needed) -> GrantOut:
     async with deps.db.read() as tx:
         found = await views.grant_view(tx, grant_id)
     if found is None:
@@ -72,11 +93,25 @@ async def show_grant(grant_id: Id, deps: Needed) -> GrantOut:
 async def add_device(grant_id: Id, deps: Needed, asked: DeviceIn) -> GrantOut:
     """Let one more device use it. The same device again changes nothing."""
     await usecase.add_device(deps, GrantId(grant_id), asked.device_mac)
-    return await show_grant(grant_id, deps)
+    return await _shown(grant_id, deps)
+
+
+@router.post("/{grant_id}/suspend")
+async def suspend_grant(grant_id: Id, deps: Needed) -> GrantOut:
+    """Let nothing pass on it until it is resumed. Its calendar clock goes on."""
+    await usecase.suspend(deps, GrantId(grant_id))
+    return await _shown(grant_id, deps)
+
+
+@router.post("/{grant_id}/resume")
+async def resume_grant(grant_id: Id, deps: Needed) -> GrantOut:
+    """Let it pass again."""
+    await usecase.resume(deps, GrantId(grant_id))
+    return await _shown(grant_id, deps)
 
 
 @router.post("/{grant_id}/revoke")
 async def revoke_grant(grant_id: Id, deps: Needed) -> GrantOut:
     """End it now. Revoking again changes nothing."""
     await usecase.revoke(deps, GrantId(grant_id))
-    return await show_grant(grant_id, deps)
+    return await _shown(grant_id, deps)

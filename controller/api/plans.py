@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from billing.ids import PlanId
-from billing.plan import Limits, Plan
+from billing.plan import Plan
 from controller.api import pages
 from controller.api.errors import NotFound
 from controller.api.needs import Needed, PageAsked, SiteKey
@@ -45,14 +45,7 @@ async def add_plan(deps: Needed, asked: PlanIn) -> PlanOut:
         id=PlanId(asked.id),
         name=asked.name,
         price=asked.price.money(),
-        limits=Limits(
-            down_bps=asked.down_bps,
-            up_bps=asked.up_bps,
-            validity_s=asked.validity_s,
-            uptime_s=asked.uptime_s,
-            quota_bytes=asked.quota_bytes,
-            devices_max=asked.devices_max,
-        ),
+        limits=asked.limits(),
     )
     await usecase.add_plan(deps, plan, rank=asked.rank)
     return await show_plan(asked.id, deps)

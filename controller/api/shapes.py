@@ -1,5 +1,6 @@
 """What goes out and comes in, as JSON. Money is text with two decimals; times are UTC."""
 
+from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Generic, Self, TypeVar
 
@@ -7,18 +8,22 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from billing.money import MINOR_PER_MAJOR, Money, parse_money
 from billing.msisdn import masked
+from billing.plan import STEPS_MAX, WINDOWS_MAX, Burst, Limits, Step, Window
 from billing.quota import left
-from controller.noc.board import is_in_step, is_online, limits_of, spent_of
+from controller.limits import limits_of
+from controller.noc.board import is_in_step, is_online, spent_of
 from controller.noc.views import (
     BalanceView,
     BatchView,
     GrantView,
     PaymentView,
     SessionView,
+    ShareView,
     SiteView,
     TransactionView,
 )
-from controller.store.rows import NoticeRow, PlanRow
+from controller.store.rows import DoubleRedemptionRow, NoticeRow, OutageRow, PlanRow
+from controller.usecases.outages import duration_s, is_down
 
 Line = TypeVar("Line")
 
@@ -114,10 +119,57 @@ class SiteOut(BaseModel):
         )
 
 
+class OutageOut(BaseModel):
+    """A time in which nothing was heard of a site; ``ended_at`` is null while it lasts."""
+
+    began_at: datetime
+    ended_at: datetime | None
+    duration_s: int
+
+    @classmethod
+    def of(cls, row: OutageRow, now: datetime) -> Self:
+        """From its row, at an instant."""
+        return cls(began_at=row.began_at, ended_at=row.ended_at, duration_s=duration_s(row, now))
+
+
+class SiteDetailOut(SiteOut):
+    """A site, its last outages, and how long it is handed enough for (``outage_s``)."""
+
+    outbox_records: int | None
+    outbox_records_max: int | None
+    outage_s: int
+    outages: list[OutageOut]
+
+
 class JoinTokenOut(BaseModel):
     """A one-use join token. It is shown this once."""
 
     token: str
+
+
+class BurstShape(_In):
+    """So many bytes at this speed, each way, before the plan's rate holds."""
+
+    down_bps: StrictInt
+    up_bps: StrictInt
+    burst_bytes: StrictInt
+
+
+class StepShape(_In):
+    """The speed once ``after_bytes`` of a grant are used, both directions together."""
+
+    after_bytes: StrictInt
+    down_bps: StrictInt
+    up_bps: StrictInt
+
+
+class WindowShape(_In):
+    """The speed at certain hours, in minutes of the day in Nairobi; it may pass midnight."""
+
+    from_minute: StrictInt
+    until_minute: StrictInt
+    down_bps: StrictInt
+    up_bps: StrictInt
 
 
 class PlanIn(_In):
@@ -132,7 +184,24 @@ class PlanIn(_In):
     uptime_s: StrictInt | None = None
     quota_bytes: StrictInt | None = None
     devices_max: StrictInt = 1
+    burst: BurstShape | None = None
+    steps: Annotated[list[StepShape], Field(max_length=STEPS_MAX)] = []
+    windows: Annotated[list[WindowShape], Field(max_length=WINDOWS_MAX)] = []
     rank: Annotated[StrictInt, Field(ge=0, le=10_000)] = 0
+
+    def limits(self) -> Limits:
+        """What it allows, unchecked."""
+        return Limits(
+            down_bps=self.down_bps,
+            up_bps=self.up_bps,
+            validity_s=self.validity_s,
+            uptime_s=self.uptime_s,
+            quota_bytes=self.quota_bytes,
+            devices_max=self.devices_max,
+            burst=None if self.burst is None else Burst(**self.burst.model_dump()),
+            steps=tuple(Step(**step.model_dump()) for step in self.steps),
+            windows=tuple(Window(**window.model_dump()) for window in self.windows),
+        )
 
 
 class PlanOut(BaseModel):
@@ -147,6 +216,9 @@ class PlanOut(BaseModel):
     uptime_s: int | None
     quota_bytes: int | None
     devices_max: int
+    burst: BurstShape | None
+    steps: list[StepShape]
+    windows: list[WindowShape]
     rank: int
     created_at: datetime
     withdrawn_at: datetime | None
@@ -154,6 +226,8 @@ class PlanOut(BaseModel):
     @classmethod
     def of(cls, row: PlanRow) -> Self:
         """From its row."""
+        allows = limits_of(row)
+        burst = None if allows.burst is None else BurstShape(**asdict(allows.burst))
         return cls(
             id=row.id,
             name=row.name,
@@ -164,6 +238,9 @@ class PlanOut(BaseModel):
             uptime_s=row.uptime_s,
             quota_bytes=row.quota_bytes,
             devices_max=row.devices_max,
+            burst=burst,
+            steps=[StepShape(**asdict(step)) for step in allows.steps],
+            windows=[WindowShape(**asdict(window)) for window in allows.windows],
             rank=row.rank,
             created_at=row.created_at,
             withdrawn_at=row.withdrawn_at,
@@ -171,11 +248,17 @@ class PlanOut(BaseModel):
 
 
 class VouchersIn(_In):
-    """A new batch of vouchers for a plan; without ``expires_at`` they do not run out."""
+    """A new batch of vouchers for a plan; without ``expires_at`` they do not run out.
+
+    With the link down they are good at ``sites`` (null: at all of them, and those to come), or
+    nowhere when ``online_only``.
+    """
 
     plan_id: Words
     count: StrictInt
     expires_at: AwareDatetime | None = None
+    sites: Annotated[list[Words], Field(min_length=1, max_length=1_000)] | None = None
+    online_only: bool = False
 
 
 class VouchersOut(BaseModel):
@@ -205,6 +288,35 @@ class BatchOut(BaseModel):
             expires_at=view.expires_at,
             count=view.count,
             redeemed=view.redeemed,
+        )
+
+
+class DoubleOut(BaseModel):
+    """A code that was redeemed twice, where nobody could know: both grants stand."""
+
+    redemption_id: str
+    kind: str
+    code_name: str
+    plan_id: str
+    site_id: str
+    first_grant_id: str
+    grant_id: str
+    found_at: datetime
+    lost: MoneyShape
+
+    @classmethod
+    def of(cls, row: DoubleRedemptionRow) -> Self:
+        """From its row."""
+        return cls(
+            redemption_id=row.redemption_id,
+            kind=row.kind,
+            code_name=row.code_name,
+            plan_id=row.plan_id,
+            site_id=row.site_id,
+            first_grant_id=row.first_grant_id,
+            grant_id=row.grant_id,
+            found_at=row.found_at,
+            lost=MoneyShape.of(row.amount_minor, row.currency),
         )
 
 
@@ -316,6 +428,7 @@ class GrantOut(BaseModel):
     started_at: datetime | None
     ended_at: datetime | None
     ended_reason: str | None
+    suspended_at: datetime | None
     spent_validity_s: int
     spent_uptime_s: int
     used_bytes: int
@@ -338,12 +451,53 @@ class GrantOut(BaseModel):
             started_at=row.started_at,
             ended_at=row.ended_at,
             ended_reason=row.ended_reason,
+            suspended_at=row.suspended_at,
             spent_validity_s=row.spent_validity_s,
             spent_uptime_s=row.spent_uptime_s,
             used_bytes=row.used_bytes,
             left_s=rest.seconds,
             left_bytes=rest.bytes,
         )
+
+
+class ShareOut(BaseModel):
+    """A site's share of a grant: what it may use unasked (null: no limit binds) and has used.
+
+    ``risked_bytes`` is the most that it may still act on, should it not have heard of less.
+    """
+
+    site_id: str
+    online: bool
+    handed_bytes: int | None
+    risked_bytes: int | None
+    handed_uptime_s: int | None
+    own_bytes: int
+    own_uptime_s: int
+
+    @classmethod
+    def of(cls, view: ShareView, now: datetime) -> Self:
+        """From a view, at an instant."""
+        row = view.row
+        return cls(
+            site_id=row.site_id,
+            online=not is_down(view.last_seen_at, now),
+            handed_bytes=row.handed_bytes,
+            risked_bytes=row.risked_bytes,
+            handed_uptime_s=row.handed_uptime_s,
+            own_bytes=row.own_bytes,
+            own_uptime_s=row.own_uptime_s,
+        )
+
+
+class GrantDetailOut(GrantOut):
+    """A grant and its shares; ``exposure_bytes`` is how far its use can exceed its quota at most.
+
+    ``exposure`` says the same in words.
+    """
+
+    exposure_bytes: int
+    exposure: str
+    sites: list[ShareOut]
 
 
 class BalanceOut(BaseModel):

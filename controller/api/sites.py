@@ -6,12 +6,16 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from billing.ids import SiteId
+from billing.quota import OUTAGE_MIN_S
 from controller.api import pages
 from controller.api.errors import NotFound
 from controller.api.needs import Needed, PageAsked, SiteKey
-from controller.api.shapes import JoinTokenOut, Page, SiteIn, SiteOut
+from controller.api.shapes import JoinTokenOut, OutageOut, Page, SiteDetailOut, SiteIn, SiteOut
 from controller.noc import views
 from controller.usecases import sites as usecase
+from controller.usecases.outages import outage_s
+
+OUTAGES_SHOWN = 10
 
 router = APIRouter(prefix="/sites", tags=["sites"])
 
@@ -30,7 +34,7 @@ async def list_sites(deps: Needed, asked: Annotated[PageAsked, Query()]) -> Page
 
 
 @router.post("", status_code=HTTPStatus.CREATED)
-async def add_site(deps: Needed, asked: SiteIn) -> SiteOut:
+async def add_site(deps: Needed, asked: SiteIn) -> SiteDetailOut:
     """Add a site, with every plan that is on sale. A second site of the same id is refused."""
     operator = deps.settings.operator
     await usecase.add_site(
@@ -47,13 +51,22 @@ async def add_site(deps: Needed, asked: SiteIn) -> SiteOut:
 
 
 @router.get("/{site_id}")
-async def show_site(site_id: SiteKey, deps: Needed) -> SiteOut:
-    """One site."""
+async def show_site(site_id: SiteKey, deps: Needed) -> SiteDetailOut:
+    """One site, its last outages, and how full its agent's outbox is."""
+    now = deps.now()
     async with deps.db.read() as tx:
         found = await views.site_view(tx, site_id)
+        lately = await views.outage_rows(tx, site_id, limit=OUTAGES_SHOWN)
+        longest_s = await outage_s(tx, site_id, now)
     if found is None:
         raise NotFound("site", site_id)
-    return SiteOut.of(found, deps.now())
+    return SiteDetailOut(
+        **SiteOut.of(found, now).model_dump(),
+        outbox_records=found.row.outbox_records,
+        outbox_records_max=found.row.outbox_records_max,
+        outage_s=max(longest_s, OUTAGE_MIN_S),
+        outages=[OutageOut.of(outage, now) for outage in lately],
+    )
 
 
 @router.post("/{site_id}/join-tokens", status_code=HTTPStatus.CREATED)

@@ -28,9 +28,11 @@ class Api:
         """What is there."""
         return self._ask("GET", path, query=query)
 
-    def post(self, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    def post(
+        self, path: str, body: Mapping[str, Any] | None = None, *, timeout_s: float = TIMEOUT_S
+    ) -> dict[str, Any]:
         """Make something. Carries a fresh ``Idempotency-Key``."""
-        return self._ask("POST", path, body=body)
+        return self._ask("POST", path, body=body, timeout_s=timeout_s)
 
     def lines(
         self, path: str, *, limit: int, query: Mapping[str, Any] | None = None
@@ -52,6 +54,7 @@ class Api:
         *,
         query: Mapping[str, Any] | None = None,
         body: Mapping[str, Any] | None = None,
+        timeout_s: float = TIMEOUT_S,
     ) -> dict[str, Any]:
         headers = {"Accept": "application/json"}
         if self._key:
@@ -61,7 +64,7 @@ class Api:
         asked = {name: value for name, value in (query or {}).items() if value is not None}
         try:
             # No proxy of the environment: a controller is near, and its key is for it alone.
-            with httpx2.Client(timeout=TIMEOUT_S, trust_env=False) as client:
+            with httpx2.Client(timeout=timeout_s, trust_env=False) as client:
                 answer = client.request(
                     method, f"{self.url}{path}", params=asked, json=body, headers=headers
                 )

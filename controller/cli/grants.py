@@ -1,12 +1,14 @@
 """``lango grant``: rights to use."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from rich.text import Text
 
 from controller.cli import words
 from controller.cli.desk import Json, Limit, OfSite, desk_of
 from controller.cli.examples import taught
+from controller.cli.screen import toned
 
 app = typer.Typer(no_args_is_help=True, help="Grants: rights to use, bought or given.")
 
@@ -47,6 +49,43 @@ def list_grants(
     )
     if not lines:
         desk.screen.say("No such grants.")
+
+
+@taught(
+    app,
+    "show",
+    "lango grant show 3f2c…",
+    "lango grant show 3f2c… --json",
+)
+def show_grant(
+    ctx: typer.Context,
+    grant: Annotated[str, typer.Argument(metavar="GRANT", help="The grant's id.")],
+    *,
+    json: Json = False,
+) -> None:
+    """Show a grant: what each site holds of it, and how far its use can exceed its quota."""
+    desk = desk_of(ctx)
+    found = desk.api.get(f"/api/v1/grants/{grant}")
+    if json:
+        desk.screen.json("grant", found)
+        return
+    plain = {name: found[name] for name in found if name not in ("sites", "exposure_bytes")}
+    desk.screen.fields(words.fields(plain))
+    desk.screen.table(
+        ("SITE", "STATE", ">HANDED", ">USED", ">TIME HANDED", ">TIME USED"),
+        [_share(line) for line in found["sites"]],
+    )
+
+
+def _share(line: dict[str, Any]) -> tuple[str | Text, ...]:
+    return (
+        line["site_id"],
+        toned("online", "good") if line["online"] else toned("offline", "bad"),
+        words.volume(line["handed_bytes"]),
+        words.volume(line["own_bytes"]),
+        words.span(line["handed_uptime_s"]),
+        words.span(line["own_uptime_s"]),
+    )
 
 
 @taught(
@@ -116,3 +155,46 @@ def revoke_grant(
         desk.screen.json("grant", done)
     else:
         desk.screen.say(f"Ended ({done['ended_reason']}) at {words.moment(done['ended_at'])}.")
+
+
+@taught(
+    app,
+    "suspend",
+    "lango grant suspend 3f2c…",
+    "lango grant suspend 3f2c… --json",
+)
+def suspend_grant(
+    ctx: typer.Context,
+    grant: Annotated[str, typer.Argument(metavar="GRANT", help="The grant's id.")],
+    *,
+    json: Json = False,
+) -> None:
+    """Let nothing pass on a grant until it is resumed. Its calendar clock goes on."""
+    desk = desk_of(ctx)
+    done = desk.api.post(f"/api/v1/grants/{grant}/suspend")
+    if json:
+        desk.screen.json("grant", done)
+    else:
+        since = words.moment(done["suspended_at"])
+        desk.screen.say(f"Suspended since {since}. Again on with: lango grant resume {grant}")
+
+
+@taught(
+    app,
+    "resume",
+    "lango grant resume 3f2c…",
+    "lango grant resume 3f2c… --json",
+)
+def resume_grant(
+    ctx: typer.Context,
+    grant: Annotated[str, typer.Argument(metavar="GRANT", help="The grant's id.")],
+    *,
+    json: Json = False,
+) -> None:
+    """Let a suspended grant pass again."""
+    desk = desk_of(ctx)
+    done = desk.api.post(f"/api/v1/grants/{grant}/resume")
+    if json:
+        desk.screen.json("grant", done)
+    else:
+        desk.screen.say("It passes again.")

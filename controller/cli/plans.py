@@ -1,10 +1,13 @@
 """``lango plan``: what is for sale."""
 
+import re
+from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
 
 from billing.money import parse_money
+from billing.plan import Burst, Step, Window
 from controller.cli import units, words
 from controller.cli.desk import Json, Limit, desk_of, typed
 from controller.cli.examples import taught
@@ -16,6 +19,9 @@ PlanId = Annotated[str, typer.Argument(metavar="PLAN", help="The plan's id.")]
 
 
 OPTIONS = {
+    "burst": ("--burst", ""),
+    "steps": ("--step", ""),
+    "windows": ("--window", ""),
     "down_bps": ("--down", "bits per second"),
     "up_bps": ("--up", "bits per second"),
     "validity_s": ("--validity", "seconds"),
@@ -24,6 +30,18 @@ OPTIONS = {
     "devices_max": ("--devices", "devices"),
 }
 """Fields of the API: the option that each is typed as, and the unit in which the API counts."""
+
+PARTS = {
+    "down_bps": ", down, in bits per second",
+    "up_bps": ", up, in bits per second",
+    "after_bytes": ", in bytes",
+    "burst_bytes": ", in bytes",
+    "from_minute": ", its beginning, in minutes",
+    "until_minute": ", its end, in minutes",
+}
+"""The same of the parts of burst, steps and windows."""
+
+_PART = re.compile(r"(burst|steps|windows)(?:\[(\d+)\])?(?:\.(\w+))?(?=: )")
 
 
 def _amount(text: str) -> int:
@@ -34,6 +52,9 @@ DURATION = typed(units.duration_s)
 SIZE = typed(units.size_bytes)
 RATE = typed(units.rate_bps)
 AMOUNT = typed(_amount)
+BURST = typed(units.burst)
+STEP = typed(units.step)
+WINDOW = typed(units.window)
 
 
 @taught(
@@ -65,9 +86,19 @@ def list_plans(
 
 def _as_typed(what: str) -> str:
     """The API's complaint about a field, about the option that it came from."""
+    part = _PART.match(what)
+    if part is not None:
+        return _part_as_typed(part) + what[part.end() :]
     for field, (option, unit) in OPTIONS.items():
         what = what.replace(f"{field}:", f"{option}, in {unit}:").replace(field, option)
     return what
+
+
+def _part_as_typed(part: re.Match[str]) -> str:
+    """``--step 2, down, in bits per second``: the second of those typed."""
+    field, place, inner = part.groups()
+    which = f" {int(place) + 1}" if place else ""
+    return OPTIONS[field][0] + which + PARTS.get(inner or "", "")
 
 
 def _row(line: dict[str, Any]) -> tuple[str, ...]:
@@ -86,9 +117,32 @@ def _row(line: dict[str, Any]) -> tuple[str, ...]:
 
 @taught(
     app,
+    "show",
+    "lango plan show h2",
+    "lango plan show h2 --json",
+)
+def show_plan(ctx: typer.Context, plan: PlanId, *, json: Json = False) -> None:
+    """Show one plan, with its burst, its fair-use steps and its hours."""
+    desk = desk_of(ctx)
+    found = desk.api.get(f"/api/v1/plans/{plan}")
+    if json:
+        desk.screen.json("plan", found)
+        return
+    speeds = {
+        "burst": words.burst(found["burst"]),
+        "steps": [words.step(step) for step in found["steps"]],
+        "windows": [words.window(window) for window in found["windows"]],
+    }
+    desk.screen.fields(words.fields({**found, **speeds}))
+
+
+@taught(
+    app,
     "add",
     'lango plan add h2 --name "2 hours" --price 20 --down 3M --up 1M --validity 2h',
     'lango plan add mb500 --name "500 MB" --price 30 --down 5M --up 2M --quota 500MB',
+    "lango plan add d1 --name Day --price 50 --down 5M --up 2M --validity 1d \\\n"
+    "    --burst 8M/4M:20MB --step 5GB:1M/512k --window 22:00-06:00:10M/5M",
 )
 def add_plan(
     ctx: typer.Context,
@@ -109,6 +163,18 @@ def add_plan(
         int | None, typer.Option(parser=SIZE, metavar="SIZE", help="Both directions: 500MB")
     ] = None,
     devices: Annotated[int, typer.Option(help="How many devices at once.")] = 1,
+    burst: Annotated[
+        Burst | None,
+        typer.Option(parser=BURST, metavar="RATES:SIZE", help="First 20 MB faster: 8M/2M:20MB"),
+    ] = None,
+    step: Annotated[
+        list[Step] | None,
+        typer.Option(parser=STEP, metavar="SIZE:RATES", help="Fair use: 5GB:1M/512k. Repeat it."),
+    ] = None,
+    window: Annotated[
+        list[Window] | None,
+        typer.Option(parser=WINDOW, metavar="HOURS:RATES", help="22:00-06:00:10M/5M. Repeat it."),
+    ] = None,
     rank: Annotated[int, typer.Option(help="Place on the portal; small comes first.")] = 0,
     json: Json = False,
 ) -> None:
@@ -124,6 +190,9 @@ def add_plan(
         "uptime_s": uptime,
         "quota_bytes": quota,
         "devices_max": devices,
+        "burst": asdict(burst) if burst else None,
+        "steps": [asdict(one) for one in step or ()],
+        "windows": [asdict(one) for one in window or ()],
         "rank": rank,
     }
     try:

@@ -11,6 +11,9 @@ from controller.cli.screen import toned
 
 app = typer.Typer(no_args_is_help=True, help="Sites: places with one agent each.")
 
+HIDDEN = ("outbox_records", "outbox_records_max", "outage_s", "outages")
+"""Fields of a site that are shown in words of their own."""
+
 SiteId = Annotated[str, typer.Argument(metavar="SITE", help="The site's id.")]
 
 
@@ -72,8 +75,25 @@ def show_site(ctx: typer.Context, site: SiteId, *, json: Json = False) -> None:
     found = desk.api.get(f"/api/v1/sites/{site}")
     if json:
         desk.screen.json("site", found)
-    else:
-        desk.screen.fields(words.fields(found))
+        return
+    plain = {name: found[name] for name in found if name not in HIDDEN}
+    more = [
+        ("outbox", _outbox(found)),
+        ("handed enough for", words.span(found["outage_s"])),
+        *(("outage", _outage(one)) for one in found["outages"]),
+    ]
+    desk.screen.fields([*words.fields(plain), *more])
+
+
+def _outbox(site: dict[str, Any]) -> str:
+    if site["outbox_records"] is None:
+        return words.NOTHING
+    return f"{site['outbox_records']:,} of {site['outbox_records_max']:,} records"
+
+
+def _outage(one: dict[str, Any]) -> str:
+    began, lasted = words.moment_whole(one["began_at"]), words.span(one["duration_s"])
+    return f"{began}, {lasted}" if one["ended_at"] else f"{began}, {lasted} until now"
 
 
 @taught(

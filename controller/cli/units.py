@@ -1,7 +1,8 @@
 """Durations, sizes, rates and days as people type them. PURE.
 
-``2h30m`` is a duration, ``500MB`` a size, ``3M`` a rate. Multiples of sizes and rates are decimal,
-as providers count; ``MiB`` and its like are binary. Everything comes out in whole units.
+``2h30m`` is a duration, ``500MB`` a size, ``3M`` a rate, ``8M/2M`` a rate each way. Multiples of
+sizes and rates are decimal, as providers count; ``MiB`` and its like are binary. Everything comes
+out in whole units.
 """
 
 from __future__ import annotations
@@ -10,13 +11,16 @@ import re
 from datetime import datetime
 
 from billing.errors import InvalidField
+from billing.plan import DAY_MINUTES, Burst, Step, Window
 from controller.noc.text import NAIROBI
 
 DURATION_UNITS_S = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 DECIMAL = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 BINARY = {"ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
 DIGITS_MAX = 15
+HOUR_MINUTES = 60
 
+_WINDOW = re.compile(r"([0-9]{1,2}:[0-9]{2})-([0-9]{1,2}:[0-9]{2}):(.+)")
 _DURATION = re.compile(rf"(?:[0-9]{{1,{DIGITS_MAX}}}[smhdw])+")
 _SIZE = re.compile(rf"([0-9]{{1,{DIGITS_MAX}}})(?:\.([0-9]{{1,3}}))?([kmgt]i?)?b?")
 _RATE = re.compile(
@@ -49,6 +53,50 @@ def rate_bps(text: str) -> int:
         raise InvalidField("rate", f"{text!r} is not like 3M or 512k")
     whole, part, multiple = match.groups()
     return _times(whole, part, DECIMAL[multiple or ""])
+
+
+def rates_bps(text: str) -> tuple[int, int]:
+    """Down and up of ``8M/2M``. Raises `InvalidField`."""
+    down, slash, up = _compact(text).partition("/")
+    if not slash:
+        raise InvalidField("rates", f"{text!r} is not like 8M/2M: down, a stroke, up")
+    return rate_bps(down), rate_bps(up)
+
+
+def burst(text: str) -> Burst:
+    """``8M/2M:20MB``: down and up, and for how many bytes. Raises `InvalidField`."""
+    rates, colon, size = _compact(text).partition(":")
+    if not colon:
+        raise InvalidField("burst", f"{text!r} is not like 8M/2M:20MB")
+    down, up = rates_bps(rates)
+    return Burst(down, up, size_bytes(size))
+
+
+def step(text: str) -> Step:
+    """``5GB:1M/512k``: after how many bytes, then down and up. Raises `InvalidField`."""
+    size, colon, rates = _compact(text).partition(":")
+    if not colon:
+        raise InvalidField("step", f"{text!r} is not like 5GB:1M/512k")
+    down, up = rates_bps(rates)
+    return Step(size_bytes(size), down, up)
+
+
+def window(text: str) -> Window:
+    """``22:00-06:00:10M/5M``: from and until, then down and up. Raises `InvalidField`."""
+    match = _WINDOW.fullmatch(_compact(text))
+    if match is None:
+        raise InvalidField("window", f"{text!r} is not like 22:00-06:00:10M/5M")
+    begins, ends, rates = match.groups()
+    down, up = rates_bps(rates)
+    return Window(minute(begins), minute(ends), down, up)
+
+
+def minute(text: str) -> int:
+    """The minute of the day of ``22:00``; 24:00 is the day's end. Raises `InvalidField`."""
+    hours, minutes = (int(part) for part in text.split(":"))
+    if hours * HOUR_MINUTES + minutes > DAY_MINUTES or minutes >= HOUR_MINUTES:
+        raise InvalidField("time", f"{text!r} is no time of the day")
+    return hours * HOUR_MINUTES + minutes
 
 
 def day(text: str) -> datetime:

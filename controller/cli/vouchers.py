@@ -13,6 +13,9 @@ app = typer.Typer(no_args_is_help=True, help="Vouchers: prepaid codes, made in b
 
 DAY = typed(units.day)
 
+MAKE_MAX_S = 120.0
+"""Each code is hashed slowly for the sites: ten thousand of them take a while."""
+
 
 @taught(
     app,
@@ -47,7 +50,7 @@ def list_batches(ctx: typer.Context, *, limit: Limit = 50, json: Json = False) -
     app,
     "create",
     "lango voucher create --plan h2 --count 24",
-    "lango voucher create --plan h2 --count 100 > codes.txt",
+    "lango voucher create --plan h2 --count 100 --site estate-1 > codes.txt",
 )
 def create_vouchers(
     ctx: typer.Context,
@@ -57,16 +60,59 @@ def create_vouchers(
         datetime | None,
         typer.Option(parser=DAY, metavar="DAY", help="Good until 2027-01-31 begins, in Nairobi."),
     ] = None,
+    site: Annotated[
+        list[str] | None,
+        typer.Option(help="Good there with the link down; else at every site. Repeat it."),
+    ] = None,
     *,
+    online_only: Annotated[
+        bool, typer.Option("--online-only", help="Good nowhere while the link is down.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Make a batch of codes and print them, one a line. They are shown this once."""
     desk = desk_of(ctx)
-    until = expires.isoformat() if expires else None
-    made = desk.api.post("/api/v1/vouchers", {"plan_id": plan, "count": count, "expires_at": until})
+    body = {
+        "plan_id": plan,
+        "count": count,
+        "expires_at": expires.isoformat() if expires else None,
+        "sites": site or None,
+        "online_only": online_only,
+    }
+    made = desk.api.post("/api/v1/vouchers", body, timeout_s=MAKE_MAX_S)
     if json:
         desk.screen.json("vouchers", made)
         return
     for code in made["codes"]:
         desk.screen.line(code)
     desk.screen.say(f"Batch {made['batch']}: {len(made['codes'])} codes, shown this once.")
+
+
+@taught(
+    app,
+    "doubles",
+    "lango voucher doubles",
+    "lango voucher doubles --json",
+)
+def list_doubles(ctx: typer.Context, *, limit: Limit = 50, json: Json = False) -> None:
+    """List the codes that were redeemed twice while a link was down, newest first."""
+    desk = desk_of(ctx)
+    lines = desk.api.lines("/api/v1/vouchers/doubles", limit=limit)
+    if json:
+        desk.screen.json("double-redemptions", {"data": lines})
+        return
+    desk.screen.table(
+        ("GRANT", "SITE", "PLAN", ">LOST", "FOUND"),
+        [
+            (
+                line["grant_id"],
+                line["site_id"],
+                line["plan_id"],
+                words.price(line["lost"]),
+                words.moment(line["found_at"]),
+            )
+            for line in lines
+        ],
+    )
+    if not lines:
+        desk.screen.say("No code was redeemed twice.")

@@ -62,6 +62,31 @@ def rate(bps: int) -> str:
     return text.rate(bps)
 
 
+def burst(shape: Mapping[str, int] | None) -> str:
+    """``8 Mb/s / 2 Mb/s for 20 MB``."""
+    return NOTHING if shape is None else f"{rates(shape)} for {volume(shape['burst_bytes'])}"
+
+
+def step(shape: Mapping[str, int]) -> str:
+    """``after 5 GB 1 Mb/s / 512 kb/s``."""
+    return f"after {volume(shape['after_bytes'])} {rates(shape)}"
+
+
+def window(shape: Mapping[str, int]) -> str:
+    """``22:00-06:00 10 Mb/s / 5 Mb/s``."""
+    return f"{minute(shape['from_minute'])}-{minute(shape['until_minute'])} {rates(shape)}"
+
+
+def rates(shape: Mapping[str, int]) -> str:
+    """Both directions."""
+    return f"{rate(shape['down_bps'])} / {rate(shape['up_bps'])}"
+
+
+def minute(of_day: int) -> str:
+    """``22:00``."""
+    return f"{of_day // 60:02d}:{of_day % 60:02d}"
+
+
 def plain(value: Any) -> str:
     """Any field as text."""
     if value is None or value == "":

@@ -175,12 +175,16 @@ class Dispatch:
         _sized("applied_generation", request.applied_generation, low=0, high=GENERATION_MAX)
         _digest("applied_digest", request.applied_digest)
         _sized("agent_version", len(request.agent_version), low=0, high=VERSION_MAX_CHARS)
+        _sized("newest", len(request.newest), low=0, high=REPORT_RECORDS_MAX)
         batch = Batch(
             journal=request.journal,
             records=wire.records(request.records),
             applied_generation=request.applied_generation,
             applied_digest=request.applied_digest,
             agent_version=request.agent_version,
+            newest=wire.newest(request.newest),
+            outbox_records=request.outbox_records,
+            outbox_records_max=request.outbox_records_max,
         )
         return edge_pb2.ReportAck(acked_seq=await self.verbs.ingest(self.deps, site_id, batch))
 

@@ -8,28 +8,37 @@ hold, a name that is none.
 from __future__ import annotations
 
 import re
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from wirepb.v1 import desired_pb2 as pb
 
 from billing.errors import InvalidField
-from billing.ids import GrantId, SessionId
+from billing.ids import GrantId, PlanId, RedemptionId, SessionId
+from billing.plan import ID_SHAPE
+from billing.proof import PROOF_BYTES
+from billing.quota import UNBOUND
 from controller.records import (
+    DeviceJoined,
     Notice,
+    ProbeResult,
     Reading,
+    Redeemed,
     SessionClosed,
     SessionOpened,
     SiteRecord,
+    Unreadable,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from wirepb.v1 import record_pb2
 
     from billing.grant import Grant, Spent
-    from billing.plan import Limits, Plan
+    from billing.plan import Burst, Limits, Plan
+    from billing.quota import Allowance
     from controller.records import Fact
 
 COUNT_MAX = 2**63 - 1
@@ -38,6 +47,9 @@ COUNT_MAX = 2**63 - 1
 ADDRESSES_MAX = 64
 NOTICE_CODE_MAX = 40
 NOTICE_TEXT_MAX = 2_000
+CODE_HASH_MAX = 32
+PROBE_BODY_MAX = 64_000
+MILLISECOND = timedelta(milliseconds=1)
 
 EPOCH_1970 = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -72,8 +84,20 @@ def plan_body(plan: Plan, *, rank: int) -> bytes:
     return _bytes(pb.ItemBody(plan=wire_plan))
 
 
-def grant_body(grant: Grant, spent: Spent, *, cause_id: str) -> bytes:
-    """The item that lets a grant's devices pass, with what is known to be spent of it."""
+def grant_body(
+    grant: Grant,
+    spent: Spent,
+    *,
+    cause_id: str,
+    allowance: Allowance = UNBOUND,
+    suspended: bool = False,
+    proofs: bytes = b"",
+) -> bytes:
+    """The item that lets a grant's devices pass, with what is known to be spent of it.
+
+    ``proofs`` stand one after the other, as they are kept.
+    """
+    assert len(proofs) % PROOF_BYTES == 0
     wire_grant = pb.Grant(
         grant_id=grant.id,
         plan_id=grant.plan_id,
@@ -85,13 +109,55 @@ def grant_body(grant: Grant, spent: Spent, *, cause_id: str) -> bytes:
         spent_uptime_s=spent.uptime_s,
         spent_bytes=spent.used_bytes,
         cause_id=cause_id,
+        allowance_bytes=_bound(allowance.bytes),
+        allowance_uptime_s=_bound(allowance.uptime_s),
+        suspended=suspended,
+        proofs=[proofs[n : n + PROOF_BYTES] for n in range(0, len(proofs), PROOF_BYTES)],
     )
     return _bytes(pb.ItemBody(grant=wire_grant))
 
 
+def voucher_chunk_body(
+    plan: Plan,
+    *,
+    batch: str,
+    salt: bytes,
+    rounds: int,
+    hashes: Sequence[bytes],
+    expires_at: datetime | None,
+) -> bytes:
+    """The item by which a site redeems some vouchers of a batch with its link down."""
+    chunk = pb.VoucherChunk(
+        batch=batch,
+        plan_id=plan.id,
+        plan_name=plan.name,
+        limits=_limits(plan.limits),
+        salt=salt,
+        rounds=rounds,
+        hashes=b"".join(hashes),
+        expires_at_ms=0 if expires_at is None else (expires_at - EPOCH_1970) // MILLISECOND,
+    )
+    return _bytes(pb.ItemBody(vouchers=chunk))
+
+
+def _bound(amount: int | None) -> int:
+    """On the wire 0 does not bind, so the least that binds is 1."""
+    return 0 if amount is None else max(1, amount)
+
+
 def records(told: Iterable[record_pb2.Record]) -> tuple[SiteRecord, ...]:
-    """Records as values. Raises `InvalidField` (``records[3].reading.epoch``)."""
+    """Records as values; one with an impossible field is `Unreadable`, and says which.
+
+    A record without a place in the journal can be neither taken nor acknowledged: raises
+    `InvalidField` (``records[3].seq``).
+    """
     return tuple(_record(f"records[{n}]", record) for n, record in enumerate(told))
+
+
+def newest(told: Iterable[record_pb2.Record]) -> tuple[SiteRecord, ...]:
+    """Openings and readings ahead of their turn. What cannot be is left to come in its turn."""
+    found = (SiteRecord(0, _moment(one.at_ms), _fact_or_not("newest", one)) for one in told)
+    return tuple(one for one in found if isinstance(one.fact, SessionOpened | Reading))
 
 
 def _limits(limits: Limits) -> pb.Limits:
@@ -102,7 +168,14 @@ def _limits(limits: Limits) -> pb.Limits:
         uptime_s=limits.uptime_s or 0,
         quota_bytes=limits.quota_bytes or 0,
         devices_max=limits.devices_max,
+        burst=_burst(limits.burst),
+        steps=[pb.SpeedStep(**asdict(step)) for step in limits.steps],
+        windows=[pb.SpeedWindow(**asdict(window)) for window in limits.windows],
     )
+
+
+def _burst(burst: Burst | None) -> pb.Burst | None:
+    return None if burst is None else pb.Burst(**asdict(burst))
 
 
 def _bytes(body: pb.ItemBody) -> bytes:
@@ -112,29 +185,21 @@ def _bytes(body: pb.ItemBody) -> bytes:
 def _record(where: str, record: record_pb2.Record) -> SiteRecord:
     if not 1 <= record.seq <= COUNT_MAX:
         raise InvalidField(f"{where}.seq", "want 1 or more")
-    return SiteRecord(seq=record.seq, at=_moment(record.at_ms), fact=_fact(where, record))
+    return SiteRecord(record.seq, _moment(record.at_ms), _fact_or_not(where, record))
+
+
+def _fact_or_not(where: str, record: record_pb2.Record) -> Fact:
+    try:
+        return _fact(where, record)
+    except InvalidField as error:
+        return Unreadable(str(error), record.SerializeToString(deterministic=True))
 
 
 def _fact(where: str, record: record_pb2.Record) -> Fact:
-    match record.WhichOneof("kind"):
-        case "opened":
-            return _opened(f"{where}.opened", record.opened)
-        case "reading":
-            return _reading(f"{where}.reading", record.reading)
-        case "closed":
-            closed = record.closed
-            return SessionClosed(
-                session_id=SessionId(_hex(f"{where}.closed.session_id", closed.session_id)),
-                grant_id=GrantId(_hex(f"{where}.closed.grant_id", closed.grant_id)),
-                reason=_like(_REASON, f"{where}.closed.reason", closed.reason),
-            )
-        case "notice":
-            return Notice(
-                code=_shown(record.notice.code[:NOTICE_CODE_MAX]),
-                text=_shown(record.notice.text[:NOTICE_TEXT_MAX]),
-            )
-        case _:
-            raise InvalidField(f"{where}.kind", "want opened, reading, closed or notice")
+    kind = record.WhichOneof("kind")
+    if kind is None:
+        raise InvalidField(f"{where}.kind", "is none that this controller knows")
+    return READERS[kind](f"{where}.{kind}", getattr(record, kind))
 
 
 def _shown(text: str) -> str:
@@ -162,6 +227,63 @@ def _reading(where: str, reading: record_pb2.Reading) -> Reading:
         up_bytes_total=_count(f"{where}.up_bytes_total", reading.up_bytes_total),
         grant_validity_s=_count(f"{where}.grant_validity_s", reading.grant_validity_s),
         grant_uptime_s=_count(f"{where}.grant_uptime_s", reading.grant_uptime_s),
+        own_uptime_s=_count(f"{where}.own_uptime_s", reading.own_uptime_s),
+    )
+
+
+def _redeemed(where: str, told: record_pb2.Redeemed) -> Redeemed:
+    if len(told.code_hash) > CODE_HASH_MAX:
+        raise InvalidField(f"{where}.code_hash", f"want at most {CODE_HASH_MAX} bytes")
+    if told.batch:
+        _like(_WORD, f"{where}.batch", told.batch)
+    return Redeemed(
+        redemption_id=RedemptionId(_hex(f"{where}.redemption_id", told.redemption_id)),
+        grant_id=GrantId(_hex(f"{where}.grant_id", told.grant_id)),
+        plan_id=PlanId(_like(ID_SHAPE, f"{where}.plan_id", told.plan_id)),
+        device_mac=_like(_MAC, f"{where}.device_mac", told.device_mac),
+        batch=told.batch,
+        code_hash=told.code_hash,
+        key_version=told.key_version,
+        slot=told.slot,
+        serial=told.serial,
+    )
+
+
+def _joined(where: str, told: record_pb2.DeviceJoined) -> DeviceJoined:
+    if told.instead_of:
+        _like(_MAC, f"{where}.instead_of", told.instead_of)
+    return DeviceJoined(
+        grant_id=GrantId(_hex(f"{where}.grant_id", told.grant_id)),
+        mac=_like(_MAC, f"{where}.mac", told.mac),
+        instead_of=told.instead_of,
+        proof=_like(_REASON, f"{where}.proof", told.proof),
+    )
+
+
+def _sized(field: str, text: str, most: int) -> str:
+    if len(text) > most or "\0" in text:
+        raise InvalidField(field, f"want at most {most:,} characters, and no zero among them")
+    return text
+
+
+def _closed(where: str, closed: record_pb2.SessionClosed) -> SessionClosed:
+    return SessionClosed(
+        session_id=SessionId(_hex(f"{where}.session_id", closed.session_id)),
+        grant_id=GrantId(_hex(f"{where}.grant_id", closed.grant_id)),
+        reason=_like(_REASON, f"{where}.reason", closed.reason),
+    )
+
+
+def _notice(_where: str, notice: record_pb2.Notice) -> Notice:
+    return Notice(
+        code=_shown(notice.code[:NOTICE_CODE_MAX]), text=_shown(notice.text[:NOTICE_TEXT_MAX])
+    )
+
+
+def _probed(where: str, probed: record_pb2.ProbeResult) -> ProbeResult:
+    return ProbeResult(
+        probe_id=_hex(f"{where}.probe_id", probed.probe_id),
+        body=_sized(f"{where}.body", probed.body, PROBE_BODY_MAX),
     )
 
 
@@ -188,3 +310,15 @@ def _count(field: str, value: int) -> int:
     if value > COUNT_MAX // 1_024:
         raise InvalidField(field, "is beyond any real counter")
     return value
+
+
+READERS: Mapping[str, Callable[[str, Any], Fact]] = {
+    "opened": _opened,
+    "reading": _reading,
+    "closed": _closed,
+    "notice": _notice,
+    "redeemed": _redeemed,
+    "joined": _joined,
+    "probed": _probed,
+}
+"""How each kind of record is read; every kind of the contract has its line."""

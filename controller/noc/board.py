@@ -13,8 +13,8 @@ from billing.grant import Spent
 from billing.money import Money
 from billing.msisdn import masked
 from billing.payment import PaymentState
-from billing.plan import Limits
 from billing.quota import left
+from controller.limits import limits_of
 from controller.noc import text
 from controller.noc.rates import is_quiet
 
@@ -178,18 +178,6 @@ def is_in_step(site: SiteRow) -> bool:
     """Whether the site has applied exactly what it is wanted to."""
     return site.applied_generation == site.generation and bytes(site.applied_digest) == bytes(
         site.digest
-    )
-
-
-def limits_of(plan: PlanRow) -> Limits:
-    """What a grant of this plan allows."""
-    return Limits(
-        down_bps=plan.down_bps,
-        up_bps=plan.up_bps,
-        validity_s=plan.validity_s,
-        uptime_s=plan.uptime_s,
-        quota_bytes=plan.quota_bytes,
-        devices_max=plan.devices_max,
     )
 
 

@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from billing.plan import Limits
 
 NAIROBI = timezone(timedelta(hours=3), "EAT")
 """The business zone: three hours ahead of UTC all year."""
@@ -61,6 +67,16 @@ def clock(at: datetime, now: datetime) -> str:
 def midnight(now: datetime) -> datetime:
     """The last midnight in Nairobi: when the business day began."""
     return now.astimezone(NAIROBI).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def exposed(limits: Limits, most_bytes: int, *, silent: Sequence[str]) -> str:
+    """How far the use of a grant can exceed its quota, as people say it."""
+    if limits.quota_bytes is None:
+        return "it has no quota to exceed"
+    most = f"at most {volume(most_bytes)} beyond its {volume(limits.quota_bytes)}"
+    if not silent:
+        return f"{most}: every site answers"
+    return f"{most}: {', '.join(silent)} cannot be asked"
 
 
 def count(number: int, one: str, many: str) -> str:

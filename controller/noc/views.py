@@ -13,9 +13,12 @@ from sqlalchemy import Select, and_, func, or_, select, text, union_all
 from sqlalchemy.exc import SQLAlchemyError
 
 from controller.store.rows import (
+    DoubleRedemptionRow,
     GrantRow,
+    GrantSiteRow,
     LedgerTransactionRow,
     NoticeRow,
+    OutageRow,
     PaymentRow,
     PlanRow,
     PostingRow,
@@ -79,6 +82,14 @@ class GrantView:
     row: GrantRow
     plan: PlanRow
     msisdn: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ShareView:
+    """A site's share of a grant, and when the site was last heard."""
+
+    row: GrantSiteRow
+    last_seen_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +252,8 @@ async def grant_views(
     """Grants, newest first, of one site or only those not ended where asked."""
     query = _page(_grants(), at=GrantRow.created_at, key=GrantRow.id, after=after, limit=limit)
     if site_id is not None:
-        query = query.where(GrantRow.site_id == site_id)
+        brought = select(GrantSiteRow.grant_id).where(GrantSiteRow.site_id == site_id)
+        query = query.where(or_(GrantRow.site_id == site_id, GrantRow.id.in_(brought)))
     if only_open:
         query = query.where(GrantRow.ended_at.is_(None))
     return [GrantView(*line) for line in await tx.execute(query)]
@@ -251,6 +263,30 @@ async def grant_view(tx: Tx, grant_id: str) -> GrantView | None:
     """One grant, or None."""
     found = (await tx.execute(_grants().where(GrantRow.id == grant_id))).first()
     return None if found is None else GrantView(*found)
+
+
+async def share_views(tx: Tx, grant_id: str) -> list[ShareView]:
+    """Where a grant may be used, in order of the sites' ids."""
+    query = (
+        select(GrantSiteRow, SiteRow.last_seen_at)
+        .join(SiteRow, SiteRow.id == GrantSiteRow.site_id)
+        .where(GrantSiteRow.grant_id == grant_id)
+        .order_by(GrantSiteRow.site_id)
+    )
+    return [ShareView(*line) for line in await tx.execute(query)]
+
+
+async def outage_rows(tx: Tx, site_id: str, *, limit: int) -> list[OutageRow]:
+    """A site's outages, newest first."""
+    query = select(OutageRow).where(OutageRow.site_id == site_id)
+    return list(await tx.scalars(query.order_by(OutageRow.began_at.desc()).limit(limit)))
+
+
+async def double_rows(tx: Tx, *, after: Mark | None, limit: int) -> list[DoubleRedemptionRow]:
+    """Codes that were redeemed twice, newest first."""
+    row = DoubleRedemptionRow
+    query = _page(select(row), at=row.found_at, key=row.redemption_id, after=after, limit=limit)
+    return list(await tx.scalars(query))
 
 
 def _grants() -> Query:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING
 
-from sqlalchemy import and_, literal, or_, select
+from sqlalchemy import exists, literal, or_, select
 
 from billing.grant import Grant, Spent
 from billing.ids import GrantId, PlanId
+from billing.proof import PROOF_BYTES
 from controller.store.database import ROW_LOCK
 from controller.store.plans import as_plan
-from controller.store.rows import GrantRow, PlanRow, SiteItemRow
+from controller.store.rows import GrantRow, GrantSiteRow, PlanRow, SiteItemRow
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
 STAFF = "staff:"
 """Start of the cause of a grant that staff gave; sites are told no cause for those."""
+
+PROOFS_MAX = 8
+"""A grant is bought by one code; more come only when a receipt is pasted in another form."""
 
 
 def new_id() -> GrantId:
@@ -39,6 +43,16 @@ def as_grant(row: GrantRow, plan: PlanRow) -> Grant:
         devices=tuple(row.devices.split()),
         revoked=row.ended_reason == "revoked",
     )
+
+
+def add_proof(row: GrantRow, proved: bytes) -> bool:
+    """Keep one more proof of a grant; False when it has it, or has no room for more."""
+    kept = row.proofs or b""
+    held = {kept[n : n + PROOF_BYTES] for n in range(0, len(kept), PROOF_BYTES)}
+    if proved in held or len(held) >= PROOFS_MAX:
+        return False
+    row.proofs = kept + proved
+    return True
 
 
 def spent_of(row: GrantRow) -> Spent:
@@ -90,12 +104,14 @@ async def locked(tx: Tx, grant_id: str) -> GrantRow | None:
 
 
 async def locked_of_site(tx: Tx, site_id: str, ids: Collection[str]) -> dict[str, GrantRow]:
-    """Those of the named grants that belong to this site, locked in the order of their ids."""
+    """Those of the named grants that this site may use, locked in the order of their ids."""
+    here = select(GrantSiteRow.grant_id).where(GrantSiteRow.site_id == site_id)
     query = (
         select(GrantRow)
-        .where(GrantRow.id.in_(ids), GrantRow.site_id == site_id)
+        .where(GrantRow.id.in_(ids), GrantRow.id.in_(here))
         .order_by(GrantRow.id)
         .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
     )
     return {row.id: row for row in await tx.scalars(query)}
 
@@ -128,21 +144,16 @@ async def maybe_ended(
 
 
 async def revoked_but_shown(tx: Tx, *, before: datetime, limit: int) -> list[GrantRow]:
-    """Grants that were revoked before then and still stand in their site's desired state."""
+    """Grants that were revoked before then and still stand in a site's desired state."""
+    still_told = exists().where(
+        GrantSiteRow.grant_id == GrantRow.id,
+        SiteItemRow.site_id == GrantSiteRow.site_id,
+        SiteItemRow.key == literal("grant/") + GrantRow.id,
+        SiteItemRow.body.is_not(None),
+    )
     query = (
         select(GrantRow)
-        .join(
-            SiteItemRow,
-            and_(
-                SiteItemRow.site_id == GrantRow.site_id,
-                SiteItemRow.key == literal("grant/") + GrantRow.id,
-            ),
-        )
-        .where(
-            GrantRow.ended_reason == "revoked",
-            GrantRow.ended_at <= before,
-            SiteItemRow.body.is_not(None),
-        )
+        .where(GrantRow.ended_reason == "revoked", GrantRow.ended_at <= before, still_told)
         .order_by(GrantRow.id)
         .limit(limit)
         .with_for_update(of=GrantRow, skip_locked=True, key_share=True)

@@ -24,6 +24,9 @@ FORGET_EVERY = 100
 """Generations between two rounds of forgetting."""
 
 SITES_AT_ONCE = 1_000
+NAMES_AT_ONCE = 5_000
+"""Items named in one query: SQLite takes 32,766 variables, and each has two."""
+
 DIGEST_MODULUS = 2**256
 
 
@@ -171,10 +174,13 @@ async def _held(
     tx: Tx, wanted: Mapping[SiteId, Mapping[str, bytes | None]]
 ) -> dict[tuple[SiteId, str], bytes | None]:
     names = [(site_id, key) for site_id, part in wanted.items() for key in part]
-    query = select(SiteItemRow.site_id, SiteItemRow.key, SiteItemRow.body).where(
-        tuple_(SiteItemRow.site_id, SiteItemRow.key).in_(names)
-    )
-    return {(SiteId(row.site_id), row.key): row.body for row in await tx.execute(query)}
+    held: dict[tuple[SiteId, str], bytes | None] = {}
+    for start in range(0, len(names), NAMES_AT_ONCE):
+        query = select(SiteItemRow.site_id, SiteItemRow.key, SiteItemRow.body).where(
+            tuple_(SiteItemRow.site_id, SiteItemRow.key).in_(names[start : start + NAMES_AT_ONCE])
+        )
+        held |= {(SiteId(row.site_id), row.key): row.body for row in await tx.execute(query)}
+    return held
 
 
 async def _rows(tx: Tx, site_id: str, *, after: int) -> list[SiteItemRow]:

@@ -8,11 +8,13 @@ from sqlalchemy import select, text
 
 from billing.ids import PlanId
 from billing.money import Money
-from billing.plan import Limits, Plan
+from billing.plan import Plan
+from controller.limits import limits_of, speeds_text
 from controller.store.database import inserted
 from controller.store.rows import PlanRow
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from datetime import datetime
 
     from controller.store.database import Tx
@@ -24,14 +26,7 @@ def as_plan(row: PlanRow) -> Plan:
         id=PlanId(row.id),
         name=row.name,
         price=Money(row.price_minor, row.currency),
-        limits=Limits(
-            down_bps=row.down_bps,
-            up_bps=row.up_bps,
-            validity_s=row.validity_s,
-            uptime_s=row.uptime_s,
-            quota_bytes=row.quota_bytes,
-            devices_max=row.devices_max,
-        ),
+        limits=limits_of(row),
     )
 
 
@@ -60,6 +55,7 @@ async def insert(tx: Tx, plan: Plan, *, rank: int, now: datetime) -> bool:
         uptime_s=plan.limits.uptime_s,
         quota_bytes=plan.limits.quota_bytes,
         devices_max=plan.limits.devices_max,
+        speeds=speeds_text(plan.limits),
         rank=rank,
         created_at=now,
     )
@@ -68,6 +64,12 @@ async def insert(tx: Tx, plan: Plan, *, rank: int, now: datetime) -> bool:
 async def load(tx: Tx, plan_id: str) -> PlanRow | None:
     """A plan, sold or withdrawn; None when there never was one."""
     return await tx.get(PlanRow, plan_id)
+
+
+async def load_many(tx: Tx, plan_ids: Collection[str]) -> dict[str, PlanRow]:
+    """The plans of these ids, by their ids."""
+    query = select(PlanRow).where(PlanRow.id.in_(plan_ids))
+    return {row.id: row for row in await tx.scalars(query)}
 
 
 async def on_sale(tx: Tx) -> list[PlanRow]:

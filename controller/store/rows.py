@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     DateTime,
     ForeignKey,
@@ -67,7 +68,10 @@ class Row(DeclarativeBase):
 
 
 class SiteRow(Row):
-    """One place with one agent, and how far its desired state has come."""
+    """One place with one agent, and how far its desired state has come.
+
+    The outbox columns say how full the agent's journal is; None until it has told.
+    """
 
     __tablename__ = "site"
     __table_args__ = (CheckConstraint("generation >= 0", name="generation_not_negative"),)
@@ -84,6 +88,22 @@ class SiteRow(Row):
     applied_digest: Mapped[bytes] = mapped_column(default=b"")
     last_seen_at: Mapped[datetime | None]
     agent_version: Mapped[str] = mapped_column(String(32), default="")
+    outbox_records: Mapped[int | None]
+    outbox_records_max: Mapped[int | None]
+
+
+class OutageRow(Row):
+    """A time in which nothing was heard of a site: from its last report until the next.
+
+    ``ended_at`` is None while it lasts.
+    """
+
+    __tablename__ = "outage"
+    __table_args__ = (CheckConstraint("ended_at >= began_at", name="ends_after_it_began"),)
+
+    site_id: Mapped[str] = mapped_column(ForeignKey("site.id"), primary_key=True)
+    began_at: Mapped[datetime] = mapped_column(primary_key=True)
+    ended_at: Mapped[datetime | None]
 
 
 class SiteItemRow(Row):
@@ -151,7 +171,10 @@ class JournalRow(Row):
 
 
 class PlanRow(Row):
-    """What is for sale. A plan never changes: a new price is a new plan, the old is withdrawn."""
+    """What is for sale. A plan never changes: a new price is a new plan, the old is withdrawn.
+
+    ``speeds`` is JSON (``controller/limits.py``): burst, steps and windows, None without any.
+    """
 
     __tablename__ = "plan"
     __table_args__ = (
@@ -174,6 +197,7 @@ class PlanRow(Row):
     uptime_s: Mapped[int | None]
     quota_bytes: Mapped[int | None]
     devices_max: Mapped[int] = mapped_column(Integer)
+    speeds: Mapped[str | None] = mapped_column(Text)
     rank: Mapped[int] = mapped_column(Integer)
     created_at: Mapped[datetime]
     withdrawn_at: Mapped[datetime | None]
@@ -281,8 +305,10 @@ class GrantRow(Row):
     """The right to use. ``cause_id`` (an order, a redemption) grants at most once.
 
     ``devices`` is a space-separated list of MAC addresses. The spent columns are what sites have
-    reported; ``used_bytes`` is the sum of the grant's sessions' usage. ``valid_until`` is set at
-    the first access: after it (and some slack) the validity clock has ended the grant.
+    reported; ``used_bytes`` is the sum of what was used at each of its sites. ``valid_until`` is
+    set at the first access: after it (and some slack) the validity clock has ended the grant.
+    ``site_id`` is where it was bought; `GrantSiteRow` says where it may be used. ``proofs`` are
+    those of ``billing/proof.py``, 16 bytes each, one after the other.
     """
 
     __tablename__ = "grant"
@@ -308,6 +334,41 @@ class GrantRow(Row):
     spent_validity_s: Mapped[int] = mapped_column(default=0)
     spent_uptime_s: Mapped[int] = mapped_column(default=0)
     used_bytes: Mapped[int] = mapped_column(default=0)
+    suspended_at: Mapped[datetime | None]
+    proofs: Mapped[bytes | None]
+
+
+class GrantSiteRow(Row):
+    """A site's share of a grant: what it may use unasked, and what it has used (design §4.5).
+
+    The handed columns are cumulative and stand in the grant's item there, since ``generation``;
+    None where no limit binds. ``risked_bytes`` is the most that the site may still act on: what was
+    taken back is at risk until the site has applied that.
+    """
+
+    __tablename__ = "grant_site"
+    __table_args__ = (
+        CheckConstraint(
+            "own_bytes >= 0 AND own_uptime_s >= 0 AND own_validity_s >= 0",
+            name="own_not_negative",
+        ),
+        CheckConstraint("handed_bytes >= 0 AND handed_uptime_s >= 0", name="handed_not_negative"),
+        CheckConstraint("risked_bytes >= handed_bytes", name="risk_covers_what_was_handed"),
+        CheckConstraint(
+            "(handed_bytes IS NULL) = (risked_bytes IS NULL)", name="risk_where_handed"
+        ),
+        Index(None, "site_id"),
+    )
+
+    grant_id: Mapped[str] = mapped_column(ForeignKey("grant.id"), primary_key=True)
+    site_id: Mapped[str] = mapped_column(ForeignKey("site.id"), primary_key=True)
+    generation: Mapped[int] = mapped_column(default=0)
+    handed_bytes: Mapped[int | None]
+    risked_bytes: Mapped[int | None]
+    handed_uptime_s: Mapped[int | None]
+    own_bytes: Mapped[int] = mapped_column(default=0)
+    own_uptime_s: Mapped[int] = mapped_column(default=0)
+    own_validity_s: Mapped[int] = mapped_column(default=0)
 
 
 class SessionRow(Row):
@@ -348,7 +409,12 @@ class SessionEpochRow(Row):
 
 
 class VoucherRow(Row):
-    """A prepaid code, kept only as a keyed hash; redeemed at most once."""
+    """A prepaid code, kept only as a keyed hash; redeemed at most once.
+
+    ``offline_hash`` is how sites know it with the link down, in chunk number ``chunk`` of its batch
+    (None: in none, or not any more). At ``leaves_at`` it leaves its chunk: when it expires, or at
+    once when it was redeemed.
+    """
 
     __tablename__ = "voucher"
     __table_args__ = (
@@ -357,6 +423,9 @@ class VoucherRow(Row):
             " AND (redeemed_at IS NULL) = (grant_id IS NULL)",
             name="redeemed_whole",
         ),
+        Index(None, "batch", "chunk"),
+        Index(None, "batch", "offline_hash", unique=True),
+        Index(None, "leaves_at"),
     )
 
     code_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
@@ -367,6 +436,66 @@ class VoucherRow(Row):
     redeemed_at: Mapped[datetime | None]
     redemption_id: Mapped[str | None] = mapped_column(String(32), unique=True)
     grant_id: Mapped[str | None] = mapped_column(String(32))
+    offline_hash: Mapped[bytes | None]
+    chunk: Mapped[int | None] = mapped_column(Integer)
+    leaves_at: Mapped[datetime | None]
+
+
+class VoucherBatchRow(Row):
+    """A batch that sites may redeem with their link down: how its codes are hashed, and where."""
+
+    __tablename__ = "voucher_batch"
+    __table_args__ = (CheckConstraint("rounds > 0", name="rounds_positive"),)
+
+    batch: Mapped[str] = mapped_column(String(32), primary_key=True)
+    salt: Mapped[bytes]
+    rounds: Mapped[int] = mapped_column(Integer)
+    everywhere: Mapped[bool] = mapped_column(Boolean)
+
+
+class VoucherBatchSiteRow(Row):
+    """A site that may redeem a batch offline, where not every site may."""
+
+    __tablename__ = "voucher_batch_site"
+
+    batch: Mapped[str] = mapped_column(ForeignKey("voucher_batch.batch"), primary_key=True)
+    site_id: Mapped[str] = mapped_column(ForeignKey("site.id"), primary_key=True)
+
+
+class DoubleRedemptionRow(Row):
+    """A code that was redeemed once more, at a site that could not know: both grants stand.
+
+    ``kind`` is voucher or token; ``code_name`` says which code, and does not open anything.
+    """
+
+    __tablename__ = "double_redemption"
+    __table_args__ = (
+        CheckConstraint("amount_minor >= 0", name="amount_not_negative"),
+        CheckConstraint("first_grant_id <> grant_id", name="two_grants"),
+        Index(None, "found_at"),
+    )
+
+    redemption_id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(16))
+    code_name: Mapped[str] = mapped_column(String(80))
+    plan_id: Mapped[str] = mapped_column(ForeignKey("plan.id"))
+    first_grant_id: Mapped[str] = mapped_column(String(32))
+    grant_id: Mapped[str] = mapped_column(ForeignKey("grant.id"))
+    site_id: Mapped[str] = mapped_column(ForeignKey("site.id"))
+    found_at: Mapped[datetime]
+    amount_minor: Mapped[int]
+    currency: Mapped[str] = mapped_column(String(3))
+
+
+class ProbeResultRow(Row):
+    """What a probe saw at a site, as JSON of its kind."""
+
+    __tablename__ = "probe_result"
+
+    site_id: Mapped[str] = mapped_column(ForeignKey("site.id"), primary_key=True)
+    probe_id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    at: Mapped[datetime]
+    body: Mapped[str] = mapped_column(Text)
 
 
 class VoucherTryRow(Row):

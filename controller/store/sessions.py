@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import func, select
 
 from billing.ids import GrantId, SessionId, SiteId
 from billing.metering import Meter, Volume
 from controller.records import SessionView
 from controller.store.database import upsert_many
-from controller.store.rows import GrantRow, SessionEpochRow, SessionRow
+from controller.store.rows import SessionEpochRow, SessionRow
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -77,18 +77,16 @@ async def save_many(
     )
 
 
-async def used_bytes_by_grant(tx: Tx, grant_ids: Collection[str]) -> dict[str, int]:
-    """The usage of all sessions of each grant, both directions together.
+async def used_bytes_by_grant(
+    tx: Tx, grant_ids: Collection[str], *, site_id: str
+) -> dict[str, int]:
+    """The usage of each grant at this site, all its sessions there and both directions together.
 
-    Only sessions of the grant's own site count: what another site says of it is its invention.
+    What another site says of it is that one's own affair.
     """
     query = (
         select(SessionRow.grant_id, func.sum(SessionRow.down_bytes + SessionRow.up_bytes))
-        .join(
-            GrantRow,
-            and_(GrantRow.id == SessionRow.grant_id, GrantRow.site_id == SessionRow.site_id),
-        )
-        .where(SessionRow.grant_id.in_(grant_ids))
+        .where(SessionRow.grant_id.in_(grant_ids), SessionRow.site_id == site_id)
         .group_by(SessionRow.grant_id)
     )
     return {grant_id: int(used) for grant_id, used in await tx.execute(query)}

@@ -11,6 +11,7 @@ from controller.store.database import ROW_LOCK, inserted
 from controller.store.rows import JournalRow, SessionRow, SiteRow
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from datetime import datetime
 
     from controller.store.database import Tx
@@ -24,6 +25,12 @@ async def load(tx: Tx, site_id: str) -> SiteRow | None:
 async def all_ids(tx: Tx) -> list[SiteId]:
     """Every site, in the order in which rows are locked."""
     return [SiteId(one) for one in await tx.scalars(select(SiteRow.id).order_by(SiteRow.id))]
+
+
+async def last_seen(tx: Tx, site_ids: Collection[str]) -> dict[str, datetime | None]:
+    """When each of these sites last reported."""
+    query = select(SiteRow.id, SiteRow.last_seen_at).where(SiteRow.id.in_(site_ids))
+    return {site_id: at for site_id, at in await tx.execute(query)}  # noqa: C416 - rows, not pairs
 
 
 async def sessions_open(tx: Tx, site_id: str) -> int:
@@ -50,8 +57,14 @@ async def seen(
     agent_version: str,
     applied_generation: int,
     applied_digest: bytes,
+    outbox: tuple[int, int] | None,
 ) -> None:
-    """Note what an agent said of itself. Touches the site's row: last in the order of locks."""
+    """Note what an agent said of itself. Touches the site's row: last in the order of locks.
+
+    ``outbox`` is how many records wait there, and how many can; None from an agent that is silent
+    about it.
+    """
+    records, records_max = outbox or (None, None)
     await tx.execute(
         update(SiteRow)
         .where(SiteRow.id == site_id)
@@ -60,6 +73,8 @@ async def seen(
             agent_version=agent_version,
             applied_generation=applied_generation,
             applied_digest=applied_digest,
+            outbox_records=records,
+            outbox_records_max=records_max,
         )
         .execution_options(synchronize_session=False)
     )

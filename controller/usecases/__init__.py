@@ -11,9 +11,12 @@ does it wake those who wait (`Signals`). Each is idempotent by the id that its i
 - ``ingest.py``    an agent's records become sessions, usage and spending
 - ``sites.py``     sites, join tokens, certificates, desired state for agents
 - ``plans.py``     what is for sale; on every site
-- ``grants.py``    give, revoke, add a device
-- ``vouchers.py``  batches of codes
-- ``expire.py``    grants that have come to their end
+- ``grants.py``    give, revoke, suspend, add a device, bring to another site
+- ``allowances.py``  what each site may spend of a grant unasked, and what it is told of it
+- ``vouchers.py``  batches of codes, and the chunks by which sites redeem them offline
+- ``redemptions.py``  codes that sites redeemed offline, also twice
+- ``outages.py``   sites that fall silent and come back
+- ``expire.py``    grants and vouchers that have come to their end
 
 Refusals are exceptions named as sentences; outcomes that a caller branches on are values.
 """

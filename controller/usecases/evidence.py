@@ -11,8 +11,9 @@ from billing.ids import AccountName, OrderId, SiteId, TransactionId
 from billing.ledger import Posting, Transaction
 from billing.money import Money
 from billing.payment import Evidence, PaymentState, Reason, moved
+from billing.proof import ProofKind
 from controller.store import inbox, ledger, notices, payments
-from controller.usecases.grants import give_in
+from controller.usecases.grants import give_in, learn_proof
 from controller.usecases.schedule import is_out_of_patience
 
 if TYPE_CHECKING:
@@ -126,6 +127,7 @@ async def paid(tx: Tx, payment: PaymentRow, outcome: Outcome, now: datetime) -> 
         cause_id=payment.order_id,
         devices=(payment.device_mac,),
         now=now,
+        proved=None if outcome.receipt is None else (ProofKind.RECEIPT, outcome.receipt),
     )
     return SETTLED
 
@@ -169,6 +171,7 @@ async def _paid_again(tx: Tx, payment: PaymentRow, receipt: str | None, now: dat
         return REPEAT
     if payment.receipt is None:
         payment.receipt = receipt
+        await learn_proof(tx, payment.order_id, (ProofKind.RECEIPT, receipt), now)
         return RECEIPT_ATTACHED
     text = f"has receipt {payment.receipt}, now also {receipt}"
     await notice(tx, payment, RECEIPT_DIFFERS, now, text)

@@ -11,15 +11,16 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from billing.grant import Spent, most
-from billing.ids import SiteId
 from billing.quota import ended
-from controller.store import grants, items, vouchers
-from controller.usecases.grants import item_key
+from controller.store import grant_sites, grants, vouchers
+from controller.usecases.allowances import Told
 from controller.usecases.redeem import TRIES_WINDOW
+from controller.usecases.vouchers import thin_out
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from billing.ids import SiteId
     from controller.deps import Deps
     from controller.store.database import Tx
     from controller.store.rows import GrantRow, PlanRow
@@ -70,15 +71,16 @@ def _end(grant: GrantRow, plan: PlanRow, now: datetime) -> bool:
 async def _drop(tx: Tx, over: list[GrantRow]) -> list[SiteId]:
     """Take grants out of the desired state of their sites, which are locked in order."""
     await tx.flush()
-    by_site: dict[SiteId, dict[str, bytes | None]] = {}
-    for grant in over:
-        by_site.setdefault(SiteId(grant.site_id), {})[item_key(grant.id)] = None
-    await items.put_many(tx, by_site)
-    return list(by_site)
+    told = Told()
+    for rows in (await grant_sites.locked(tx, [grant.id for grant in over])).values():
+        for row in rows:
+            told.add(row, None)
+    return await told.write(tx)
 
 
 async def _tidy(deps: Deps, now: datetime) -> None:
     """Forget what nobody looks at any more."""
+    await thin_out(deps)
     async with deps.db.begin() as tx:
         await vouchers.forget_tries(tx, before=now - TRIES_WINDOW)
         shown = await grants.revoked_but_shown(tx, before=now - REVOKED_SHOWN, limit=BATCH_MAX)

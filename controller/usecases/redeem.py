@@ -1,7 +1,8 @@
 """A code opens the gate: a voucher becomes a grant, once; what was bought takes one more device.
 
 The code of an M-PESA message, or a voucher that was redeemed before, stands for the grant that it
-bought at this site. Another device may join that grant while its plan has room.
+bought. Another device may join that grant while its plan has room, at any site: a site that it was
+not brought to yet is handed a share. `KINDS` lists what a code may be, each in a function.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from billing.errors import InvalidField
-from billing.ids import GrantId, RedemptionId, SiteId
+from billing.ids import GrantId, RedemptionId, SiteId, grant_of
+from billing.proof import ProofKind, proof
 from billing.receipt import parse_receipt
 from billing.voucher import parse_code
 from controller.store import grants, payments, vouchers
@@ -19,6 +21,7 @@ from controller.usecases.grants import DevicesFull, GrantOver, admit, give_in
 from controller.usecases.vouchers import code_hash
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
     from datetime import datetime
 
     from controller.deps import Deps
@@ -36,11 +39,26 @@ TRIES_PER_SITE_MAX = 200
 
 
 @dataclass(frozen=True, slots=True)
+class Attempt:
+    """Somebody typed a code at a site."""
+
+    site_id: SiteId
+    redemption_id: RedemptionId
+    code: str
+    device_mac: str
+    now: datetime
+
+
+Answer = tuple[str | None, GrantId | None]
+"""A refusal, or a grant."""
+
+
+@dataclass(frozen=True, slots=True)
 class RedeemStatus:
     """What became of a redemption: a grant, or why not.
 
-    ``refusal`` is ``voucher_invalid``, ``voucher_used`` (what it bought is over, or was bought at
-    another site), ``devices_full`` or ``too_many_tries``.
+    ``refusal`` is ``voucher_invalid``, ``voucher_used`` (what it bought is over), ``devices_full``
+    or ``too_many_tries``.
     """
 
     refusal: str | None
@@ -59,9 +77,8 @@ async def redeem(
         done = await _done(tx, site_id, redemption_id)
         if done is not None:
             return done
-        refusal, grant_id = await _tried(
-            tx, deps, site_id, redemption_id, code=code, device_mac=device_mac, now=now
-        )
+        attempt = Attempt(site_id, redemption_id, code, device_mac, now)
+        refusal, grant_id = await _tried(tx, deps, attempt)
         if refusal in (VOUCHER_INVALID, VOUCHER_USED):
             await vouchers.note_failed_try(
                 tx, redemption_id=redemption_id, site_id=site_id, device_mac=device_mac, now=now
@@ -84,73 +101,94 @@ async def _done(tx: Tx, site_id: SiteId, redemption_id: RedemptionId) -> RedeemS
     return RedeemStatus(None, GrantId(given.id))
 
 
-async def _tried(
-    tx: Tx,
-    deps: Deps,
-    site_id: SiteId,
-    redemption_id: RedemptionId,
-    *,
-    code: str,
-    device_mac: str,
-    now: datetime,
-) -> tuple[str | None, GrantId | None]:
+async def _tried(tx: Tx, deps: Deps, attempt: Attempt) -> Answer:
     of_device, of_site = await vouchers.failed_tries(
-        tx, site_id=site_id, device_mac=device_mac, since=now - TRIES_WINDOW
+        tx,
+        site_id=attempt.site_id,
+        device_mac=attempt.device_mac,
+        since=attempt.now - TRIES_WINDOW,
     )
     if of_device >= TRIES_PER_DEVICE_MAX or of_site >= TRIES_PER_SITE_MAX:
         return TOO_MANY_TRIES, None
+    for kind in KINDS:
+        answer = await kind(tx, deps, attempt)
+        if answer is not None:
+            return answer
+    return VOUCHER_INVALID, None
+
+
+async def _by_voucher(tx: Tx, deps: Deps, attempt: Attempt) -> Answer | None:
     try:
-        hashed = code_hash(deps, parse_code(code))
+        code = parse_code(attempt.code)
     except InvalidField:
-        return await _joined(tx, site_id, await _bought_with(tx, code), device_mac)
-    voucher = await vouchers.locked(tx, hashed)
+        return None
+    voucher = await vouchers.locked(tx, code_hash(deps, code))
     if voucher is None:
         return VOUCHER_INVALID, None
     if voucher.grant_id is not None:
         # Also when the same redemption waited for our lock while its twin was carried out.
-        return await _joined(tx, site_id, voucher.grant_id, device_mac)
-    if voucher.expires_at is not None and voucher.expires_at <= now:
+        return await joined(tx, attempt, voucher.grant_id, (ProofKind.VOUCHER, code))
+    if voucher.expires_at is not None and voucher.expires_at <= attempt.now:
         return VOUCHER_INVALID, None
-    grant_id = grants.new_id()
-    voucher.redeemed_at, voucher.redemption_id = now, redemption_id
-    voucher.grant_id = grant_id
+    # The site makes the same name, should it have to redeem this without our answer.
+    grant_id = grant_of(attempt.redemption_id)
+    vouchers.redeemed(
+        voucher, redemption_id=attempt.redemption_id, grant_id=grant_id, now=attempt.now
+    )
     await tx.flush()
     await give_in(
         tx,
-        site_id=site_id,
+        site_id=attempt.site_id,
         plan_id=voucher.plan_id,
         subscriber_id=None,
-        cause_id=redemption_id,
-        devices=(device_mac,),
-        now=now,
+        cause_id=attempt.redemption_id,
+        devices=(attempt.device_mac,),
+        now=attempt.now,
         grant_id=grant_id,
+        proved=(ProofKind.VOUCHER, code),
     )
     return None, grant_id
 
 
-async def _bought_with(tx: Tx, code: str) -> str | None:
-    """The grant that a payment bought, by the receipt in what was typed; None without one."""
+async def _by_receipt(tx: Tx, _deps: Deps, attempt: Attempt) -> Answer | None:
+    """The grant that a payment bought, by the receipt in what was typed."""
     try:
-        order_id = await payments.order_settled_by(tx, parse_receipt(code))
+        receipt = parse_receipt(attempt.code)
     except InvalidField:
         return None
+    order_id = await payments.order_settled_by(tx, receipt)
     given = None if order_id is None else await grants.by_cause(tx, order_id)
-    return None if given is None else given.id
+    if given is None:
+        return VOUCHER_INVALID, None
+    return await joined(tx, attempt, given.id, (ProofKind.RECEIPT, receipt))
 
 
-async def _joined(
-    tx: Tx, site_id: SiteId, grant_id: str | None, device_mac: str
-) -> tuple[str | None, GrantId | None]:
-    """Let the device use what the code bought, if that is still good here and has room."""
-    grant = None if grant_id is None else await grants.locked(tx, grant_id)
+async def joined(
+    tx: Tx, attempt: Attempt, grant_id: str, proved: tuple[ProofKind, str] | None
+) -> Answer:
+    """Let the device use what the code bought, if that is still good and has room."""
+    grant = await grants.locked(tx, grant_id)
     if grant is None:
         return VOUCHER_INVALID, None
-    if grant.site_id != site_id:
-        return VOUCHER_USED, None
+    name = GrantId(grant.id)
     try:
-        await admit(tx, grant, device_mac)
+        await admit(
+            tx,
+            grant,
+            attempt.device_mac,
+            site_id=attempt.site_id,
+            now=attempt.now,
+            proved=None if proved is None else proof(name, *proved),
+        )
     except GrantOver:
         return VOUCHER_USED, None
     except DevicesFull:
         return DEVICES_FULL, None
-    return None, GrantId(grant.id)
+    return None, name
+
+
+KINDS: tuple[Callable[[Tx, Deps, Attempt], Awaitable[Answer | None]], ...] = (
+    _by_voucher,
+    _by_receipt,
+)
+"""What a code may be, in the order in which it is tried; None says that it is none of that kind."""

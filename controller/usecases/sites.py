@@ -16,6 +16,7 @@ from controller.store import items, plans, sites, tokens
 from controller.store.items import Change
 from controller.store.rows import SiteRow
 from controller.usecases.plans import item_key
+from controller.usecases.vouchers import chunks_for
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -101,7 +102,7 @@ class SiteStatus:
 
 
 async def add_site(deps: Deps, site: NewSite) -> None:
-    """Make a site; it has every plan that is on sale.
+    """Make a site; it has every plan that is on sale, and every batch that is good everywhere.
 
     Raises `InvalidField`, `SiteExists`, `DatabaseBusy`.
     """
@@ -130,7 +131,8 @@ async def add_site(deps: Deps, site: NewSite) -> None:
             item_key(row.id): wire.plan_body(plans.as_plan(row), rank=row.rank)
             for row in await plans.on_sale(tx)
         }
-        await items.put(tx, site.id, {SITE_KEY: _body(site), **offers})
+        chunks = await chunks_for(tx, site.id)
+        await items.put(tx, site.id, {SITE_KEY: _body(site), **offers, **chunks})
     deps.signals.wake("live")
 
 

@@ -43,6 +43,7 @@ STATUSES = {
     Refusal.MOVED_OFTEN: 429,
     Refusal.DEVICE_GONE: 409,
     Refusal.NOT_PROVED: 403,
+    Refusal.NOT_NOW: 503,
 }
 """The HTTP status under which each refusal is shown."""
 

@@ -3,8 +3,8 @@
 Ours is the product's journal: facts in, encoded, one commit for each batch, then read back,
 rendered as reports and forgotten when acknowledged. The peer commits each record by itself; the
 limit writes bodies that were encoded beforehand, in the same batches, and reads and deletes them
-again. Both use the same SQLite with the same durability. The oracle decodes what went over the wire and compares
-sums and numbers with arithmetic; and opens the file again with plain SQL.
+again. Both use the same SQLite with the same durability. The oracle decodes what went over the wire
+and compares sums and numbers with arithmetic; and opens the file again with plain SQL.
 
 ``flash_mb_per_day`` is what a site with 1,000 devices online, all of them moving bytes, hands to
 its disk: bytes that the kernel saw written in some virtual minutes, reckoned up to a day.

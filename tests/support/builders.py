@@ -243,10 +243,18 @@ def reading(
     up: int = 0,
     validity_s: int = 0,
     uptime_s: int = 0,
+    own_uptime_s: int = 0,
 ) -> Reading:
     """Cumulative counters of a session."""
     return Reading(
-        SessionId(hex_id(session)), GrantId(grant_id), epoch, down, up, validity_s, uptime_s
+        SessionId(hex_id(session)),
+        GrantId(grant_id),
+        epoch,
+        down,
+        up,
+        validity_s,
+        uptime_s,
+        own_uptime_s,
     )
 
 

@@ -9,7 +9,14 @@ from sqlalchemy import select
 from billing.ledger import balances
 from billing.payment import PaymentState
 from controller.store import ledger
-from controller.store.rows import GrantRow, LedgerTransactionRow, PaymentRow, PlanRow, VoucherRow
+from controller.store.rows import (
+    DoubleRedemptionRow,
+    GrantRow,
+    LedgerTransactionRow,
+    PaymentRow,
+    PlanRow,
+    VoucherRow,
+)
 
 if TYPE_CHECKING:
     from controller.store.database import Database, Tx
@@ -22,14 +29,19 @@ async def assert_money_is_conserved(db: Database) -> None:
         assert sum(balances(postings).values()) == 0
         settled = await _settled(tx)
         booked = set(await tx.scalars(select(LedgerTransactionRow.id)))
-        assert booked == {f"payment:{order_id}:settled" for order_id in settled}
+        doubles = await _doubles(tx)
+        assert booked == {f"payment:{order_id}:settled" for order_id in settled} | {
+            f"redemption:{name}:double" for name, minor in doubles.items() if minor
+        }
         assert sum(p.amount.minor for p in postings if p.target.startswith("asset:")) == sum(
             settled.values()
         )
         causes = list(await tx.scalars(select(GrantRow.cause_id)))
         assert len(causes) == len(set(causes))
         assert set(settled) <= set(causes)
-        assert set(causes) <= set(settled) | await _other_causes(tx)
+        assert set(causes) <= set(settled) | set(doubles) | await _other_causes(tx)
+        lost = sum(p.amount.minor for p in postings if p.target.startswith("expense:double"))
+        assert lost == sum(doubles.values())
 
 
 async def credited(db: Database) -> int:
@@ -43,6 +55,13 @@ async def _settled(tx: Tx) -> dict[str, int]:
         PaymentRow.state == PaymentState.SETTLED
     )
     return {row.order_id: row.amount_minor for row in await tx.execute(rows)}
+
+
+async def _doubles(tx: Tx) -> dict[str, int]:
+    found = await tx.execute(
+        select(DoubleRedemptionRow.redemption_id, DoubleRedemptionRow.amount_minor)
+    )
+    return {name: minor for name, minor in found}  # noqa: C416 - rows, not pairs
 
 
 async def _other_causes(tx: Tx) -> set[str]:

@@ -10,10 +10,10 @@ import pytest
 
 from controller.cli.desk import KEY_FILE
 from tests.controller.cli.lango import Ran, lango, lango_here
-from tests.support.office import NOON, Office, a_day, a_session, a_site, opened
+from tests.support.office import NOON, Office, a_session, a_site, opened
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import Awaitable, Callable
     from pathlib import Path
 
     Command = Callable[..., Awaitable[Ran]]
@@ -22,28 +22,18 @@ READS = {
     "site list": "sites",
     "site show estate-1": "site",
     "plan list": "plans",
+    "plan show hours-2": "plan",
     "voucher list": "voucher-batches",
     "payment list": "payments",
     f"payment show {'a' * 32}": "payment",
     "session list": "sessions",
     "grant list": "grants",
+    f"grant show {'9' * 32}": "grant",
     "ledger balances": "balances",
     "ledger transactions": "transactions",
     "notice list": "notices",
     "status": "status",
 }
-
-
-@pytest.fixture
-async def run(office: Office) -> AsyncIterator[Command]:
-    """The command with the address and key of a controller that has had a day."""
-    await office.keep(*a_day())
-    async with opened(office) as url:
-
-        async def at_it(*words: str, key: str = office.key) -> Ran:
-            return await lango_here("--url", url, "--key", key, *words)
-
-        yield at_it
 
 
 @pytest.mark.parametrize(("words", "schema"), READS.items())

@@ -377,13 +377,24 @@ async def test_records_are_acknowledged_up_to_the_last(doors: Doors) -> None:
     assert answer.acked_seq == 2
 
 
+async def test_a_record_that_cannot_be_does_not_stop_the_others(doors: Doors) -> None:
+    """Refused whole, the report would come again and again, and nothing after it ever."""
+    unknown, bad = record_pb2.Record(seq=2), record_pb2.Record(seq=3)
+    bad.reading.session_id = "not an id"
+    async with at_edge(doors, await an_agent(doors)) as edge:
+        report = a_report(records=[a_notice(1), unknown, bad, a_notice(4)])
+        answer = await edge.Report(report, timeout=CALL_S)
+
+    assert answer.acked_seq == 4
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [
         ("journal", "ABC"),
         ("records", [a_notice(seq) for seq in range(1, 1002)]),
-        ("records[0].kind", [record_pb2.Record(seq=1)]),
         ("records[0].seq", [a_notice(0)]),
+        ("newest", [a_notice(0) for _ in range(1_001)]),
         ("applied_generation", 2**63),
         ("applied_digest", b"short"),
         ("agent_version", "v" * 33),
