@@ -24,7 +24,7 @@ from controller.records import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from wirepb.v1 import record_pb2
 
@@ -87,6 +87,20 @@ def grant_body(grant: Grant, spent: Spent, *, cause_id: str) -> bytes:
         cause_id=cause_id,
     )
     return _bytes(pb.ItemBody(grant=wire_grant))
+
+
+def token_keys_body(keys: Sequence[tuple[int, bytes]]) -> bytes:
+    """The item with a site's token keys, (version, secret) each, the newest last."""
+    wire_keys = [pb.TokenKey(version=version, secret=secret) for version, secret in keys]
+    return _bytes(pb.ItemBody(token_keys=pb.TokenKeys(keys=wire_keys)))
+
+
+def token_slot_body(plan: Plan, *, slot: int) -> bytes:
+    """The item that says what a token of this slot is good for."""
+    wire_slot = pb.TokenSlot(
+        slot=slot, plan_id=plan.id, plan_name=plan.name, limits=_limits(plan.limits)
+    )
+    return _bytes(pb.ItemBody(token_slot=wire_slot))
 
 
 def records(told: Iterable[record_pb2.Record]) -> tuple[SiteRecord, ...]:

@@ -6,6 +6,7 @@ bought at this site. Another device may join that grant while its plan has room.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -13,14 +14,17 @@ from typing import TYPE_CHECKING
 from billing.errors import InvalidField
 from billing.ids import GrantId, RedemptionId, SiteId
 from billing.receipt import parse_receipt
+from billing.token import parse_token
 from billing.voucher import parse_code
 from controller.store import grants, payments, vouchers
+from controller.usecases import tokens
 from controller.usecases.grants import DevicesFull, GrantOver, admit, give_in
 from controller.usecases.vouchers import code_hash
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from billing.token import TokenCode
     from controller.deps import Deps
     from controller.store.database import Tx
 
@@ -28,6 +32,8 @@ VOUCHER_INVALID = "voucher_invalid"
 VOUCHER_USED = "voucher_used"
 TOO_MANY_TRIES = "too_many_tries"
 DEVICES_FULL = "devices_full"
+GUESSES = (VOUCHER_INVALID, VOUCHER_USED, tokens.TOKEN_INVALID, tokens.TOKEN_USED)
+"""Refusals that count as a try: who guesses learns no more of a code that is used."""
 
 TRIES_WINDOW = timedelta(minutes=10)
 TRIES_PER_DEVICE_MAX = 10
@@ -40,7 +46,7 @@ class RedeemStatus:
     """What became of a redemption: a grant, or why not.
 
     ``refusal`` is ``voucher_invalid``, ``voucher_used`` (what it bought is over, or was bought at
-    another site), ``devices_full`` or ``too_many_tries``.
+    another site), ``token_invalid``, ``token_used``, ``devices_full`` or ``too_many_tries``.
     """
 
     refusal: str | None
@@ -62,7 +68,7 @@ async def redeem(
         refusal, grant_id = await _tried(
             tx, deps, site_id, redemption_id, code=code, device_mac=device_mac, now=now
         )
-        if refusal in (VOUCHER_INVALID, VOUCHER_USED):
+        if refusal in GUESSES:
             await vouchers.note_failed_try(
                 tx, redemption_id=redemption_id, site_id=site_id, device_mac=device_mac, now=now
             )
@@ -99,6 +105,43 @@ async def _tried(
     )
     if of_device >= TRIES_PER_DEVICE_MAX or of_site >= TRIES_PER_SITE_MAX:
         return TOO_MANY_TRIES, None
+    with suppress(InvalidField):
+        return await _token_tried(
+            tx, deps, site_id, redemption_id, code=parse_token(code), device_mac=device_mac
+        )
+    return await _voucher_tried(
+        tx, deps, site_id, redemption_id, code=code, device_mac=device_mac, now=now
+    )
+
+
+async def _token_tried(
+    tx: Tx,
+    deps: Deps,
+    site_id: SiteId,
+    redemption_id: RedemptionId,
+    *,
+    code: TokenCode,
+    device_mac: str,
+) -> tuple[str | None, GrantId | None]:
+    verdict, grant_id = await tokens.redeem_in(
+        tx, deps, site_id, redemption_id=redemption_id, code=code, device_mac=device_mac
+    )
+    if verdict is not tokens.Verdict.REPEAT:
+        return (tokens.TOKEN_INVALID if grant_id is None else None), grant_id
+    refusal, joined = await _joined(tx, site_id, grant_id, device_mac)
+    return (tokens.TOKEN_USED if refusal == VOUCHER_USED else refusal), joined
+
+
+async def _voucher_tried(
+    tx: Tx,
+    deps: Deps,
+    site_id: SiteId,
+    redemption_id: RedemptionId,
+    *,
+    code: str,
+    device_mac: str,
+    now: datetime,
+) -> tuple[str | None, GrantId | None]:
     try:
         hashed = code_hash(deps, parse_code(code))
     except InvalidField:

@@ -104,7 +104,8 @@ class Authority:
 class EdgeServer(edge_pb2_grpc.EdgeServicer, edge_pb2_grpc.JoinServicer):
     """Both services on one controller. ``secrets`` are join secrets that are still unspent.
 
-    ``reports`` has the applied generation of each report as it comes.
+    ``reports`` has the applied generation of each report as it comes, ``codes_asked`` the phones to
+    which a code was to be sent.
     """
 
     controller: MemoryController
@@ -112,6 +113,7 @@ class EdgeServer(edge_pb2_grpc.EdgeServicer, edge_pb2_grpc.JoinServicer):
     secrets: set[str] = field(default_factory=lambda: {"sesame"})
     lose_answers: bool = False
     reports: asyncio.Queue[int] = field(default_factory=asyncio.Queue)
+    codes_asked: list[str] = field(default_factory=list)
     edge_address: str = ""
     join_address: str = ""
 
@@ -211,6 +213,11 @@ class EdgeServer(edge_pb2_grpc.EdgeServicer, edge_pb2_grpc.JoinServicer):
         )
         await self._answer(context)
         return pb.RedeemState(refusal=refusal or "")
+
+    async def SendCode(self, request: pb.PhoneCode, context: Context) -> pb.PhoneCodeState:  # noqa: N802
+        self.codes_asked.append(request.msisdn)
+        await self._answer(context)
+        return pb.PhoneCodeState()
 
     def _certificate(self, csr_pem: bytes) -> pb.Certificate:
         return pb.Certificate(
