@@ -13,6 +13,10 @@ does it wake those who wait (`Signals`). Each is idempotent by the id that its i
 - ``plans.py``     what is for sale; on every site
 - ``grants.py``    give, revoke, add a device
 - ``vouchers.py``  batches of codes
+- ``tokens.py``    20 digits that a site accepts with its link down: issued, sent again, redeemed
+- ``token_keys.py``  the keys and slots by which a site proves and prices them
+- ``phone_codes.py``  a short code by SMS proves a phone
+- ``messages.py``  the outbox of text messages
 - ``expire.py``    grants that have come to their end
 
 Refusals are exceptions named as sentences; outcomes that a caller branches on are values.
