@@ -23,6 +23,7 @@ READS = {
     "site show estate-1": "site",
     "plan list": "plans",
     "voucher list": "voucher-batches",
+    "token list": "tokens",
     "payment list": "payments",
     f"payment show {'a' * 32}": "payment",
     "session list": "sessions",
