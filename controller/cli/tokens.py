@@ -43,8 +43,6 @@ def list_tokens(
             for line in lines
         ],
     )
-    if not lines:
-        desk.screen.say("No tokens.")
 
 
 @taught(

@@ -8,7 +8,7 @@ from portal.account.messages import GSM7, PART_MAX, code_message, gsm7, token_me
 from portal.captive.text import TABLES
 
 CODE = "0123-4567-8901-2345-6789"
-LONG = "Nyumba ya Mama Wambũi’s – Ęstate №5 " * 4
+LONG = "Nyumba ya Mama Wamb\u0169i\u2019s \u2013 \u0118state \u21165 " * 4
 
 
 @pytest.mark.parametrize("language", TABLES)
@@ -35,7 +35,8 @@ def test_without_a_help_line_no_help_is_promised() -> None:
 
 
 @pytest.mark.parametrize(
-    ("typed", "spelt"), [("Mama’s", "Mama's"), ("ũ–ñ", "u-ñ"), ("№ 日", "No ?"), ("{}", "??")]
+    ("typed", "spelt"),
+    [("Mama\u2019s", "Mama's"), ("\u0169\u2013ñ", "u-ñ"), ("№ 日", "No ?"), ("{}", "??")],
 )
 def test_letters_that_a_message_lacks_are_spelt(typed: str, spelt: str) -> None:
     assert gsm7(typed) == spelt

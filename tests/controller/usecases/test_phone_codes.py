@@ -46,7 +46,8 @@ async def bought(world: World) -> None:
 
 
 async def sent(world: World) -> str:
-    """The code that reached the usual phone."""
+    """The code that reached the usual phone, a moment later."""
+    world.clock.advance(1)
     assert await send_code(world.deps, SITE, PHONE) is None
     await messages.send_due(world.deps)
     return world.sms.to(PHONE)[-1].split()[0]
