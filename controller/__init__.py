@@ -11,6 +11,8 @@ One message, one transaction; commit at the edge of the process; side effects le
 - ``usecases/``    purchase, settle, redeem, ingest, sites, expire …: load, call the pure rule, save
 - ``store/``       SQL: engine and transactions, rows, one module of functions per noun, migrations
 - ``payments/``    the `PaymentGateway` Protocol and M-PESA
+- ``notify/``      the `Sms` Protocol and Africa's Talking
+- ``storefront.py``  what the public page that sells tokens sees of all this
 - ``edge/``        gRPC for agents: dispatch, wire, certificate authority
 - ``api/``         HTTP: REST, provider callbacks, error mapping
 - ``noc/``         the live staff page

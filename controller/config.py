@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 ENV_PREFIX = "LANGO_"
 SECRET_FILE_MAX_BYTES = 4_096
-SECRETS = {"mpesa": ("consumer_secret", "passkey")}
+SECRETS = {"mpesa": ("consumer_secret", "passkey"), "sms": ("api_key",)}
 """Keys that may also be given as ``<key>_file``."""
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -45,12 +45,14 @@ URL_SHAPE = r"^https?://[^\s/?#]+[^\s?#]{0,150}$"
 DATABASE_SHAPE = r"^(sqlite\+aiosqlite|postgresql\+psycopg)://"
 SHORTCODE_SHAPE = r"^[0-9]{5,7}$"
 PHONE_SHAPE = r"^[0-9+ ]{0,20}$"
+SENDER_SHAPE = r"^([A-Za-z0-9]{1,11})?$"
 WANTS = {
     HOST_SHAPE: "a host name or address, without a port",
     URL_SHAPE: "http://… or https://…, without a query",
     DATABASE_SHAPE: "sqlite+aiosqlite:///… or postgresql+psycopg://…",
     SHORTCODE_SHAPE: "5 to 7 digits",
     PHONE_SHAPE: "at most 20 digits and spaces",
+    SENDER_SHAPE: "at most 11 letters and digits",
 }
 """What each shape is called when a value does not have it."""
 
@@ -101,6 +103,15 @@ class MpesaSection(Section):
     passkey: SecretStr = Field(min_length=1)
 
 
+class SmsSection(Section):
+    """The account with Africa's Talking. ``sender_id`` is registered with them; "" for a shared."""
+
+    base_url: Url = "https://api.africastalking.com"
+    username: Word
+    api_key: SecretStr = Field(min_length=1)
+    sender_id: Annotated[str, StringConstraints(pattern=SENDER_SHAPE)] = ""
+
+
 class OperatorSettings(Section):
     """How new sites present the operator until staff say otherwise."""
 
@@ -110,7 +121,7 @@ class OperatorSettings(Section):
 
 
 class Settings(BaseSettings):
-    """Everything that the controller was told. ``mpesa`` is None until an account is configured."""
+    """Everything that the controller was told. Accounts are None until they are configured."""
 
     model_config = SettingsConfigDict(
         frozen=True,
@@ -125,6 +136,7 @@ class Settings(BaseSettings):
     http: HttpSettings = HttpSettings()
     edge: EdgeSettings = EdgeSettings()
     mpesa: MpesaSection | None = None
+    sms: SmsSection | None = None
     operator: OperatorSettings = OperatorSettings()
 
     @classmethod
@@ -209,6 +221,7 @@ _SECTIONS: dict[str, type[Section]] = {
     "http": HttpSettings,
     "edge": EdgeSettings,
     "mpesa": MpesaSection,
+    "sms": SmsSection,
     "operator": OperatorSettings,
 }
 
@@ -300,7 +313,15 @@ def _cross_faults(told: dict[str, Any]) -> list[str]:
         if text in seen and text != "0":
             faults.append(f"{key}: {text} is already the port of {seen[text]}")
         seen.setdefault(text, key)
+    faults += _sms_faults(told) if isinstance(told.get("sms"), dict) else []
     return faults + (_mpesa_faults(told) if isinstance(told.get("mpesa"), dict) else [])
+
+
+def _sms_faults(told: dict[str, Any]) -> list[str]:
+    carrier = str(_given(told, "sms", "base_url", "https:"))
+    if carrier.startswith("https:") or _host(carrier) in LOOPBACK:
+        return []
+    return ["sms.base_url: want https://… for any machine but this one"]
 
 
 def _mpesa_faults(told: dict[str, Any]) -> list[str]:

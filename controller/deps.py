@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from controller.notify.absent import AbsentSms
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -11,6 +13,7 @@ if TYPE_CHECKING:
 
     from controller.config import Settings
     from controller.edge.authority import Authority
+    from controller.notify.sms import Sms
     from controller.payments.gateway import PaymentGateway
     from controller.signals import Signals
     from controller.store.database import Database
@@ -28,3 +31,4 @@ class Deps:
     vault: Vault
     authority: Authority
     gateway: PaymentGateway
+    sms: Sms = field(default_factory=AbsentSms)

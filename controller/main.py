@@ -32,6 +32,10 @@ from controller.edge.grpc import EdgeServers
 from controller.edge.watch import Watch
 from controller.jobs import Job, run_jobs
 from controller.logs import set_up_logs
+from controller.notify.absent import SENTENCE as NO_SMS
+from controller.notify.absent import AbsentSms
+from controller.notify.africas_talking import AfricasTalkingSms
+from controller.notify.africas_talking_wire import AfricasTalkingSettings
 from controller.payments.absent import SENTENCE, AbsentGateway
 from controller.payments.mpesa import MpesaGateway
 from controller.payments.mpesa_settings import MpesaSettings
@@ -43,10 +47,13 @@ from controller.systemd import Systemd
 from controller.usecases import sites
 from controller.usecases.expire import expire_due
 from controller.usecases.ingest import ingest
+from controller.usecases.messages import send_due
 from controller.usecases.outages import SilenceWatch
+from controller.usecases.phone_codes import join_by_phone, send_code
 from controller.usecases.purchase import CALLBACK_PATH, purchase
 from controller.usecases.redeem import redeem
 from controller.usecases.settle import query_due
+from controller.usecases.token_keys import make_ready
 from controller.vault import open_vault
 
 if TYPE_CHECKING:
@@ -54,6 +61,7 @@ if TYPE_CHECKING:
 
     from controller.config import Settings
     from controller.edge.authority import Authority
+    from controller.notify.sms import Sms
     from controller.payments.gateway import PaymentGateway
     from controller.vault import Vault
 
@@ -61,6 +69,8 @@ QUERY_EVERY_S = 2.0
 EXPIRE_EVERY_S = 5.0
 WATCH_EVERY_S = 1.0
 SILENCE_EVERY_S = 10.0
+SMS_EVERY_S = 1.0
+TOKENS_EVERY_S = 5.0
 HTTP_CONNECTIONS_MAX = 1_000
 HTTP_BACKLOG = 512
 HTTP_STOP_S = 1
@@ -80,6 +90,8 @@ VERBS = Verbs(
     ingest=ingest,
     purchase=purchase,
     redeem=redeem,
+    send_code=send_code,
+    join_by_phone=join_by_phone,
     certificate_is_good=sites.certificate_is_good,
 )
 
@@ -92,6 +104,8 @@ def due_work() -> tuple[Job, ...]:
         Job("query_due", QUERY_EVERY_S, query_due),
         Job("expire_due", EXPIRE_EVERY_S, expire_due),
         Job("silence", SILENCE_EVERY_S, SilenceWatch().look),
+        Job("send_sms", SMS_EVERY_S, send_due),
+        Job("make_tokens_ready", TOKENS_EVERY_S, make_ready),
         Job("watch", WATCH_EVERY_S, Watch().look, worth_telling=False),
     )
 
@@ -163,6 +177,7 @@ async def open_controller(
             vault=vault,
             authority=authority,
             gateway=_gateway(settings, db, vault, http),
+            sms=_sms(settings, http),
         )
         listening = _listening(settings)
         stack.callback(listening.close)
@@ -211,6 +226,20 @@ def _gateway(
         callback_url=settings.public_url + CALLBACK_PATH,
     )
     return MpesaGateway(account, http=http, tokens=TokenRows(db, vault))
+
+
+def _sms(settings: Settings, http: httpx2.AsyncClient) -> Sms:
+    told = settings.sms
+    if told is None:
+        log.warning("sms_absent", reason=NO_SMS)
+        return AbsentSms()
+    account = AfricasTalkingSettings(
+        base_url=told.base_url.rstrip("/"),
+        username=told.username,
+        api_key=told.api_key.get_secret_value(),
+        sender_id=told.sender_id,
+    )
+    return AfricasTalkingSms(account, http=http)
 
 
 def _listening(settings: Settings) -> socket.socket:

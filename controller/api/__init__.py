@@ -9,8 +9,9 @@
 - ``pages.py``      cursors of lists
 - ``replay.py``     an ``Idempotency-Key`` makes a repeated POST answer what the first one did
 - ``needs.py``      what routes ask for: `Deps`, staff, a page
-- ``callbacks.py``, ``health.py``, ``sites.py``, ``plans.py``, ``vouchers.py``, ``payments.py``,
-  ``sessions.py``, ``grants.py``, ``ledger.py``, ``notices.py``   the routes, one file per noun
+- ``callbacks.py``, ``health.py``, ``sites.py``, ``plans.py``, ``vouchers.py``, ``tokens.py``,
+  ``payments.py``, ``sessions.py``, ``grants.py``, ``ledger.py``, ``notices.py``   the routes, one
+  file per noun
 - ``openapi.py``    writes ``docs/openapi.json``; a test proves that it is fresh
 
 Routes choose status codes and nothing else: rules are in ``usecases``, reading in ``noc/views``.

@@ -19,6 +19,7 @@ from controller.api import (
     plans,
     sessions,
     sites,
+    tokens,
     vouchers,
 )
 from controller.api.auth import Staff
@@ -26,6 +27,8 @@ from controller.api.door import Door
 from controller.api.needs import only_staff
 from controller.noc import page
 from controller.noc.hub import Hub
+from controller.storefront import Storefront
+from portal.account import app as account
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -33,11 +36,16 @@ if TYPE_CHECKING:
     from controller.deps import Deps
 
 
+BUY = "/buy"
+"""Where customers buy tokens; followed by the site's id."""
+
+
 def create_app(deps: Deps) -> FastAPI:
     """The application on top of ``deps``; serve it without trusting forwarded headers."""
     app = described_app()
     app.state.deps = deps
     app.state.staff = Staff(vault=deps.vault, now=deps.now, public_url=deps.settings.public_url)
+    app.mount(BUY, account.create_app(Storefront(deps), root=BUY))
     app.state.hub = Hub(db=deps.db, signals=deps.signals, now=deps.now, render=page.rendered)
     return app
 
@@ -65,7 +73,7 @@ def described_app() -> FastAPI:
 
 def _v1() -> APIRouter:
     router = APIRouter(prefix="/api/v1", dependencies=[Depends(only_staff)])
-    for part in (sites, plans, vouchers, payments, sessions, grants, ledger, notices):
+    for part in (sites, plans, vouchers, tokens, payments, sessions, grants, ledger, notices):
         router.include_router(part.router)
 
     @router.get("/openapi.json", include_in_schema=False)

@@ -23,18 +23,20 @@ class Attempts:
     failures: Mapping[str, tuple[datetime, ...]] = field(default_factory=dict)
 
 
-def wait_s(attempts: Attempts, address: str, now: datetime) -> int:
+def wait_s(attempts: Attempts, address: str, now: datetime, *, most: int = FAILURES_MAX) -> int:
     """Seconds until ``address`` may try again; 0 when it may now."""
     recent = [at for at in attempts.failures.get(address, ()) if now - at < WINDOW]
-    if len(recent) < FAILURES_MAX:
+    if len(recent) < most:
         return 0
-    return max(1, -((now - recent[-FAILURES_MAX] - WINDOW) // timedelta(seconds=1)))
+    return max(1, -((now - recent[-most] - WINDOW) // timedelta(seconds=1)))
 
 
-def failed(attempts: Attempts, address: str, now: datetime) -> Attempts:
+def failed(
+    attempts: Attempts, address: str, now: datetime, *, most: int = FAILURES_MAX
+) -> Attempts:
     """The attempts after one more wrong key from ``address``."""
     others = {a: ats for a, ats in attempts.failures.items() if a != address}
     while len(others) >= ADDRESSES_MAX:
         del others[min(others, key=lambda a: others[a][-1])]
-    recent = (*attempts.failures.get(address, ()), now)[-FAILURES_MAX:]
+    recent = (*attempts.failures.get(address, ()), now)[-most:]
     return Attempts({**others, address: recent})

@@ -28,11 +28,16 @@ DIRECTIVES = (
 )
 """What a page may load: nothing inline, nothing from another host."""
 
-ALWAYS = {
+USUAL = {
     "Content-Security-Policy": "; ".join(DIRECTIVES),
+    "Referrer-Policy": "no-referrer",
+}
+"""What an answer gets that says nothing of its own. The page for customers does: all that it loads
+stands in it, named by its hash."""
+
+ALWAYS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
@@ -57,6 +62,8 @@ class Door:
                 headers = MutableHeaders(scope=message)
                 headers["X-Request-Id"] = request_id
                 headers.setdefault("Cache-Control", "no-store")
+                for name, value in USUAL.items():
+                    headers.setdefault(name, value)
                 for name, value in ALWAYS.items():
                     headers[name] = value
             await send(message)

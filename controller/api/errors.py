@@ -17,6 +17,8 @@ from controller.store.database import DatabaseBusy
 from controller.usecases.grants import DevicesFull, GrantOver, GrantUnknown
 from controller.usecases.plans import PlanDiffers, PlanUnknown, PlanWithdrawn
 from controller.usecases.sites import SiteExists, SiteUnknown
+from controller.usecases.token_keys import KeysFull, SlotsFull
+from controller.usecases.tokens import TokenRedeemed, TokenUnknown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -68,6 +70,10 @@ KNOWN: dict[type[Exception], tuple[HTTPStatus, str]] = {
     SiteUnknown: (HTTPStatus.NOT_FOUND, "not_found"),
     PlanUnknown: (HTTPStatus.NOT_FOUND, "not_found"),
     GrantUnknown: (HTTPStatus.NOT_FOUND, "not_found"),
+    TokenUnknown: (HTTPStatus.NOT_FOUND, "not_found"),
+    TokenRedeemed: (HTTPStatus.CONFLICT, "token_redeemed"),
+    SlotsFull: (HTTPStatus.CONFLICT, "token_slots_full"),
+    KeysFull: (HTTPStatus.CONFLICT, "token_keys_full"),
     SiteExists: (HTTPStatus.CONFLICT, "site_exists"),
     PlanDiffers: (HTTPStatus.CONFLICT, "plan_differs"),
     PlanWithdrawn: (HTTPStatus.CONFLICT, "plan_withdrawn"),

@@ -20,6 +20,7 @@ from controller.noc.views import (
     SessionView,
     ShareView,
     SiteView,
+    TokenView,
     TransactionView,
 )
 from controller.store.rows import DoubleRedemptionRow, NoticeRow, OutageRow, PlanRow
@@ -320,10 +321,72 @@ class DoubleOut(BaseModel):
         )
 
 
+class TokenIn(_In):
+    """A token that staff issue; to a ``phone`` it also goes by SMS."""
+
+    site_id: Words
+    plan_id: Words
+    phone: Words | None = None
+
+
+class TokenResendIn(_In):
+    """To which phone a token is sent again; without one to that which it was sold to."""
+
+    phone: Words | None = None
+
+
+class TokenShownOut(BaseModel):
+    """A token with its digits. They are shown this once."""
+
+    id: str
+    site_id: str
+    plan_id: str
+    token: str
+
+
+class TokenOut(BaseModel):
+    """A token without its digits; ``sms`` says where its last message is (null: none)."""
+
+    id: str
+    site_id: str
+    plan_id: str
+    phone: str | None
+    issued_at: datetime
+    sms: str | None
+    redeemed_at: datetime | None
+    grant_id: str | None
+
+    @classmethod
+    def of(cls, view: TokenView) -> Self:
+        """From a view; the phone number is masked."""
+        row = view.row
+        return cls(
+            id=row.id,
+            site_id=row.site_id,
+            plan_id=row.plan_id,
+            phone=masked(view.msisdn) if view.msisdn else None,
+            issued_at=row.issued_at,
+            sms=view.sms,
+            redeemed_at=row.redeemed_at,
+            grant_id=row.grant_id,
+        )
+
+
+class RotateIn(_In):
+    """Nothing needs to be said."""
+
+
+class RotatedOut(BaseModel):
+    """The version that stands in the site's tokens from now on."""
+
+    version: int
+
+
 class PaymentOut(BaseModel):
-    """An attempt to collect. ``reason`` says why it was refused."""
+    """An attempt to collect. ``reason`` says why it was refused; a token is for no device."""
 
     order_id: str
+    purpose: str
     site_id: str
     plan_id: str
     plan_name: str
@@ -345,6 +408,7 @@ class PaymentOut(BaseModel):
         row = view.row
         return cls(
             order_id=row.order_id,
+            purpose=row.purpose,
             site_id=row.site_id,
             plan_id=row.plan_id,
             plan_name=view.plan_name,

@@ -6,8 +6,8 @@
 - ``client.py``  the HTTP API as this command sees it
 - ``desk.py``    where the controller is, which key to show, and where to write
 - ``screen.py``  stdout is data (a table, or JSON with a schema), stderr is talk
-- ``sites.py``, ``plans.py``, ``vouchers.py``, ``payments.py``, ``sessions.py``, ``grants.py``,
-  ``ledger.py``, ``notices.py``   one file per noun: they ask the API and print
+- ``sites.py``, ``plans.py``, ``vouchers.py``, ``tokens.py``, ``payments.py``, ``sessions.py``,
+  ``grants.py``, ``ledger.py``, ``notices.py``   one file per noun: they ask the API and print
 - ``here.py``    what works on this machine without the API: run, trial, config, db, version
 - ``doctor.py``  what is wrong on this machine, and what to do about it
 - ``status.py``  whether the whole is well; exit code 7 when not

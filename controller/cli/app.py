@@ -21,6 +21,7 @@ from controller.cli import (
     sessions,
     sites,
     status,
+    tokens,
     vouchers,
 )
 from controller.cli.desk import URL_USUAL, Desk
@@ -82,6 +83,7 @@ for name, group in (
     ("site", sites.app),
     ("plan", plans.app),
     ("voucher", vouchers.app),
+    ("token", tokens.app),
     ("payment", payments.app),
     ("session", sessions.app),
     ("grant", grants.app),

@@ -85,6 +85,7 @@ def _looked(desk: Desk, config_file: Path | None) -> Iterator[Finding]:
     yield _state_dir(settings)
     yield _database(settings)
     yield _payments(settings)
+    yield _sms(settings)
     yield _controller(desk)
 
 
@@ -154,6 +155,14 @@ def _payments(settings: "Settings") -> Finding:
         found = "no M-PESA account: vouchers only"
         return Finding("payments", "warning", found, "add [mpesa] to the configuration")
     return Finding("payments", "ok", f"M-PESA shortcode {settings.mpesa.shortcode}")
+
+
+def _sms(settings: "Settings") -> Finding:
+    if settings.sms is None:
+        found = "no SMS account: no tokens by phone, no codes to phones"
+        return Finding("sms", "warning", found, "add [sms] to the configuration")
+    sender = settings.sms.sender_id or "a shared sender"
+    return Finding("sms", "ok", f"Africa's Talking as {settings.sms.username}, from {sender}")
 
 
 def _controller(desk: Desk) -> Finding:

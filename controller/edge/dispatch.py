@@ -96,6 +96,24 @@ class Redeem(Protocol):
         ...
 
 
+class JoinByPhone(Protocol):
+    """The use case of the same name."""
+
+    async def __call__(
+        self,
+        deps: Deps,
+        site_id: SiteId,
+        /,
+        *,
+        redemption_id: RedemptionId,
+        msisdn: Msisdn,
+        code: str,
+        device_mac: str,
+    ) -> RedeemStatus:
+        """A grant for the code that was sent to a phone, or why not."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Verbs:
     """The use cases behind the door; ``main.py`` puts the real ones in, tests their own."""
@@ -106,6 +124,8 @@ class Verbs:
     ingest: Callable[[Deps, SiteId, Batch], Awaitable[int]]
     purchase: Callable[[Deps, SiteId, NewOrder], Awaitable[OrderStatus]]
     redeem: Redeem
+    send_code: Callable[[Deps, SiteId, Msisdn], Awaitable[str | None]]
+    join_by_phone: JoinByPhone
     certificate_is_good: Callable[[Deps, SiteId, str], Awaitable[bool]]
 
 
@@ -210,10 +230,12 @@ class Dispatch:
         )
 
     async def redeem(self, site_id: SiteId, request: edge_pb2.Redemption) -> edge_pb2.RedeemState:
-        """Redeem a voucher for a device."""
+        """Redeem a code for a device: of a phone when a number comes with it, else by itself."""
         _hex_id("redemption_id", request.redemption_id)
         _sized("code", len(request.code), low=1, high=CODE_MAX_CHARS)
         _mac(request.device_mac)
+        if request.msisdn:
+            return await self._join_by_phone(site_id, request)
         status = await self.verbs.redeem(
             self.deps,
             site_id,
@@ -222,6 +244,27 @@ class Dispatch:
             device_mac=request.device_mac,
         )
         return edge_pb2.RedeemState(refusal=status.refusal or "", grant_id=status.grant_id or "")
+
+    async def _join_by_phone(
+        self, site_id: SiteId, request: edge_pb2.Redemption
+    ) -> edge_pb2.RedeemState:
+        status = await self.verbs.join_by_phone(
+            self.deps,
+            site_id,
+            redemption_id=RedemptionId(request.redemption_id),
+            msisdn=_msisdn(request.msisdn),
+            code=request.code,
+            device_mac=request.device_mac,
+        )
+        return edge_pb2.RedeemState(refusal=status.refusal or "", grant_id=status.grant_id or "")
+
+    async def send_code(
+        self, site_id: SiteId, request: edge_pb2.PhoneCode
+    ) -> edge_pb2.PhoneCodeState:
+        """Send a short code to a phone, if it has something here; the answer does not tell."""
+        _mac(request.device_mac)
+        refusal = await self.verbs.send_code(self.deps, site_id, _msisdn(request.msisdn))
+        return edge_pb2.PhoneCodeState(refusal=refusal or "")
 
 
 async def _woken(news: asyncio.Event) -> None:

@@ -288,6 +288,14 @@ class EdgeDoor(edge_pb2_grpc.EdgeServicer):
             context, "redeem", lambda site: self._dispatch.redeem(site, request)
         )
 
+    async def SendCode(  # noqa: N802 - named in the contract
+        self, request: edge_pb2.PhoneCode, context: Context
+    ) -> edge_pb2.PhoneCodeState:
+        """Send a short code to a phone."""
+        return await self._answer(
+            context, "send_code", lambda site: self._dispatch.send_code(site, request)
+        )
+
     async def _answer(
         self, context: Context, verb: str, work: Callable[[SiteId], Awaitable[T]]
     ) -> T:

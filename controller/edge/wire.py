@@ -140,6 +140,20 @@ def voucher_chunk_body(
     return _bytes(pb.ItemBody(vouchers=chunk))
 
 
+def token_keys_body(keys: Sequence[tuple[int, bytes]]) -> bytes:
+    """The item with a site's token keys, (version, secret) each, the newest last."""
+    wire_keys = [pb.TokenKey(version=version, secret=secret) for version, secret in keys]
+    return _bytes(pb.ItemBody(token_keys=pb.TokenKeys(keys=wire_keys)))
+
+
+def token_slot_body(plan: Plan, *, slot: int) -> bytes:
+    """The item that says what a token of this slot is good for."""
+    wire_slot = pb.TokenSlot(
+        slot=slot, plan_id=plan.id, plan_name=plan.name, limits=_limits(plan.limits)
+    )
+    return _bytes(pb.ItemBody(token_slot=wire_slot))
+
+
 def _bound(amount: int | None) -> int:
     """On the wire 0 does not bind, so the least that binds is 1."""
     return 0 if amount is None else max(1, amount)

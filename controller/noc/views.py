@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Select, and_, func, or_, select, text, union_all
+from sqlalchemy import Select, and_, func, literal, or_, select, text, union_all
 from sqlalchemy.exc import SQLAlchemyError
 
 from controller.store.rows import (
@@ -24,7 +24,9 @@ from controller.store.rows import (
     PostingRow,
     SessionRow,
     SiteRow,
+    SmsRow,
     SubscriberRow,
+    TokenRow,
     VoucherRow,
 )
 
@@ -102,6 +104,15 @@ class BatchView:
     expires_at: datetime | None
     count: int
     redeemed: int
+
+
+@dataclass(frozen=True, slots=True)
+class TokenView:
+    """A token, the phone that it was sold to, and the state of the newest SMS about it."""
+
+    row: TokenRow
+    msisdn: str | None
+    sms: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,6 +305,36 @@ def _grants() -> Query:
         select(GrantRow, PlanRow, SubscriberRow.msisdn)
         .join(PlanRow, PlanRow.id == GrantRow.plan_id)
         .outerjoin(SubscriberRow, SubscriberRow.id == GrantRow.subscriber_id)
+    )
+
+
+async def token_views(
+    tx: Tx, *, after: Mark | None, limit: int, site_id: str | None = None
+) -> list[TokenView]:
+    """Tokens, newest first, of one site where asked."""
+    query = _page(_tokens(), at=TokenRow.issued_at, key=TokenRow.id, after=after, limit=limit)
+    if site_id is not None:
+        query = query.where(TokenRow.site_id == site_id)
+    return [TokenView(*line) for line in await tx.execute(query)]
+
+
+async def token_view(tx: Tx, token_id: str) -> TokenView | None:
+    """One token, or None."""
+    found = (await tx.execute(_tokens().where(TokenRow.id == token_id))).first()
+    return None if found is None else TokenView(*found)
+
+
+def _tokens() -> Query:
+    newest_sms = (
+        select(SmsRow.state)
+        .where(SmsRow.about == literal("token ") + TokenRow.id)
+        .order_by(SmsRow.created_at.desc(), SmsRow.id)
+        .limit(1)
+        .correlate(TokenRow)
+        .scalar_subquery()
+    )
+    return select(TokenRow, SubscriberRow.msisdn, newest_sms).outerjoin(
+        SubscriberRow, SubscriberRow.id == TokenRow.subscriber_id
     )
 
 

@@ -168,6 +168,7 @@ class Rig:
             *("--port", str(ports.daraja)),
             *("--staff-url", f"http://{LOOPBACK}:{ports.http}/noc"),
             *("--phone-url", f"http://{LOOPBACK}:{ports.phone}/"),
+            *("--buy-url", f"http://{LOOPBACK}:{ports.http}/buy/{self.site_id}"),
         )
         return self._program("daraja", argv)
 
@@ -203,6 +204,12 @@ class Rig:
                 "consumer_key": merchant.consumer_key,
                 "consumer_secret": merchant.consumer_secret,
                 "passkey": merchant.passkey,
+            },
+            sms={
+                "base_url": f"http://{LOOPBACK}:{ports.daraja}",
+                "username": merchant.sms_username,
+                "api_key": merchant.sms_api_key,
+                "sender_id": "LANGO",
             },
             operator={"name": "Lango trial", "help_phone": "0700 000 000"},
         )

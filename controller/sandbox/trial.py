@@ -93,6 +93,7 @@ def _show(rig: Rig, shown: Console) -> None:
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     table.add_row("Start here: phone and M-PESA", f"http://127.0.0.1:{ports.daraja}/trial")
     table.add_row("The phone alone", f"http://127.0.0.1:{ports.phone}/")
+    table.add_row("Buy a code for the site", f"http://127.0.0.1:{ports.http}/buy/{rig.site_id}")
     table.add_row("Staff: sites, sessions, payments", f"http://127.0.0.1:{ports.http}/noc")
     table.add_row("Staff key", rig.staff_key)
     table.add_row("State and logs", str(rig.plan.state_dir.absolute()))

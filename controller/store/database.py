@@ -6,8 +6,8 @@ transaction never fails half-way for want of the lock. PostgreSQL: READ COMMITTE
 row locks decide races.
 
 Row locks are always taken in this order, so that no two transactions wait for each other: journal,
-subscriber, voucher, payment, grant (by id), session (by id), share of a grant at a site (by grant
-and site), site (by id).
+subscriber, voucher or token or phone code, payment, token key, grant (by id), session (by id),
+share of a grant at a site (by grant and site), site (by id).
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ from sqlalchemy import (
     CheckConstraint,
     DateTime,
     ForeignKey,
+    ForeignKeyConstraint,
     Index,
     Integer,
     LargeBinary,
@@ -218,7 +219,8 @@ class PaymentRow(Row):
 
     ``callback_token_hash`` is how an incoming callback finds its row: the token itself is only in
     the URL that the provider was given. One provider receipt credits at most once (design §4.2).
-    ``shortcode`` is where the money is to land; it names the ledger account.
+    ``shortcode`` is where the money is to land; it names the ledger account. ``purpose`` is what
+    the money buys: a grant for a device at the site, or a token that may be brought there later.
     """
 
     __tablename__ = "payment"
@@ -227,6 +229,8 @@ class PaymentRow(Row):
         UniqueConstraint("rail", "provider_id"),
         CheckConstraint("amount_minor > 0", name="amount_positive"),
         CheckConstraint("(state = 'settled') = (settled_at IS NOT NULL)", name="settled_has_time"),
+        CheckConstraint("purpose IN ('grant', 'token')", name="purpose_known"),
+        CheckConstraint("(purpose = 'token') = (device_mac = '')", name="token_has_no_device"),
         Index(None, "next_query_at"),
         Index(None, "created_at"),
         Index(None, "msisdn", "pushed_at"),
@@ -236,6 +240,7 @@ class PaymentRow(Row):
     site_id: Mapped[str] = mapped_column(ForeignKey("site.id"))
     subscriber_id: Mapped[str] = mapped_column(ForeignKey("subscriber.id"))
     plan_id: Mapped[str] = mapped_column(ForeignKey("plan.id"))
+    purpose: Mapped[str] = mapped_column(String(8), default="grant", server_default="grant")
     device_mac: Mapped[str] = mapped_column(String(17))
     msisdn: Mapped[str] = mapped_column(String(12))
     rail: Mapped[str] = mapped_column(String(16))
@@ -508,6 +513,131 @@ class VoucherTryRow(Row):
     site_id: Mapped[str] = mapped_column(ForeignKey("site.id"))
     device_mac: Mapped[str] = mapped_column(String(17))
     at: Mapped[datetime]
+
+
+class TokenKeyRow(Row):
+    """A key of a site's activation tokens, sealed; ``number`` counts the keys of the site's life.
+
+    The version that stands in a token is ``number`` modulo 4. ``next_serial`` is the serial of the
+    next token: none is ever used twice under one key. A retired key proves nothing any more.
+    """
+
+    __tablename__ = "token_key"
+    __table_args__ = (
+        CheckConstraint("number >= 0 AND next_serial >= 0", name="counts_not_negative"),
+    )
+
+    site_id: Mapped[str] = mapped_column(ForeignKey("site.id"), primary_key=True)
+    number: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    sealed: Mapped[bytes]
+    next_serial: Mapped[int] = mapped_column(Integer, default=0)
+    created_at: Mapped[datetime]
+    retired_at: Mapped[datetime | None]
+
+
+class TokenSlotRow(Row):
+    """Which plan a slot number stands for at a site. ``used_at`` is when it last sold a token."""
+
+    __tablename__ = "token_slot"
+    __table_args__ = (
+        UniqueConstraint("site_id", "plan_id"),
+        CheckConstraint("slot >= 0 AND slot < 256", name="slot_in_a_byte"),
+    )
+
+    site_id: Mapped[str] = mapped_column(ForeignKey("site.id"), primary_key=True)
+    slot: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    plan_id: Mapped[str] = mapped_column(ForeignKey("plan.id"))
+    used_at: Mapped[datetime]
+
+
+class TokenRow(Row):
+    """An activation token that was issued. Its digits are not kept: key, slot and serial make them.
+
+    ``id`` is the order that paid for it, or a name of its own when staff gave it. One serial is
+    redeemed at most once; a second redemption is booked as a loss.
+    """
+
+    __tablename__ = "token"
+    __table_args__ = (
+        ForeignKeyConstraint(("site_id", "key_number"), ("token_key.site_id", "token_key.number")),
+        UniqueConstraint("site_id", "key_number", "serial"),
+        CheckConstraint(
+            "(redeemed_at IS NULL) = (redemption_id IS NULL)"
+            " AND (redeemed_at IS NULL) = (grant_id IS NULL)",
+            name="redeemed_whole",
+        ),
+        Index(None, "issued_at"),
+    )
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    site_id: Mapped[str] = mapped_column(String(32))
+    key_number: Mapped[int] = mapped_column(Integer)
+    serial: Mapped[int] = mapped_column(Integer)
+    slot: Mapped[int] = mapped_column(Integer)
+    plan_id: Mapped[str] = mapped_column(ForeignKey("plan.id"))
+    subscriber_id: Mapped[str | None] = mapped_column(ForeignKey("subscriber.id"))
+    issued_at: Mapped[datetime]
+    redeemed_at: Mapped[datetime | None]
+    redemption_id: Mapped[str | None] = mapped_column(String(32), unique=True)
+    grant_id: Mapped[str | None] = mapped_column(String(32))
+
+
+class PhoneCodeRow(Row):
+    """One request for a code by SMS. ``code_hash`` is empty when nothing was sent.
+
+    Requests of strangers are kept like all others, so that limits tell them nothing.
+    ``last_try_id`` is the redemption that tried last: a repeat of it is no second try.
+    """
+
+    __tablename__ = "phone_code"
+    __table_args__ = (
+        CheckConstraint("tries >= 0", name="tries_not_negative"),
+        CheckConstraint("(redemption_id IS NULL) = (grant_id IS NULL)", name="used_whole"),
+        Index(None, "msisdn", "asked_at"),
+        Index(None, "site_id", "asked_at"),
+    )
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    site_id: Mapped[str] = mapped_column(ForeignKey("site.id"))
+    msisdn: Mapped[str] = mapped_column(String(12))
+    code_hash: Mapped[str] = mapped_column(String(64), default="")
+    asked_at: Mapped[datetime]
+    tries: Mapped[int] = mapped_column(Integer, default=0)
+    last_try_id: Mapped[str | None] = mapped_column(String(32))
+    redemption_id: Mapped[str | None] = mapped_column(String(32), unique=True)
+    grant_id: Mapped[str | None] = mapped_column(String(32))
+
+
+class SmsRow(Row):
+    """A text message on its way out. The text is sealed, and forgotten once it is out or given up.
+
+    ``about`` names what it is about (a token's id), ``due_at`` is when to send it next, and
+    ``good_until`` when it would be of no use any more.
+    """
+
+    __tablename__ = "sms"
+    __table_args__ = (
+        CheckConstraint("state IN ('waiting', 'sent', 'given_up')", name="state_known"),
+        CheckConstraint("(state = 'waiting') = (due_at IS NOT NULL)", name="waiting_is_due"),
+        CheckConstraint("(state = 'waiting') = (sealed IS NOT NULL)", name="waiting_has_text"),
+        CheckConstraint("tries >= 0", name="tries_not_negative"),
+        Index(None, "due_at"),
+        Index(None, "about", "created_at"),
+    )
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    site_id: Mapped[str] = mapped_column(ForeignKey("site.id"))
+    about: Mapped[str] = mapped_column(String(40))
+    msisdn: Mapped[str] = mapped_column(String(12))
+    sealed: Mapped[bytes | None]
+    state: Mapped[str] = mapped_column(String(8), default="waiting")
+    created_at: Mapped[datetime]
+    due_at: Mapped[datetime | None]
+    good_until: Mapped[datetime | None]
+    tries: Mapped[int] = mapped_column(Integer, default=0)
+    problem: Mapped[str] = mapped_column(String(80), default="")
+    provider_id: Mapped[str | None] = mapped_column(String(64))
+    sent_at: Mapped[datetime | None]
 
 
 class ProviderTokenRow(Row):

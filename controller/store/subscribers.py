@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
+from billing.msisdn import Msisdn
 from controller.store.database import inserted
 from controller.store.rows import SubscriberRow
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from billing.msisdn import Msisdn
     from controller.store.database import Tx
 
 
@@ -24,3 +24,8 @@ async def locked(tx: Tx, msisdn: Msisdn, now: datetime) -> SubscriberRow:
         select(SubscriberRow).where(SubscriberRow.msisdn == msisdn).with_for_update(key_share=True)
     )
     return (await tx.scalars(query)).one()
+
+
+async def phone(tx: Tx, subscriber_id: str) -> Msisdn:
+    """The phone of a subscriber, who must be there."""
+    return Msisdn((await tx.get_one(SubscriberRow, subscriber_id)).msisdn)

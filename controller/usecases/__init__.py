@@ -15,6 +15,10 @@ does it wake those who wait (`Signals`). Each is idempotent by the id that its i
 - ``allowances.py``  what each site may spend of a grant unasked, and what it is told of it
 - ``vouchers.py``  batches of codes, and the chunks by which sites redeem them offline
 - ``redemptions.py``  codes that sites redeemed offline, also twice
+- ``tokens.py``    20 digits that a site accepts with its link down: issued, sent again, redeemed
+- ``token_keys.py``  the keys and slots by which a site proves and prices them
+- ``phone_codes.py``  a short code by SMS proves a phone
+- ``messages.py``  the outbox of text messages
 - ``outages.py``   sites that fall silent and come back
 - ``expire.py``    grants and vouchers that have come to their end
 

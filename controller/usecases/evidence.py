@@ -10,15 +10,18 @@ from typing import TYPE_CHECKING
 from billing.ids import AccountName, OrderId, SiteId, TransactionId
 from billing.ledger import Posting, Transaction
 from billing.money import Money
+from billing.msisdn import Msisdn
 from billing.payment import Evidence, PaymentState, Reason, moved
 from billing.proof import ProofKind
 from controller.store import inbox, ledger, notices, payments
 from controller.usecases.grants import give_in, learn_proof
 from controller.usecases.schedule import is_out_of_patience
+from controller.usecases.tokens import issue_in
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from controller.deps import Deps
     from controller.payments.gateway import Outcome, PushAnswer
     from controller.store.database import Tx
     from controller.store.rows import PaymentRow
@@ -98,8 +101,8 @@ def gave_up(payment: PaymentRow, now: datetime) -> bool:
     return move.changed
 
 
-async def paid(tx: Tx, payment: PaymentRow, outcome: Outcome, now: datetime) -> str:
-    """Settle, unless that has been done: ledger, grant and desired state, all in this transaction.
+async def paid(tx: Tx, deps: Deps, payment: PaymentRow, outcome: Outcome, now: datetime) -> str:
+    """Settle, unless that has been done: ledger, goods and desired state, all in this transaction.
 
     A receipt credits one order only, whichever road it comes by (design §4.2). The outcome has been
     compared (`objection`). Answers what became of it.
@@ -119,6 +122,24 @@ async def paid(tx: Tx, payment: PaymentRow, outcome: Outcome, now: datetime) -> 
     posted = await ledger.post(tx, settlement(payment, now))
     # Invariant: a payment that was not settled has no transaction; both live and die together.
     assert posted is ledger.Posted.CREATED, f"payment {payment.order_id} was in the ledger already"
+    await _hand_over(tx, deps, payment, now=now)
+    return SETTLED
+
+
+async def _hand_over(tx: Tx, deps: Deps, payment: PaymentRow, *, now: datetime) -> None:
+    """What the money bought: access for the device, or a token for the phone that paid."""
+    if payment.purpose == "token":
+        await issue_in(
+            tx,
+            deps,
+            token_id=payment.order_id,
+            site_id=SiteId(payment.site_id),
+            plan_id=payment.plan_id,
+            subscriber_id=payment.subscriber_id,
+            msisdn=Msisdn(payment.msisdn),
+            now=now,
+        )
+        return
     await give_in(
         tx,
         site_id=SiteId(payment.site_id),
@@ -127,9 +148,8 @@ async def paid(tx: Tx, payment: PaymentRow, outcome: Outcome, now: datetime) -> 
         cause_id=payment.order_id,
         devices=(payment.device_mac,),
         now=now,
-        proved=None if outcome.receipt is None else (ProofKind.RECEIPT, outcome.receipt),
+        proved=None if payment.receipt is None else (ProofKind.RECEIPT, payment.receipt),
     )
-    return SETTLED
 
 
 def settlement(payment: PaymentRow, now: datetime) -> Transaction:

@@ -13,6 +13,7 @@ import asyncio
 import secrets
 from dataclasses import dataclass
 from datetime import timedelta
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_exponential
@@ -21,12 +22,13 @@ from billing.ids import GrantId, OrderId, PlanId, SiteId
 from billing.money import Money
 from billing.payment import Evidence, OrderStage, PaymentState, Reason, moved, stage
 from controller.payments.gateway import Push
-from controller.store import grants, notices, payments, plans, subscribers
+from controller.store import activation, grants, notices, payments, plans, subscribers
 from controller.store.database import DatabaseBusy, inserted
 from controller.store.rows import PaymentRow
 from controller.usecases import evidence
 from controller.usecases.grants import give_in
 from controller.usecases.schedule import next_query_at
+from controller.usecases.token_keys import SlotsFull, slot_in
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from billing.msisdn import Msisdn
     from controller.deps import Deps
     from controller.store.database import Tx
+    from controller.store.rows import PlanRow
 
 AGE_MAX_S = 120
 """An order that has waited longer is not pushed: its customer may have walked away."""
@@ -55,11 +58,19 @@ DESCRIPTION_CHARS_MAX = 13
 NOTE_ANSWER_TRIES = 6
 
 
+class Purpose(StrEnum):
+    """What the money of an order buys."""
+
+    GRANT = "grant"  # access for a device at the site, at once
+    TOKEN = "token"  # noqa: S105 - 20 digits by SMS, which a device may bring to the site later
+
+
 @dataclass(frozen=True, slots=True)
 class NewOrder:
-    """A purchase as a site sends it. Price is not the site's to say.
+    """A purchase as a site, or our own page, sends it. Price is not theirs to say.
 
-    ``age_s`` is how long the customer has been waiting at the site.
+    ``age_s`` is how long the customer has been waiting at the site. An order for a token names no
+    device: its ``device_mac`` is empty.
     """
 
     order_id: OrderId
@@ -67,6 +78,10 @@ class NewOrder:
     msisdn: Msisdn
     device_mac: str
     age_s: int
+    purpose: Purpose = Purpose.GRANT
+
+    def __post_init__(self) -> None:
+        assert (self.purpose is Purpose.TOKEN) == (not self.device_mac)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,26 +144,33 @@ async def _noted(tx: Tx, deps: Deps, site_id: SiteId, order: NewOrder) -> OrderS
         _same_grant(given.site_id, given.plan_id, given.devices, site_id, order)
         return OrderStatus(order.order_id, OrderStage.PAID, None, GrantId(given.id))
     plan = await plans.load(tx, order.plan_id)
-    if plan is None or plan.withdrawn_at is not None:
+    if plan is None or not _is_sold(plan, order.purpose):
         return _refused(order, Reason.PLAN_UNKNOWN)
     if plan.price_minor == 0:
         return await _free(tx, site_id, order, subscriber.id, now)
-    if deps.settings.mpesa is None:
-        await notices.add(
-            tx,
-            now=now,
-            code="nothing_collects",
-            text="an order came, but no M-PESA account is configured",
-            site_id=site_id,
-            once=f"nothing_collects\n{site_id}\n{now:%Y-%m-%d}",
-        )
+    if not await _can_collect(tx, deps, site_id, order, now):
         return _refused(order, Reason.OUR_SIDE)
+    await _write_down(tx, deps, site_id, order, plan=plan, subscriber_id=subscriber.id)
+    return None
+
+
+def _is_sold(plan: PlanRow, purpose: Purpose) -> bool:
+    """Free plans are not sold as tokens: anybody could have them sent to any phone."""
+    return plan.withdrawn_at is None and (plan.price_minor > 0 or purpose is Purpose.GRANT)
+
+
+async def _write_down(
+    tx: Tx, deps: Deps, site_id: SiteId, order: NewOrder, *, plan: PlanRow, subscriber_id: str
+) -> None:
+    assert deps.settings.mpesa is not None
+    now = deps.now()
     new = await inserted(
         tx,
         PaymentRow,
         order_id=order.order_id,
+        purpose=order.purpose,
         site_id=site_id,
-        subscriber_id=subscriber.id,
+        subscriber_id=subscriber_id,
         plan_id=order.plan_id,
         device_mac=order.device_mac,
         msisdn=order.msisdn,
@@ -165,7 +187,6 @@ async def _noted(tx: Tx, deps: Deps, site_id: SiteId, order: NewOrder) -> OrderS
     if not new:
         # The same order id came for another phone at the same moment.
         raise OrderDiffers(order.order_id, "phone")
-    return None
 
 
 def new_token() -> str:
@@ -183,6 +204,7 @@ async def _known(
 ) -> OrderStatus | None:
     for field, kept, told in (
         ("site", payment.site_id, site_id),
+        ("purpose", payment.purpose, order.purpose),
         ("plan", payment.plan_id, order.plan_id),
         ("phone", payment.msisdn, order.msisdn),
         ("device", payment.device_mac, order.device_mac),
@@ -219,6 +241,35 @@ async def _free(
         now=now,
     )
     return OrderStatus(order.order_id, OrderStage.PAID, None, grant_id)
+
+
+async def _can_collect(tx: Tx, deps: Deps, site_id: SiteId, order: NewOrder, now: datetime) -> bool:
+    """Whether there is an account to pay into; and for a token a slot, kept before anybody pays."""
+    if deps.settings.mpesa is None:
+        await notices.add(
+            tx,
+            now=now,
+            code="nothing_collects",
+            text="an order came, but no M-PESA account is configured",
+            site_id=site_id,
+            once=f"nothing_collects\n{site_id}\n{now:%Y-%m-%d}",
+        )
+        return False
+    if order.purpose is Purpose.GRANT:
+        return True
+    try:
+        await slot_in(tx, deps, site_id, order.plan_id, now=now)
+    except SlotsFull as full:
+        await notices.add(
+            tx,
+            now=now,
+            code="token_slots_full",
+            text=str(full),
+            site_id=site_id,
+            once=f"token_slots_full\n{full}",
+        )
+        return False
+    return True
 
 
 async def _about_to_push(tx: Tx, deps: Deps, order: NewOrder) -> Push | None:
@@ -283,8 +334,10 @@ async def _push(deps: Deps, push: Push) -> None:
 async def _status(tx: Tx, payment: PaymentRow) -> OrderStatus:
     state = PaymentState(payment.state)
     given = await grants.by_cause(tx, payment.order_id)
-    # Invariant: paid and granted are one fact.
-    assert (state is PaymentState.SETTLED) == (given is not None)
+    issued = await activation.load(tx, payment.order_id)
+    # Invariant: paid and granted, or paid and issued, are one fact.
+    has_goods = given is not None if payment.purpose == Purpose.GRANT else issued is not None
+    assert (state is PaymentState.SETTLED) == has_goods
     return OrderStatus(
         order_id=OrderId(payment.order_id),
         stage=stage(state),

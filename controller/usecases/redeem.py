@@ -15,8 +15,10 @@ from billing.errors import InvalidField
 from billing.ids import GrantId, RedemptionId, SiteId, grant_of
 from billing.proof import ProofKind, proof
 from billing.receipt import parse_receipt
+from billing.token import parse_token
 from billing.voucher import parse_code
 from controller.store import grants, payments, vouchers
+from controller.usecases import tokens
 from controller.usecases.grants import DevicesFull, GrantOver, admit, give_in
 from controller.usecases.vouchers import code_hash
 
@@ -31,6 +33,8 @@ VOUCHER_INVALID = "voucher_invalid"
 VOUCHER_USED = "voucher_used"
 TOO_MANY_TRIES = "too_many_tries"
 DEVICES_FULL = "devices_full"
+GUESSES = (VOUCHER_INVALID, VOUCHER_USED, tokens.TOKEN_INVALID, tokens.TOKEN_USED)
+"""Refusals that count as a try: who guesses learns no more of a code that is used."""
 
 TRIES_WINDOW = timedelta(minutes=10)
 TRIES_PER_DEVICE_MAX = 10
@@ -57,8 +61,9 @@ Answer = tuple[str | None, GrantId | None]
 class RedeemStatus:
     """What became of a redemption: a grant, or why not.
 
-    ``refusal`` is ``voucher_invalid``, ``voucher_used`` (what it bought is over), ``devices_full``
-    or ``too_many_tries``.
+    ``refusal`` is ``voucher_invalid``, ``voucher_used`` (what it bought is over),
+    ``token_invalid``, ``token_used``, ``devices_full`` (then ``grant_id`` is the grant whose places
+    are all taken) or ``too_many_tries``.
     """
 
     refusal: str | None
@@ -79,11 +84,11 @@ async def redeem(
             return done
         attempt = Attempt(site_id, redemption_id, code, device_mac, now)
         refusal, grant_id = await _tried(tx, deps, attempt)
-        if refusal in (VOUCHER_INVALID, VOUCHER_USED):
+        if refusal in GUESSES:
             await vouchers.note_failed_try(
                 tx, redemption_id=redemption_id, site_id=site_id, device_mac=device_mac, now=now
             )
-    if grant_id is not None:
+    if refusal is None:
         deps.signals.wake(f"site:{site_id}")
         deps.signals.wake("live")
     return RedeemStatus(refusal, grant_id)
@@ -115,6 +120,27 @@ async def _tried(tx: Tx, deps: Deps, attempt: Attempt) -> Answer:
         if answer is not None:
             return answer
     return VOUCHER_INVALID, None
+
+
+async def _by_token(tx: Tx, deps: Deps, attempt: Attempt) -> Answer | None:
+    try:
+        code = parse_token(attempt.code)
+    except InvalidField:
+        return None
+    verdict, grant_id = await tokens.redeem_in(
+        tx,
+        deps,
+        attempt.site_id,
+        redemption_id=attempt.redemption_id,
+        code=code,
+        device_mac=attempt.device_mac,
+    )
+    if grant_id is None:
+        return tokens.TOKEN_INVALID, None
+    if verdict is tokens.Verdict.REDEEMED:
+        return None, grant_id
+    refusal, name = await joined(tx, attempt, grant_id, (ProofKind.TOKEN, code))
+    return (tokens.TOKEN_USED if refusal == VOUCHER_USED else refusal), name
 
 
 async def _by_voucher(tx: Tx, deps: Deps, attempt: Attempt) -> Answer | None:
@@ -183,11 +209,12 @@ async def joined(
     except GrantOver:
         return VOUCHER_USED, None
     except DevicesFull:
-        return DEVICES_FULL, None
+        return DEVICES_FULL, name
     return None, name
 
 
 KINDS: tuple[Callable[[Tx, Deps, Attempt], Awaitable[Answer | None]], ...] = (
+    _by_token,
     _by_voucher,
     _by_receipt,
 )

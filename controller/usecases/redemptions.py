@@ -15,22 +15,39 @@ from typing import TYPE_CHECKING
 from billing.ids import AccountName, TransactionId, grant_of
 from billing.ledger import Posting, Transaction
 from billing.money import Money
-from controller.store import grants, ledger, notices, payments, plans, redemptions, vouchers
+from controller.store import (
+    activation,
+    grants,
+    ledger,
+    notices,
+    payments,
+    plans,
+    redemptions,
+    vouchers,
+)
+from controller.usecases import token_keys, tokens
 from controller.usecases.grants import give_in
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
     from billing.ids import GrantId, SiteId
     from controller.records import Redeemed
     from controller.store.database import Tx
-    from controller.store.rows import PlanRow, VoucherRow
+    from controller.store.rows import PlanRow, TokenRow, VoucherRow
     from controller.usecases.allowances import Told
 
 VOUCHER = "voucher"
+TOKEN = "token"  # noqa: S105 - a kind of code
 
-Vouchers = dict[tuple[str, bytes], "VoucherRow"]
+
+@dataclass(frozen=True, slots=True)
+class Sold:
+    """The codes that may be meant, locked: vouchers by batch and hash, tokens by key and serial."""
+
+    vouchers: Mapping[tuple[str, bytes], VoucherRow]
+    tokens: Mapping[tuple[int, int], TokenRow]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,23 +70,22 @@ async def take(
     tx: Tx, site_id: SiteId, told_of: Sequence[Redeemed], *, now: datetime, told: Told
 ) -> None:
     """Give what was redeemed at a site, each once; ``told`` gets the items."""
-    sold = await vouchers.locked_offline(tx, {(one.batch, one.code_hash) for one in told_of})
+    sold = Sold(
+        await vouchers.locked_offline(tx, {(one.batch, one.code_hash) for one in told_of}),
+        await _tokens_locked(tx, site_id, told_of),
+    )
     for one in told_of:
         problem = await _taken(tx, site_id, one, sold=sold, now=now, told=told)
         if problem is not None:
             await _object(tx, site_id, one, now, problem)
 
 
-async def bought(
-    _tx: Tx, _site_id: SiteId, one: Redeemed, *, sold: Vouchers, now: datetime
-) -> Bought | None:
+def bought(one: Redeemed, *, sold: Sold, now: datetime) -> Bought | None:
     """What a redeemed code stands for; None when nobody sold such a code.
 
     The seam for further kinds of code: it is asked before anything is written.
     """
-    if one.batch:
-        return _voucher(one, sold, now)
-    return None  # no other kind of code was ever sold by this controller
+    return _voucher(one, sold, now) if one.batch else _token(one, sold, now)
 
 
 async def _taken(
@@ -77,7 +93,7 @@ async def _taken(
     site_id: SiteId,
     one: Redeemed,
     *,
-    sold: Vouchers,
+    sold: Sold,
     now: datetime,
     told: Told,
 ) -> str | None:
@@ -91,7 +107,7 @@ async def _taken(
         return None if given.id == grant_id else "its name is that of another purchase"
     if await payments.load(tx, one.redemption_id) is not None:
         return "its name is that of an order"
-    what = await bought(tx, site_id, one, sold=sold, now=now)
+    what = bought(one, sold=sold, now=now)
     if what is None:
         return "nobody sold such a code"
     plan = await plans.load(tx, what.plan_id)
@@ -118,8 +134,36 @@ async def _taken(
     return None
 
 
-def _voucher(one: Redeemed, sold: Vouchers, now: datetime) -> Bought | None:
-    row = sold.get((one.batch, one.code_hash))
+async def _tokens_locked(
+    tx: Tx, site_id: SiteId, told_of: Sequence[Redeemed]
+) -> dict[tuple[int, int], TokenRow]:
+    meant = {(one.key_version, one.serial) for one in told_of if not one.batch}
+    numbers = {}
+    if meant:
+        keys = await activation.keys(tx, site_id)
+        numbers = {token_keys.version_of(key): key.number for key in keys}
+    found = {}
+    for version, serial in sorted(meant):
+        if version in numbers:
+            row = await activation.locked(tx, site_id, key_number=numbers[version], serial=serial)
+            if row is not None:
+                found[version, serial] = row
+    return found
+
+
+def _token(one: Redeemed, sold: Sold, now: datetime) -> Bought | None:
+    row = sold.tokens.get((one.key_version, one.serial))
+    if row is None or row.slot != one.slot:
+        return None
+
+    def mark(_grant_id: GrantId) -> None:
+        tokens.mark(row, one.redemption_id, now=now)
+
+    return Bought(TOKEN, row.id, row.plan_id, row.subscriber_id, row.grant_id, mark)
+
+
+def _voucher(one: Redeemed, sold: Sold, now: datetime) -> Bought | None:
+    row = sold.vouchers.get((one.batch, one.code_hash))
     if row is None:
         return None
 

@@ -131,7 +131,7 @@ async def _judge(tx: Tx, deps: Deps, payment: PaymentRow, *, body: bytes, source
     if differs is not None:
         return await _doubted(tx, payment, differs, now, f"callback from {source}")
     if outcome.evidence is Evidence.PAID:
-        verdict = await evidence.paid(tx, payment, outcome, now)
+        verdict = await evidence.paid(tx, deps, payment, outcome, now)
         if verdict == evidence.RECEIPT_USED:
             _ask_soon(payment, now)
         return verdict
@@ -174,21 +174,22 @@ async def _ask(deps: Deps, order_id: str, provider_id: str) -> None:
     async with deps.db.begin() as tx:
         payment = await payments.locked(tx, order_id)
         assert payment is not None
-        settled = outcome is not None and await _answered(tx, payment, outcome, deps.now())
+        settled = outcome is not None and await _answered(tx, deps, payment, outcome)
         evidence.gave_up(payment, deps.now())
         site_id = payment.site_id
     if settled:
         _wake(deps, site_id)
 
 
-async def _answered(tx: Tx, payment: PaymentRow, outcome: Outcome, now: datetime) -> bool:
+async def _answered(tx: Tx, deps: Deps, payment: PaymentRow, outcome: Outcome) -> bool:
     """Apply the provider's own answer; whether money came in."""
+    now = deps.now()
     differs = evidence.objection(payment, outcome)
     if differs is not None:
         await evidence.notice(tx, payment, differs, now, "the provider's answer does not fit")
         return False
     if outcome.evidence is Evidence.PAID:
-        return await evidence.paid(tx, payment, outcome, now) == evidence.SETTLED
+        return await evidence.paid(tx, deps, payment, outcome, now) == evidence.SETTLED
     if outcome.evidence is Evidence.REFUSED:
         evidence.refused(payment, outcome)
     return False

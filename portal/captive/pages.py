@@ -59,7 +59,7 @@ class Pages:
     def __init__(self, host: str) -> None:
         css = (TEMPLATES / "style.css").read_text("utf-8").strip()
         js = (TEMPLATES / "page.js").read_text("utf-8").strip()
-        self.policy = _policy(css, js)
+        self.policy = policy_for(css, js)
         self._templates = jinja2.Environment(
             loader=jinja2.FileSystemLoader(TEMPLATES),
             autoescape=True,
@@ -89,8 +89,8 @@ class Pages:
         return Page(plain, gzip.compress(plain, GZIP_LEVEL, mtime=0))
 
 
-def _policy(css: str, js: str) -> str:
-    """Everything is forbidden but our one style sheet, our one script and our own forms."""
+def policy_for(css: str, js: str) -> str:
+    """A page's policy: nothing but our one style sheet, our one script and our own forms."""
     return "; ".join(
         (
             "default-src 'none'",

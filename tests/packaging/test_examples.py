@@ -25,7 +25,7 @@ def directives(path: Path) -> list[tuple[str, str]]:
 def a_copy(folder: Path) -> Path:
     """The example of the controller, with the secrets that it names."""
     (folder / "secrets").mkdir()
-    for name in ("consumer_secret", "passkey"):
+    for name in ("consumer_secret", "passkey", "sms_api_key"):
         (folder / "secrets" / name).write_text("hush")
     return Path(shutil.copy(PACKAGING / "examples" / "controller.toml", folder))
 
@@ -39,7 +39,10 @@ def test_the_example_of_the_controller_loads(tmp_path: Path) -> None:
 
 def test_every_key_of_the_controller_is_in_its_example() -> None:
     text = (PACKAGING / "examples" / "controller.toml").read_text()
-    secrets = {"mpesa.consumer_secret", "mpesa.passkey", "mpesa.base_url"}
+    secrets = {"mpesa.consumer_secret", "mpesa.passkey", "mpesa.base_url"} | {
+        "sms.api_key",
+        "sms.base_url",
+    }
     missing = [
         key
         for key in known_keys()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 from cryptography.fernet import Fernet
@@ -17,6 +17,7 @@ from billing.plan import Limits, Plan
 from controller.config import HttpSettings, MpesaSection, Settings
 from controller.deps import Deps
 from controller.edge.authority import open_authority
+from controller.notify.memory import MemorySms
 from controller.payments.memory import MemoryGateway
 from controller.records import Reading, SessionClosed, SessionOpened, SiteRecord
 from controller.signals import Signals
@@ -126,6 +127,7 @@ class World:
     deps: Deps
     gateway: MemoryGateway
     clock: Clock
+    sms: MemorySms = field(default_factory=MemorySms)
 
     def on(self, db: Database, gateway: PaymentGateway | None = None) -> World:
         """The same world seen by another process: another engine on the same database."""
@@ -176,7 +178,7 @@ def token_in(callback_url: str) -> str:
 
 def a_world(db: Database, state_dir: Path, *, mpesa: bool = True) -> World:
     """A controller on ``db`` with nothing in it."""
-    clock, gateway = Clock(), MemoryGateway()
+    clock, gateway, carrier = Clock(), MemoryGateway(), MemorySms()
     deps = Deps(
         settings=settings(state_dir, mpesa=mpesa),
         db=db,
@@ -185,8 +187,9 @@ def a_world(db: Database, state_dir: Path, *, mpesa: bool = True) -> World:
         vault=a_vault(),
         authority=open_authority(state_dir, MORNING),
         gateway=gateway,
+        sms=carrier,
     )
-    return World(deps, gateway, clock)
+    return World(deps, gateway, clock, carrier)
 
 
 async def with_site(world: World, *plans: Plan) -> World:

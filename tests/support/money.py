@@ -15,6 +15,7 @@ from controller.store.rows import (
     LedgerTransactionRow,
     PaymentRow,
     PlanRow,
+    TokenRow,
     VoucherRow,
 )
 
@@ -38,7 +39,8 @@ async def assert_money_is_conserved(db: Database) -> None:
         )
         causes = list(await tx.scalars(select(GrantRow.cause_id)))
         assert len(causes) == len(set(causes))
-        assert set(settled) <= set(causes)
+        issued = set(await tx.scalars(select(TokenRow.id)))
+        assert set(settled) <= set(causes) | issued
         assert set(causes) <= set(settled) | set(doubles) | await _other_causes(tx)
         lost = sum(p.amount.minor for p in postings if p.target.startswith("expense:double"))
         assert lost == sum(doubles.values())
@@ -68,9 +70,16 @@ async def _other_causes(tx: Tx) -> set[str]:
     redeemed = await tx.scalars(
         select(VoucherRow.redemption_id).where(VoucherRow.redemption_id.is_not(None))
     )
+    used = await tx.scalars(
+        select(TokenRow.redemption_id).where(TokenRow.redemption_id.is_not(None))
+    )
     unpaid = await tx.scalars(
         select(GrantRow.cause_id)
         .join(PlanRow, PlanRow.id == GrantRow.plan_id)
         .where((PlanRow.price_minor == 0) | GrantRow.cause_id.startswith("staff:"))
     )
-    return {cause for cause in redeemed if cause is not None} | set(unpaid)
+    return (
+        {cause for cause in redeemed if cause is not None}
+        | {cause for cause in used if cause is not None}
+        | set(unpaid)
+    )

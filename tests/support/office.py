@@ -21,9 +21,10 @@ import uvicorn
 from pydantic import SecretStr
 
 from controller.api.app import create_app
-from controller.config import MpesaSection, Settings
+from controller.config import MpesaSection, Settings, SmsSection
 from controller.deps import Deps
 from controller.edge.authority import open_authority
+from controller.notify.memory import MemorySms
 from controller.payments.memory import MemoryGateway
 from controller.signals import Signals
 from controller.store.rows import (
@@ -59,6 +60,9 @@ ACCOUNT = MpesaSection(
     consumer_secret=SecretStr("secret"),
     passkey=SecretStr("passkey"),
 )
+
+
+CARRIER = SmsSection(username="sandbox", api_key=SecretStr("key"))
 
 
 @dataclass(slots=True)
@@ -100,13 +104,14 @@ def an_office(state_dir: Path, db: Database) -> Office:
     """A controller of this database, at noon."""
     clock = SetClock()
     deps = Deps(
-        settings=Settings(state_dir=state_dir, mpesa=ACCOUNT),
+        settings=Settings(state_dir=state_dir, mpesa=ACCOUNT, sms=CARRIER),
         db=db,
         now=clock,
         signals=Signals(),
         vault=open_vault(state_dir),
         authority=open_authority(state_dir, clock()),
         gateway=MemoryGateway(),
+        sms=MemorySms(),
     )
     return Office(deps, clock)
 

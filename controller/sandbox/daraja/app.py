@@ -13,6 +13,7 @@ from controller.sandbox.daraja.courier import Courier
 from controller.sandbox.daraja.doors import Doors
 from controller.sandbox.daraja.network import Network
 from controller.sandbox.daraja.pages import Pages
+from controller.sandbox.sms.door import SmsDoor
 from controller.signals import Signals
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ def build_app(settings: SimSettings, *, now: Callable[[], datetime]) -> Starlett
         routes=[
             *Pages(network, courier, signals).routes(),
             *Control(network, courier, doors).routes(),
+            *SmsDoor(network).routes(),
             *doors.routes(),
         ],
         lifespan=life,

@@ -41,6 +41,7 @@ class Control:
             Route("/sim/prompts/{prompt}/pin", self.pin, methods=["POST"]),
             Route("/sim/prompts/{prompt}/cancel", self.cancel, methods=["POST"]),
             Route("/sim/lines/{msisdn}/top-up", self.top_up, methods=["POST"]),
+            Route("/sim/lines/{msisdn}/messages", self.messages),
             Route("/sim/faults", self.faults, methods=["GET", "POST"]),
             Route("/sim/faults/clear", self.clear, methods=["POST"]),
             Route("/sim/forge", self.forge, methods=["POST"]),
@@ -85,6 +86,14 @@ class Control:
             return _wrong({"msisdn": "no prompt has ever reached this number"})
         line = self._network.top_up(msisdn, int(str(shillings)))
         return JSONResponse({"msisdn": line.msisdn, "shillings": line.shillings})
+
+    async def messages(self, request: Request) -> Response:
+        """The inbox of a line, newest first; empty for a line that nobody has reached."""
+        line = self._network.lines.get(request.path_params["msisdn"])
+        told = [] if line is None else line.messages
+        return JSONResponse(
+            [{"at": m.at.isoformat(), "sender": m.sender, "text": m.text} for m in told]
+        )
 
     async def faults(self, request: Request) -> Response:
         """Which faults are on; POST an object with the switches to change."""

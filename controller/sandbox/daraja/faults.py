@@ -46,6 +46,10 @@ class Faults:
     token_fails: bool = False
     line_busy_later: bool = False
     line_same_amount: bool = False
+    sms_down: bool = False
+    sms_bad_sender: bool = False
+    sms_no_credit: bool = False
+    sms_no_answer: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +231,32 @@ SWITCHES: Mapping[str, tuple[Switch, ...]] = {
             "Same amount within two minutes",
             "The same payer and amount again within two minutes is refused with code 17.",
             "M-PESA is slow now; again later.",
+        ),
+    ),
+    "The text message": (
+        Switch(
+            "sms_down",
+            "Carrier down",
+            "The SMS carrier answers 503.",
+            "The code is on the page; the SMS comes as soon as the carrier is back.",
+        ),
+        Switch(
+            "sms_bad_sender",
+            "Sender not registered",
+            "The carrier answers 201 and yet sends nothing: the sender id is wrong.",
+            "The code is on the page; the SMS waits until staff have put it right.",
+        ),
+        Switch(
+            "sms_no_credit",
+            "No credit",
+            "The prepaid account with the carrier is empty.",
+            "The code is on the page; the SMS waits for credit.",
+        ),
+        Switch(
+            "sms_no_answer",
+            "Sent, never answered",
+            "The message is out, but the carrier's answer is lost.",
+            "The same SMS may come twice; never not at all.",
         ),
     ),
 }

@@ -32,6 +32,7 @@ LINES_MAX = 20_000
 MESSAGES_MAX = 30
 SAME_AMOUNT_S = 120
 PIN_WRONG = "0000"
+SHARED_SENDER = "AFRICASTKNG"
 _ALPHABET = string.ascii_uppercase + string.digits
 
 
@@ -54,6 +55,7 @@ class Message:
 
     at: datetime
     text: str
+    sender: str
 
 
 @dataclass(slots=True)
@@ -120,6 +122,8 @@ class Network:
         self.lines: dict[str, Line] = {}
         self.prompts: dict[str, Prompt] = {}
         self.settled: list[Settled] = []
+        self.latest: str | None = None
+        """The number that was asked or texted last."""
         self.now = now
         self._tell = tell
         self._changed = changed
@@ -167,6 +171,7 @@ class Network:
             prompt.decided.set()
         elif not asked.prompt_arrives:
             prompt.stage = Stage.HIDDEN
+        self.latest = prompt.msisdn
         self.prompts[prompt.id] = prompt
         self._by_checkout_id[prompt.checkout_id] = prompt
         self._by_line.setdefault(prompt.msisdn, []).append(prompt)
@@ -301,8 +306,14 @@ class Network:
             f" New M-PESA balance is Ksh{line.shillings:,}.00.",
         )
 
-    def _text(self, line: Line, text: str) -> None:
-        line.messages.insert(0, Message(self.now(), text))
+    def text(self, msisdn: str, text: str, *, sender: str) -> None:
+        """A message of somebody else reaches this number. Raises `Refused` if full."""
+        self._text(self.line(msisdn), text, sender=sender or SHARED_SENDER)
+        self._changed()
+
+    def _text(self, line: Line, text: str, *, sender: str = "M-PESA") -> None:
+        self.latest = line.msisdn
+        line.messages.insert(0, Message(self.now(), text, sender))
         del line.messages[MESSAGES_MAX:]
 
     def _new_receipt(self) -> str:

@@ -84,8 +84,7 @@ class Pages:
 
     async def handset(self, request: Request) -> Response:
         """The phone of ``?line=``, or of whoever was asked last."""
-        newest = self._network.newest()
-        msisdn = request.query_params.get("line") or (newest.msisdn if newest else None)
+        msisdn = request.query_params.get("line") or self._network.latest
         line = self._network.lines.get(msisdn) if msisdn else None
         return self._page(
             "handset.html",

@@ -32,6 +32,9 @@ class SimSettings:
     opening_shillings: int = OPENING_SHILLINGS
     staff_url: str = "http://127.0.0.1:8080/noc"
     phone_url: str = "http://127.0.0.1:8091/"
+    buy_url: str = ""
+    sms_username: str = "sandbox"
+    sms_api_key: str = field(default="trial-sms-key", repr=False)
 
     @property
     def party_b(self) -> str:
@@ -53,7 +56,7 @@ def sim_faults(settings: SimSettings) -> tuple[str, ...]:
     ]
     faults += [
         f"{name}: is empty"
-        for name in ("passkey", "consumer_key", "consumer_secret")
+        for name in ("passkey", "consumer_key", "consumer_secret", "sms_username", "sms_api_key")
         if not getattr(settings, name)
     ]
     if not 1 <= len(settings.business) <= BUSINESS_CHARS_MAX:

@@ -24,6 +24,7 @@ READS = {
     "plan list": "plans",
     "plan show hours-2": "plan",
     "voucher list": "voucher-batches",
+    "token list": "tokens",
     "payment list": "payments",
     f"payment show {'a' * 32}": "payment",
     "session list": "sessions",

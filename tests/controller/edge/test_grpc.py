@@ -529,6 +529,19 @@ async def test_our_own_fault_is_logged_once_and_not_told(tmp_path: Path, edge_ur
     assert [line["reference"] in sentence for line in lines] == [True]
 
 
+async def test_a_code_is_asked_for_and_a_wrong_one_opens_nothing(doors: Doors) -> None:
+    agent = await an_agent(doors)
+    async with at_edge(doors, agent) as edge:
+        asked = pb.PhoneCode(msisdn="254712345678", device_mac=MAC)
+        sent = await edge.SendCode(asked, timeout=CALL_S)
+        typed = pb.Redemption(
+            redemption_id=ORDER_ID, code="012345", device_mac=MAC, msisdn="254712345678"
+        )
+        answer = await edge.Redeem(typed, timeout=CALL_S)
+
+    assert (sent.refusal, answer.refusal, answer.grant_id) == ("", "code_wrong", "")
+
+
 async def test_a_purchase_is_finished_when_its_caller_goes_away(
     tmp_path: Path, edge_url: str
 ) -> None:

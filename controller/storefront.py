@@ -1,0 +1,163 @@
+"""What the public page that sells tokens sees of the controller: `portal.account.shop.Shop`.
+
+The secret half of an order's key is a keyed hash of its name, so that nothing of it is kept, and
+nobody makes a key but we.
+"""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+from typing import TYPE_CHECKING
+
+from billing.errors import InvalidField
+from billing.ids import OrderId, PlanId, SiteId
+from billing.msisdn import Msisdn, masked, parse_msisdn
+from billing.payment import PaymentState, Reason, stage
+from billing.token import shown
+from controller.api.attempts import Attempts, failed, wait_s
+from controller.store import activation, payments, plans, sites, sms
+from controller.store.database import DatabaseBusy
+from controller.usecases import tokens
+from controller.usecases.purchase import NewOrder, OrderDiffers, Purpose, purchase
+from portal.account.shop import Refusal, Sale, ShopClosed, SmsState
+from portal.captive.gate import Offer, SiteFace
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from billing.plan import Plan
+    from controller.deps import Deps
+    from controller.store.database import Tx
+    from controller.store.rows import PaymentRow
+
+ORDERS_PER_MINUTE_MAX = 30
+"""Orders of one address in a minute; the networks of phones put many customers behind one."""
+
+SMS_STATES = {
+    sms.WAITING: SmsState.WAITING,
+    sms.SENT: SmsState.SENT,
+    sms.GIVEN_UP: SmsState.UNSENT,
+}
+
+
+class Storefront:
+    """A `Shop` over the use cases; remembers only who ordered much of late."""
+
+    def __init__(self, deps: Deps) -> None:
+        self._deps = deps
+        self._orders = Attempts()
+
+    async def face(self, site_id: str) -> SiteFace | None:
+        """How the site presents itself."""
+        async with self._deps.db.read() as tx:
+            site = await sites.load(tx, site_id)
+        if site is None:
+            return None
+        return SiteFace(site.operator_name, site.name, site.help_phone, site.language)
+
+    async def offers(self, site_id: str) -> Sequence[Offer]:  # noqa: ARG002 - every site has every plan
+        """What is for sale: nothing, while no SMS could be sent or no money taken."""
+        if self._deps.settings.sms is None or self._deps.settings.mpesa is None:
+            return ()
+        async with self._deps.db.read() as tx:
+            sold = await plans.on_sale(tx)
+        return tuple(_offer(plans.as_plan(plan)) for plan in sold if plan.price_minor > 0)
+
+    def new_key(self) -> str:
+        """A name and its secret."""
+        return self._key(secrets.token_hex(16))
+
+    async def order(
+        self, site_id: str, *, key: str, plan_id: str, phone: str, again: str, address: str
+    ) -> Refusal | None:
+        """Have the payer asked, once."""
+        deps = self._deps
+        if wait_s(self._orders, address, deps.now(), most=ORDERS_PER_MINUTE_MAX):
+            return Refusal.TOO_MANY
+        order_id = self._order_of(key)
+        if order_id is None:
+            return Refusal.KEY_USED
+        if all(offer.plan_id != plan_id for offer in await self.offers(site_id)):
+            return Refusal.PLAN_UNKNOWN
+        try:
+            msisdn = parse_msisdn(phone or await self._phone_of(site_id, again))
+        except InvalidField:
+            return Refusal.PHONE_INVALID
+        self._orders = failed(self._orders, address, deps.now(), most=ORDERS_PER_MINUTE_MAX)
+        order = NewOrder(order_id, PlanId(plan_id), msisdn, "", 0, Purpose.TOKEN)
+        try:
+            await purchase(deps, SiteId(site_id), order)
+        except OrderDiffers:
+            return Refusal.KEY_USED
+        except DatabaseBusy as busy:
+            raise ShopClosed from busy
+        # What was refused before it was written down has no page of its own.
+        return Refusal.PLAN_UNKNOWN if await self.sale(site_id, key) is None else None
+
+    async def sale(self, site_id: str, key: str) -> Sale | None:
+        """The order, and its token once it is paid."""
+        order_id = self._order_of(key)
+        if order_id is None:
+            return None
+        async with self._deps.db.read() as tx:
+            payment = await payments.load(tx, order_id)
+            if not _is_sale(payment, site_id):
+                return None
+            assert payment is not None
+            return await self._shown(tx, key, payment)
+
+    async def _shown(self, tx: Tx, key: str, payment: PaymentRow) -> Sale:
+        plan = await plans.load(tx, payment.plan_id)
+        assert plan is not None
+        token = await activation.load(tx, payment.order_id)
+        message = await sms.newest_about(tx, tokens.about(payment.order_id))
+        since = payment.settled_at or payment.pushed_at or payment.created_at
+        return Sale(
+            key=key,
+            offer=_offer(plans.as_plan(plan)),
+            msisdn_masked=masked(payment.msisdn),
+            stage=stage(PaymentState(payment.state)),
+            reason=None if payment.reason is None else Reason(payment.reason),
+            age_s=max(0, int((self._deps.now() - since).total_seconds())),
+            token="" if token is None else shown(await tokens.code_of(tx, self._deps, token)),
+            sms=SmsState.WAITING if message is None else SMS_STATES[message.state],
+            used=token is not None and token.redeemed_at is not None,
+        )
+
+    async def _phone_of(self, site_id: str, key: str) -> Msisdn | str:
+        """The phone of an earlier order, for who has its key."""
+        order_id = self._order_of(key)
+        if order_id is None:
+            return ""
+        async with self._deps.db.read() as tx:
+            payment = await payments.load(tx, order_id)
+        return payment.msisdn if payment is not None and _is_sale(payment, site_id) else ""
+
+    def _key(self, name: str) -> str:
+        return f"{name}-{self._deps.vault.fingerprint('order-key', name)[:32]}"
+
+    def _order_of(self, key: str) -> OrderId | None:
+        """The order that a key opens; None for a key that we did not make."""
+        name = key.partition("-")[0]
+        right = hmac.compare_digest(self._key(name).encode(), key.encode())
+        return OrderId(name) if right and name else None
+
+
+def _is_sale(payment: PaymentRow | None, site_id: str) -> bool:
+    return payment is not None and payment.site_id == site_id and payment.purpose == Purpose.TOKEN
+
+
+def _offer(plan: Plan) -> Offer:
+    limits = plan.limits
+    return Offer(
+        plan_id=plan.id,
+        name=plan.name,
+        price=plan.price,
+        down_bps=limits.down_bps,
+        up_bps=limits.up_bps,
+        validity_s=limits.validity_s,
+        uptime_s=limits.uptime_s,
+        quota_bytes=limits.quota_bytes,
+        devices_max=limits.devices_max,
+    )

@@ -1,0 +1,178 @@
+"""The routes of the page that sells tokens, and what each does.
+
+Where things go, under the site's own path: ``/<site>`` choose and pay · ``/<site>/order`` the form
+· ``/<site>/o/<key>`` how an order stands, and, once it is paid, the token. Every answer is the
+present truth; a page may be closed and opened again at any moment.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from billing.plan import ID_SHAPE
+from portal.account import screens
+from portal.account.pages import Pages
+from portal.account.shop import Refusal, ShopClosed
+from portal.captive import forms
+from portal.captive.door import refused
+from portal.captive.forms import Unacceptable
+from portal.captive.text import Tongue, tongue
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from portal.account.screens import Screen
+    from portal.account.shop import Shop
+    from portal.captive.gate import SiteFace
+
+PLAN_LENGTH_MAX = 32
+PHONE_LENGTH_MAX = 32
+KEY_SHAPE = re.compile(r"[0-9a-f]{32}-[0-9a-f]{32}")
+
+STATUSES = {
+    Refusal.PHONE_INVALID: 422,
+    Refusal.PLAN_UNKNOWN: 422,
+    Refusal.KEY_USED: 409,
+    Refusal.TOO_MANY: 429,
+}
+"""The HTTP status under which each refusal is shown."""
+
+_HEADERS = {
+    "Content-Type": "text/html; charset=utf-8",
+    "Cache-Control": "no-store",
+    "Vary": "Accept-Encoding, Accept-Language",
+    "X-Content-Type-Options": "nosniff",
+    "X-Robots-Tag": "noindex",
+    "Referrer-Policy": "same-origin",  # stricter, and browsers hide the Origin of our own forms
+}
+
+
+def create_app(shop: Shop, *, root: str) -> Starlette:
+    """The pages over ``shop``, to be mounted at the path ``root``."""
+    desk = _Desk(shop, Pages(root), root)
+    return Starlette(
+        routes=[
+            Route("/{site_id}", desk.counter, methods=["GET"]),
+            Route("/{site_id}/order", desk.place_order, methods=["POST"]),
+            Route("/{site_id}/o/{key}", desk.order, methods=["GET"]),
+        ],
+        exception_handlers={
+            Unacceptable: _unacceptable,
+            HTTPException: _http_refusal,
+            ShopClosed: _closed,
+        },
+    )
+
+
+class _Desk:
+    """The routes, over one shop."""
+
+    def __init__(self, shop: Shop, pages: Pages, root: str) -> None:
+        self._shop = shop
+        self._pages = pages
+        self._root = root
+
+    async def counter(self, request: Request) -> Response:
+        """What is for sale."""
+        site_id, face = await self._site(request)
+        return self._page(request, face, await self._counter(face, site_id))
+
+    async def place_order(self, request: Request) -> Response:
+        """Order a token; the order's own page follows."""
+        forms.refuse_cross_site(request)
+        site_id, face = await self._site(request)
+        form = await forms.read_form(request)
+        plan_id = forms.text(form, "plan", length_max=PLAN_LENGTH_MAX)
+        phone = forms.text(form, "phone", length_max=PHONE_LENGTH_MAX)
+        key, again = _key(form, "key"), _key(form, "again") if form.get("again") else ""
+        problem = await self._shop.order(
+            site_id, key=key, plan_id=plan_id, phone=phone, again=again, address=_asker(request)
+        )
+        if problem is None:
+            link = self._tongue(request, face).link(f"{self._root}/{site_id}/o/{key}")
+            return RedirectResponse(link, 303, headers={"Cache-Control": "no-store"})
+        screen = await self._counter(face, site_id, chosen=plan_id, typed=phone, problem=problem)
+        return self._page(request, face, screen, STATUSES[problem])
+
+    async def order(self, request: Request) -> Response:
+        """How an order stands, for whoever has its key."""
+        site_id, face = await self._site(request)
+        key = request.path_params["key"]
+        sale = await self._shop.sale(site_id, key) if KEY_SHAPE.fullmatch(key) else None
+        if sale is None:
+            raise Unacceptable(404, "order", self._tongue(request, face)("buy.missing"))
+        screen = screens.sale_screen(face, site_id, sale, next_key=self._shop.new_key())
+        return self._page(request, face, screen)
+
+    async def _site(self, request: Request) -> tuple[str, SiteFace]:
+        site_id = request.path_params["site_id"]
+        face = await self._shop.face(site_id) if ID_SHAPE.fullmatch(site_id) else None
+        if face is None:
+            raise Unacceptable(404, "site", "no such place")
+        return site_id, face
+
+    async def _counter(
+        self,
+        face: SiteFace,
+        site_id: str,
+        *,
+        chosen: str = "",
+        typed: str = "",
+        problem: Refusal | None = None,
+    ) -> Screen:
+        offers = tuple(await self._shop.offers(site_id))
+        sold = [offer.plan_id for offer in offers]
+        marked = chosen if chosen in sold else (sold[0] if sold else "")
+        key = self._shop.new_key()
+        return screens.Counter(face, site_id, key, offers, marked, typed, problem)
+
+    def _tongue(self, request: Request, face: SiteFace) -> Tongue:
+        query = forms.fields(request.scope["query_string"], "query")
+        accepted = request.headers.get("accept-language", "")
+        return tongue(asked=query.get("lang"), accepted=accepted, default=face.language)
+
+    def _page(
+        self, request: Request, face: SiteFace, screen: Screen, status: int = 200
+    ) -> Response:
+        page = self._pages.page(screen, self._tongue(request, face))
+        headers = {**_HEADERS, "Content-Security-Policy": self._pages.policy}
+        if "gzip" in request.headers.get("accept-encoding", "").lower():
+            return Response(page.zipped, status, {**headers, "Content-Encoding": "gzip"})
+        return Response(page.plain, status, headers)
+
+
+def _key(form: dict[str, str], name: str) -> str:
+    key = forms.text(form, name, length_max=65)
+    if not KEY_SHAPE.fullmatch(key):
+        raise Unacceptable(400, name, "want the one that stood in the page")
+    return key
+
+
+def _asker(request: Request) -> str:
+    """Who asks. A proxy on this machine says for whom; nobody else is believed."""
+    peer = request.client.host if request.client else ""
+    if peer in {"127.0.0.1", "::1"}:
+        return request.headers.get("x-forwarded-for", "").rpartition(",")[2].strip()[:64] or peer
+    return peer
+
+
+async def _unacceptable(_request: Request, refusal: Exception) -> Response:
+    assert isinstance(refusal, Unacceptable)
+    return refused(refusal.status, str(refusal))
+
+
+async def _http_refusal(_request: Request, refusal: Exception) -> Response:
+    """Unknown paths and wrong methods, as the router found them."""
+    assert isinstance(refusal, HTTPException)
+    field = "method" if refusal.status_code == 405 else "path"  # noqa: PLR2004 - HTTP's number
+    return refused(refusal.status_code, f"{field}: {refusal.detail}")
+
+
+async def _closed(_request: Request, _refusal: Exception) -> Response:
+    return refused(503, "too busy just now; nothing was done, please try again")

@@ -1,0 +1,67 @@
+"""Screens to bytes: our templates over the captive portal's frame, style and script.
+
+One page is one response, as on the captive portal. Nothing is remembered: pages hold tokens.
+"""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import jinja2
+from markupsafe import Markup
+
+from portal.account import screens
+from portal.captive import units
+from portal.captive.pages import GZIP_LEVEL, Page, policy_for
+from portal.captive.pages import TEMPLATES as FRAME
+from portal.captive.screens import CARDS_SHOWN, PROMPT_S
+
+if TYPE_CHECKING:
+    from portal.account.screens import Screen
+    from portal.captive.text import Tongue
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+_FILES: dict[type[Screen], str] = {
+    screens.Counter: "counter.html",
+    screens.Waiting: "order.html",
+    screens.Failed: "unpaid.html",
+    screens.Sold: "sold.html",
+}
+
+
+class Pages:
+    """The pages under the path ``root``. Reads its templates once."""
+
+    def __init__(self, root: str) -> None:
+        css = (FRAME / "style.css").read_text("utf-8").strip()
+        css += (TEMPLATES / "token.css").read_text("utf-8").strip()
+        js = (FRAME / "page.js").read_text("utf-8").strip()
+        self.policy = policy_for(css, js)
+        self._templates = jinja2.Environment(
+            loader=jinja2.ChoiceLoader(
+                [jinja2.FileSystemLoader(TEMPLATES), jinja2.FileSystemLoader(FRAME)]
+            ),
+            autoescape=True,
+            undefined=jinja2.StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            auto_reload=False,
+        )
+        # Invariant: only these files, shipped with the package, enter a page unescaped.
+        self._templates.globals.update(
+            css=Markup(css),  # noqa: S704 - see the invariant above
+            js=Markup(js),  # noqa: S704 - see the invariant above
+            units=units,
+            root=root,
+            cards_shown=CARDS_SHOWN,
+            prompt_s=PROMPT_S,
+        )
+
+    def page(self, screen: Screen, tongue: Tongue) -> Page:
+        """The screen in a language."""
+        template = self._templates.get_template(_FILES[type(screen)])
+        plain = template.render(screen=screen, face=screen.face, t=tongue).encode("utf-8")
+        return Page(plain, gzip.compress(plain, GZIP_LEVEL, mtime=0))

@@ -1,0 +1,83 @@
+"""What the page that sells tokens may ask of the controller: one Protocol and its values. PURE.
+
+An order is known by its key: a name and a secret, made when the page is shown and posted with it,
+so that a double tap orders once. The key is part of the order's own address. Whoever has only the
+name, or guesses, sees nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from billing.payment import OrderStage, Reason
+    from portal.captive.gate import Offer, SiteFace
+
+
+class SmsState(StrEnum):
+    """Where the message with the token is."""
+
+    WAITING = "waiting"
+    SENT = "sent"
+    UNSENT = "unsent"
+
+
+class Refusal(StrEnum):
+    """Why nothing was ordered. Values are keys of the text tables."""
+
+    PHONE_INVALID = "refusal.phone_invalid"
+    PLAN_UNKNOWN = "refusal.plan_unknown"
+    KEY_USED = "buy.gone"  # this key ordered something else, or is none of ours
+    TOO_MANY = "buy.busy"  # from this address
+
+
+@dataclass(frozen=True, slots=True)
+class Sale:
+    """One order as its payer may see it. ``token`` is shown in groups, "" until it is paid."""
+
+    key: str
+    offer: Offer
+    msisdn_masked: str
+    stage: OrderStage
+    reason: Reason | None
+    age_s: int
+    token: str = ""
+    sms: SmsState = SmsState.WAITING
+    used: bool = False
+
+
+class ShopClosed(Exception):  # noqa: N818 - a state
+    """The controller is too busy to answer just now; nothing was done."""
+
+
+class Shop(Protocol):
+    """The controller, as its public page sees it. Every method raises `ShopClosed`."""
+
+    async def face(self, site_id: str) -> SiteFace | None:
+        """How a site presents itself; None when there is no such site."""
+        ...
+
+    async def offers(self, site_id: str) -> Sequence[Offer]:
+        """What is for sale as a token there, in the order to show."""
+        ...
+
+    def new_key(self) -> str:
+        """The key of an order that may be placed: letters, digits and dashes."""
+        ...
+
+    async def order(
+        self, site_id: str, *, key: str, plan_id: str, phone: str, again: str, address: str
+    ) -> Refusal | None:
+        """Order a token; None once the order is noted. The same order again changes nothing.
+
+        An empty ``phone`` means that of the order whose key is ``again``.
+        """
+        ...
+
+    async def sale(self, site_id: str, key: str) -> Sale | None:
+        """How an order stands; None for a key that ordered nothing here."""
+        ...

@@ -1,0 +1,42 @@
+"""Every text message fits one part of the GSM 7-bit alphabet, whatever staff call things."""
+
+from __future__ import annotations
+
+import pytest
+
+from portal.account.messages import GSM7, PART_MAX, code_message, gsm7, token_message
+from portal.captive.text import TABLES
+
+CODE = "0123-4567-8901-2345-6789"
+LONG = "Nyumba ya Mama Wamb\u0169i\u2019s \u2013 \u0118state \u21165 " * 4
+
+
+@pytest.mark.parametrize("language", TABLES)
+def test_a_token_with_the_longest_names_fits_one_part(language: str) -> None:
+    text = token_message(language=language, site=LONG, plan=LONG, code=CODE, help_phone="0" * 20)
+
+    assert len(text) <= PART_MAX
+    assert set(text) <= GSM7
+    assert text.startswith(CODE)
+
+
+@pytest.mark.parametrize("language", TABLES)
+def test_a_code_with_the_longest_name_fits_one_part(language: str) -> None:
+    text = code_message(language=language, site=LONG, code="012345", minutes=10)
+
+    assert len(text) <= PART_MAX
+    assert text.startswith("012345 ")
+
+
+def test_without_a_help_line_no_help_is_promised() -> None:
+    text = token_message(language="en", site="A", plan="B", code=CODE, help_phone="")
+
+    assert "Help" not in text
+
+
+@pytest.mark.parametrize(
+    ("typed", "spelt"),
+    [("Mama\u2019s", "Mama's"), ("\u0169\u2013ñ", "u-ñ"), ("№ 日", "No ?"), ("{}", "??")],
+)
+def test_letters_that_a_message_lacks_are_spelt(typed: str, spelt: str) -> None:
+    assert gsm7(typed) == spelt
