@@ -27,6 +27,8 @@ from agent.gate import SiteGate
 from agent.journal import Journal
 from agent.lan import Lan, LoopbackLan
 from agent.loop import Loop
+from agent.network.keeper import Keeper
+from agent.network.plan import CAPTIVE_DNS_PORT
 from agent.uplink.grpc import GrpcUplink
 from agent.uplink.memory import MemoryController, MemoryUplink, plan_item, site_item
 from billing.money import Money
@@ -155,6 +157,11 @@ async def operate(
         group.create_task(parts.lan.watch(loop))
         group.create_task(_serve(config, gate, clock))
         group.create_task(_tell_status(config.state_dir, parts.site_id, loop, courier, journal))
+        if config.network is not None and config.plane == "linux":
+            keeper = Keeper(
+                state_dir=config.state_dir, config=file.path, network=config.network, clock=clock
+            )
+            group.create_task(keeper.run())
         if identity is not None and isinstance(parts.uplink, GrpcUplink):
             group.create_task(_renew(file, identity, parts.uplink, clock))
         _notify("READY=1")
@@ -178,6 +185,7 @@ def _box(config: Config, clock: Clock) -> tuple[DataPlane, Watch]:
         wan=config.wan,
         portal_port=config.portal_port,
         masquerade=config.masquerade,
+        captive_dns_port=None if config.network is None else CAPTIVE_DNS_PORT,
     )
 
     def neighbours() -> AsyncIterator[Neighbour]:

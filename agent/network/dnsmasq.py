@@ -1,9 +1,9 @@
 """The two dnsmasq processes: found, checked, started and ended, each by its own process id.
 
-They are nobody's children. dnsmasq sends itself into the background and writes down its process id;
-whoever comes next, a new agent or a command, finds it by that file and by its command line, in which
-the name of the configuration is a hash of its text. So a killed agent leaves no gap in the LAN's
-addresses and names, and the next one knows whether what runs is what should run.
+They are nobody's children. dnsmasq sends itself into the background and writes down its process
+id; whoever comes next, a new agent or a command, finds it by that file and by its command line, in
+which the name of the configuration is a hash of its text. So a killed agent leaves no gap in the
+LAN's addresses and names, and the next one knows whether what runs is what should run.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Files of the site's network in the state directory: each replaced in one step, one writer at once.
+"""Files of the site's network in the state directory: replaced in one step, one writer at once.
 
 Root's commands and the agent, which has a user of its own, write the same files: they belong to
 whoever owns the state directory.

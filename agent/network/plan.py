@@ -45,7 +45,8 @@ TRIED_LEASE_S = 120
 PREFIX6_BITS = 64
 GARDEN_SETS = "4#inet#lango#garden_names4,6#inet#lango#garden_names6"
 
-_NAME = re.compile(r"(?=.{1,253}\Z)[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*")
+_LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
+_NAME = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*")
 _INTERFACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,14}")
 _URI = re.compile(r"https://[a-z0-9.-]{1,200}(:[0-9]{1,5})?/[A-Za-z0-9._~/-]*")
 
@@ -191,13 +192,8 @@ def main_text(served: Served) -> str:
         "dhcp-ignore-names",
         "no-ping",
         "quiet-dhcp",
-        *_leases(network, TRIED_LEASE_S if served.before is not None else network.lease_s, "lan"),
+        *_addresses(network, served.before),
     ]
-    if served.before is not None:
-        lines += ["# Until the change is confirmed."]
-        lines += _leases(served.before, served.before.lease_s, "before")
-    capacity = _size(network) + (_size(served.before) if served.before is not None else 0)
-    lines.append(f"dhcp-lease-max={capacity}")
     if network.api_url is not None:
         lines += ["# RFC 8910.", f"dhcp-option-force=114,{network.api_url}"]
     if network.address6 is not None:
@@ -286,6 +282,27 @@ def _garden(network: Network) -> Iterator[str]:
     """One line a name: a line holds a thousand bytes, and a name in two lines fills one set."""
     for name in network.garden:
         yield f"nftset=/{name}/{GARDEN_SETS}"
+
+
+def _addresses(network: Network, before: Network | None) -> Iterator[str]:
+    """The range, and while it is tried also the one before: no device loses its address to a try.
+
+    Ranges that meet are served as one.
+    """
+    if before is None:
+        yield from _leases(network, network.lease_s, "lan")
+        yield f"dhcp-lease-max={_size(network)}"
+        return
+    if network.first <= before.last and before.first <= network.last:
+        first, last = min(network.first, before.first), max(network.last, before.last)
+        both = replace(network, first=first, last=last)
+        yield from _leases(both, TRIED_LEASE_S, "lan")
+        yield f"dhcp-lease-max={_size(both)}"
+        return
+    yield from _leases(network, TRIED_LEASE_S, "lan")
+    yield "# Until the change is confirmed."
+    yield from _leases(before, before.lease_s, "before")
+    yield f"dhcp-lease-max={_size(network) + _size(before)}"
 
 
 def _leases(network: Network, lease_s: int, tag: str) -> Iterator[str]:

@@ -57,8 +57,10 @@ class LinuxConfig:
 
     ``garden`` are addresses that everybody reaches, unpaid and uncounted. ``close_gateway`` refuses
     LAN devices every service of the gateway but names, addresses, ICMP and the portal.
-    ``spare_bps`` is the speed of what belongs to no session: the portal on the LAN, the gateway's
-    own traffic on the WAN. Raises `PlaneError` (no retry) for values that cannot be.
+    ``captive_dns_port`` is where the gateway answers the names that unpaid devices ask anybody for;
+    None lets them ask the gateway's port 53. ``spare_bps`` is the speed of what belongs to no
+    session: the portal on the LAN, the gateway's own traffic on the WAN. Raises `PlaneError` (no
+    retry) for values that cannot be.
     """
 
     lan: str
@@ -67,6 +69,7 @@ class LinuxConfig:
     masquerade: bool = True
     garden: tuple[IPv4Address | IPv6Address, ...] = ()
     close_gateway: bool = True
+    captive_dns_port: int | None = None
     spare_bps: int = 50_000_000
 
     def __post_init__(self) -> None:
@@ -77,6 +80,8 @@ class LinuxConfig:
             raise PlaneError(f"lan and wan are both {self.lan!r}", retry=False)
         if not 0 < self.portal_port < 1 << 16:
             raise PlaneError(f"portal_port: {self.portal_port} is not a port", retry=False)
+        if self.captive_dns_port is not None and not 0 < self.captive_dns_port < 1 << 16:
+            raise PlaneError(f"captive_dns_port: {self.captive_dns_port} is no port", retry=False)
         if self.spare_bps <= 0:
             raise PlaneError(f"spare_bps: {self.spare_bps} is not positive", retry=False)
 
@@ -259,6 +264,7 @@ def rules(config: LinuxConfig) -> dict[str, tuple[str, ...]]:
             f"fib daddr type local tcp dport 80 {portal}",
             *(f"{rule} accept" for rule in paid),
             *_garden(config, "daddr"),
+            *_captive_names(config),
             f"tcp dport 80 {portal}",
         ),
         "wan_nat": (nat,) if config.masquerade else (),
@@ -267,7 +273,11 @@ def rules(config: LinuxConfig) -> dict[str, tuple[str, ...]]:
             "ether saddr @blocked drop",
             *_ANSWERABLE,
             *(f"{rule} {protocol} dport 53 accept" for rule in paid for protocol in _DNS),
-            *(f"{protocol} dport 53 goto names" for protocol in _DNS),
+            *(
+                f"{protocol} dport {port} goto names"
+                for port in _ports(config)
+                for protocol in _DNS
+            ),
             *(_DOORS if config.close_gateway else ()),
             *((f"tcp dport {config.portal_port} accept",) if config.close_gateway else ()),
             *(("tcp dport 443 reject with tcp reset", "drop") if config.close_gateway else ()),
@@ -298,6 +308,17 @@ def rules(config: LinuxConfig) -> dict[str, tuple[str, ...]]:
             f"go_{way}{family}": _go(way, family) for way in ("up", "down") for family in ("4", "6")
         },
     }
+
+
+def _captive_names(config: LinuxConfig) -> Iterator[str]:
+    """Whomever an unpaid device asks for a name, the gateway's captive resolver answers."""
+    if config.captive_dns_port is not None:
+        for protocol in _DNS:
+            yield f"{protocol} dport 53 redirect to :{config.captive_dns_port}"
+
+
+def _ports(config: LinuxConfig) -> tuple[int, ...]:
+    return (53,) if config.captive_dns_port is None else (53, config.captive_dns_port)
 
 
 _DNS = ("udp", "tcp")

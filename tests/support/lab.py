@@ -208,9 +208,16 @@ async def eventually(
 
 
 @contextlib.asynccontextmanager
-async def a_lab(state_dir: Path, *, devices: int = 16) -> AsyncIterator[Lab]:
-    """A rig on free ports, up and its agent in step with the controller."""
-    plan = RigPlan(state_dir=state_dir, ports=free_ports(), lab=True, devices=devices)
+async def a_lab(
+    state_dir: Path, *, devices: int = 16, own_names: bool = False
+) -> AsyncIterator[Lab]:
+    """A rig on free ports, up and its agent in step with the controller.
+
+    With ``own_names`` the agent's own dnsmasq serves addresses and names.
+    """
+    plan = RigPlan(
+        state_dir=state_dir, ports=free_ports(), lab=True, devices=devices, own_names=own_names
+    )
     async with Rig(plan) as rig:
         fingers = Fingers(f"http://127.0.0.1:{plan.ports.daraja}")
         try:
