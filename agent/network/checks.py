@@ -25,7 +25,8 @@ REACH_S = 3
 
 async def findings(state_dir: Path, network: Network, now: Instant) -> list[Finding]:
     """Look at dnsmasq, at the LAN's address and at what phones are told of the portal."""
-    found = [_address(network)]
+    # In a thread: what asks the kernel runs a loop of its own.
+    found = [await asyncio.to_thread(_address, network)]
     try:
         built_with = dnsmasq.installed()
     except DnsmasqError as missing:

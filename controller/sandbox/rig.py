@@ -191,8 +191,7 @@ class Rig:
         return self._program("controller", (_command("lango"), "run", "--config", str(path)))
 
     def _agent_program(self, name: str, verb: str, *words: str) -> Program:
-        config = str(self._agent_dir / "agent.toml")
-        argv = (_command("lango-agent"), verb, *words, "--config", config)
+        argv = (_command("lango-agent"), verb, *words, "--config", str(self.agent_config))
         return self._program(name, argv, inside=True)
 
     def _program(self, name: str, argv: tuple[str, ...], *, inside: bool = False) -> Program:
@@ -231,7 +230,12 @@ class Rig:
             portal={"port": self.plan.ports.portal, "host": PORTAL_HOST},
             **network,
         )
-        write_private(self._agent_dir / "agent.toml", text.encode())
+        write_private(self.agent_config, text.encode())
+
+    @property
+    def agent_config(self) -> Path:
+        """The file that the agent reads its configuration from."""
+        return self._agent_dir / "agent.toml"
 
     @property
     def _agent_dir(self) -> Path:

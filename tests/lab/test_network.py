@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
+import signal
+import sys
 from ipaddress import IPv4Address
 from typing import TYPE_CHECKING
 
 import pytest
 import pytest_asyncio
 
-from agent.network import dnsmasq
-from agent.network.dnsmasq import CAPTIVE, MAIN
-from agent.network.leases import leases
 from controller.sandbox.lab.device import GATEWAY_V4, INTERNET_V4
 from controller.sandbox.lab.dns import ResolveError, resolve
 from controller.sandbox.lab.traffic import PORTAL, PROBE
@@ -27,22 +27,6 @@ if TYPE_CHECKING:
     from tests.support.lab import Lab
 
 pytestmark = [pytest.mark.root, pytest.mark.asyncio(loop_scope="module")]
-
-HOSTILE = {
-    "quotes": b"\"';--",
-    "shell": b"$(touch /tmp/x);`id`|reboot",
-    "255 bytes": b"a" * 255,
-    "UTF-8": "ñandú-☎".encode(),
-    "bad UTF-8": b"\xff\xfe\x80host",
-    "colours": b"\x1b[31mred\x1b[0m\x07",
-    "line break": b"host\n0 00:00:00:00:00:00 10.77.1.9 evil *",
-    "nul": b"a\0b",
-    "page": b"<script>alert(1)</script>",
-    "the portal": b"wifi.lango",
-    "a proxy": b"wpad",
-    "configuration": b"x\naddress=/#/6.6.6.6",
-}
-
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def lab(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Lab]:
@@ -94,3 +78,169 @@ async def test_a_leased_device_pays_and_is_online(lab: Lab) -> None:
     await lab.buy(device, await lab.sell("leased"))
 
     assert (await device.get(PROBE)).status == 204
+
+
+async def test_whomever_an_unpaid_device_asks_the_gateway_answers(lab: Lab) -> None:
+    assert await named(lab.fresh(), "wifi.lango", server=INTERNET_V4) == GATEWAY_V4
+
+
+async def test_while_the_link_is_cut_the_phones_probe_still_opens_the_portal(lab: Lab) -> None:
+    device = lab.fresh()
+    await dhcp.leased(device)
+    lab.site.link_down()
+    try:
+        await eventually(lambda: is_told(device, "never-asked.example", GATEWAY_V4), wait_s=30)
+        answer = await device.get("http://captive.apple.com/hotspot-detect.html")
+        page = await device.browse("http://never-asked.example/")
+    finally:
+        lab.site.link_up()
+
+    assert (answer.status, answer.location) == (302, f"{PORTAL}/")
+    assert page.status == 200
+
+
+async def test_a_paid_device_is_never_told_that_the_internet_is_the_gateway(lab: Lab) -> None:
+    paid, captive = lab.fresh(), lab.fresh()
+    await lab.buy(paid, await lab.sell("not-poisoned"))
+    lab.site.link_down()
+    try:
+        await eventually(lambda: is_told(captive, "poison.example", GATEWAY_V4), wait_s=30)
+        told = await named(paid, "poison.example")
+    finally:
+        lab.site.link_up()
+
+    assert told is None
+
+
+async def test_when_the_link_is_back_names_are_what_they_are(lab: Lab) -> None:
+    device = lab.fresh()
+    lab.site.link_down()
+    try:
+        await eventually(lambda: is_told(device, "back.example", GATEWAY_V4), wait_s=30)
+    finally:
+        lab.site.link_up()
+
+    await eventually(lambda: is_told(device, "back.example", INTERNET_V4), wait_s=30)
+
+
+async def test_a_killed_agent_leaves_addresses_and_names(lab: Lab) -> None:
+    device = lab.fresh()
+    pids = await processes(lab)
+    lab.agent.kill9(stay_dead=True)
+    try:
+        reply = await dhcp.exchanged(device)
+        told = await named(device, "wifi.lango")
+    finally:
+        lab.agent.revive()
+    await lab.whole()
+
+    assert (reply.kind, told) == (dhcp.ACK, GATEWAY_V4)
+    assert await processes(lab) == pids, "the next agent adopts what runs"
+
+
+@pytest.mark.parametrize("name", ["main", "captive"])
+async def test_a_dnsmasq_that_dies_is_started_again(lab: Lab, name: str) -> None:
+    before = await processes(lab)
+    os.kill(before[name], signal.SIGKILL)
+
+    async def another() -> bool:
+        now = await processes(lab)
+        return bool(now.get(name)) and now[name] != before[name]
+
+    await eventually(another)
+    assert await named(lab.fresh(), "wifi.lango") == GATEWAY_V4
+
+
+async def test_a_flow_of_a_paid_device_loses_nothing_when_a_change_is_tried_and_goes_back(
+    lab: Lab,
+) -> None:
+    device = lab.fresh()
+    await lab.buy(device, await lab.sell("tried"))
+    flow = asyncio.create_task(device.udp_down(2_000_000, bps=1_000_000))
+    said = command(lab, "try", "--address", "10.78.0.1/24", *RANGE, "--seconds", "6")
+    during = addresses(lab)
+    moved = await flow
+    await eventually(lambda: has(lab, "10.78.0.1/24", there=False), wait_s=30)
+
+    assert "done, for" in said
+    assert {"10.77.0.1/16", "10.78.0.1/24"} <= during
+    assert moved.received_bytes == moved.sent_bytes == 2_000_000
+    assert "10.77.0.1/16" in addresses(lab)
+
+
+async def test_a_change_that_nobody_confirms_goes_back_without_an_agent(lab: Lab) -> None:
+    lab.agent.kill9(stay_dead=True)
+    try:
+        command(lab, "try", "--address", "10.79.0.1/24", *RANGE79, "--seconds", "5")
+        assert "10.79.0.1/24" in addresses(lab)
+        await eventually(lambda: has(lab, "10.79.0.1/24", there=False), wait_s=30)
+        shown = command(lab, "show")
+    finally:
+        lab.agent.revive()
+    await lab.whole()
+
+    assert "trying" not in shown
+    assert "gateway: 10.77.0.1/16" in shown
+
+
+async def test_a_device_that_comes_during_a_try_is_numbered_by_either_range(lab: Lab) -> None:
+    held, new = lab.fresh(), lab.fresh()
+    before = await dhcp.leased(held)
+    command(lab, "try", "--address", "10.80.0.1/24", *RANGE80, "--seconds", "60")
+    kept = await dhcp.renewed(held)
+    came = await dhcp.exchanged(new)
+    command(lab, "revert")
+
+    assert (kept.kind, kept.address) == (dhcp.ACK, before.address)
+    assert came.kind == dhcp.ACK
+    assert str(came.addresses(dhcp.ROUTER)[0]) in {"10.80.0.1", GATEWAY_V4}
+
+
+async def test_a_confirmed_change_stays_and_is_written_down(lab: Lab) -> None:
+    range_ = ("--range", "10.77.1.1-10.77.1.240")
+    command(lab, "try", *range_, "--seconds", "60")
+    command(lab, "confirm")
+    shown = command(lab, "show")
+    config = lab.agent_config.read_text()
+    command(lab, "try", "--range", "10.77.1.1-10.77.1.250", "--seconds", "60")
+    command(lab, "confirm")
+
+    assert "10.77.1.1-10.77.1.240" in shown
+    assert 'range = "10.77.1.1-10.77.1.240"' in config
+    assert 'range = "10.77.1.1-10.77.1.250"' in lab.agent_config.read_text()
+
+
+RANGE = ("--range", "10.78.0.50-10.78.0.90")
+RANGE79 = ("--range", "10.79.0.50-10.79.0.90")
+RANGE80 = ("--range", "10.80.0.50-10.80.0.90")
+
+
+async def is_told(device: Device, name: str, address: str) -> bool:
+    return await named(device, name) == address
+
+
+def command(lab: Lab, *words: str) -> str:
+    """What ``lango-agent network`` says on the gateway."""
+    argv = (sys.executable, "-m", "agent.main", "network", *words)
+    return lab.site.gateway.run(*argv, "--config", str(lab.agent_config))
+
+
+async def processes(lab: Lab) -> dict[str, int]:
+    """The process ids of both dnsmasqs, by their own notes."""
+    folder = lab.agent_config.parent / "network"
+    found = {}
+    for name in ("main", "captive"):
+        path = folder / f"{name}.pid"
+        if path.exists() and (text := path.read_text().strip()):
+            found[name] = int(text)
+    return found
+
+
+def addresses(lab: Lab) -> set[str]:
+    """The IPv4 addresses of the gateway's LAN."""
+    listed = json.loads(lab.site.gateway.run("ip", "-j", "-4", "addr", "show", "br-lan"))
+    return {f"{one['local']}/{one['prefixlen']}" for one in listed[0]["addr_info"]}
+
+
+async def has(lab: Lab, address: str, *, there: bool) -> bool:
+    return (address in addresses(lab)) is there

@@ -55,6 +55,7 @@ class Lab:
         self.agent: Child = rig.agent
         self.controller: Child = rig.controller
         self.fingers = fingers
+        self.agent_config = rig.agent_config
         self._numbers: Iterator[int] = itertools.count(1)
         self._strangers: Iterator[Device] = itertools.cycle(self.site.devices)
 
