@@ -36,8 +36,8 @@ CAPTIVE_DNS_PORT = 5_300
 """Where the captive resolver listens; the data plane leads those who have not paid there."""
 
 PORTAL_TTL_S = 60
-CUT_TTL_S = 0
-"""What is said only while the uplink is cut is to be forgotten at once."""
+PASSING_TTL_S = 0
+"""What is said only while the uplink is cut, or a change is tried, is to be forgotten at once."""
 
 TRIED_LEASE_S = 120
 """Leases of a range that is only tried: devices come back soon after a change is taken back."""
@@ -185,7 +185,7 @@ def main_text(served: Served) -> str:
         *_head(network),
         *_forwarding(network),
         *_own_names(network),
-        f"local-ttl={PORTAL_TTL_S}",
+        f"local-ttl={PORTAL_TTL_S if served.before is None else PASSING_TTL_S}",
         *(_garden(network) if served.by_name else ()),
         "# Addresses. What a device calls itself is neither kept nor answered to anybody.",
         "dhcp-authoritative",
@@ -209,7 +209,7 @@ def captive_text(served: Served) -> str:
         lines += [
             *_forwarding(network),
             *_own_names(network),
-            f"local-ttl={PORTAL_TTL_S}",
+            f"local-ttl={PORTAL_TTL_S if served.before is None else PASSING_TTL_S}",
             *(_garden(network) if served.by_name else ()),
         ]
     else:
@@ -218,7 +218,7 @@ def captive_text(served: Served) -> str:
             "no-resolv",
             "local=/#/",
             *_answers("#", network),
-            f"local-ttl={CUT_TTL_S}",
+            f"local-ttl={PASSING_TTL_S}",
         ]
     return "\n".join(lines) + "\n"
 
