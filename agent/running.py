@@ -27,7 +27,7 @@ from agent.gate import SiteGate
 from agent.journal import Journal
 from agent.lan import Lan, LoopbackLan
 from agent.loop import Loop
-from agent.network.keeper import Keeper
+from agent.network.keeper import Keeper, let_go
 from agent.network.plan import CAPTIVE_DNS_PORT
 from agent.uplink.grpc import GrpcUplink
 from agent.uplink.memory import MemoryController, MemoryUplink, plan_item, site_item
@@ -157,10 +157,7 @@ async def operate(
         group.create_task(parts.lan.watch(loop))
         group.create_task(_serve(config, gate, clock))
         group.create_task(_tell_status(config.state_dir, parts.site_id, loop, courier, journal))
-        if config.network is not None and config.plane == "linux":
-            keeper = Keeper(
-                state_dir=config.state_dir, config=file.path, network=config.network, clock=clock
-            )
+        if (keeper := _keeper(file, clock)) is not None:
             group.create_task(keeper.run())
         if identity is not None and isinstance(parts.uplink, GrpcUplink):
             group.create_task(_renew(file, identity, parts.uplink, clock))
@@ -192,6 +189,17 @@ def _box(config: Config, clock: Clock) -> tuple[DataPlane, Watch]:
         return follow(config.lan)
 
     return LinuxPlane(wiring), Lan(neighbours, clock)
+
+
+def _keeper(file: ConfigFile, clock: Clock) -> Keeper | None:
+    """What keeps the LAN's addresses and names, where they are ours to keep."""
+    config = file.values
+    if config.plane != "linux":
+        return None
+    if config.network is None:
+        let_go(config.state_dir)
+        return None
+    return Keeper(state_dir=config.state_dir, config=file.path, network=config.network, clock=clock)
 
 
 def _memory_plane(clock: Clock) -> DataPlane:

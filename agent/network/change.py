@@ -194,13 +194,17 @@ _OPTIONS = {"network.address": "--address", "network.range": "--range"}
 
 
 def _take_back(folder: Path, network: Network, trial: Trial, now: Instant) -> None:
-    """Invariant: the note of the trial goes last; cut off before that, this is done again."""
+    """Take away what the trial put, then forget it.
+
+    Invariant: the note of the trial goes last; cut off before that, this is done again.
+    """
     from agent.network import addresses
 
+    # The kernel forgets addresses with the life of the machine: what is there by now somebody else
+    # has put. And a confirmation may have been cut off after it had written the configuration.
+    ours = trial.put and trial.boot == now.boot and network.address != trial.address
     try:
-        # The kernel forgets addresses with the life of the machine; there is nothing to take then,
-        # and what is there by now somebody else has put.
-        if trial.put and trial.boot == now.boot:
+        if ours:
             addresses.take(network.lan, trial.address)
     except addresses.AddressError as broken:
         raise ChangeRefused(str(broken)) from broken

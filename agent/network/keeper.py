@@ -33,6 +33,7 @@ LOOK_EVERY_MS = 1_000
 FIRST_PAUSE_MS = 1_000
 PAUSE_MS_MAX = 60_000
 CHILD_WAIT_S = 30
+ENSURE_AGAIN_S = 20
 
 
 class Keeper:
@@ -177,10 +178,12 @@ class Keeper:
         await self._child("network", "revert", "--only-due", trial.id)
 
     async def _ensure(self) -> None:
-        """Put the LAN's address when the machine's own set-up has not."""
-        await self._child("network", "ensure")
+        """Put the LAN's address when the machine's own set-up has not; a late LAN is waited for."""
+        while not await self._child("network", "ensure"):
+            await self._clock.sleep(ENSURE_AGAIN_S)
 
-    async def _child(self, *words: str) -> None:
+    async def _child(self, *words: str) -> bool:
+        """Run one of our own commands; whether it went well."""
         argv = (sys.executable, "-m", "agent.main", *words, "--config", str(self._config))
         child = await asyncio.create_subprocess_exec(
             *argv, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL
@@ -194,6 +197,7 @@ class Keeper:
                 child.kill()
         if code:
             log.warning("trouble", part="network", command=" ".join(words), code=code)
+        return code == 0
 
     def _tell(self, served: Served, pids: Mapping[str, int]) -> None:
         if served != self._served:
@@ -207,6 +211,16 @@ class Keeper:
                 **pids,
             )
         self._served = served
+
+
+def let_go(state_dir: Path) -> None:
+    """End what an earlier configuration with a ``[network]`` had left running."""
+    if not (state_dir / files.FOLDER).is_dir():
+        return
+    try:
+        dnsmasq.stop(state_dir)
+    except DnsmasqError as error:
+        log.warning("trouble", part="dnsmasq", error=str(error))
 
 
 def _stamp(path: Path) -> int:

@@ -12,7 +12,7 @@ RUN /opt/lango/bin/pip install --no-cache-dir --no-deps --no-build-isolation .
 
 FROM python:3.13-slim
 RUN apt-get update \
- && apt-get install --yes --no-install-recommends libnftables1 \
+ && apt-get install --yes --no-install-recommends libnftables1 dnsmasq-base \
  && rm -rf /var/lib/apt/lists/*
 COPY --from=build /opt/lango /opt/lango
 ENV GRPC_VERBOSITY=ERROR

@@ -1,22 +1,26 @@
-"""Names and addresses on a site's LAN without an agent: what devices say, and the garden by name."""
+"""Names and addresses on a LAN without an agent: what devices say, and the garden by name."""
 
 from __future__ import annotations
 
-from ipaddress import IPv6Interface
+import sys
+from dataclasses import replace
+from ipaddress import IPv4Address, IPv4Interface, IPv6Interface
 from typing import TYPE_CHECKING
 
 import pytest
 
-from agent.network import dnsmasq
+from agent.clock import SystemClock
+from agent.network import addresses, dnsmasq, files, situation
 from agent.network.dnsmasq import DnsmasqError
 from agent.network.leases import leases
 from agent.network.plan import CAPTIVE_DNS_PORT, Served
+from agent.network.trial import Trial
 from controller.sandbox.lab.device import GATEWAY_V4, INTERNET_V4
 from controller.sandbox.lab.dns import ResolveError, resolve
 from controller.sandbox.lab.site import Site
 from tests.support import dhcp
 from tests.support.lab import eventually
-from tests.support.lan import a_network
+from tests.support.lan import a_config, a_network
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -184,3 +188,77 @@ async def test_devices_hear_of_the_prefix_and_the_resolver(site: Site, tmp_path:
         return "dynamic" in device.ns.run("ip", "-6", "addr", "show", "dev", "eth0")
 
     await eventually(numbered)
+
+
+def a_trial(*, left_s: int) -> Trial:
+    """10.78.0.1/24, put by us in this life of the machine."""
+    now = SystemClock().now()
+    return Trial(
+        id="t1",
+        address=IPv4Interface("10.78.0.1/24"),
+        first=IPv4Address("10.78.0.50"),
+        last=IPv4Address("10.78.0.99"),
+        put=True,
+        until_ms=now.mono + left_s * 1_000,
+        boot=now.boot,
+    )
+
+
+def cut_off(site: Site, state_dir: Path, trial: Trial) -> None:
+    """A command that was killed after it had put the address: no timer, no agent, only its note."""
+    situation.note_trial(files.folder(state_dir), trial)
+    site.gateway.ip(f"addr add {trial.address} dev br-lan")
+
+
+def reverted(site: Site, folder: Path, *words: str) -> set[IPv4Interface]:
+    """The LAN's addresses after ``lango-agent network revert``."""
+    argv = (sys.executable, "-m", "agent.main", "network", "revert", *words)
+    site.gateway.run(*argv, "--config", str(folder / "agent.toml"))
+    site.gateway.call(lambda: dnsmasq.stop(folder / "state"))
+    there = site.gateway.call(addresses.addresses)
+    return {address for name, address in there if name == "br-lan"}
+
+
+OLD, NEW = IPv4Interface("10.77.0.1/16"), IPv4Interface("10.78.0.1/24")
+
+
+async def test_a_try_that_was_cut_off_is_taken_back(site: Site, tmp_path: Path) -> None:
+    a_config(tmp_path)
+    cut_off(site, tmp_path / "state", a_trial(left_s=-1))
+
+    assert reverted(site, tmp_path, "--only-due", "t1") == {OLD}
+    assert not (tmp_path / "state" / "network" / situation.TRIAL).exists()
+
+
+async def test_a_try_that_is_not_over_is_not_due(site: Site, tmp_path: Path) -> None:
+    a_config(tmp_path)
+    cut_off(site, tmp_path / "state", a_trial(left_s=60))
+
+    assert reverted(site, tmp_path, "--only-due", "t1") == {OLD, NEW}
+
+
+async def test_after_a_reboot_an_address_is_somebody_elses(site: Site, tmp_path: Path) -> None:
+    a_config(tmp_path)
+    cut_off(site, tmp_path / "state", replace(a_trial(left_s=60), boot="an earlier one"))
+
+    assert reverted(site, tmp_path, "--only-due", "t1") == {OLD, NEW}
+    assert not (tmp_path / "state" / "network" / situation.TRIAL).exists()
+
+
+async def test_an_address_that_was_there_before_is_not_taken(site: Site, tmp_path: Path) -> None:
+    a_config(tmp_path)
+    cut_off(site, tmp_path / "state", replace(a_trial(left_s=-1), put=False))
+
+    assert reverted(site, tmp_path) == {OLD, NEW}
+
+
+async def test_a_confirmation_that_was_cut_off_after_its_writing_is_kept(
+    site: Site, tmp_path: Path
+) -> None:
+    path = a_config(tmp_path)
+    text = path.read_text().replace("10.77.0.1/16", "10.78.0.1/24")
+    path.write_text(text.replace("10.77.1.1-10.77.1.200", "10.78.0.50-10.78.0.99"))
+    cut_off(site, tmp_path / "state", a_trial(left_s=-1))
+
+    assert reverted(site, tmp_path) == {OLD, NEW}
+    assert not (tmp_path / "state" / "network" / situation.TRIAL).exists()

@@ -1,13 +1,15 @@
-"""The site's own network, by the agent's own dnsmasq: addresses, names, and the portal by itself."""
+"""The site's own network, by the agent's own dnsmasq: addresses, names, and the portal."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
 import sys
 from ipaddress import IPv4Address
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -21,12 +23,12 @@ from tests.support.lab import a_lab, eventually
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-    from pathlib import Path
 
     from controller.sandbox.lab.device import Device
     from tests.support.lab import Lab
 
 pytestmark = [pytest.mark.root, pytest.mark.asyncio(loop_scope="module")]
+
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def lab(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Lab]:
@@ -210,6 +212,21 @@ async def test_a_confirmed_change_stays_and_is_written_down(lab: Lab) -> None:
     assert 'range = "10.77.1.1-10.77.1.250"' in lab.agent_config.read_text()
 
 
+async def test_an_agent_takes_back_what_a_killed_command_left(lab: Lab) -> None:
+    note = lab.agent_config.parent / "network" / "trial.json"
+    command(lab, "try", "--address", "10.81.0.1/24", *RANGE81, "--seconds", "600")
+    timers = ours(lab, "agent.network.timer")
+    for pid in timers:
+        os.kill(pid, signal.SIGKILL)
+    left = json.loads(note.read_text())
+    await asyncio.to_thread(note.write_text, json.dumps({**left, "until_ms": 1}))
+
+    await eventually(lambda: has(lab, "10.81.0.1/24", there=False), wait_s=30)
+    assert timers, "the command had left a timer"
+    assert not note.exists()
+
+
+RANGE81 = ("--range", "10.81.0.50-10.81.0.90")
 RANGE = ("--range", "10.78.0.50-10.78.0.90")
 RANGE79 = ("--range", "10.79.0.50-10.79.0.90")
 RANGE80 = ("--range", "10.80.0.50-10.80.0.90")
@@ -223,6 +240,17 @@ def command(lab: Lab, *words: str) -> str:
     """What ``lango-agent network`` says on the gateway."""
     argv = (sys.executable, "-m", "agent.main", "network", *words)
     return lab.site.gateway.run(*argv, "--config", str(lab.agent_config))
+
+
+def ours(lab: Lab, module: str) -> list[int]:
+    """Processes of this lab that run a module of ours."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            words = path.read_bytes().decode("utf-8", "replace").split("\0")
+            if module in words and str(lab.agent_config) in words:
+                found.append(int(path.parent.name))
+    return found
 
 
 async def processes(lab: Lab) -> dict[str, int]:

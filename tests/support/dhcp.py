@@ -53,9 +53,7 @@ async def leased(device: Device, **saying: bytes) -> Reply:
     return reply
 
 
-async def exchanged(
-    device: Device, *, wanted: IPv4Address | None = None, **saying: bytes
-) -> Reply:
+async def exchanged(device: Device, *, wanted: IPv4Address | None = None, **saying: bytes) -> Reply:
     """Ask and accept, without using the address; ``wanted`` is one that the device had before."""
     extra = {int(name.removeprefix("option")): value for name, value in saying.items()}
     with device.ns.socket(kind=socket.SOCK_DGRAM) as made:

@@ -45,9 +45,7 @@ TEXTS = {
     "captive.conf": captive_text(Served(FULL)),
     "captive-cut.conf": captive_text(Served(FULL, link_up=False)),
     "tried.conf": main_text(Served(TRIED, before=a_network())),
-    "wider.conf": main_text(
-        Served(a_network(last=IPv4Address("10.77.2.9")), before=a_network())
-    ),
+    "wider.conf": main_text(Served(a_network(last=IPv4Address("10.77.2.9")), before=a_network())),
     "host-resolver.conf": dnsmasq_text(a_network(upstreams=(), host_resolver=True)),
 }
 

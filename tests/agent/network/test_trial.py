@@ -62,10 +62,10 @@ def test_the_preview_names_what_changes_what_stays_and_who_moves() -> None:
     wider = replace(TRIAL, first=IPv4Address("10.77.1.3"), last=IPv4Address("10.77.1.99"))
     lines = list(preview(a_network(), wider.of(a_network()), held))
 
-    assert lines[0] == (
-        "changes: gateway 10.77.0.1/16 -> 10.78.0.1/24; both serve during the try"
+    assert lines[0] == ("changes: gateway 10.77.0.1/16 -> 10.78.0.1/24; both serve during the try")
+    assert (
+        lines[1] == "changes: addresses for devices 10.77.1.1-10.77.1.200 -> 10.77.1.3-10.77.1.99"
     )
-    assert lines[1] == "changes: addresses for devices 10.77.1.1-10.77.1.200 -> 10.77.1.3-10.77.1.99"
     assert "stays: LAN br-lan, portal http://wifi.lango/, name servers 198.51.100.1" in lines
     assert "devices: 22 keep their address for good" in lines
     assert lines[-2:] == ["  10.77.1.1 02:00:00:00:00:01", "  10.77.1.2 02:00:00:00:00:02"]
