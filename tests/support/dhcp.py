@@ -53,16 +53,15 @@ async def leased(device: Device, **saying: bytes) -> Reply:
     return reply
 
 
-async def exchanged(device: Device, *, wanted: IPv4Address | None = None, **saying: bytes) -> Reply:
-    """Ask and accept, without using the address; ``wanted`` is one that the device had before."""
+async def exchanged(device: Device, **saying: bytes) -> Reply:
+    """Ask and accept, without using the address."""
     extra = {int(name.removeprefix("option")): value for name, value in saying.items()}
     with device.ns.socket(kind=socket.SOCK_DGRAM) as made:
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         made.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
         made.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"eth0")
         made.bind(("", 68))
-        asked = {} if wanted is None else {ASKED_ADDRESS: wanted.packed}
-        offer = await _asked(made, device, DISCOVER, {**asked, **extra})
+        offer = await _asked(made, device, DISCOVER, extra)
         request = {
             ASKED_ADDRESS: offer.address.packed,
             SERVER: offer.options[SERVER],
