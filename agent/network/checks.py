@@ -12,6 +12,7 @@ from agent.findings import Finding, Verdict
 from agent.network import addresses, dnsmasq, files, situation
 from agent.network.addresses import AddressError
 from agent.network.dnsmasq import DnsmasqError
+from agent.network.plan import PORTAL_TLS_PORT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from agent.model import Instant
     from agent.network.plan import Network
 
-HTTPS_PORT = 443
 REACH_S = 3
 
 
@@ -84,19 +84,18 @@ async def _captive_api(network: Network) -> Finding:
     check = "option 114"
     if network.api_url is None:
         text = "phones are not told where the portal is, and find it by their own probe"
-        fix = "set [network] captive_api to an https address, once one is served"
+        fix = "set [portal] certificate and key, for a name that the site's certificate is for"
         return Finding(check, Verdict.WARN, text, fix)
     host = urlsplit(network.api_url).hostname
-    port = urlsplit(network.api_url).port or HTTPS_PORT
     try:
         async with asyncio.timeout(REACH_S):
             context = ssl.create_default_context()
             _, writer = await asyncio.open_connection(
-                str(network.address.ip), port, ssl=context, server_hostname=host
+                str(network.address.ip), PORTAL_TLS_PORT, ssl=context, server_hostname=host
             )
     except (OSError, TimeoutError) as broken:
         text = f"phones are told of {network.api_url}, which does not answer: {_said(broken)}"
-        fix = "serve it with a valid certificate, or take captive_api out: phones believe it"
+        fix = "renew the certificate of [portal], or take it out: phones take this for broken"
         return Finding(check, Verdict.FAIL, text, fix)
     writer.close()
     with contextlib.suppress(OSError):

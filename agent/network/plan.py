@@ -35,6 +35,9 @@ URI_BYTES_MAX = 255
 CAPTIVE_DNS_PORT = 5_300
 """Where the captive resolver listens; the data plane leads those who have not paid there."""
 
+PORTAL_TLS_PORT = 8_443
+"""Where the portal speaks TLS; the data plane leads the gateway's port 443 there."""
+
 PORTAL_TTL_S = 60
 PASSING_TTL_S = 0
 """What is said only while the uplink is cut, or a change is tried, is to be forgotten at once."""
@@ -103,7 +106,7 @@ def faults(network: Network) -> Iterator[tuple[str, str]]:
     if not network.host_resolver and not 1 <= len(network.upstreams) <= UPSTREAMS_MAX:
         yield "network.upstreams", f"want 1 to {UPSTREAMS_MAX} addresses of name servers"
     if network.api_url is not None and (fault := _uri_fault(network.api_url)) is not None:
-        yield "network.captive_api", fault
+        yield "portal.host", fault
     for name in network.private:
         if not is_name(name):
             yield "network.private_names", f"{name!r} is no host name in lower case"

@@ -61,6 +61,7 @@ class RigPlan:
 
     ``own_names`` has the lab's agent serve addresses and names by its own dnsmasq. Unlike all else
     of a rig, that outlives a killed one: it is made to outlive everything but its own end.
+    ``certificate`` is a file with the portal's certificate and key, for https.
     """
 
     state_dir: Path
@@ -68,6 +69,7 @@ class RigPlan:
     lab: bool | None = None
     devices: int = 4
     own_names: bool = False
+    certificate: Path | None = None
 
 
 def lab_obstacle() -> str | None:
@@ -227,10 +229,14 @@ class Rig:
             {"state_dir": str(self._agent_dir), "plane": plane},
             lan={"interface": "br-lan"},
             wan={"interface": "wan0", "masquerade": True},
-            portal={"port": self.plan.ports.portal, "host": PORTAL_HOST},
+            portal={"port": self.plan.ports.portal, "host": PORTAL_HOST, **self._certificate()},
             **network,
         )
         write_private(self.agent_config, text.encode())
+
+    def _certificate(self) -> dict[str, str]:
+        path = self.plan.certificate
+        return {} if path is None else {"certificate": str(path), "key": str(path)}
 
     @property
     def agent_config(self) -> Path:
@@ -269,7 +275,6 @@ _LAB_NETWORK = {
     "range": "10.77.1.1-10.77.1.250",
     "lease_s": 600,
     "upstreams": [INTERNET_V4],
-    "captive_api": "https://portal.example/capport",
     # The lab's internet is of addresses that a careful resolver takes for somebody's LAN.
     "private_names": ["com", "example", "lab", "org"],
 }

@@ -58,7 +58,8 @@ class LinuxConfig:
     ``garden`` are addresses that everybody reaches, unpaid and uncounted. ``close_gateway`` refuses
     LAN devices every service of the gateway but names, addresses, ICMP and the portal.
     ``captive_dns_port`` is where the gateway answers the names that unpaid devices ask anybody for;
-    None lets them ask the gateway's port 53. ``spare_bps`` is the speed of what belongs to no
+    None lets them ask the gateway's port 53. ``portal_tls_port`` is where the portal speaks TLS, if
+    it does. ``spare_bps`` is the speed of what belongs to no
     session: the portal on the LAN, the gateway's own traffic on the WAN. Raises `PlaneError` (no
     retry) for values that cannot be.
     """
@@ -70,6 +71,7 @@ class LinuxConfig:
     garden: tuple[IPv4Address | IPv6Address, ...] = ()
     close_gateway: bool = True
     captive_dns_port: int | None = None
+    portal_tls_port: int | None = None
     spare_bps: int = 50_000_000
 
     def __post_init__(self) -> None:
@@ -80,8 +82,10 @@ class LinuxConfig:
             raise PlaneError(f"lan and wan are both {self.lan!r}", retry=False)
         if not 0 < self.portal_port < 1 << 16:
             raise PlaneError(f"portal_port: {self.portal_port} is not a port", retry=False)
-        if self.captive_dns_port is not None and not 0 < self.captive_dns_port < 1 << 16:
-            raise PlaneError(f"captive_dns_port: {self.captive_dns_port} is no port", retry=False)
+        for name in ("captive_dns_port", "portal_tls_port"):
+            port = getattr(self, name)
+            if port is not None and not 0 < port < 1 << 16:
+                raise PlaneError(f"{name}: {port} is no port", retry=False)
         if self.spare_bps <= 0:
             raise PlaneError(f"spare_bps: {self.spare_bps} is not positive", retry=False)
 
@@ -262,6 +266,7 @@ def rules(config: LinuxConfig) -> dict[str, tuple[str, ...]]:
         "portal_nat": (
             f'iifname != "{lan}" accept',
             f"fib daddr type local tcp dport 80 {portal}",
+            *_portal_tls(config, "fib daddr type local tcp dport 443 redirect to :{}"),
             *(f"{rule} accept" for rule in paid),
             *_garden(config, "daddr"),
             *_captive_names(config),
@@ -280,6 +285,7 @@ def rules(config: LinuxConfig) -> dict[str, tuple[str, ...]]:
             ),
             *(_DOORS if config.close_gateway else ()),
             *((f"tcp dport {config.portal_port} accept",) if config.close_gateway else ()),
+            *_portal_tls(config, "tcp dport {} accept"),
             *(("tcp dport 443 reject with tcp reset", "drop") if config.close_gateway else ()),
         ),
         "names": (
@@ -315,6 +321,11 @@ def _captive_names(config: LinuxConfig) -> Iterator[str]:
     if config.captive_dns_port is not None:
         for protocol in _DNS:
             yield f"{protocol} dport 53 redirect to :{config.captive_dns_port}"
+
+
+def _portal_tls(config: LinuxConfig, rule: str) -> Iterator[str]:
+    if config.portal_tls_port is not None:
+        yield rule.format(config.portal_tls_port)
 
 
 def _ports(config: LinuxConfig) -> tuple[int, ...]:

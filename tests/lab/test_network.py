@@ -7,13 +7,19 @@ import contextlib
 import json
 import os
 import signal
+import ssl
 import sys
+from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import pytest
 import pytest_asyncio
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from controller.sandbox.lab.device import GATEWAY_V4, INTERNET_V4
 from controller.sandbox.lab.dns import ResolveError, resolve
@@ -33,7 +39,8 @@ pytestmark = [pytest.mark.root, pytest.mark.asyncio(loop_scope="module")]
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def lab(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Lab]:
     path = tmp_path_factory.mktemp("rig")
-    async with a_lab(path, devices=30, own_names=True) as running:
+    certificate = a_certificate(path / "portal.pem")
+    async with a_lab(path, devices=30, own_names=True, certificate=certificate) as running:
         await served(running)
         yield running
 
@@ -63,7 +70,22 @@ async def test_a_device_gets_its_address_its_gateway_and_its_resolver(lab: Lab) 
 async def test_a_device_is_told_of_the_captive_portal_api(lab: Lab) -> None:
     reply = await dhcp.leased(lab.fresh())
 
-    assert reply.options[dhcp.CAPTIVE_PORTAL] == b"https://portal.example/capport"
+    assert reply.options[dhcp.CAPTIVE_PORTAL] == b"https://wifi.lango/capport"
+
+
+async def test_the_address_it_is_told_says_how_the_device_stands(
+    lab: Lab,
+) -> None:
+    device = lab.fresh()
+    reply = await dhcp.leased(device)
+    url = reply.options[dhcp.CAPTIVE_PORTAL].decode()
+    before = await asked_securely(device, url, certificate_of(lab))
+    await lab.buy(device, await lab.sell("told"))
+    after = await asked_securely(device, url, certificate_of(lab))
+
+    assert (before["captive"], before["user-portal-url"]) == (True, "https://wifi.lango/")
+    assert after["captive"] is False
+    assert 3_500 < after["seconds-remaining"] <= 3_600
 
 
 async def test_a_leased_device_finds_the_portal_by_its_own_probe(lab: Lab) -> None:
@@ -230,6 +252,52 @@ RANGE81 = ("--range", "10.81.0.50-10.81.0.90")
 RANGE = ("--range", "10.78.0.50-10.78.0.90")
 RANGE79 = ("--range", "10.79.0.50-10.79.0.90")
 RANGE80 = ("--range", "10.80.0.50-10.80.0.90")
+
+
+def certificate_of(lab: Lab) -> Path:
+    assert lab.rig.plan.certificate is not None
+    return lab.rig.plan.certificate
+
+
+async def asked_securely(device: Device, url: str, trusted: Path) -> dict[str, Any]:
+    """What the captive portal API says, to a phone that looks at the certificate."""
+    host = urlsplit(url).hostname or ""
+    made = device.ns.socket()
+    loop = asyncio.get_running_loop()
+    await loop.sock_connect(made, (await device.resolve(host), 443))
+    context = ssl.create_default_context(cafile=str(trusted))
+    reader, writer = await asyncio.open_connection(sock=made, ssl=context, server_hostname=host)
+    with contextlib.closing(writer):
+        asked = [f"GET {urlsplit(url).path} HTTP/1.1", f"Host: {host}"]
+        asked += ["Accept: application/captive+json", "Connection: close", "", ""]
+        writer.write("\r\n".join(asked).encode())
+        said = await asyncio.wait_for(reader.read(), 10)
+    answer: dict[str, Any] = json.loads(said.partition(b"\r\n\r\n")[2])
+    return answer
+
+
+def a_certificate(path: Path) -> Path:
+    """A certificate for the portal's name, and its key, in one file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "wifi.lango")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("wifi.lango")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    private = key.private_bytes(
+        pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    path.write_bytes(made.public_bytes(pem) + private)
+    return path
 
 
 async def is_told(device: Device, name: str, address: str) -> bool:

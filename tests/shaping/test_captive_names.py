@@ -42,3 +42,12 @@ def test_without_a_captive_resolver_nothing_is_led() -> None:
 def test_a_port_that_cannot_be_is_refused() -> None:
     with pytest.raises(PlaneError, match="captive_dns_port: 70000"):
         LinuxConfig("lan0", "wan0", captive_dns_port=70_000)
+
+
+def test_https_to_the_gateway_is_led_to_the_portal_where_that_speaks_it() -> None:
+    chains = rules(LinuxConfig("lan0", "wan0", portal_tls_port=8_443))
+
+    assert "fib daddr type local tcp dport 443 redirect to :8443" in chains["portal_nat"]
+    door = chains["gateway_door"]
+    assert door.index("tcp dport 8443 accept") < door.index("tcp dport 443 reject with tcp reset")
+    assert "8443" not in str(rules(LinuxConfig("lan0", "wan0")))

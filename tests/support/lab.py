@@ -210,14 +210,24 @@ async def eventually(
 
 @contextlib.asynccontextmanager
 async def a_lab(
-    state_dir: Path, *, devices: int = 16, own_names: bool = False
+    state_dir: Path,
+    *,
+    devices: int = 16,
+    own_names: bool = False,
+    certificate: Path | None = None,
 ) -> AsyncIterator[Lab]:
     """A rig on free ports, up and its agent in step with the controller.
 
-    With ``own_names`` the agent's own dnsmasq serves addresses and names.
+    With ``own_names`` the agent's own dnsmasq serves addresses and names; with a ``certificate``
+    (and its key in the same file) the portal is at https as well.
     """
     plan = RigPlan(
-        state_dir=state_dir, ports=free_ports(), lab=True, devices=devices, own_names=own_names
+        state_dir=state_dir,
+        ports=free_ports(),
+        lab=True,
+        devices=devices,
+        own_names=own_names,
+        certificate=certificate,
     )
     async with Rig(plan) as rig:
         fingers = Fingers(f"http://127.0.0.1:{plan.ports.daraja}")

@@ -40,13 +40,40 @@ def test_without_the_table_the_network_is_the_operators_own(
 @pytest.mark.parametrize(
     ("line", "fault"),
     [
+        ('certificate = "/a.pem"', "portal.certificate, portal.key: want both or none"),
+        ('certificate = "a.pem"', "portal.certificate: want an absolute path, got 'a.pem'"),
+    ],
+)
+def test_half_a_certificate_is_told(tmp_path: Path, line: str, fault: str) -> None:
+    path = tmp_path / "agent.toml"
+    path.write_text(f"[portal]\n{line}\n")
+    with pytest.raises(ConfigFaults) as wrong:
+        configs.load(path)
+
+    assert fault in wrong.value.faults
+
+
+def test_phones_are_told_of_the_portal_only_where_it_has_a_certificate(tmp_path: Path) -> None:
+    path = a_config(tmp_path)
+    without = configs.load(path).network
+    path.write_text(path.read_text() + '[portal]\ncertificate = "/a.pem"\nkey = "/a.key"\n')
+    with_one = configs.load(path).network
+
+    assert without is not None
+    assert without.api_url is None
+    assert with_one is not None
+    assert with_one.api_url == "https://wifi.lango/capport"
+
+
+@pytest.mark.parametrize(
+    ("line", "fault"),
+    [
         ("", "network.address: [network] wants it, like 10.0.0.1/24"),
         ('address = "10.0.0.1"', "network.address: '10.0.0.1' cannot be read"),
         ('range = "10.0.0.9"', "network.range: '10.0.0.9' cannot be read"),
         ('upstreams = "1.1.1.1"', "network.upstreams: want a list"),
         ("upstreams = [1]", "network.upstreams: [1] cannot be read"),
         ("lease_s = 1", "network.lease_s: want 120 to 604800, got 1"),
-        ('captive_api = "http://x.example/"', "network.captive_api: 'http://x.example/': want"),
         ("leese_s = 1", "network.leese_s: there is no such key; did you mean network.lease_s?"),
     ],
 )
