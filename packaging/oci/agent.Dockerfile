@@ -1,5 +1,6 @@
 # The agent. It shapes the machine that it runs on, so it needs that machine's network:
-#   docker run --network host --cap-drop ALL --cap-add NET_ADMIN --cap-add NET_BIND_SERVICE …
+#   docker run --network host --cap-drop ALL --cap-add NET_ADMIN --cap-add NET_BIND_SERVICE \
+#       --cap-add NET_RAW …
 # Build from the root of the repository:
 #   docker build -f packaging/oci/agent.Dockerfile -t lango-agent .
 FROM python:3.13-slim AS build
