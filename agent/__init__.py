@@ -30,7 +30,7 @@ SHELL:
 - ``log.py``      what goes to the log, one line an event
 - ``config.py``   one frozen dataclass, all faults reported together
 - ``running.py``  composition of a running agent; ``status.py`` what it says of itself
-- ``doctor.py``   what is wrong on this machine, as ``findings.py``; ``main.py`` the ``lango-agent`` command
+- ``doctor.py``   what is wrong on this machine (``findings.py``); ``main.py`` the command itself
 
 The agent never imports ``controller``, nor fastapi, sqlalchemy or pydantic: boxes are small.
 """

@@ -8,9 +8,7 @@ LAN's addresses and names, and the next one knows whether what runs is what shou
 
 from __future__ import annotations
 
-import grp
 import os
-import pwd
 import select
 import signal
 import subprocess
@@ -27,6 +25,9 @@ if TYPE_CHECKING:
     from agent.network.plan import Served
 
 PROGRAM = "dnsmasq"
+CAPABILITIES = "+net_admin,+net_bind_service,+net_raw"
+"""What it needs: DHCP and the data plane's sets, low ports, router advertisements."""
+
 START_WAIT_S = 10
 STOP_WAIT_S = 3
 LEASES = "leases"
@@ -181,10 +182,12 @@ def _confs(folder: Path, name: str) -> frozenset[Path]:
 
 
 def _argv(folder: Path, name: str, path: Path) -> list[str]:
-    argv = [PROGRAM, f"--conf-file={path}", _pid_option(folder, name)]
+    argv = [*_as_owner(folder), PROGRAM, f"--conf-file={path}", _pid_option(folder, name)]
     if name == MAIN:
         argv.append(f"--dhcp-leasefile={folder / LEASES}")
-    return argv + _as_owner(folder)
+    if os.geteuid() == 0 and folder.stat().st_uid == 0:
+        argv += ["--user=root", "--group=root"]
+    return argv
 
 
 def _pid_option(folder: Path, name: str) -> str:
@@ -192,16 +195,23 @@ def _pid_option(folder: Path, name: str) -> str:
 
 
 def _as_owner(folder: Path) -> list[str]:
-    """Started by root, it becomes who owns the folder: the agent must be able to end it."""
-    if os.geteuid() != 0:
-        return []
+    """Root starts it as who owns the folder: the agent must be able to see and to end it.
+
+    It is that user's from its first instruction on. One that only becomes so later is hidden from
+    the agent where /proc shows nobody more than his own.
+    """
     owner = folder.stat()
-    try:
-        user = pwd.getpwuid(owner.st_uid).pw_name
-        group = grp.getgrgid(owner.st_gid).gr_name
-    except KeyError as unknown:
-        raise DnsmasqError(f"{folder} belongs to nobody that this machine knows") from unknown
-    return [f"--user={user}", f"--group={group}"]
+    if os.geteuid() != 0 or owner.st_uid == 0:
+        return []
+    return [
+        "setpriv",
+        f"--reuid={owner.st_uid}",
+        f"--regid={owner.st_gid}",
+        "--clear-groups",
+        f"--inh-caps={CAPABILITIES}",
+        f"--ambient-caps={CAPABILITIES}",
+        f"--bounding-set=-all,{CAPABILITIES}",
+    ]
 
 
 def _run(*argv: str) -> str:

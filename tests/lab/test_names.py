@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import tempfile
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Interface, IPv6Interface
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -24,11 +27,12 @@ from tests.support.lan import a_config, a_network
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-    from pathlib import Path
 
     from controller.sandbox.lab.device import Device
 
 pytestmark = pytest.mark.root
+
+NOBODY = 65_534
 
 HOSTILE = {
     "quotes": b"\"';--",
@@ -177,6 +181,23 @@ async def test_a_stranger_with_an_old_process_id_is_not_ended(site: Site, tmp_pa
     finally:
         stranger.kill()
         stranger.wait()
+
+
+async def test_what_root_starts_is_the_agents_users_from_its_first_instruction(site: Site) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        state_dir = Path(name)
+        os.chmod(name, 0o755)  # noqa: PTH101
+        os.chown(name, NOBODY, NOBODY)
+        network = a_network(address6=IPv6Interface("fd77::1/64"))
+        pids = serve(site, state_dir, Served(network))
+        owners = {os.stat(f"/proc/{pid}").st_uid for pid in pids.values()}  # noqa: PTH116
+        reply = await dhcp.exchanged(site.device(1))
+        left = {path.stat().st_uid for path in (state_dir / "network").iterdir()}
+        site.gateway.call(lambda: dnsmasq.stop(state_dir))
+
+    # A process that has changed its user shows root as the owner of its folder in /proc.
+    assert owners == left == {NOBODY}
+    assert reply.kind == dhcp.ACK
 
 
 async def test_devices_hear_of_the_prefix_and_the_resolver(site: Site, tmp_path: Path) -> None:
