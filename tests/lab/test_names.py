@@ -186,7 +186,6 @@ async def test_a_stranger_with_an_old_process_id_is_not_ended(site: Site, tmp_pa
 async def test_what_root_starts_is_the_agents_users_from_its_first_instruction(site: Site) -> None:
     with tempfile.TemporaryDirectory() as name:
         state_dir = Path(name)
-        os.chmod(name, 0o755)  # noqa: PTH101
         os.chown(name, NOBODY, NOBODY)
         network = a_network(address6=IPv6Interface("fd77::1/64"))
         pids = serve(site, state_dir, Served(network))
