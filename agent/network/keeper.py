@@ -147,7 +147,10 @@ class Keeper:
         return tuple(_stamp(path) for path in (self._config, self._folder / situation.TRIAL))
 
     def _due(self) -> bool:
-        trial = situation.pending(self._folder)
+        try:
+            trial = situation.pending(self._folder)
+        except OSError:
+            return False
         return trial is not None and trial.over(self._clock.now())
 
     async def _wanted(self) -> Served:
@@ -185,9 +188,12 @@ class Keeper:
     async def _child(self, *words: str) -> bool:
         """Run one of our own commands; whether it went well."""
         argv = (sys.executable, "-m", "agent.main", *words, "--config", str(self._config))
-        child = await asyncio.create_subprocess_exec(
-            *argv, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL
-        )
+        nothing = asyncio.subprocess.DEVNULL
+        try:
+            child = await asyncio.create_subprocess_exec(*argv, stdin=nothing, stdout=nothing)
+        except OSError as error:
+            log.warning("trouble", part="network", command=" ".join(words), error=str(error))
+            return False
         try:
             code = await asyncio.wait_for(child.wait(), CHILD_WAIT_S)
         except TimeoutError:
