@@ -29,12 +29,13 @@ SHELL:
   ``phones.py`` codes by SMS, ``seldom.py`` how often
 - ``visitors.py`` the portal's connections: bounded for each address, in time and in size
 - ``lan.py``      who is on the LAN
+- ``network/``    the site's own addresses and names, and changes of them without a risk
 - ``identity.py`` key, certificate signing request, certificate, renewal
 - ``clock.py``    the only place that reads a clock
 - ``log.py``      what goes to the log, one line an event
 - ``config.py``   one frozen dataclass, all faults reported together
 - ``running.py``  composition of a running agent; ``status.py`` what it says of itself
-- ``doctor.py``   what is wrong on this machine; ``main.py`` the ``lango-agent`` command
+- ``doctor.py``   what is wrong on this machine (``findings.py``); ``main.py`` the command itself
 
 The agent never imports ``controller``, nor fastapi, sqlalchemy or pydantic: boxes are small.
 """

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import re
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
+from ipaddress import IPv4Address, IPv4Interface, IPv6Interface, ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from agent.network import plan
+from agent.network.plan import Network
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 DEFAULT_PATH = Path("/etc/lango/agent.toml")
 PORT_MAX = 65_535
@@ -23,7 +27,9 @@ class Config:
     """How this agent is set up.
 
     ``plane`` is ``linux`` or ``memory``; devices are on ``lan``, the internet is behind ``wan``.
-    The portal is at ``http://<portal_host>/``; the agent itself listens on ``portal_port``.
+    The portal is at ``http://<portal_host>/``; the agent itself listens on ``portal_port``. With a
+    ``certificate`` for that name it is at https as well, and phones are told so (RFC 8908).
+    ``network`` is the LAN's addresses and names; None leaves dnsmasq to the operator.
     """
 
     state_dir: Path = Path("/var/lib/lango-agent")
@@ -33,6 +39,9 @@ class Config:
     masquerade: bool = True
     portal_port: int = 8000
     portal_host: str = "wifi.lango"
+    certificate: Path | None = None
+    certificate_key: Path | None = None
+    network: Network | None = None
 
 
 class ConfigFaults(Exception):  # noqa: N818 - a list of faults, each a sentence
@@ -51,8 +60,23 @@ _KEYS: dict[str, tuple[str, type]] = {
     "wan.masquerade": ("masquerade", bool),
     "portal.port": ("portal_port", int),
     "portal.host": ("portal_host", str),
+    "portal.certificate": ("certificate", str),
+    "portal.key": ("certificate_key", str),
+    "network.address": ("address", str),
+    "network.address6": ("address6", str),
+    "network.range": ("range", str),
+    "network.lease_s": ("lease_s", int),
+    "network.upstreams": ("upstreams", list),
+    "network.host_resolver": ("host_resolver", bool),
+    "network.private_names": ("private", list),
 }
-_TYPE_NAMES = {str: "text in quotes", bool: "true or false", int: "a whole number"}
+_PATHS = {"state_dir", "certificate", "certificate_key"}
+_TYPE_NAMES = {
+    str: "text in quotes",
+    bool: "true or false",
+    int: "a whole number",
+    list: 'a list like ["a", "b"]',
+}
 
 
 def load(path: Path) -> Config:
@@ -70,6 +94,7 @@ def parse(raw: Mapping[str, Any]) -> Config:
     """A configuration from parsed TOML. Raises `ConfigFaults` with everything that is wrong."""
     flat, faults = _flat(raw)
     values: dict[str, Any] = {}
+    network: dict[str, Any] = {}
     for key, value in flat.items():
         if key not in _KEYS:
             faults.append(_unknown(key))
@@ -78,12 +103,76 @@ def parse(raw: Mapping[str, Any]) -> Config:
         if type(value) is not kind:
             faults.append(f"{key}: want {_TYPE_NAMES[kind]}, got {value!r}")
             continue
-        values[name] = Path(str(value)) if name == "state_dir" else value
+        if key.startswith("network."):
+            network[key] = value
+            continue
+        values[name] = Path(str(value)) if name in _PATHS else value
     config = Config(**values)
     faults += _impossible(config)
+    if "network" in raw and not faults:
+        config, more = _with_network(config, network)
+        faults += more
     if faults:
         raise ConfigFaults(faults)
     return config
+
+
+def api_url(config: Config) -> str | None:
+    """Where phones ask how they stand (RFC 8908); None without a certificate.
+
+    RFC 8908 wants https. A phone that is told anything else takes the portal for broken.
+    """
+    return f"https://{config.portal_host}/capport" if config.certificate is not None else None
+
+
+def address_range(text: str) -> tuple[IPv4Address, IPv4Address]:
+    """The ends of a range like ``10.0.0.50-10.0.0.250``. Raises `ValueError`."""
+    first, _, last = text.partition("-")
+    return IPv4Address(first.strip()), IPv4Address(last.strip())
+
+
+def _with_network(config: Config, told: Mapping[str, Any]) -> tuple[Config, list[str]]:
+    """The configuration with its LAN, and what is wrong with that."""
+    values: dict[str, Any] = {"lan": config.lan, "portal_host": config.portal_host}
+    values["api_url"] = api_url(config)
+    faults = [
+        f"{key}: [network] wants it, {like}"
+        for key, like in (("network.address", "like 10.0.0.1/24"), ("network.range", _RANGE_LIKE))
+        if key not in told
+    ]
+    for key, value in told.items():
+        try:
+            values |= _NETWORK_VALUES[key](value)
+        except (ValueError, TypeError):
+            faults.append(f"{key}: {value!r} cannot be read")
+    if faults:
+        return config, faults
+    network = Network(**values)
+    return replace(config, network=network), [f"{k}: {why}" for k, why in plan.faults(network)]
+
+
+def _interface4(text: str) -> IPv4Interface:
+    if "/" not in text:
+        raise ValueError(text)
+    return IPv4Interface(text)
+
+
+_RANGE_LIKE = "like 10.0.0.50-10.0.0.250"
+_NETWORK_VALUES: dict[str, Callable[[Any], dict[str, Any]]] = {
+    "network.address": lambda told: {"address": _interface4(told)},
+    "network.address6": lambda told: {"address6": IPv6Interface(told)},
+    "network.range": lambda told: dict(zip(("first", "last"), address_range(told), strict=True)),
+    "network.lease_s": lambda told: {"lease_s": told},
+    "network.upstreams": lambda told: {"upstreams": tuple(map(ip_address, map(_text, told)))},
+    "network.host_resolver": lambda told: {"host_resolver": told},
+    "network.private_names": lambda told: {"private": tuple(map(_text, told))},
+}
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(value)
+    return value
 
 
 def _flat(raw: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
@@ -117,10 +206,21 @@ def _impossible(config: Config) -> list[str]:
     for key, value in (("lan.interface", config.lan), ("wan.interface", config.wan)):
         if not _INTERFACE.fullmatch(value):
             faults.append(f"{key}: {value!r} is no interface name")
+    faults += _certificate_faults(config)
     if config.lan == config.wan:
         faults.append(f"wan.interface: {config.wan!r} is the LAN's already")
     if not 0 < config.portal_port <= PORT_MAX:
         faults.append(f"portal.port: want 1 to {PORT_MAX}, got {config.portal_port}")
     if not _HOST.fullmatch(config.portal_host):
         faults.append(f"portal.host: {config.portal_host!r} is no host name in lower case")
+    return faults
+
+
+def _certificate_faults(config: Config) -> list[str]:
+    faults = []
+    for key, path in (("certificate", config.certificate), ("key", config.certificate_key)):
+        if path is not None and not path.is_absolute():
+            faults.append(f"portal.{key}: want an absolute path, got '{path}'")
+    if (config.certificate is None) != (config.certificate_key is None):
+        faults.append("portal.certificate, portal.key: want both or none")
     return faults

@@ -6,13 +6,12 @@ import asyncio
 import ctypes
 import socket
 import tempfile
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent import identity as identities
+from agent.findings import Finding, Verdict
 from agent.identity import IdentityError
 from agent.uplink.grpc import GrpcUplink
 from agent.uplink.seam import UplinkError
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from agent.config import Config
+    from agent.model import Instant
 
 CAP_NET_ADMIN = 12
 SANE_SINCE = datetime(2026, 1, 1, tzinfo=UTC)
@@ -29,30 +29,18 @@ SANE_SINCE = datetime(2026, 1, 1, tzinfo=UTC)
 REACH_S = 10
 
 
-class Verdict(StrEnum):
-    """How a check came out."""
-
-    PASS = "PASS"  # noqa: S105 - no password
-    WARN = "WARN"
-    FAIL = "FAIL"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One check: what was looked at, how it came out, and what to do."""
-
-    check: str
-    verdict: Verdict
-    text: str
-    fix: str = ""
-
-
-async def examine(config: Config, now: datetime) -> list[Finding]:
+async def examine(config: Config, at: Instant) -> list[Finding]:
     """Look at everything; a check that fails never keeps another from running."""
+    now = at.wall
     findings = [_clock(now), _state_dir(config)]
     if config.plane == "linux":
         findings += [_capabilities(), _nftables(), _forwarding()]
         findings += [_interface("lan", config.lan), _interface("wan", config.wan)]
+        if config.network is not None:
+            # Deferred: it takes pyroute2, which only gateways have.
+            from agent.network import checks
+
+            findings += await checks.findings(config.state_dir, config.network, at)
     else:
         text = "the memory plane moves no packets"
         findings.append(Finding("plane", Verdict.WARN, text, 'set plane = "linux" on a gateway'))

@@ -20,9 +20,10 @@ from agent import doctor, log, status
 from agent import identity as identities
 from agent.clock import SystemClock
 from agent.config import Config, ConfigFaults
-from agent.doctor import Verdict
+from agent.findings import Verdict
 from agent.identity import IdentityError
 from agent.journal import JournalError
+from agent.network import cli as network_cli
 from agent.uplink.seam import UplinkError, UplinkRefused
 from shaping.plane import PlaneError
 
@@ -107,7 +108,7 @@ def _status(config: Config, options: argparse.Namespace) -> int:
 
 
 def _doctor(config: Config, options: argparse.Namespace) -> int:
-    findings = asyncio.run(doctor.examine(config, SystemClock().now().wall))
+    findings = asyncio.run(doctor.examine(config, SystemClock().now()))
     if options.json:
         _say(json.dumps([asdict(one) for one in findings]))
     else:
@@ -142,6 +143,7 @@ def _parser() -> argparse.ArgumentParser:
     examine = commands.add_parser("doctor", parents=[shared], help="what is wrong here")
     examine.add_argument("--json", action="store_true", help="for programs")
     examine.set_defaults(command=_doctor)
+    network_cli.add(commands)
     return parser
 
 

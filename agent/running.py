@@ -15,7 +15,7 @@ import socket
 import sys
 from dataclasses import dataclass
 from importlib import metadata
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import uvicorn
 
@@ -28,6 +28,8 @@ from agent.journal import Journal
 from agent.lan import Lan, LoopbackLan
 from agent.loop import Loop
 from agent.model import Delivered
+from agent.network.keeper import Keeper, let_go
+from agent.network.plan import CAPTIVE_DNS_PORT, PORTAL_TLS_PORT
 from agent.uplink.grpc import GrpcUplink
 from agent.uplink.memory import MemoryController, MemoryUplink, plan_item, site_item
 from billing.money import Money
@@ -37,6 +39,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
     from ipaddress import IPv4Address, IPv6Address
     from pathlib import Path
+
+    from starlette.types import ASGIApp
 
     from agent.clock import Clock
     from agent.config import Config
@@ -54,6 +58,9 @@ SETTLE_S = 600
 """How often it is looked whether the controller has every record."""
 
 BIND_RETRY_S = 5
+CERTIFICATE_LOOK_S = 3_600
+"""How often it is looked whether the portal's certificate was renewed."""
+
 STOP_S = 5
 """How long the portal may finish answers when the agent is told to stop."""
 
@@ -166,6 +173,8 @@ async def operate(
         group.create_task(settle(loop, journal, clock))
         group.create_task(_serve(config, gate, clock))
         group.create_task(_tell_status(config.state_dir, parts.site_id, loop, courier, journal))
+        if (keeper := _keeper(file, clock)) is not None:
+            group.create_task(keeper.run())
         if identity is not None and isinstance(parts.uplink, GrpcUplink):
             group.create_task(_renew(file, identity, parts.uplink, clock))
         _notify("READY=1")
@@ -189,12 +198,25 @@ def _box(config: Config, clock: Clock) -> tuple[DataPlane, Watch]:
         wan=config.wan,
         portal_port=config.portal_port,
         masquerade=config.masquerade,
+        captive_dns_port=None if config.network is None else CAPTIVE_DNS_PORT,
+        portal_tls_port=None if config.certificate is None else PORTAL_TLS_PORT,
     )
 
     def neighbours() -> AsyncIterator[Neighbour]:
         return follow(config.lan)
 
     return LinuxPlane(wiring), Lan(neighbours, clock)
+
+
+def _keeper(file: ConfigFile, clock: Clock) -> Keeper | None:
+    """What keeps the LAN's addresses and names, where they are ours to keep."""
+    config = file.values
+    if config.plane != "linux":
+        return None
+    if config.network is None:
+        let_go(config.state_dir)
+        return None
+    return Keeper(state_dir=config.state_dir, config=file.path, network=config.network, clock=clock)
 
 
 def _memory_plane(clock: Clock) -> DataPlane:
@@ -225,14 +247,61 @@ def _pretended(clock: Clock) -> Parts:
 
 
 async def _serve(config: Config, gate: SiteGate, clock: Clock) -> None:
-    """Serve the portal; a LAN that is not there yet is waited for."""
+    """Serve the portal, with TLS as well where there is a certificate."""
     from portal.captive.app import create_app
 
-    app = create_app(gate, host=config.portal_host)
+    secure = config.certificate is not None
+    portal_url = f"https://{config.portal_host}/" if secure else None
+    app = create_app(gate, host=config.portal_host, portal_url=portal_url)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(
+            _serve_at(config.portal_port, uvicorn.Config(app, **_SERVED), config, clock)
+        )
+        if secure:
+            group.create_task(_serve_tls(app, config, clock))
+
+
+async def _serve_tls(app: ASGIApp, config: Config, clock: Clock) -> None:
+    """Serve with TLS; a certificate that cannot be used is waited for, and a renewed one taken."""
+    told = ""
+    files: dict[str, Any] = {
+        "ssl_certfile": config.certificate,
+        "ssl_keyfile": config.certificate_key,
+    }
+    while True:
+        settings = uvicorn.Config(app, **files, **_SERVED)
+        try:
+            settings.load()
+        except (OSError, ValueError) as error:
+            if str(error) != told:
+                log.warning("trouble", part="certificate", error=str(error))
+                told = str(error)
+            await clock.sleep(CERTIFICATE_LOOK_S)
+            continue
+        break
+    async with asyncio.TaskGroup() as group:
+        group.create_task(_serve_at(PORTAL_TLS_PORT, settings, config, clock))
+        group.create_task(_take_renewed(settings, clock))
+
+
+async def _take_renewed(settings: uvicorn.Config, clock: Clock) -> None:
+    """Connections from now on get the certificate that is there now."""
+    assert settings.ssl is not None
+    assert settings.ssl_certfile is not None
+    while True:
+        await clock.sleep(CERTIFICATE_LOOK_S)
+        try:
+            settings.ssl.load_cert_chain(settings.ssl_certfile, settings.ssl_keyfile)
+        except (OSError, ValueError) as error:
+            log.warning("trouble", part="certificate", error=str(error))
+
+
+async def _serve_at(port: int, settings: uvicorn.Config, config: Config, clock: Clock) -> None:
+    """Serve at one port; a LAN that is not there yet is waited for."""
     told = False
     while True:
         try:
-            sockets = _listening(config)
+            sockets = _listening(config, port)
         except OSError as error:
             if not told:
                 log.warning("trouble", part="portal", error=str(error))
@@ -240,20 +309,6 @@ async def _serve(config: Config, gate: SiteGate, clock: Clock) -> None:
             await clock.sleep(BIND_RETRY_S)
             continue
         break
-    settings = uvicorn.Config(
-        app,
-        http=visitors.Visitor,
-        loop="asyncio",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        # Invariant: a device is who its packets say; headers that name another are not believed.
-        proxy_headers=False,
-        limit_concurrency=visitors.CONNECTIONS_MAX,
-        timeout_keep_alive=STOP_S,
-        timeout_graceful_shutdown=STOP_S,
-    )
     try:
         await Portal(settings).serve(sockets=sockets)
     finally:
@@ -261,14 +316,29 @@ async def _serve(config: Config, gate: SiteGate, clock: Clock) -> None:
             one.close()
 
 
-def _listening(config: Config) -> list[socket.socket]:
+_SERVED: dict[str, Any] = {
+    "http": visitors.Visitor,
+    "loop": "asyncio",
+    "lifespan": "off",
+    "log_config": None,
+    "access_log": False,
+    "server_header": False,
+    # Invariant: a device is who its packets say; headers that name another are not believed.
+    "proxy_headers": False,
+    "limit_concurrency": visitors.CONNECTIONS_MAX,
+    "timeout_keep_alive": STOP_S,
+    "timeout_graceful_shutdown": STOP_S,
+}
+
+
+def _listening(config: Config, port: int) -> list[socket.socket]:
     """Sockets that only the LAN reaches (only this machine, on the memory plane)."""
     if config.plane == "memory":
-        return [_socket(socket.AF_INET, "127.0.0.1", config.portal_port, device=None)]
-    sockets = [_socket(socket.AF_INET, "0.0.0.0", config.portal_port, device=config.lan)]
+        return [_socket(socket.AF_INET, "127.0.0.1", port, device=None)]
+    sockets = [_socket(socket.AF_INET, "0.0.0.0", port, device=config.lan)]
     if socket.has_ipv6:
         with contextlib.suppress(OSError):
-            sockets.append(_socket(socket.AF_INET6, "::", config.portal_port, device=config.lan))
+            sockets.append(_socket(socket.AF_INET6, "::", port, device=config.lan))
     return sockets
 
 

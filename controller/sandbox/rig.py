@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Self
 from controller.keep import write_private
 from controller.sandbox.children import Child, ChildFailed, Program, once
 from controller.sandbox.daraja.settings import SimSettings
+from controller.sandbox.lab.device import GATEWAY_V4, GATEWAY_V6, INTERNET_V4
 from controller.sandbox.lab.phone import DeviceRoad, LoopbackRoad, Phone, serve_phone
 from controller.sandbox.lab.site import CONTROLLER_V4, PORTAL_HOST, Ports, Site, missing_tools
 from controller.sandbox.stall import Stall
@@ -33,6 +34,7 @@ PHONE_SOURCE = "127.0.0.11"
 """Where the browser's phone comes from when there is no lab."""
 
 JOIN_WAIT_S = 30.0
+STOP_WAIT_S = 20.0
 PHONE_DEVICE = 1
 """The lab device that the browser drives."""
 
@@ -55,12 +57,19 @@ class RigPorts:
 
 @dataclass(frozen=True, slots=True)
 class RigPlan:
-    """What to build. ``lab`` None means: the real lab when this machine and user allow it."""
+    """What to build. ``lab`` None means: the real lab when this machine and user allow it.
+
+    ``own_names`` has the lab's agent serve addresses and names by its own dnsmasq. Unlike all else
+    of a rig, that outlives a killed one: it is made to outlive everything but its own end.
+    ``certificate`` is a file with the portal's certificate and key, for https.
+    """
 
     state_dir: Path
     ports: RigPorts = field(default_factory=RigPorts)
     lab: bool | None = None
     devices: int = 4
+    own_names: bool = False
+    certificate: Path | None = None
 
 
 def lab_obstacle() -> str | None:
@@ -112,7 +121,12 @@ class Rig:
         self.controller = self._keep(self._controller_program())
         if self.has_lab:
             lab_ports = Ports(edge=ports.edge, join=ports.join)
-            lab = Site(self._dir / "lab", devices=self.plan.devices, ports=lab_ports)
+            lab = Site(
+                self._dir / "lab",
+                devices=self.plan.devices,
+                ports=lab_ports,
+                own_names=self.plan.own_names,
+            )
             self.site = await self._held.enter_async_context(lab)
         await self._or_failed(self.stall.ready())
         await self.stall.fill(site_id=self.site_id, site_name="Trial site")
@@ -125,6 +139,8 @@ class Rig:
         for task in self._keeping:
             task.cancel()
         await asyncio.gather(*self._keeping, return_exceptions=True)
+        if self.site is not None and self.plan.own_names:
+            await once(self._agent_program("stop-names", "network", "stop"), wait_s=STOP_WAIT_S)
         await self._held.aclose()
         if not self.failed.done():
             self.failed.cancel()
@@ -178,8 +194,7 @@ class Rig:
         return self._program("controller", (_command("lango"), "run", "--config", str(path)))
 
     def _agent_program(self, name: str, verb: str, *words: str) -> Program:
-        config = str(self._agent_dir / "agent.toml")
-        argv = (_command("lango-agent"), verb, *words, "--config", config)
+        argv = (_command("lango-agent"), verb, *words, "--config", str(self.agent_config))
         return self._program(name, argv, inside=True)
 
     def _program(self, name: str, argv: tuple[str, ...], *, inside: bool = False) -> Program:
@@ -216,13 +231,24 @@ class Rig:
 
     def _write_agent_config(self) -> None:
         plane = "linux" if self.has_lab else "memory"
+        network = {"network": _LAB_NETWORK} if self.has_lab and self.plan.own_names else {}
         text = _toml(
             {"state_dir": str(self._agent_dir), "plane": plane},
             lan={"interface": "br-lan"},
             wan={"interface": "wan0", "masquerade": True},
-            portal={"port": self.plan.ports.portal, "host": PORTAL_HOST},
+            portal={"port": self.plan.ports.portal, "host": PORTAL_HOST, **self._certificate()},
+            **network,
         )
-        write_private(self._agent_dir / "agent.toml", text.encode())
+        write_private(self.agent_config, text.encode())
+
+    def _certificate(self) -> dict[str, str]:
+        path = self.plan.certificate
+        return {} if path is None else {"certificate": str(path), "key": str(path)}
+
+    @property
+    def agent_config(self) -> Path:
+        """The file that the agent reads its configuration from."""
+        return self._agent_dir / "agent.toml"
 
     @property
     def _agent_dir(self) -> Path:
@@ -248,6 +274,17 @@ class Rig:
             "the phone": ports.phone,
         }
         return wanted if self.has_lab else {**wanted, "the captive portal": ports.portal}
+
+
+_LAB_NETWORK = {
+    "address": f"{GATEWAY_V4}/16",
+    "address6": f"{GATEWAY_V6}/64",
+    "range": "10.77.1.1-10.77.1.250",
+    "lease_s": 600,
+    "upstreams": [INTERNET_V4],
+    # The lab's internet is of addresses that a careful resolver takes for somebody's LAN.
+    "private_names": ["com", "example", "lab", "org"],
+}
 
 
 def check_ports(wanted: Mapping[str, int]) -> None:
@@ -276,7 +313,7 @@ def _command(name: str) -> str:
 
 
 def _toml(top: Mapping[str, object], **sections: Mapping[str, object]) -> str:
-    # Text, whole numbers and booleans are written alike in TOML and in JSON.
+    # Text, whole numbers, booleans and lists of text are written alike in TOML and in JSON.
     def lines(values: Mapping[str, object]) -> list[str]:
         return [f"{key} = {json.dumps(value)}" for key, value in values.items()]
 

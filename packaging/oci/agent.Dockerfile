@@ -1,5 +1,6 @@
 # The agent. It shapes the machine that it runs on, so it needs that machine's network:
-#   docker run --network host --cap-drop ALL --cap-add NET_ADMIN --cap-add NET_BIND_SERVICE …
+#   docker run --network host --cap-drop ALL --cap-add NET_ADMIN --cap-add NET_BIND_SERVICE \
+#       --cap-add NET_RAW …
 # Build from the root of the repository:
 #   docker build -f packaging/oci/agent.Dockerfile -t lango-agent .
 FROM python:3.13-slim AS build
@@ -12,7 +13,7 @@ RUN /opt/lango/bin/pip install --no-cache-dir --no-deps --no-build-isolation .
 
 FROM python:3.13-slim
 RUN apt-get update \
- && apt-get install --yes --no-install-recommends libnftables1 \
+ && apt-get install --yes --no-install-recommends libnftables1 dnsmasq-base \
  && rm -rf /var/lib/apt/lists/*
 COPY --from=build /opt/lango /opt/lango
 ENV GRPC_VERBOSITY=ERROR

@@ -76,9 +76,11 @@ class LinuxConfig:
     """How a Linux gateway is wired. Devices are on ``lan``; ``wan`` leads to the internet.
 
     ``close_gateway`` refuses LAN devices every service of the gateway but names, addresses, ICMP
-    and the portal.
-    ``spare_bps`` is the speed of what belongs to no session: the portal on the LAN, the gateway's
-    own traffic on the WAN. Raises `PlaneError` (no retry) for values that cannot be.
+    and the portal. ``captive_dns_port`` is where the gateway answers the names that unpaid devices
+    ask anybody for; None lets them ask the gateway's port 53. ``portal_tls_port`` is where the
+    portal speaks TLS, if it does. ``spare_bps`` is the speed of what belongs to no session: the
+    portal on the LAN, the gateway's own traffic on the WAN. Raises `PlaneError` (no retry) for
+    values that cannot be.
     """
 
     lan: str
@@ -86,6 +88,8 @@ class LinuxConfig:
     portal_port: int = 8000
     masquerade: bool = True
     close_gateway: bool = True
+    captive_dns_port: int | None = None
+    portal_tls_port: int | None = None
     spare_bps: int = 50_000_000
 
     def __post_init__(self) -> None:
@@ -96,6 +100,10 @@ class LinuxConfig:
             raise PlaneError(f"lan and wan are both {self.lan!r}", retry=False)
         if not 0 < self.portal_port < 1 << 16:
             raise PlaneError(f"portal_port: {self.portal_port} is not a port", retry=False)
+        for name in ("captive_dns_port", "portal_tls_port"):
+            port = getattr(self, name)
+            if port is not None and not 0 < port < 1 << 16:
+                raise PlaneError(f"{name}: {port} is no port", retry=False)
         if self.spare_bps <= 0:
             raise PlaneError(f"spare_bps: {self.spare_bps} is not positive", retry=False)
 
@@ -308,8 +316,10 @@ def rules(config: LinuxConfig) -> dict[str, tuple[str, ...]]:
         "portal_nat": (
             f'iifname != "{lan}" accept',
             f"fib daddr type local tcp dport 80 {portal}",
+            *_portal_tls(config, "fib daddr type local tcp dport 443 redirect to :{}"),
             *(f"{rule} accept" for rule in paid),
             *_garden("daddr"),
+            *_captive_names(config),
             f"tcp dport 80 {portal}",
         ),
         "wan_nat": (nat,) if config.masquerade else (),
@@ -319,9 +329,14 @@ def rules(config: LinuxConfig) -> dict[str, tuple[str, ...]]:
             *_ANSWERABLE,
             *_PINGS,
             *(f"{rule} {protocol} dport 53 accept" for rule in paid for protocol in _DNS),
-            *(f"{protocol} dport 53 goto names" for protocol in _DNS),
+            *(
+                f"{protocol} dport {port} goto names"
+                for port in _ports(config)
+                for protocol in _DNS
+            ),
             *(_DOORS if config.close_gateway else ()),
             *((f"tcp dport {config.portal_port} accept",) if config.close_gateway else ()),
+            *_portal_tls(config, "tcp dport {} accept"),
             *(("tcp dport 443 reject with tcp reset", "drop") if config.close_gateway else ()),
         ),
         "names": (
@@ -356,6 +371,22 @@ def rules(config: LinuxConfig) -> dict[str, tuple[str, ...]]:
             f"go_{way}{family}": _go(way, family) for way in ("up", "down") for family in ("4", "6")
         },
     }
+
+
+def _captive_names(config: LinuxConfig) -> Iterator[str]:
+    """Whomever an unpaid device asks for a name, the gateway's captive resolver answers."""
+    if config.captive_dns_port is not None:
+        for protocol in _DNS:
+            yield f"{protocol} dport 53 redirect to :{config.captive_dns_port}"
+
+
+def _portal_tls(config: LinuxConfig, rule: str) -> Iterator[str]:
+    if config.portal_tls_port is not None:
+        yield rule.format(config.portal_tls_port)
+
+
+def _ports(config: LinuxConfig) -> tuple[int, ...]:
+    return (53,) if config.captive_dns_port is None else (53, config.captive_dns_port)
 
 
 _DNS = ("udp", "tcp")

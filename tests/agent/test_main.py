@@ -92,7 +92,7 @@ def test_all_faults_of_a_configuration_are_told_at_once(
     assert code == USAGE
     assert told == [
         "lango-agent: lan: want a table [lan], got 3",
-        "lango-agent: nonsense: there is no such key; did you mean wan.interface?",
+        "lango-agent: nonsense: there is no such key; did you mean network.lease_s?",
         "lango-agent: stat_dir: there is no such key; did you mean state_dir?",
         "lango-agent: wan.interface: want text in quotes, got 5",
         "lango-agent: wan.masquerade: want true or false, got 'yes'",

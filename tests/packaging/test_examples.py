@@ -89,10 +89,16 @@ def test_the_controller_has_no_privilege() -> None:
     assert ("CapabilityBoundingSet", "") in told
 
 
-def test_the_agent_may_shape_and_bind_and_nothing_else() -> None:
+def test_the_agent_may_shape_bind_and_advertise_and_nothing_else() -> None:
     told = directives(PACKAGING / "systemd" / "lango-agent.service")
 
-    assert ("CapabilityBoundingSet", "CAP_NET_ADMIN CAP_NET_BIND_SERVICE") in told
+    wanted = "CAP_NET_ADMIN CAP_NET_BIND_SERVICE CAP_NET_RAW"
+    assert ("CapabilityBoundingSet", wanted) in told
+    assert ("AmbientCapabilities", wanted) in told
+
+
+def test_a_restart_of_the_agent_leaves_addresses_and_names() -> None:
+    assert ("KillMode", "process") in directives(PACKAGING / "systemd" / "lango-agent.service")
 
 
 def test_the_agent_can_tell_boots_apart() -> None:

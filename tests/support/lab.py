@@ -55,6 +55,7 @@ class Lab:
         self.agent: Child = rig.agent
         self.controller: Child = rig.controller
         self.fingers = fingers
+        self.agent_config = rig.agent_config
         self._numbers: Iterator[int] = itertools.count(1)
         self._strangers: Iterator[Device] = itertools.cycle(self.site.devices)
 
@@ -208,9 +209,26 @@ async def eventually(
 
 
 @contextlib.asynccontextmanager
-async def a_lab(state_dir: Path, *, devices: int = 16) -> AsyncIterator[Lab]:
-    """A rig on free ports, up and its agent in step with the controller."""
-    plan = RigPlan(state_dir=state_dir, ports=free_ports(), lab=True, devices=devices)
+async def a_lab(
+    state_dir: Path,
+    *,
+    devices: int = 16,
+    own_names: bool = False,
+    certificate: Path | None = None,
+) -> AsyncIterator[Lab]:
+    """A rig on free ports, up and its agent in step with the controller.
+
+    With ``own_names`` the agent's own dnsmasq serves addresses and names; with a ``certificate``
+    (and its key in the same file) the portal is at https as well.
+    """
+    plan = RigPlan(
+        state_dir=state_dir,
+        ports=free_ports(),
+        lab=True,
+        devices=devices,
+        own_names=own_names,
+        certificate=certificate,
+    )
     async with Rig(plan) as rig:
         fingers = Fingers(f"http://127.0.0.1:{plan.ports.daraja}")
         try:

@@ -1,7 +1,9 @@
 """A whole site in network namespaces: real packets, real kernel, nothing of the machine touched.
 
 One process holds everything. Its children (dnsmasq, the agent) die with it, and the namespaces are
-anonymous, so that after kill -9 the kernel itself has cleaned up.
+anonymous, so that after kill -9 the kernel itself has cleaned up. That is why a trial's names come
+from a stand-in: the agent's own dnsmasq is made to outlive the agent. Tests ask for it by
+``own_names``, and end it themselves.
 
 - ``namespace.py``  a network namespace held by a descriptor, and what can be done inside
 - ``dns.py``        asks a resolver from inside a namespace

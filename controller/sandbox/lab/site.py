@@ -70,15 +70,24 @@ class Site:
     """One lab. Enter it to build it; leave it, or die, and it is gone.
 
     Must be entered in the thread that runs the loop: children die with the thread that made them.
+    ``own_names`` leaves names and addresses of the LAN to the agent; else a stand-in answers names.
     Raises `NamespaceError` when the kernel or a tool refuses.
     """
 
-    def __init__(self, directory: Path, *, devices: int = 4, ports: Ports | None = None) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        devices: int = 4,
+        ports: Ports | None = None,
+        own_names: bool = False,
+    ) -> None:
         assert 1 <= devices <= DEVICES_MAX, f"want 1 to {DEVICES_MAX} devices"
         self.flows = meter.Flows()
         self._directory = directory
         self._ports = ports or Ports()
         self._wanted = devices
+        self._own_names = own_names
         self._held = contextlib.AsyncExitStack()
         self._visits: dict[asyncio.Future[None], StreamWriter] = {}
         self.devices: list[Device] = []
@@ -211,10 +220,13 @@ class Site:
                 await self._ready()
 
     async def _ready(self) -> None:
-        await resolve(self.devices[0].ns, "a.lab", server=GATEWAY_V4, wait_s=0.5)
+        if not self._own_names:
+            await resolve(self.devices[0].ns, "a.lab", server=GATEWAY_V4, wait_s=0.5)
         # IPv6 trusts a new link a second later than IPv4 does.
         outside = Device(self.gateway, 1, flows=self.flows)
-        ways = [(outside, INTERNET_V6, 80), *((one, GATEWAY_V6, 53) for one in self.devices)]
+        ways = [(outside, INTERNET_V6, 80)]
+        if not self._own_names:
+            ways += [(one, GATEWAY_V6, 53) for one in self.devices]
         for device, address, port in ways:
             if not await device.reaches(address, port, wait_s=1.0):
                 raise ResolveError(f"the link to {address} of device {device.number} stays down")
@@ -227,6 +239,8 @@ class Site:
             f"--address=/#/{INTERNET_V6}",
             "--address=/dns.msftncsi.com/131.107.255.255",
         )
+        if self._own_names:
+            return
         self._child(
             self.gateway,
             *(*_DNSMASQ, *_QUIET, "--bind-interfaces", "--interface=br-lan"),
