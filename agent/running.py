@@ -14,13 +14,12 @@ import signal
 import socket
 import sys
 from dataclasses import dataclass
-from importlib import metadata
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-import uvicorn
-
 from agent import identity as identities
-from agent import log, status, visitors
+from agent import log, small, status, visitors
 from agent.clock import SystemClock
 from agent.courier import Courier
 from agent.gate import SiteGate
@@ -35,7 +34,6 @@ from portal.captive.gate import Offer, SiteFace
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
     from ipaddress import IPv4Address, IPv6Address
-    from pathlib import Path
 
     from agent.clock import Clock
     from agent.config import Config
@@ -88,7 +86,7 @@ class Parts:
     uplink: Uplink
 
 
-class Portal(uvicorn.Server):
+class Portal(visitors.Server):
     """The portal's HTTP server; signals are the agent's affair, not the server's."""
 
     @contextlib.contextmanager
@@ -126,15 +124,19 @@ async def run(file: ConfigFile, *, dry_run: bool) -> None:
 def seldom_collect() -> None:
     """Let the interpreter look for rings of dead objects less often, and not among what is here."""
     gc.set_threshold(COLLECT_AFTER_OBJECTS, 20, 20)
+    gc.collect()
     gc.freeze()
+    small.give_back()
 
 
+@cache
 def version() -> str:
     """This agent's version, for reports."""
-    try:
-        return metadata.version("lango")
-    except metadata.PackageNotFoundError:
-        return "0+source"
+    # The library for it would leave 3 MB of modules about mail and archives in memory.
+    for folder in sys.path:
+        for found in Path(folder).glob("lango-*.dist-info"):
+            return found.name.removeprefix("lango-").removesuffix(".dist-info")
+    return "0+source"
 
 
 async def operate(
@@ -229,7 +231,7 @@ async def _serve(config: Config, gate: SiteGate, clock: Clock) -> None:
             await clock.sleep(BIND_RETRY_S)
             continue
         break
-    settings = uvicorn.Config(
+    settings = visitors.Config(
         app,
         http=visitors.Visitor,
         loop="asyncio",
