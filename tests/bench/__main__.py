@@ -8,7 +8,16 @@ import sys
 
 import structlog
 
-NAMES = ("admission", "callback-to-online", "crash", "portal")
+NAMES = (
+    "admission",
+    "callback-to-online",
+    "count",
+    "crash",
+    "forward",
+    "portal",
+    "shaper-build",
+    "shaper-replan",
+)
 
 
 def main(wanted: list[str]) -> int:
