@@ -214,7 +214,7 @@ async def _killed(lab: Lab, device: Device) -> float:
 
 async def _killed_often(folder: Path, kills: int) -> Row:
     """Kill at random moments while packets flow; how many were lost, and whether all is counted."""
-    chance = random.Random(SEED)  # noqa: S311 - moments that can be had again, no secret
+    chance = random.Random(SEED)
     lost: list[float] = []
     lost_without: list[float] = []
     begun = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import time
 from contextlib import closing
 from typing import TYPE_CHECKING
@@ -66,20 +67,33 @@ def by_tc(gateway: Namespace, lines: list[str]) -> float:
     """Let ``tc -b`` read these commands; the seconds it took."""
     text = "\n".join([*lines, ""])
     began = time.perf_counter()
-    gateway.run("tc", "-b", "-", stdin=text)
+    _tc(gateway, "-b", "-", stdin=text)
     return time.perf_counter() - began
 
 
 def classes(gateway: Namespace, interface: str, rate_bps: int) -> int:
     """How many classes of this rate the system's ``tc`` lists."""
     shown = f" rate {rate_bps // 1_000_000}Mbit "
-    return gateway.run("tc", "class", "show", "dev", interface).count(shown)
+    return _tc(gateway, "class", "show", "dev", interface).count(shown)
 
 
 def gone(gateway: Namespace) -> None:
     """Remove whatever stands on both interfaces."""
     for interface in INTERFACES:
-        gateway.run("tc", "qdisc", "del", "dev", interface, "root")
+        _tc(gateway, "qdisc", "del", "dev", interface, "root")
+
+
+def _tc(gateway: Namespace, *words: str, stdin: str = "") -> str:
+    """Run ``tc`` inside, for as long as it takes: a flat tree takes minutes."""
+
+    def run() -> str:
+        done = subprocess.run(
+            ["tc", *words], input=stdin, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr[-500:]
+        return done.stdout
+
+    return gateway.call(run)
 
 
 def flat(subscribers: int, rate_bps: int) -> list[str]:
