@@ -7,8 +7,10 @@ plane, so they need the journal only against a power cut: they are written with 
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import replace
 from datetime import datetime
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
 
 UPTIME_STEP_MS = 10_000
 """Connected time is written down at least in steps of this size."""
+
+PLANS_SHARED_MAX = 256
+"""Kinds of limits of which a journal that is read makes one object each."""
 
 
 def session_moved(kept: Session | None, now: Session) -> bool:
@@ -91,6 +96,7 @@ def write_session(session: Session) -> str:
 def read_session(text: str) -> Session:
     """A session from its text."""
     raw = json.loads(text)
+    meter = _to_meter(raw["meter"])
     return Session(
         id=SessionId(raw["id"]),
         grant_id=GrantId(raw["grant_id"]),
@@ -101,8 +107,8 @@ def read_session(text: str) -> Session:
         active_at=MonotonicMs(raw["active_at"]),
         heard_at=MonotonicMs(raw["heard_at"]),
         reported_at=MonotonicMs(raw["reported_at"]),
-        meter=_to_meter(raw["meter"]),
-        reported=_to_meter(raw["reported"]),
+        meter=meter,
+        reported=meter if raw["reported"] == raw["meter"] else _to_meter(raw["reported"]),
         closed=None if raw["closed"] is None else Why(raw["closed"]),
     )
 
@@ -139,9 +145,9 @@ def read_use(text: str) -> GrantUse:
     raw = json.loads(text)
     grant = Grant(
         id=GrantId(raw["id"]),
-        plan_id=PlanId(raw["plan_id"]),
-        plan_name=raw["plan_name"],
-        limits=Limits(**dict(zip(_LIMITS, raw["limits"], strict=True))),
+        plan_id=PlanId(sys.intern(raw["plan_id"])),
+        plan_name=sys.intern(raw["plan_name"]),
+        limits=_to_limits(*raw["limits"]),
         devices=tuple(raw["devices"]),
         revoked=raw["revoked"],
     )
@@ -215,7 +221,14 @@ def _instant(at: Instant) -> list[object]:
 
 def _to_instant(raw: Any) -> Instant:
     wall, mono, boot = raw
-    return Instant(wall=datetime.fromisoformat(wall), mono=MonotonicMs(mono), boot=boot)
+    return Instant(datetime.fromisoformat(wall), MonotonicMs(mono), sys.intern(boot))
+
+
+@lru_cache(PLANS_SHARED_MAX)
+def _to_limits(*values: int | None) -> Limits:
+    """Limits of a plan: one object for all grants that have the same."""
+    named: dict[str, Any] = dict(zip(_LIMITS, values, strict=True))
+    return Limits(**named)
 
 
 def _meter(meter: Meter) -> dict[str, object]:
