@@ -34,6 +34,7 @@ SHELL:
 - ``clock.py``    the only place that reads a clock
 - ``log.py``      what goes to the log, one line an event
 - ``config.py``   one frozen dataclass, all faults reported together
+- ``serving.py``  the portal's sockets and servers
 - ``running.py``  composition of a running agent; ``status.py`` what it says of itself
 - ``doctor.py``   what is wrong on this machine (``findings.py``); ``main.py`` the command itself
 

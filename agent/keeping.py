@@ -7,8 +7,10 @@ plane, so they need the journal only against a power cut: they are written with 
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import replace
 from datetime import datetime
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +33,9 @@ UPTIME_STEP_MS = 60_000
 """Connected time is written down whenever its clock passes a multiple of this: all grants in one
 commit, so that their pages are written once. A power cut gives a customer back less than this of a
 connected minute already used, and never takes any."""
+
+PLANS_SHARED_MAX = 256
+"""Kinds of limits of which a journal that is read makes one object each."""
 
 
 def session_moved(kept: Session | None, now: Session) -> bool:
@@ -99,6 +104,7 @@ def write_session(session: Session) -> str:
 def read_session(text: str) -> Session:
     """A session from its text."""
     raw = json.loads(text)
+    meter = _to_meter(raw["meter"])
     return Session(
         id=SessionId(raw["id"]),
         grant_id=GrantId(raw["grant_id"]),
@@ -109,8 +115,8 @@ def read_session(text: str) -> Session:
         active_at=MonotonicMs(raw["active_at"]),
         heard_at=MonotonicMs(raw["heard_at"]),
         reported_at=MonotonicMs(raw["reported_at"]),
-        meter=_to_meter(raw["meter"]),
-        reported=_to_meter(raw["reported"]),
+        meter=meter,
+        reported=meter if raw["reported"] == raw["meter"] else _to_meter(raw["reported"]),
         closed=None if raw["closed"] is None else Why(raw["closed"]),
         port=raw.get("port", ""),
     )
@@ -161,13 +167,13 @@ def read_use(text: str) -> GrantUse:
     raw = json.loads(text)
     grant = Grant(
         id=GrantId(raw["id"]),
-        plan_id=PlanId(raw["plan_id"]),
-        plan_name=raw["plan_name"],
-        limits=Limits(
-            **dict(zip(_LIMITS, raw["limits"], strict=True)),
-            burst=Burst(*raw["burst"]) if raw.get("burst") else None,
-            steps=tuple(Step(*step) for step in raw.get("steps", ())),
-            windows=tuple(Window(*window) for window in raw.get("windows", ())),
+        plan_id=PlanId(sys.intern(raw["plan_id"])),
+        plan_name=sys.intern(raw["plan_name"]),
+        limits=_to_limits(
+            *raw["limits"],
+            burst=_tuples(raw.get("burst")),
+            steps=_tuples(raw.get("steps")),
+            windows=_tuples(raw.get("windows")),
         ),
         devices=tuple(raw["devices"]),
         revoked=raw["revoked"],
@@ -267,7 +273,29 @@ def _instant(at: Instant) -> list[object]:
 
 def _to_instant(raw: Any) -> Instant:
     wall, mono, boot = raw
-    return Instant(wall=datetime.fromisoformat(wall), mono=MonotonicMs(mono), boot=boot)
+    return Instant(datetime.fromisoformat(wall), MonotonicMs(mono), sys.intern(boot))
+
+
+@lru_cache(PLANS_SHARED_MAX)
+def _to_limits(
+    *values: int | None,
+    burst: tuple[Any, ...],
+    steps: tuple[Any, ...],
+    windows: tuple[Any, ...],
+) -> Limits:
+    """Limits of a plan: one object for all grants that have the same."""
+    named: dict[str, Any] = dict(zip(_LIMITS, values, strict=True))
+    return Limits(
+        **named,
+        burst=Burst(*burst) if burst else None,
+        steps=tuple(Step(*step) for step in steps),
+        windows=tuple(Window(*window) for window in windows),
+    )
+
+
+def _tuples(raw: Any) -> Any:
+    """Lists as tuples, all the way down; nothing as an empty one."""
+    return tuple(map(_tuples, raw)) if isinstance(raw, list) else () if raw is None else raw
 
 
 def _meter(meter: Meter) -> dict[str, object]:

@@ -63,6 +63,12 @@ REST_MS = 5_000
 MEND_MS = 30_000
 """How often the whole desired state is applied again, to mend what somebody else changed."""
 
+COUNT_SHARE = 200
+"""While nothing is near its end, counting takes at most one part in so many of the time ..."""
+
+COUNT_MAX_MS = 3_500
+"""... but happens at least this often: sooner than `agent.sessions.STALLED_MS`."""
+
 RETRY_MS = (1_000, 2_000, 5_000, 10_000)
 """Waits before the plane or the disk is tried again; the last one repeats."""
 
@@ -167,6 +173,7 @@ class Loop:
         self._clean = False
         self._mend_at = 0
         self._count_at = 0
+        self._count_ms = 0
 
     @property
     def healthy(self) -> bool:
@@ -236,9 +243,12 @@ class Loop:
             return
         batch = [*self._held, *self._drain()]
         self._held = []
+        began = self._clock.now().mono
         counted = await self._count()
         now = self._clock.now()
         state, effects = self._decided(batch, counted, now)
+        if counted is not None:
+            self._count_ms = self._clock.now().mono - began
         told = await self._written(state, _facts(effects), now)
         if told is None:
             if self._stuck:
@@ -395,10 +405,16 @@ class Loop:
 
     def _plan_count(self, mono: MonotonicMs, *, sooner: bool, again: bool) -> None:
         if again:
-            self._count_at = mono + (poll_in_ms(self.state, mono) or POLL_MS)
+            self._count_at = mono + self._count_in_ms(mono)
         elif sooner:
             wait = POLL_CLOSING_MS if self.state.closing else POLL_MS
             self._count_at = min(self._count_at, mono + wait)
+
+    def _count_in_ms(self, mono: MonotonicMs) -> int:
+        wait = poll_in_ms(self.state, mono) or POLL_MS
+        if wait < POLL_MS:
+            return wait
+        return max(wait, min(COUNT_MAX_MS, self._count_ms * COUNT_SHARE))
 
     async def _rest(self) -> None:
         """Until something happens, or the next deadline."""

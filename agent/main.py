@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from agent import config as configs
-from agent import doctor, log, status
+from agent import doctor, log, small, status
 from agent import identity as identities
 from agent.clock import SystemClock
 from agent.config import Config, ConfigFaults
@@ -81,6 +81,7 @@ def _renew(config: Config, _: argparse.Namespace) -> int:
 
 
 def _run(config: Config, options: argparse.Namespace) -> int:
+    small.one_heap()
     # Deferred: the other commands need neither the portal nor its server.
     from agent import running
 

@@ -14,13 +14,12 @@ import signal
 import socket
 import sys
 from dataclasses import dataclass
-from importlib import metadata
-from typing import TYPE_CHECKING, Any, Protocol
-
-import uvicorn
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
 from agent import identity as identities
-from agent import log, status, visitors
+from agent import log, serving, small, status
 from agent.clock import SystemClock
 from agent.courier import Courier
 from agent.gate import SiteGate
@@ -36,15 +35,13 @@ from billing.money import Money
 from portal.captive.gate import Offer, SiteFace
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator
     from ipaddress import IPv4Address, IPv6Address
-    from pathlib import Path
-
-    from starlette.types import ASGIApp
 
     from agent.clock import Clock
     from agent.config import Config
     from agent.identity import Identity
+    from agent.model import Fact
     from agent.uplink.seam import Uplink
     from shaping.plane import DataPlane, MacAddress, Neighbour
 
@@ -57,12 +54,6 @@ RENEW_MAX_S = 120
 SETTLE_S = 600
 """How often it is looked whether the controller has every record."""
 
-BIND_RETRY_S = 5
-CERTIFICATE_LOOK_S = 3_600
-"""How often it is looked whether the portal's certificate was renewed."""
-
-STOP_S = 5
-"""How long the portal may finish answers when the agent is told to stop."""
 
 COLLECT_AFTER_OBJECTS = 20_000
 """Objects made before the interpreter looks for rings among them. What a sign-in makes is freed
@@ -99,15 +90,6 @@ class Parts:
     uplink: Uplink
 
 
-class Portal(uvicorn.Server):
-    """The portal's HTTP server; signals are the agent's affair, not the server's."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Leave signals alone."""
-        yield
-
-
 async def run(file: ConfigFile, *, dry_run: bool) -> None:
     """Run the agent until SIGTERM or SIGINT.
 
@@ -137,15 +119,19 @@ async def run(file: ConfigFile, *, dry_run: bool) -> None:
 def seldom_collect() -> None:
     """Let the interpreter look for rings of dead objects less often, and not among what is here."""
     gc.set_threshold(COLLECT_AFTER_OBJECTS, 20, 20)
+    gc.collect()
     gc.freeze()
+    small.give_back()
 
 
+@cache
 def version() -> str:
     """This agent's version, for reports."""
-    try:
-        return metadata.version("lango")
-    except metadata.PackageNotFoundError:
-        return "0+source"
+    # The library for it would leave 3 MB of modules about mail and archives in memory.
+    for folder in sys.path:
+        for found in Path(folder).glob("lango-*.dist-info"):
+            return found.name.removeprefix("lango-").removesuffix(".dist-info")
+    return "0+source"
 
 
 async def operate(
@@ -171,9 +157,10 @@ async def operate(
         group.create_task(courier.run())
         group.create_task(parts.lan.watch(loop))
         group.create_task(settle(loop, journal, clock))
-        group.create_task(_serve(config, gate, clock))
+        group.create_task(serving.serve(config, gate, clock))
         group.create_task(_tell_status(config.state_dir, parts.site_id, loop, courier, journal))
         if (keeper := _keeper(file, clock)) is not None:
+            _tell_garden(loop, keeper)
             group.create_task(keeper.run())
         if identity is not None and isinstance(parts.uplink, GrpcUplink):
             group.create_task(_renew(file, identity, parts.uplink, clock))
@@ -219,6 +206,20 @@ def _keeper(file: ConfigFile, clock: Clock) -> Keeper | None:
     return Keeper(state_dir=config.state_dir, config=file.path, network=config.network, clock=clock)
 
 
+def _tell_garden(loop: Loop, keeper: Keeper) -> None:
+    """Have the keeper serve the garden's names, as they are and whenever they change."""
+    served = loop.state.garden
+    keeper.set_garden(served.names)
+
+    def look(_facts: tuple[Fact, ...], _resync: bool) -> None:  # noqa: FBT001 - a callback
+        nonlocal served
+        if loop.state.garden is not served:
+            served = loop.state.garden
+            keeper.set_garden(served.names)
+
+    loop.listen(look)
+
+
 def _memory_plane(clock: Clock) -> DataPlane:
     from shaping.memory import MemoryPlane
 
@@ -244,121 +245,6 @@ def _pretended(clock: Clock) -> Parts:
     controller.put_item(*plan_item(offer))
     uplink = MemoryUplink(controller)
     return Parts(site_id="dry-run", plane=_memory_plane(clock), lan=LoopbackLan(), uplink=uplink)
-
-
-async def _serve(config: Config, gate: SiteGate, clock: Clock) -> None:
-    """Serve the portal, with TLS as well where there is a certificate."""
-    from portal.captive.app import create_app
-
-    secure = config.certificate is not None
-    portal_url = f"https://{config.portal_host}/" if secure else None
-    app = create_app(gate, host=config.portal_host, portal_url=portal_url)
-    async with asyncio.TaskGroup() as group:
-        group.create_task(
-            _serve_at(config.portal_port, uvicorn.Config(app, **_SERVED), config, clock)
-        )
-        if secure:
-            group.create_task(_serve_tls(app, config, clock))
-
-
-async def _serve_tls(app: ASGIApp, config: Config, clock: Clock) -> None:
-    """Serve with TLS; a certificate that cannot be used is waited for, and a renewed one taken."""
-    told = ""
-    files: dict[str, Any] = {
-        "ssl_certfile": config.certificate,
-        "ssl_keyfile": config.certificate_key,
-    }
-    while True:
-        settings = uvicorn.Config(app, **files, **_SERVED)
-        try:
-            settings.load()
-        except (OSError, ValueError) as error:
-            if str(error) != told:
-                log.warning("trouble", part="certificate", error=str(error))
-                told = str(error)
-            await clock.sleep(CERTIFICATE_LOOK_S)
-            continue
-        break
-    async with asyncio.TaskGroup() as group:
-        group.create_task(_serve_at(PORTAL_TLS_PORT, settings, config, clock))
-        group.create_task(_take_renewed(settings, clock))
-
-
-async def _take_renewed(settings: uvicorn.Config, clock: Clock) -> None:
-    """Connections from now on get the certificate that is there now."""
-    assert settings.ssl is not None
-    assert settings.ssl_certfile is not None
-    while True:
-        await clock.sleep(CERTIFICATE_LOOK_S)
-        try:
-            settings.ssl.load_cert_chain(settings.ssl_certfile, settings.ssl_keyfile)
-        except (OSError, ValueError) as error:
-            log.warning("trouble", part="certificate", error=str(error))
-
-
-async def _serve_at(port: int, settings: uvicorn.Config, config: Config, clock: Clock) -> None:
-    """Serve at one port; a LAN that is not there yet is waited for."""
-    told = False
-    while True:
-        try:
-            sockets = _listening(config, port)
-        except OSError as error:
-            if not told:
-                log.warning("trouble", part="portal", error=str(error))
-                told = True
-            await clock.sleep(BIND_RETRY_S)
-            continue
-        break
-    try:
-        await Portal(settings).serve(sockets=sockets)
-    finally:
-        for one in sockets:
-            one.close()
-
-
-_SERVED: dict[str, Any] = {
-    "http": visitors.Visitor,
-    "loop": "asyncio",
-    "lifespan": "off",
-    "log_config": None,
-    "access_log": False,
-    "server_header": False,
-    # Invariant: a device is who its packets say; headers that name another are not believed.
-    "proxy_headers": False,
-    "limit_concurrency": visitors.CONNECTIONS_MAX,
-    "timeout_keep_alive": STOP_S,
-    "timeout_graceful_shutdown": STOP_S,
-}
-
-
-def _listening(config: Config, port: int) -> list[socket.socket]:
-    """Sockets that only the LAN reaches (only this machine, on the memory plane)."""
-    if config.plane == "memory":
-        return [_socket(socket.AF_INET, "127.0.0.1", port, device=None)]
-    sockets = [_socket(socket.AF_INET, "0.0.0.0", port, device=config.lan)]
-    if socket.has_ipv6:
-        with contextlib.suppress(OSError):
-            sockets.append(_socket(socket.AF_INET6, "::", port, device=config.lan))
-    return sockets
-
-
-def _socket(
-    family: socket.AddressFamily, address: str, port: int, *, device: str | None
-) -> socket.socket:
-    made = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if family == socket.AF_INET6:
-            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        if device is not None:
-            made.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, device.encode())
-        made.bind((address, port))
-        made.listen(512)
-        made.setblocking(False)  # noqa: FBT003 - the library's signature
-    except OSError:
-        made.close()
-        raise
-    return made
 
 
 async def _tell_status(

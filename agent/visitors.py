@@ -9,11 +9,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from agent import small
+
+with small.without_front_page("uvicorn"):
+    from uvicorn.config import Config
+    from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+    from uvicorn.server import Server
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Iterable
+
+__all__ = ["CONNECTIONS_MAX", "Config", "Server", "Visitor"]
 
 CONNECTIONS_MAX = 1_000
 """Connections at once; requests on further ones are told to come again."""

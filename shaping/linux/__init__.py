@@ -17,9 +17,8 @@ counters and quotas go through netlink directly: libnftables reads every named o
 before each command (27 ms at 10,000 sessions), which is too dear for a sign-in. The kernel's
 ruleset generation tells, for 20 us, whether anybody else changed anything since.
 
-Two roads lead to shapers and neighbours too. Trees are built and removed, and the LAN is followed,
-by pyroute2. A session's classes and pins, and dumps of all of them, are netlink messages of our
-own: those are the ones that there are tens of thousands of.
+Shapers and neighbours are netlink messages of our own as well: no library stays in the memory of a
+program that runs for months on a small box (decision 0008).
 
 Files:
 
@@ -28,8 +27,9 @@ Files:
 - ``wire.py``        PURE  those as netlink messages, and netlink dumps as values
 - ``adopt.py``       PURE  what the kernel holds, read back as sessions; what fits none is stray
 - ``tc.py``          PURE  class numbers, rates and shaper messages
+- ``neigh.py``       PURE  neighbour messages: entries and pins
 - ``libnftables.py``       the system library, through ctypes
-- ``netlink.py``           a socket that sends batches and reads dumps
+- ``netlink.py``           a socket that sends batches and reads dumps, and one that listens
 - ``tables.py``            the table: install, verify, commit, read
 - ``slots.py``             who has which slot, and which group stands in which pool
 - ``tree.py``              the class tree of one interface
@@ -37,6 +37,6 @@ Files:
 - ``pins.py``              permanent neighbours for paid addresses
 - ``plane.py``             LinuxPlane: the three methods
 - ``sightings.py``   PURE  entries of neighbour tables read as sightings
-- ``iproute.py``           the door to pyroute2, the only file that sees its untyped values
+- ``iproute.py``           roots and groups: what of the shaper is built once for many
 - ``neighbours.py``        who is on the LAN, followed live
 """

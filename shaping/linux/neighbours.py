@@ -7,17 +7,24 @@ addresses are too: every device has one, and nothing of it is ever forwarded.
 from __future__ import annotations
 
 import socket
-from contextlib import suppress
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 
-from shaping.linux.iproute import QUEUE_BYTES, EventsLostError, listening
+from shaping.linux.neigh import RTM_GETNEIGH, TABLES, read_entry, table_request
+from shaping.linux.netlink import NETLINK_ROUTE, Ears, EventsLostError, NetlinkError, NetlinkSocket
 from shaping.linux.shaper import index_of
 from shaping.linux.sightings import Sightings
+from shaping.plane import PlaneError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
 
     from shaping.plane import Neighbour
+
+QUEUE_BYTES = 4 << 20
+"""Events of the kernel that may wait to be read; above that we begin anew from the tables."""
+
+_RTMGRP_NEIGH = 0x4
 
 
 async def follow(lan: str, *, queue_bytes: int = QUEUE_BYTES) -> AsyncIterator[Neighbour]:
@@ -29,13 +36,33 @@ async def follow(lan: str, *, queue_bytes: int = QUEUE_BYTES) -> AsyncIterator[N
     sightings = Sightings(index_of(lan), _port_name)
     while True:
         # Listening begins before the tables are read, so that nothing falls between.
-        async with listening(queue_bytes=queue_bytes) as ears:
+        with closing(Ears(NETLINK_ROUTE, _RTMGRP_NEIGH, queue_bytes=queue_bytes)) as ears:
+            for neighbour in _sighted(sightings, _tables()):
+                yield neighbour
             with suppress(EventsLostError):
-                entries = await ears.tables()
                 while True:
-                    for neighbour in (n for entry in entries for n in sightings.take(entry)):
+                    for neighbour in _sighted(sightings, await ears.heard()):
                         yield neighbour
-                    entries = await ears.events()
+
+
+def _sighted(sightings: Sightings, messages: list[tuple[int, bytes]]) -> Iterator[Neighbour]:
+    for kind, body in messages:
+        entry = read_entry(kind, body)
+        if entry is not None:
+            yield from sightings.take(entry)
+
+
+def _tables() -> list[tuple[int, bytes]]:
+    """All entries that there are now."""
+    with closing(NetlinkSocket(NETLINK_ROUTE)) as netlink:
+        try:
+            return [
+                line
+                for family in TABLES
+                for line in netlink.dump(RTM_GETNEIGH, table_request(family))
+            ]
+        except NetlinkError as error:
+            raise PlaneError(f"reading neighbours: {error}") from error
 
 
 def _port_name(ifindex: int) -> str:

@@ -1,11 +1,12 @@
-"""A netlink socket: send messages in one go, learn which failed, read dumps.
+"""Netlink sockets: send messages in one go, learn which failed, read dumps; hear what happens.
 
-Layouts are those of linux/netlink.h. Calls block for the microseconds that the kernel needs; a
-plane makes them in a thread of its own.
+Layouts are those of linux/netlink.h. Calls of `NetlinkSocket` block for the microseconds that the
+kernel needs; a plane makes them in a thread of its own. `Ears` wait in the event loop.
 """
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
 import socket
@@ -30,7 +31,12 @@ NLM_F_CREATE = 0x400
 SEND_BYTES_MAX = 96 << 20
 """The largest transaction in one send: all elements of 65,000 addresses fit."""
 
-RECEIVE_BYTES = 1 << 20
+RECEIVE_BYTES = 64 << 10
+"""Room for what one receive gives: the kernel puts at most 32 KiB of a dump into it."""
+
+HEARD_MAX = 256
+"""Blocks of events taken in one go; the event loop has others to serve."""
+
 ANSWER_WAIT_S = 10
 DUMP_TRIES = 5
 """A dump that was interrupted by a change is read again this often."""
@@ -55,6 +61,10 @@ class NetlinkError(Exception):
         super().__init__(f"message {index}: {os.strerror(number)}")
         self.index = index
         self.errno = number
+
+
+class EventsLostError(PlaneError):
+    """More was told than could be taken; only the tables themselves know how things stand."""
 
 
 class _InterruptedDumpError(Exception):
@@ -197,3 +207,41 @@ class NetlinkSocket:
             pass
         finally:
             self._socket.settimeout(ANSWER_WAIT_S)
+
+
+class Ears:
+    """A socket that hears what happens to some groups, in the namespace of the calling thread.
+
+    What waits to be taken is bounded by ``queue_bytes``. Used inside a running event loop.
+    """
+
+    def __init__(self, family: int, groups: int, *, queue_bytes: int) -> None:
+        kind = socket.SOCK_RAW | socket.SOCK_NONBLOCK
+        self._socket = socket.socket(socket.AF_NETLINK, kind, family)
+        self._socket.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, queue_bytes)
+        self._socket.bind((0, groups))
+
+    def close(self) -> None:
+        """Give the descriptor back."""
+        self._socket.close()
+
+    async def heard(self) -> list[tuple[int, bytes]]:
+        """The next (type, body) messages; waits for the first.
+
+        Raises `EventsLostError` when some were lost, and `PlaneError`.
+        """
+        try:
+            found = await asyncio.get_running_loop().sock_recv(self._socket, RECEIVE_BYTES)
+            blocks = [found, *self._waiting()]
+        except OSError as error:
+            if error.errno == errno.ENOBUFS:
+                raise EventsLostError("more happened than could be read") from error
+            raise PlaneError(f"netlink tells nothing: {error}") from error
+        return [(kind, body) for block in blocks for kind, _, _, body in split(block)]
+
+    def _waiting(self) -> Iterator[bytes]:
+        for _ in range(HEARD_MAX):
+            try:
+                yield self._socket.recv(RECEIVE_BYTES)
+            except BlockingIOError:
+                return

@@ -1,34 +1,29 @@
-"""Pinned neighbours: a paid address keeps its MAC, whatever somebody else announces.
-
-Our entries carry a routing-protocol number of ours, so nobody else's are ever touched.
-"""
+"""Pinned neighbours: a paid address keeps its MAC, whatever somebody else announces."""
 
 from __future__ import annotations
 
 import os
 import socket
-import struct
-from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
-from shaping.linux.attributes import attribute, attributes
+from shaping.linux.neigh import (
+    RTM_DELNEIGH,
+    RTM_GETNEIGH,
+    RTM_NEWNEIGH,
+    pin_message,
+    read_pin,
+    table_request,
+)
 from shaping.linux.netlink import NLM_F_CREATE, NLM_F_REPLACE
 from shaping.linux.shaper import index_of
-from shaping.plane import MacAddress, PlaneError
+from shaping.plane import PlaneError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from shaping.diff import Address
     from shaping.linux.netlink import NetlinkSocket
-
-PROTOCOL = 0x4C
-"""Marks our entries (linux/rtnetlink.h leaves numbers from 4 on to programs)."""
-
-RTM_NEWNEIGH, RTM_DELNEIGH, RTM_GETNEIGH = 28, 29, 30
-_NDM = struct.Struct("=BxxxiHBB")
-_PERMANENT = 0x80
-_DST, _LLADDR, _PROTOCOL = 1, 2, 12
+    from shaping.plane import MacAddress
 
 
 class Pins:
@@ -43,16 +38,15 @@ class Pins:
         index = index_of(self._interface)
         found: dict[Address, MacAddress] = {}
         for family in (socket.AF_INET, socket.AF_INET6):
-            request = _NDM.pack(family, index, 0, 0, 0)
-            for _, body in self._netlink.dump(RTM_GETNEIGH, request):
-                found.update(_read(body, index))
+            dumped = self._netlink.dump(RTM_GETNEIGH, table_request(family, ifindex=index))
+            found.update(filter(None, (read_pin(body, index) for _, body in dumped)))
         return found
 
     def pin(self, entries: Mapping[Address, MacAddress]) -> None:
         """Keep these addresses at these MACs."""
         index = index_of(self._interface) if entries else 0
         messages = [
-            (RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, _entry(index, address, mac))
+            (RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, pin_message(index, address, mac))
             for address, mac in entries.items()
         ]
         for number, address in zip(self._netlink.request(messages), entries, strict=True):
@@ -63,22 +57,4 @@ class Pins:
         """Let the kernel ask again who has these addresses. One that is not pinned is no fault."""
         gone = list(addresses)
         index = index_of(self._interface) if gone else 0
-        self._netlink.request([(RTM_DELNEIGH, 0, _entry(index, address)) for address in gone])
-
-
-def _entry(index: int, address: Address, mac: MacAddress | None = None) -> bytes:
-    family = socket.AF_INET if address.version == 4 else socket.AF_INET6  # noqa: PLR2004 -- IPv4
-    body = _NDM.pack(family, index, _PERMANENT, 0, 0) + attribute(_DST, address.packed)
-    if mac is None:
-        return body
-    body += attribute(_LLADDR, bytes.fromhex(mac.replace(":", "")))
-    return body + attribute(_PROTOCOL, bytes([PROTOCOL]))
-
-
-def _read(body: bytes, index: int) -> dict[Address, MacAddress]:
-    _, ifindex, state, _, _ = _NDM.unpack_from(body)
-    attrs = attributes(body[_NDM.size :])
-    ours = attrs.get(_PROTOCOL, b"")[:1] == bytes([PROTOCOL])
-    if ifindex != index or not state & _PERMANENT or not ours:
-        return {}
-    return {ip_address(attrs[_DST]): MacAddress(attrs[_LLADDR].hex(":"))}
+        self._netlink.request([(RTM_DELNEIGH, 0, pin_message(index, address)) for address in gone])

@@ -43,6 +43,7 @@ class FaultyPlane(MemoryPlane):
 
     broken = False
     applies = 0
+    counts = 0
 
     async def apply(self, desired: Desired) -> Applied:
         self.applies += 1
@@ -53,7 +54,12 @@ class FaultyPlane(MemoryPlane):
     async def counters(self) -> Mapping[SessionKey, Counter]:
         if self.broken:
             raise PlaneError("the box is out of order")
+        self.counts += 1
+        self.counting()
         return await super().counters()
+
+    def counting(self) -> None:
+        """Called while it is read; reading takes no time unless a test says so."""
 
 
 def a_world_controller() -> MemoryController:
@@ -519,3 +525,17 @@ def _whole(body: str) -> str:
     from billing.voucher import check_character
 
     return body + check_character(body)
+
+
+@pytest.mark.parametrize(("reading_ms", "counts"), [(0, 30), (12, 25), (100, 17)])
+async def test_a_box_that_is_slow_to_read_is_read_less_often(
+    site: Site, reading_ms: int, counts: int
+) -> None:
+    order_id = await site.buy()
+    site.controller.pay(OrderId(order_id), limits=some_limits())
+    await settle()
+    site.plane.counting = lambda: site.clock.move(reading_ms)  # type: ignore[method-assign]  # a slow box
+    before = site.plane.counts
+    await site.clock.advance(60, step_ms=100)
+
+    assert abs(site.plane.counts - before - counts) <= 1

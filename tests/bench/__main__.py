@@ -8,7 +8,17 @@ import sys
 
 import structlog
 
-NAMES = ("admission", "callback-to-online", "crash", "outbox", "portal")
+NAMES = (
+    "admission",
+    "callback-to-online",
+    "count",
+    "crash",
+    "forward",
+    "outbox",
+    "portal",
+    "shaper-build",
+    "shaper-replan",
+)
 
 
 def main(wanted: list[str]) -> int:

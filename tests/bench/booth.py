@@ -20,7 +20,7 @@ from ipaddress import IPv4Address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from agent import running
+from agent import running, small
 from agent.clock import SystemClock
 from agent.config import Config
 from agent.journal import Journal
@@ -245,6 +245,7 @@ class _Crowd:
 
 
 async def _run(state_dir: Path, devices: int) -> None:
+    small.one_heap()
     running.seldom_collect()
     controller = MemoryController()
     face = SiteFace(operator_name="Bench", site_name="Bench", help_phone="", language="en")

@@ -4,10 +4,16 @@ The product's own parts (controller, agent, lab) with 1,000 devices online. Pack
 the generators at both ends, not by the product. ``readopt_s`` runs from the kill until the portal
 answers again and shows the customer at least the bytes that ``nft`` had counted just before: then
 the agent has adopted the sessions and read their counters. The oracle also wants every counter to
-have the same name, which holds its epoch. ``rss_mb`` is the agent's resident memory with them all.
+have the same name, which holds its epoch. ``rss_mb`` is the agent's resident memory with them all,
+``idle_cpu_pct`` its share of one processor, user and system, while nothing is asked of it;
+``rss_10k_mb`` is its memory with 10,000, when they have just been put into the kernel.
 
 ``cold_boot_s`` is another machine's morning: a journal with 10,000 sessions, a kernel that knows
 nothing, no way to the controller; until all of them are in the kernel. ``nft`` lists them.
+
+With ``KILLS=1000`` in the environment it is only this: so many kills at random moments, also while
+the agent is starting. Every packet of the flow must arrive, and in the end kernel, portal and
+controller must tell the same bytes.
 
 No peer is installed: openNDS is not among the packages that tests need, so the row has none. The
 limit is the same flow with nobody killed: the kernel forwards by itself.
@@ -17,6 +23,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import random
 import shutil
 import statistics
 import sys
@@ -36,7 +44,7 @@ from tests.support.lab import SHOWN, a_lab, eventually
 
 if TYPE_CHECKING:
     from controller.sandbox.lab.device import Device, Moved
-    from tests.support.lab import Lab
+    from tests.support.lab import Lab, Used
 
 ROUNDS = 5
 COLD_ROUNDS = 5
@@ -56,6 +64,12 @@ DATAGRAM_BYTES = 1_000
 KILL_AFTER_S = 0.8
 LOOK_EVERY_S = 0.01
 READOPT_MAX_S = 20.0
+IDLE_S = 60.0
+SETTLE_S = 10.0
+KILL_PAUSE_MAX_S = 2.0
+"""Kills come within this of the start before, at random: half of them while the agent starts."""
+
+SEED = 4
 PLAN = {"validity_s": 86_400, "down_bps": 50_000_000, "up_bps": 50_000_000}
 
 
@@ -66,11 +80,16 @@ class _Figures:
     readopt_s: list[float] = field(default_factory=list)
     cold_boot_s: list[float] = field(default_factory=list)
     rss_mb: list[float] = field(default_factory=list)
+    rss_10k_mb: list[float] = field(default_factory=list)
+    idle_cpu_pct: list[float] = field(default_factory=list)
     correct: bool = True
 
 
 def run() -> list[Row]:
     """Measure."""
+    if kills := int(os.environ.get("KILLS", "0")):
+        with tempfile.TemporaryDirectory(prefix="lango-bench-") as folder:
+            return [asyncio.run(_killed_often(Path(folder), kills))]
     figures = _Figures()
     with tempfile.TemporaryDirectory(prefix="lango-bench-") as folder:
         asyncio.run(_kills(Path(folder), figures))
@@ -91,6 +110,8 @@ def run() -> list[Row]:
                 "readopt_s": round(statistics.median(figures.readopt_s), 2),
                 "cold_boot_s": round(statistics.median(figures.cold_boot_s), 2),
                 "rss_mb": round(max(figures.rss_mb), 1),
+                "rss_10k_mb": round(max(figures.rss_10k_mb), 1),
+                "idle_cpu_pct": round(statistics.median(figures.idle_cpu_pct), 2),
                 "devices": len(OTHERS) + 1,
                 "subscribers": SUBSCRIBERS,
             },
@@ -106,6 +127,7 @@ async def _kills(folder: Path, figures: _Figures) -> None:
         await _others_come(lab, plan_id)
         meters = await asyncio.to_thread(_meters, lab)
         figures.rss_mb.append(_resident_mb(lab.agent.pid))
+        figures.idle_cpu_pct.append(await _idle_cpu_pct(lab.agent.pid))
         for number in range(ROUNDS):
             figures.lost_without.append(_lost(await _flow(device)))
             flow = asyncio.create_task(_flow(device))
@@ -190,6 +212,74 @@ async def _killed(lab: Lab, device: Device) -> float:
     raise AssertionError(f"not re-adopted within {READOPT_MAX_S:g} s")
 
 
+async def _killed_often(folder: Path, kills: int) -> Row:
+    """Kill at random moments while packets flow; how many were lost, and whether all is counted."""
+    chance = random.Random(SEED)
+    lost: list[float] = []
+    lost_without: list[float] = []
+    begun = 0
+    async with a_lab(folder, devices=2) as lab:
+        device = lab.fresh()
+        await lab.buy(device, await lab.sell("crash", **PLAN))
+        meters = await asyncio.to_thread(_meters, lab)
+        lost_without.append(_lost(await _flow(device)))
+        while begun < kills:
+            flow = asyncio.create_task(_flow(device))
+            while not flow.done() and begun < kills:
+                await lab.agent.started.wait()
+                await asyncio.sleep(chance.uniform(0, KILL_PAUSE_MAX_S))
+                lab.agent.kill9()
+                begun += 1
+            lost.append(_lost(await flow))
+            print(f"  {begun} kills: {sum(lost):.0f} packets lost", file=sys.stderr)
+        counted = await asyncio.to_thread(lab.counted, device)
+        same = await asyncio.to_thread(_meters, lab) == meters
+        shown = await _told_by_all(lab, device, counted)
+    return Row(
+        name="crash-often",
+        unit="packets lost",
+        ours=lost,
+        peer=None,
+        peer_is="openNDS restart: not installed",
+        limit=lost_without,
+        limit_is="the same flow with nobody killed",
+        lower_is_better=True,
+        correct=same and shown and not any(lost),
+        more={
+            "kills": begun,
+            "starts": lab.agent.starts,
+            "bytes_equal": shown,
+            "bytes": counted.down_bytes + counted.up_bytes,
+        },
+        figure=sum,
+    )
+
+
+async def _told_by_all(lab: Lab, device: Device, counted: Used) -> bool:
+    """Whether the controller comes to know of exactly what the kernel has counted."""
+    await lab.whole()
+    try:
+        await lab.uses(device, counted)
+    except AssertionError as wrong:
+        print(f"  {wrong}", file=sys.stderr)
+        return False
+    return True
+
+
+async def _idle_cpu_pct(pid: int) -> float:
+    """Percent of one processor that it takes when nothing happens."""
+    await asyncio.sleep(SETTLE_S)
+    before = _cpu_s(pid)
+    await asyncio.sleep(IDLE_S)
+    return 100 * (_cpu_s(pid) - before) / IDLE_S
+
+
+def _cpu_s(pid: int) -> float:
+    """Processor time of a process so far, user and system (proc(5), stat, fields 14 and 15)."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(") ")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def _resident_mb(pid: int) -> float:
     """Resident memory, from the kernel."""
     status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
@@ -212,5 +302,6 @@ def _cold_boots(folder: Path, figures: _Figures) -> None:
             with booth.agent(state_dir, devices=0) as agent:
                 told = agent.ready(grants=SUBSCRIBERS, access=SUBSCRIBERS)
                 figures.cold_boot_s.append(told["done_at"] - began)
+                figures.rss_10k_mb.append(_resident_mb(agent.pid))
                 figures.correct = figures.correct and booth.open_addresses() == wanted
         print(f"  cold {number + 1}: {figures.cold_boot_s[-1]:.2f} s", file=sys.stderr)

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address
-
 import pytest
 
 from shaping.linux.nft import LinuxConfig, rules
 from shaping.plane import PlaneError
 
-GARDEN = IPv4Address("192.0.2.9")
 LEADING = ("udp dport 53 redirect to :5300", "tcp dport 53 redirect to :5300")
 
 
 def test_names_are_led_there_after_those_who_paid_have_passed() -> None:
-    chain = rules(LinuxConfig("lan0", "wan0", captive_dns_port=5_300, garden=(GARDEN,)))[
-        "portal_nat"
-    ]
+    chain = rules(LinuxConfig("lan0", "wan0", captive_dns_port=5_300))["portal_nat"]
     at = chain.index(LEADING[0])
 
     assert chain[at : at + 2] == LEADING
