@@ -22,7 +22,6 @@ from agent.uplink.grpc import GrpcUplink
 from agent.uplink.memory import MemoryController, grant_item, plan_item
 from billing.ids import GrantId, SessionId
 from shaping.memory import MemoryPlane
-from tests.bench.booth import mac_of
 from tests.support.edge import EdgeServer
 from tests.support.site import a_mac, an_offer, some_limits
 from tests.support.steered import NOON
