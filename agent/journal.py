@@ -55,6 +55,12 @@ CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRI
 CREATE TABLE IF NOT EXISTS item (key TEXT PRIMARY KEY, body BLOB NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS grant_use (id TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS session (id TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS session_counts (
+    id TEXT PRIMARY KEY, body TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS grant_clock (
+    id TEXT PRIMARY KEY, body TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS purchase (id TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS used (id TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS attempt (id TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT;
@@ -138,6 +144,10 @@ class Journal:
         self._items: Kept[bytes] = Kept("item", write=bytes, moved=_differs, column="key")
         self._uses = Kept("grant_use", write=keeping.write_use, moved=keeping.use_moved)
         self._sessions = Kept("session", write=keeping.write_session, moved=keeping.session_moved)
+        self._counts = Kept(
+            "session_counts", write=keeping.write_counts, moved=keeping.counts_moved
+        )
+        self._clocks = Kept("grant_clock", write=keeping.write_clock, moved=keeping.clock_moved)
         self._orders = Kept("purchase", write=keeping.write_order, moved=_differs)
         self._used: Kept[GrantId] = Kept("used", write=str, moved=_differs)
         self._tries = Kept("attempt", write=keeping.write_try, moved=_differs)
@@ -280,10 +290,16 @@ class Journal:
         for key, body in self._rows_of("SELECT key, body FROM item ORDER BY rowid"):
             draft.items.put(key, body)
             _show(draft, key, body)
-        for _, text in self._rows_of("SELECT id, body FROM grant_use ORDER BY rowid"):
-            draft.put_use(keeping.read_use(text))
-        for _, text in self._rows_of("SELECT id, body FROM session ORDER BY rowid"):
-            draft.put_session(keeping.read_session(text))
+        clocks = dict(self._rows_of("SELECT id, body FROM grant_clock"))
+        for key, text in self._rows_of("SELECT id, body FROM grant_use ORDER BY rowid"):
+            use = keeping.read_use(text)
+            draft.put_use(keeping.with_clock(use, clocks[key]) if key in clocks else use)
+        counts = dict(self._rows_of("SELECT id, body FROM session_counts"))
+        for key, text in self._rows_of("SELECT id, body FROM session ORDER BY rowid"):
+            session = keeping.read_session(text)
+            draft.put_session(
+                keeping.with_counts(session, counts[key]) if key in counts else session
+            )
         for _, text in self._rows_of("SELECT id, body FROM purchase ORDER BY rowid"):
             note = keeping.read_order(text)
             draft.orders.put(note.order_id, note)
@@ -308,6 +324,8 @@ class Journal:
             (self._items, state.items),
             (self._uses, state.grants),
             (self._sessions, state.sessions),
+            (self._counts, state.sessions),
+            (self._clocks, state.grants),
             (self._orders, state.orders),
             (self._used, state.used),
             (self._tries, state.tries),

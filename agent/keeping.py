@@ -45,11 +45,22 @@ def session_moved(kept: Session | None, now: Session) -> bool:
     fleeting = replace(
         now,
         meter=kept.meter,
+        reported=kept.reported,
         active_at=kept.active_at,
         heard_at=kept.heard_at,
         reported_at=kept.reported_at,
     )
     return fleeting != kept
+
+
+def counts_moved(kept: Session | None, now: Session) -> bool:
+    """Whether a session's counts must be written: with each reading, and with the session."""
+    return kept is None or kept.reported != now.reported or session_moved(kept, now)
+
+
+def clock_moved(kept: GrantUse | None, now: GrantUse) -> bool:
+    """Whether the clock of connected time must be written: at its steps, and with the grant."""
+    return kept is None or _step(now) != _step(kept) or use_moved(kept, now)
 
 
 def use_moved(kept: GrantUse | None, now: GrantUse) -> bool:
@@ -58,7 +69,7 @@ def use_moved(kept: GrantUse | None, now: GrantUse) -> bool:
         return True
     fleeting = replace(now, uptime_ms=kept.uptime_ms, uptime_at=kept.uptime_at)
     stopped = (kept.uptime_at is None) != (now.uptime_at is None)
-    return fleeting != kept or stopped or _step(now) != _step(kept)
+    return fleeting != kept or stopped
 
 
 def _step(use: GrantUse) -> int | None:
@@ -120,6 +131,38 @@ def read_session(text: str) -> Session:
         closed=None if raw["closed"] is None else Why(raw["closed"]),
         port=raw.get("port", ""),
     )
+
+
+def write_counts(session: Session) -> str:
+    """What moves in a session with every byte: kept apart, so that little is written often."""
+    moments = [session.active_at, session.heard_at, session.reported_at]
+    reported = None if session.reported == session.meter else _meter(session.reported)
+    return _text([_meter(session.meter), reported, *moments])
+
+
+def with_counts(session: Session, text: str) -> Session:
+    """The session with its counts; they were never written before it."""
+    meter, reported, *moments = json.loads(text)
+    active_at, heard_at, reported_at = map(MonotonicMs, moments)
+    return replace(
+        session,
+        meter=_to_meter(meter),
+        reported=_to_meter(meter if reported is None else reported),
+        active_at=active_at,
+        heard_at=heard_at,
+        reported_at=reported_at,
+    )
+
+
+def write_clock(use: GrantUse) -> str:
+    """The clock of connected time: kept apart, so that little is written often."""
+    return _text([use.uptime_ms, use.uptime_at])
+
+
+def with_clock(use: GrantUse, text: str) -> GrantUse:
+    """The grant's use with its clock; it was never written before it."""
+    uptime_ms, uptime_at = json.loads(text)
+    return replace(use, uptime_ms=uptime_ms, uptime_at=uptime_at)
 
 
 def write_use(use: GrantUse) -> str:
