@@ -22,7 +22,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
     from controller.store.rows import Row
 
@@ -53,10 +53,19 @@ class DatabaseBusy(Exception):  # noqa: N818 - a state, not a fault
 class Database:
     """The controller's database; `begin` is the only way to write, `read` the only way to look."""
 
-    def __init__(self, url: str, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        busy_timeout_ms: int = BUSY_TIMEOUT_MS,
+        connect: Callable[..., Awaitable[Any]] | None = None,
+    ) -> None:
+        """``connect`` opens a driver's connection in place of the driver itself (simulations)."""
         self.url = url
         self.is_sqlite = url.startswith("sqlite")
         options = {} if self.is_sqlite else _postgres_options(busy_timeout_ms)
+        if connect is not None:
+            options["async_creator"] = connect
         self.engine = create_async_engine(url, **options)
         self._writer = asyncio.Lock() if self.is_sqlite else None
         if self.is_sqlite:

@@ -1,0 +1,304 @@
+"""A site: a real agent on a pretended box that can be killed, lose its power, and lie of the time."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+
+from agent.courier import Courier
+from agent.gate import SiteGate
+from agent.journal import Journal
+from agent.loop import Loop
+from agent.model import Instant, Sighted
+from billing.metering import Volume
+from shaping.memory import MemoryPlane
+from shaping.plane import Counter, MacAddress, MonotonicMs, Neighbour, SessionKey, Sight
+from tests.simulation.network import Link, SimulatedUplink
+from tests.simulation.virtual import FIRST_S, true_wall, virtual_loop
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Awaitable, Callable, Mapping
+    from ipaddress import IPv4Address, IPv6Address
+    from pathlib import Path
+
+    from billing.ids import SiteId
+    from tests.simulation.office import Office
+
+P = ParamSpec("P")
+T = TypeVar("T")
+SEEN_EVERY_S = 45
+JOURNAL = "journal.db"
+_FULL = 2
+
+
+class Clock:
+    """A machine's clocks: its wall clock may be wrong by ``wrong``."""
+
+    def __init__(self) -> None:
+        self.wrong = timedelta(0)
+        self.boots = 1
+        self._booted_s = FIRST_S - 100
+
+    def now(self) -> Instant:
+        """What the machine believes."""
+        mono = int((asyncio.get_running_loop().time() - self._booted_s) * 1000)
+        return Instant(true_wall() + self.wrong, MonotonicMs(mono), f"boot-{self.boots}")
+
+    def boot(self, wrong: timedelta) -> None:
+        """Begin a life of the machine."""
+        self.boots += 1
+        self.wrong = wrong
+        self._booted_s = asyncio.get_running_loop().time() - 2
+
+    async def sleep(self, seconds: float) -> None:
+        """As the real one."""
+        await asyncio.sleep(seconds)
+
+    async def wait(self, awaited: Awaitable[object], *, at_most_ms: int) -> bool:
+        """As the real one."""
+        try:
+            await asyncio.wait_for(awaited, at_most_ms / 1000)
+        except TimeoutError:
+            return False
+        return True
+
+
+class Box(MemoryPlane):
+    """The pretended kernel, which tells what really passed."""
+
+    def __init__(self, now: Callable[[], MonotonicMs]) -> None:
+        super().__init__(now)
+        self.passed: dict[SessionKey, Volume] = {}
+        self.lost: dict[SessionKey, Volume] = {}
+
+    def offer(self, address: IPv4Address, mac: MacAddress, size: Volume) -> SessionKey | None:
+        """Traffic comes; under which session it passed, if it did."""
+        key = self.session_at(address)
+        if not self.pass_bytes(address, mac, down=size.down_bytes, up=size.up_bytes):
+            return None
+        assert key is not None
+        self.passed[key] = self.passed.get(key, Volume()) + size
+        return key
+
+    def session_at(self, address: IPv4Address | IPv6Address) -> SessionKey | None:
+        """Whose address it is."""
+        found = self._box.ways.get(address)
+        return None if found is None else found[0]
+
+    def counts(self) -> Mapping[SessionKey, Counter]:
+        """What the counters say, without asking through the seam."""
+        return {
+            key: Counter(meter.epoch, meter.down_bytes, meter.up_bytes)
+            for key, meter in self._box.meters.items()
+        }
+
+
+class Disk(Executor):
+    """Does the journal's work where it is asked. ``doomed``: power fails during the next piece."""
+
+    def __init__(self) -> None:
+        self.doomed: Callable[[Callable[[], None]], None] | None = None
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Do it now; or half of it, and then nothing more ever happens here."""
+        future: Future[T] = Future()
+        if self.doomed is not None:
+            doomed, self.doomed = self.doomed, None
+            doomed(lambda: fn(*args, **kwargs) and None)
+            return future
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except Exception as error:  # noqa: BLE001 - it is told to whoever asked
+            future.set_exception(error)
+        return future
+
+
+@dataclass(slots=True)
+class Granted:
+    """What a session was opened on, as the box saw it the first time."""
+
+    id: str
+    devices: set[str]
+    validity_s: int | None
+    quota_bytes: int | None
+    opened_s: float
+
+
+class Place:
+    """One site. The box and its counters outlive the agent; the disk outlives the power."""
+
+    def __init__(
+        self, folder: Path, site_id: SiteId, office: Office, chance: random.Random
+    ) -> None:
+        self.site_id, self.office, self.chance = site_id, office, chance
+        self.folder, self.lives = folder, 0
+        self.clock = Clock()
+        self.box = Box(now=lambda: self.clock.now().mono)
+        self.link = Link(chance)
+        self.devices: dict[IPv4Address, MacAddress] = {}
+        self.up = False
+        self.grants: dict[SessionKey, Granted] = {}
+        self._first: dict[str, float] = {}
+        self._owed_s = 0.0
+        (folder / "0").mkdir(parents=True)
+
+    @property
+    def disk_folder(self) -> Path:
+        """Where the present life's journal is."""
+        return self.folder / str(self.lives)
+
+    def start(self) -> None:
+        """Start the agent on what is on the disk."""
+        life = self._life
+        self.disk = Disk()
+        self.journal = Journal(self.disk_folder / JOURNAL)
+        self.loop = Loop(journal=self.journal, plane=self.box, clock=self.clock, disk=self.disk)
+        self.loop.listen(lambda _facts, _resync: self.look())
+        self.uplink = SimulatedUplink(self.office, self.site_id, self.link)
+        courier = Courier(
+            loop=self.loop, journal=self.journal, uplink=self.uplink, clock=self.clock
+        )
+        self.gate = SiteGate(
+            loop=self.loop,
+            uplink=self.uplink,
+            resolve=self.devices.get,  # type: ignore[arg-type]  # v4 only
+            secret=self.journal.id,
+        )
+        for work in (self.loop.run(), courier.run(), self._watch()):
+            virtual_loop().spawn(life, work)
+        self.up = True
+
+    def look(self) -> None:
+        """Note what sessions there are, and on which grants."""
+        if not self.up:
+            return
+        now = asyncio.get_running_loop().time()
+        state = self.loop.state
+        for session in state.sessions.values():
+            grant = state.grants[session.grant_id].grant
+            opened = self._first.setdefault(grant.id, now)
+            limits = grant.limits
+            known = self.grants.setdefault(
+                SessionKey(session.id),
+                Granted(grant.id, set(), limits.validity_s, limits.quota_bytes, opened),
+            )
+            known.devices.update(grant.devices)
+
+    @property
+    def forgiven_s(self) -> float:
+        """For how long the machine was off while its clock is not right: charged later."""
+        return self._owed_s
+
+    def boot(self, *, wrong: timedelta, off_s: float) -> None:
+        """The power is back after ``off_s``."""
+        self.clock.boot(wrong)
+        self._owed_s = self._owed_s + off_s if wrong else self._owed_s
+        self.start()
+
+    def set_right(self) -> None:
+        """The machine hears the right time."""
+        self.clock.wrong = timedelta(0)
+
+    def ask(self, work: Callable[[SiteGate], Any]) -> asyncio.Task[Any]:
+        """Somebody at the portal; the answer may never come."""
+        return virtual_loop().spawn(self._life, work(self.gate))
+
+    async def kill(self, *, torn: bool = False) -> None:
+        """As kill -9; ``torn``: in the middle of the next write, of which a part is on the disk."""
+        assert self.up
+        self.look()
+        after = self.folder / str(self.lives + 1)
+        after.mkdir()
+        if torn:
+            written = asyncio.Event()
+
+            def tear(work: Callable[[], None]) -> None:
+                _tear(self.disk_folder, after, work, self.chance)
+                written.set()
+
+            self.disk.doomed = tear
+            try:
+                await asyncio.wait_for(written.wait(), 60)
+            except TimeoutError:
+                self.disk.doomed = None
+                torn = False
+        if not torn:
+            _copy(self.disk_folder, after, synced=self._synced)
+        await virtual_loop().end_life(self._life)
+        self.journal.close()
+        self.up = False
+        self.lives += 1
+
+    async def lose_power(self, *, torn: bool) -> None:
+        """The agent, the kernel's tables and counters: all gone. Bytes not yet read are lost."""
+        await self.kill(torn=torn)
+        read = self._read_so_far()
+        for key, counter in self.box.counts().items():
+            there = Volume(counter.down_bytes_total, counter.up_bytes_total)
+            kept = read.get((key, counter.epoch), Volume())
+            unread = Volume(there.down_bytes - kept.down_bytes, there.up_bytes - kept.up_bytes)
+            self.box.lost[key] = self.box.lost.get(key, Volume()) + unread
+        self.box.reboot()
+
+    async def stop(self) -> None:
+        """End it."""
+        if self.up:
+            await virtual_loop().end_life(self._life)
+            self.journal.close()
+            self.up = False
+
+    @property
+    def _life(self) -> str:
+        return f"{self.site_id}-{self.lives}"
+
+    @property
+    def _synced(self) -> bool:
+        found = self.journal._db.execute("PRAGMA synchronous").fetchone()  # noqa: SLF001 - is it durable?
+        return bool(found[0] >= _FULL)
+
+    def _read_so_far(self) -> dict[tuple[SessionKey, str], Volume]:
+        """What of the counters is on the disk."""
+        journal = Journal(self.disk_folder / JOURNAL)
+        try:
+            return {
+                (SessionKey(session.id), epoch): volume
+                for session in journal.state.sessions.values()
+                for epoch, volume in session.meter.epochs.items()
+            }
+        finally:
+            journal.close()
+
+    async def _watch(self) -> None:
+        """The LAN shows its devices now and then."""
+        while True:
+            for address, mac in list(self.devices.items()):
+                await self.loop.tell(Sighted(Neighbour(Sight.SEEN, mac, address)))
+            await asyncio.sleep(SEEN_EVERY_S)
+
+
+def _copy(before: Path, after: Path, *, synced: bool) -> None:
+    """What a power cut leaves: everything that was synced, and nothing that was not."""
+    for file in before.iterdir():
+        if synced or not file.name.endswith("-wal"):
+            shutil.copy(file, after / file.name)
+
+
+def _tear(before: Path, after: Path, work: Callable[[], None], chance: random.Random) -> None:
+    """Do ``work`` and keep a part of what it appended to the write-ahead log."""
+    log = before / f"{JOURNAL}-wal"
+    had = log.stat().st_size if log.exists() else 0
+    there = (before / JOURNAL).read_bytes()
+    work()
+    if (before / JOURNAL).read_bytes() != there or log.stat().st_size <= had:
+        _copy(before, after, synced=True)
+        return
+    _copy(before, after, synced=True)
+    whole = (after / log.name).read_bytes()
+    kept = chance.randrange(had, len(whole) + 1)
+    garbage = chance.randbytes(min(64, len(whole) - kept))
+    (after / log.name).write_bytes(whole[:kept] + garbage)

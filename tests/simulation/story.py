@@ -1,0 +1,223 @@
+"""What happens next, by the seed: what people do, and what befalls them."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from billing.ids import PlanId
+from billing.metering import Volume
+from controller.usecases.vouchers import create_vouchers
+from tests.simulation import world as worlds
+from tests.simulation.invariants import Watcher
+from tests.simulation.network import Weather
+from tests.simulation.virtual import VirtualLoop, seeded, virtual_loop
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Awaitable, Callable
+
+    from billing.voucher import VoucherCode
+    from controller.payments.gateway import Push
+    from tests.simulation.place import Place
+    from tests.simulation.world import World
+
+STEPS = 90
+PAUSE_S = 15.0
+QUIET_S = 1_200.0
+"""After the last fault was mended; every order is decided and every record delivered by then."""
+
+FRAMES = (60, 1_500, 20_000, 400_000)
+WRONG_CLOCKS = (
+    timedelta(0),
+    timedelta(0),
+    timedelta(days=-56 * 365),
+    timedelta(days=56 * 365),
+    timedelta(hours=-2),
+)
+
+
+@dataclass(slots=True)
+class Story:
+    """One seed's story as it is being lived."""
+
+    world: World
+    watcher: Watcher
+    chance: random.Random
+
+    async def live(self, steps: int) -> None:
+        """All of it. Raises `tests.simulation.invariants.Broken`."""
+        await self._print_vouchers()
+        for _ in range(steps):
+            doing, weight = zip(*self._possible(), strict=True)
+            await self.chance.choices(doing, weight)[0]()
+            await self._pass(self.chance.random() ** 2 * PAUSE_S)
+            self.watcher.after_each_step()
+        await self._mend()
+        await self._pass(QUIET_S)
+        self.watcher.at_the_end()
+
+    def _possible(self) -> list[tuple[Callable[[], Awaitable[None]], int]]:
+        return [
+            (self._traffic, 30),
+            (self._sign_in, 8),
+            (self._buy, 10),
+            (self._redeem, 6),
+            (self._bad_weather, 5),
+            (self._cut, 4),
+            (self._mend_link, 6),
+            (self._kill_agent, 4),
+            (self._power_cut, 2),
+            (self._kill_office, 2),
+            (self._clock_set, 4),
+            (self._tamper, 1),
+            (self._long_while, 1),
+        ]
+
+    async def _pass(self, seconds: float) -> None:
+        """Time passes; whoever got a prompt answers it in his own time."""
+        until = asyncio.get_running_loop().time() + seconds
+        while (left := until - asyncio.get_running_loop().time()) > 0:
+            await asyncio.sleep(min(left, 5.0))
+            for push in self.world.new_pushes():
+                virtual_loop().spawn("world", self._payer(push))
+
+    async def _payer(self, push: Push) -> None:
+        """A payer with a prompt: says yes, says no, or looks away; and M-PESA's word of it."""
+        await asyncio.sleep(self.chance.uniform(1, 40))
+        gateway = self.world.office.gateway
+        (provider_id,) = [k for k, asked in gateway.asked.items() if asked.push is push]
+        if self.chance.random() < 0.75:
+            gateway.pay(provider_id, worlds.START)
+            self.world.tell(f"{push.order_id[:6]} was paid")
+        else:
+            gateway.refuse(provider_id)
+            self.world.tell(f"{push.order_id[:6]} was refused")
+        body = gateway.callback(provider_id)
+        for _ in range(self.chance.choice((0, 1, 1, 2))):
+            await asyncio.sleep(self.chance.choice((0.1, 1, 30, 300)))
+            await self.world.office.callback(push.callback_url, body)
+
+    async def _print_vouchers(self) -> None:
+        for name in worlds.PLANS:
+            _, codes = await create_vouchers(self.world.office.deps, PlanId(name), 4, None)
+            self.world.vouchers |= dict.fromkeys(codes, name)
+
+    async def _traffic(self) -> None:
+        """Everybody uses what he has."""
+        for _ in range(self.chance.randrange(1, 12)):
+            for place, address, _ in self.world.devices():
+                size = Volume(self.chance.choice(FRAMES), self.chance.choice(FRAMES) // 10)
+                self.world.use(place, address, size)
+            await asyncio.sleep(self.chance.random())
+
+    async def _sign_in(self) -> None:
+        place = self._place()
+        if place.up:
+            address = self.chance.choice(list(place.devices))
+            place.ask(lambda gate: gate.sign_in(str(address)))
+
+    async def _buy(self) -> None:
+        place = self._place()
+        if place.up:
+            address = self.chance.choice(list(place.devices))
+            plan_id = self.chance.choice(list(worlds.PLANS))
+            phone = f"07123456{self.chance.randrange(worlds.PHONES):02d}"
+            place.ask(lambda gate: gate.order(str(address), plan_id=plan_id, phone=phone))
+            self.world.tell(f"{place.site_id}: {address} orders {plan_id} for {phone}")
+
+    async def _redeem(self) -> None:
+        place = self._place()
+        if place.up:
+            address = self.chance.choice(list(place.devices))
+            code = self.chance.choice(list(self.world.vouchers))
+            virtual_loop().spawn("world", self._heard(place, str(address), code))
+
+    async def _heard(self, place: Place, address: str, code: VoucherCode) -> None:
+        ours = next(one for one in place.devices if str(one) == address)
+        with suppress(asyncio.CancelledError):  # the agent was killed: nobody answers
+            await self.world.redeem(place, ours, code)
+
+    async def _bad_weather(self) -> None:
+        link = self._place().link
+        link.weather = Weather(
+            lose=self.chance.choice((0, 0.1, 0.4)),
+            double=self.chance.choice((0, 0.3)),
+            delay_s=self.chance.choice((0.05, 1, 8)),
+        )
+        self.world.tell(f"weather: {link.weather}")
+
+    async def _cut(self) -> None:
+        place = self._place()
+        place.link.cut()
+        self.world.tell(f"{place.site_id}: link cut")
+
+    async def _mend_link(self) -> None:
+        for place in self.world.places:
+            place.link.mend()
+        self.world.tell("links mended")
+
+    async def _kill_agent(self) -> None:
+        place = self._place()
+        if place.up:
+            torn = self.chance.random() < 0.5
+            await place.kill(torn=torn)
+            self.world.tell(f"{place.site_id}: agent killed{', write torn' if torn else ''}")
+            await asyncio.sleep(self.chance.random() * 30)
+            place.start()
+
+    async def _power_cut(self) -> None:
+        place = self._place()
+        if place.up:
+            await place.lose_power(torn=self.chance.random() < 0.5)
+            off_s, wrong = self.chance.uniform(1, 900), self.chance.choice(WRONG_CLOCKS)
+            await self._pass(off_s)
+            place.boot(wrong=wrong, off_s=off_s)
+            self.world.tell(f"{place.site_id}: power was off {off_s:.0f} s, clock wrong by {wrong}")
+
+    async def _clock_set(self) -> None:
+        place = self._place()
+        place.set_right()
+        self.world.tell(f"{place.site_id}: clock set right")
+
+    async def _kill_office(self) -> None:
+        await self.world.office.kill()
+        self.world.tell("controller killed and started again")
+
+    async def _tamper(self) -> None:
+        place = self._place()
+        place.box.tamper(self.chance.choice(list(place.devices)))
+        self.world.tell(f"{place.site_id}: somebody meddled with the box")
+
+    async def _long_while(self) -> None:
+        await self._pass(self.chance.uniform(300, 2_000))
+
+    async def _mend(self) -> None:
+        for place in self.world.places:
+            place.link.mend()
+            place.set_right()
+        self.world.tell("everything mended")
+
+    def _place(self) -> Place:
+        return self.chance.choice(self.world.places)
+
+
+def told(seed: int, *, steps: int = STEPS) -> list[str]:
+    """Live the story of a seed; what happened. Raises `Broken`, with the story in its notes."""
+    with seeded(seed) as chance, asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        return runner.run(_lived(chance, steps))
+
+
+async def _lived(chance: random.Random, steps: int) -> list[str]:
+    world = await worlds.a_world(chance)
+    try:
+        await Story(world, Watcher(world), chance).live(steps)
+    except BaseException as broken:
+        broken.__notes__ = world.told[-60:]
+        raise
+    finally:
+        await worlds.end(world)
+    return world.told
