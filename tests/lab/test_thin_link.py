@@ -15,9 +15,9 @@ from tests.support.netns import Namespace
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = pytest.mark.root
+pytestmark = [pytest.mark.root, pytest.mark.timeout(300)]
 
-WAIT_S = 540
+WAIT_S = 280
 SLOW = ("tbf", "rate", "64kbit", "burst", "3000", "latency", "2s")
 LOSSY = """
 add table inet thin

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from agent.model import Fact
 
 RECORDS = 3_000
-GRANTS = 5_000
+GRANTS = 300
 LOOK_S = 0.1
 
 
