@@ -12,6 +12,7 @@ from agent.devices import follow, settle_addresses, shared, usable
 from agent.draft import addresses_of
 from agent.model import NEVER, Reading, Session, SessionClosed, SessionOpened, Why
 from billing.ids import SessionId
+from billing.metering import Volume
 from shaping.plane import MacAddress, MonotonicMs, SessionKey
 
 if TYPE_CHECKING:
@@ -43,6 +44,9 @@ BURST_MAX_BYTES = 65_536
 
 STUCK_SHARE = 20
 """At most one part in this many of a quota may be given up as stuck."""
+
+NO_EPOCH = "none"
+"""Names the counters of a session that never moved a byte."""
 
 _STAYS_SHUT = {Why.IDLE, Why.LEFT}
 
@@ -207,23 +211,34 @@ def _report(draft: Draft, session: Session) -> None:
 
 
 def _told(draft: Draft, session: Session) -> Session:
-    """Put the session's readings into the outbox, one for each epoch that has news."""
+    """Put the session's readings into the outbox, one for each epoch that has news.
+
+    The last one of a session whose connected time counts comes in any case: time that went by
+    without a byte is spent, unless the session was only idle.
+    """
     use = draft.grants[session.grant_id]
+    news = [
+        (epoch, volume)
+        for epoch, volume in session.meter.epochs.items()
+        if session.reported.epochs.get(epoch) != volume
+    ]
+    ran_on = session.closed not in {None, Why.IDLE} and use.grant.limits.uptime_s is not None
+    if ran_on and not news:
+        news = list(session.meter.epochs.items())[-1:] or [(NO_EPOCH, Volume())]
     known = grants.certain(use, (), draft.mono)
-    for epoch, volume in session.meter.epochs.items():
-        if session.reported.epochs.get(epoch) != volume:
-            draft.say(
-                Reading(
-                    session_id=session.id,
-                    grant_id=session.grant_id,
-                    epoch=epoch,
-                    down_bytes_total=volume.down_bytes,
-                    up_bytes_total=volume.up_bytes,
-                    grant_validity_s=known.validity_s,
-                    grant_uptime_s=known.uptime_s,
-                    own_uptime_s=use.uptime_ms // 1000,
-                )
+    for epoch, volume in news:
+        draft.say(
+            Reading(
+                session_id=session.id,
+                grant_id=session.grant_id,
+                epoch=epoch,
+                down_bytes_total=volume.down_bytes,
+                up_bytes_total=volume.up_bytes,
+                grant_validity_s=known.validity_s,
+                grant_uptime_s=known.uptime_s,
+                own_uptime_s=use.uptime_ms // 1000,
             )
+        )
     return replace(session, reported=session.meter, reported_at=draft.mono)
 
 

@@ -71,7 +71,7 @@ STORIES = {
         0    | grant g1 for=a uptime=300            | open a g1 10.0.0.5
         100  | count a 10/10                        | read a 10/10 v100 u100
         300  | tick                                 |
-        300  | count a 10/10                        | close a time
+        300  | count a 10/10                        | read a 10/10 v300 u300; close a time
         301  | ask a 10.0.0.5                       |
     """,
     "two devices share one clock of connected time": """
@@ -433,3 +433,23 @@ def test_a_grant_item_under_another_key_is_refused() -> None:
     after, effects = decide(State(), a_step(5, after={"grant/other": BODY}), Story().now())
 
     assert (dict(after.grants), len(effects)) == ({}, 1)
+
+
+def test_connected_time_is_told_to_the_end_though_no_byte_moved() -> None:
+    Story().tell("""
+        0   | seen a 10.0.0.5
+        1   | grant g1 uptime=100          | open a g1 10.0.0.5
+        5   | count a 1000/100
+        20  | count a 2000/100             | read a 2000/100 v19 u19
+        101 | tick
+        102 | count a 2000/100             | read a 2000/100 v101 u100; close a time
+    """)
+
+
+def test_connected_time_without_a_single_byte_is_told_too() -> None:
+    Story().tell("""
+        0   | seen a 10.0.0.5
+        1   | grant g1 uptime=100          | open a g1 10.0.0.5
+        101 | tick
+        102 | count                        | read a 0/0 v101 u100; close a time
+    """)

@@ -12,7 +12,7 @@ books must agree with the world to the byte and the shilling.
 - ``inline.py``      SQLite without a thread, which gives way to others where the seed says so
 - ``network.py``     a link that loses, doubles, delays and reorders
 - ``office.py``      the controller, which can be killed; M-PESA and its payers
-- ``place.py``       a site: an agent on a box that can be killed, lose its power, and lie of the time
+- ``place.py``       a site: an agent on a box that is killed, loses its power, lies of the time
 - ``world.py``       all of it, and what really happened
 - ``story.py``       what happens next, by the seed
 - ``invariants.py``  what must hold

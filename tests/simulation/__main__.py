@@ -37,9 +37,8 @@ def main(arguments: list[str]) -> int:
             return 1
         if verbose:
             _say("\n".join(story))
-        _say(
-            f"seed {seed}: {len(story)} events, all invariants held, {time.perf_counter() - began:.1f} s"
-        )
+        spent = time.perf_counter() - began
+        _say(f"seed {seed}: {len(story)} events, all invariants held, {spent:.1f} s")
     return 0
 
 

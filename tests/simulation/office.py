@@ -135,4 +135,4 @@ async def _next(stream: AsyncGenerator[T]) -> T:
 
 def _seldom(job: Job) -> Job:
     """Virtual time passes fast: jobs that look again and again would be most of what is done."""
-    return Job(job.name, max(20.0, job.every_s), job.work, job.round_max_s, job.worth_telling)
+    return Job(job.name, max(60.0, job.every_s), job.work, job.round_max_s, job.worth_telling)

@@ -1,4 +1,4 @@
-"""A site: a real agent on a pretended box that can be killed, lose its power, and lie of the time."""
+"""A site: a real agent on a pretended box that is killed, loses its power, lies of the time."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from agent.courier import Courier
 from agent.gate import SiteGate
-from agent.journal import Journal
+from agent.journal import Journal, JournalError
 from agent.loop import Loop
 from agent.model import Instant, Sighted
+from agent.running import settle
+from billing.ids import GrantId
 from billing.metering import Volume
 from shaping.memory import MemoryPlane
 from shaping.plane import Counter, MacAddress, MonotonicMs, Neighbour, SessionKey, Sight
@@ -99,17 +101,24 @@ class Box(MemoryPlane):
 
 
 class Disk(Executor):
-    """Does the journal's work where it is asked. ``doomed``: power fails during the next piece."""
+    """Does the journal's work where it is asked.
+
+    ``doomed``: power fails during the next piece. ``full``: it takes nothing.
+    """
 
     def __init__(self) -> None:
-        self.doomed: Callable[[Callable[[], None]], None] | None = None
+        self.doomed: Callable[[Callable[[], object]], None] | None = None
+        self.full = False
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """Do it now; or half of it, and then nothing more ever happens here."""
         future: Future[T] = Future()
+        if self.full:
+            future.set_exception(JournalError("database or disk is full"))
+            return future
         if self.doomed is not None:
             doomed, self.doomed = self.doomed, None
-            doomed(lambda: fn(*args, **kwargs) and None)
+            doomed(lambda: fn(*args, **kwargs))
             return future
         try:
             future.set_result(fn(*args, **kwargs))
@@ -126,6 +135,7 @@ class Granted:
     devices: set[str]
     validity_s: int | None
     quota_bytes: int | None
+    devices_max: int
     opened_s: float
 
 
@@ -144,7 +154,7 @@ class Place:
         self.up = False
         self.grants: dict[SessionKey, Granted] = {}
         self._first: dict[str, float] = {}
-        self._owed_s = 0.0
+        self._owed_s = self._full_since = 0.0
         (folder / "0").mkdir(parents=True)
 
     @property
@@ -168,8 +178,11 @@ class Place:
             uplink=self.uplink,
             resolve=self.devices.get,  # type: ignore[arg-type]  # v4 only
             secret=self.journal.id,
+            link_up=lambda: courier.link_up,
+            slow=Disk(),
         )
-        for work in (self.loop.run(), courier.run(), self._watch()):
+        always = settle(self.loop, self.journal, self.clock)
+        for work in (self.loop.run(), courier.run(), self._watch(), always):
             virtual_loop().spawn(life, work)
         self.up = True
 
@@ -185,13 +198,25 @@ class Place:
             limits = grant.limits
             known = self.grants.setdefault(
                 SessionKey(session.id),
-                Granted(grant.id, set(), limits.validity_s, limits.quota_bytes, opened),
+                Granted(
+                    grant.id,
+                    set(),
+                    limits.validity_s,
+                    limits.quota_bytes,
+                    limits.devices_max,
+                    opened,
+                ),
             )
             known.devices.update(grant.devices)
 
+    def paused(self, key: SessionKey) -> bool:
+        """Whether the agent knows that the session's grant is suspended."""
+        use = self.loop.state.grants.get(GrantId(self.grants[key].id)) if self.up else None
+        return use is not None and use.suspended
+
     @property
     def forgiven_s(self) -> float:
-        """For how long the machine was off while its clock is not right: charged later."""
+        """Time that may be given once more: off with a wrong clock, or lost with a full disk."""
         return self._owed_s
 
     def boot(self, *, wrong: timedelta, off_s: float) -> None:
@@ -199,6 +224,11 @@ class Place:
         self.clock.boot(wrong)
         self._owed_s = self._owed_s + off_s if wrong else self._owed_s
         self.start()
+
+    def fill_disk(self) -> None:
+        """Nothing more can be written."""
+        self._full_since = asyncio.get_running_loop().time()
+        self.disk.full = True
 
     def set_right(self) -> None:
         """The machine hears the right time."""
@@ -214,10 +244,11 @@ class Place:
         self.look()
         after = self.folder / str(self.lives + 1)
         after.mkdir()
+        torn = torn and not self.disk.full
         if torn:
             written = asyncio.Event()
 
-            def tear(work: Callable[[], None]) -> None:
+            def tear(work: Callable[[], object]) -> None:
                 _tear(self.disk_folder, after, work, self.chance)
                 written.set()
 
@@ -233,12 +264,25 @@ class Place:
         self.journal.close()
         self.up = False
         self.lives += 1
+        if self.disk.full:
+            self._forget_unwritten()
+            self._owed_s += asyncio.get_running_loop().time() - self._full_since
+
+    def _forget_unwritten(self) -> None:
+        """What was decided while the disk took nothing is lost with the agent, as it says."""
+        written = {SessionKey(key) for key in self._sessions_on_disk()}
+        for key, counter in self.box.counts().items():
+            if key not in written:
+                there = Volume(counter.down_bytes_total, counter.up_bytes_total)
+                self.box.lost[key] = self.box.lost.get(key, Volume()) + there
 
     async def lose_power(self, *, torn: bool) -> None:
         """The agent, the kernel's tables and counters: all gone. Bytes not yet read are lost."""
         await self.kill(torn=torn)
-        read = self._read_so_far()
+        read, known = self._read_so_far(), self._sessions_on_disk()
         for key, counter in self.box.counts().items():
+            if key not in known:
+                continue  # counted out, or lost before
             there = Volume(counter.down_bytes_total, counter.up_bytes_total)
             kept = read.get((key, counter.epoch), Volume())
             unread = Volume(there.down_bytes - kept.down_bytes, there.up_bytes - kept.up_bytes)
@@ -273,6 +317,13 @@ class Place:
         finally:
             journal.close()
 
+    def _sessions_on_disk(self) -> set[str]:
+        journal = Journal(self.disk_folder / JOURNAL)
+        try:
+            return set(map(str, journal.state.sessions))
+        finally:
+            journal.close()
+
     async def _watch(self) -> None:
         """The LAN shows its devices now and then."""
         while True:
@@ -288,7 +339,7 @@ def _copy(before: Path, after: Path, *, synced: bool) -> None:
             shutil.copy(file, after / file.name)
 
 
-def _tear(before: Path, after: Path, work: Callable[[], None], chance: random.Random) -> None:
+def _tear(before: Path, after: Path, work: Callable[[], object], chance: random.Random) -> None:
     """Do ``work`` and keep a part of what it appended to the write-ahead log."""
     log = before / f"{JOURNAL}-wal"
     had = log.stat().st_size if log.exists() else 0

@@ -6,21 +6,29 @@ import asyncio
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from billing.ids import PlanId
+from sqlalchemy import select
+
+from billing.ids import GrantId, PlanId
 from billing.metering import Volume
+from controller.store.database import DatabaseBusy
+from controller.store.rows import GrantRow
+from controller.usecases import grants
+from controller.usecases.tokens import issue
 from controller.usecases.vouchers import create_vouchers
+from shaping.plane import MacAddress
 from tests.simulation import world as worlds
-from tests.simulation.invariants import Watcher
+from tests.simulation.invariants import Broken, Watcher
 from tests.simulation.network import Weather
-from tests.simulation.virtual import VirtualLoop, seeded, virtual_loop
+from tests.simulation.virtual import START, VirtualLoop, seeded, virtual_loop
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Coroutine
+    from ipaddress import IPv4Address
 
-    from billing.voucher import VoucherCode
+    from agent.gate import SiteGate
     from controller.payments.gateway import Push
     from tests.simulation.place import Place
     from tests.simulation.world import World
@@ -50,7 +58,7 @@ class Story:
 
     async def live(self, steps: int) -> None:
         """All of it. Raises `tests.simulation.invariants.Broken`."""
-        await self._print_vouchers()
+        await self._sell_codes()
         for _ in range(steps):
             doing, weight = zip(*self._possible(), strict=True)
             await self.chance.choices(doing, weight)[0]()
@@ -59,6 +67,17 @@ class Story:
         await self._mend()
         await self._pass(QUIET_S)
         self.watcher.at_the_end()
+        await self._serve()
+
+    async def _serve(self) -> None:
+        """Whoever has something good left comes to the portal, and is let in."""
+        for place, mac, grant_id in self.watcher.owed():
+            at = [address for address, known in place.devices.items() if known == mac]
+            for address in at:
+                said = await place.ask(_signing_in(address))
+                if not self.world.use(place, address, Volume(1, 1)):
+                    known = place.loop.state.grants.get(GrantId(grant_id))
+                    raise Broken(f"{mac} is not let in ({said}) on {grant_id}: {known}")
 
     def _possible(self) -> list[tuple[Callable[[], Awaitable[None]], int]]:
         return [
@@ -74,6 +93,11 @@ class Story:
             (self._kill_office, 2),
             (self._clock_set, 4),
             (self._tamper, 1),
+            (self._new_mac, 4),
+            (self._move, 3),
+            (self._staff, 3),
+            (self._disk, 2),
+            (self._disk_room, 3),
             (self._long_while, 1),
         ]
 
@@ -91,7 +115,7 @@ class Story:
         gateway = self.world.office.gateway
         (provider_id,) = [k for k, asked in gateway.asked.items() if asked.push is push]
         if self.chance.random() < 0.75:
-            gateway.pay(provider_id, worlds.START)
+            gateway.pay(provider_id, START)
             self.world.tell(f"{push.order_id[:6]} was paid")
         else:
             gateway.refuse(provider_id)
@@ -101,10 +125,15 @@ class Story:
             await asyncio.sleep(self.chance.choice((0.1, 1, 30, 300)))
             await self.world.office.callback(push.callback_url, body)
 
-    async def _print_vouchers(self) -> None:
+    async def _sell_codes(self) -> None:
+        deps = self.world.office.deps
         for name in worlds.PLANS:
-            _, codes = await create_vouchers(self.world.office.deps, PlanId(name), 4, None)
-            self.world.vouchers |= dict.fromkeys(codes, name)
+            _, codes = await create_vouchers(deps, PlanId(name), 2, None)
+            self.world.codes |= dict.fromkeys(codes, name)
+            for place in self.world.places:
+                token = await issue(deps, place.site_id, PlanId(name))
+                self.world.codes[token.code] = name
+                self.world.tokens[token.code] = place
 
     async def _traffic(self) -> None:
         """Everybody uses what he has."""
@@ -133,13 +162,65 @@ class Story:
         place = self._place()
         if place.up:
             address = self.chance.choice(list(place.devices))
-            code = self.chance.choice(list(self.world.vouchers))
-            virtual_loop().spawn("world", self._heard(place, str(address), code))
+            receipts = [
+                asked.receipt
+                for asked in self.world.office.gateway.asked.values()
+                if asked.code == "0"
+            ]
+            code = self.chance.choice([*self.world.codes, *receipts])
+            virtual_loop().spawn("world", self._heard(self.world.redeem(place, address, code)))
 
-    async def _heard(self, place: Place, address: str, code: VoucherCode) -> None:
-        ours = next(one for one in place.devices if str(one) == address)
+    async def _heard(self, work: Coroutine[Any, Any, object]) -> None:
         with suppress(asyncio.CancelledError):  # the agent was killed: nobody answers
-            await self.world.redeem(place, ours, code)
+            await work
+
+    async def _new_mac(self) -> None:
+        """A phone makes up a new address for itself; its browser still has its badge."""
+        place = self._place()
+        if not place.up:
+            return
+        address = self.chance.choice(list(place.devices))
+        badge = place.gate.badge(str(address))
+        place.devices[address] = MacAddress("02:" + self.chance.randbytes(5).hex(":"))
+        self.world.tell(f"{place.site_id}: {address} is {place.devices[address]} now")
+        if badge is not None:
+            place.ask(lambda gate: gate.come_back(str(address), badge=badge))
+
+    async def _move(self) -> None:
+        """Somebody puts another device of his package out for his own."""
+        place = self._place()
+        if not place.up:
+            return
+        address = self.chance.choice(list(place.devices))
+        seen = place.gate.places(str(address))
+        if seen is not None:
+            ref = self.chance.choice(seen.places).device_ref
+            place.ask(lambda gate: gate.move(str(address), device_ref=ref))
+            self.world.tell(f"{place.site_id}: {address} moves in for {ref}")
+
+    async def _staff(self) -> None:
+        """Staff stop a grant, for now or for good, or let it go on."""
+        deps = self.world.office.deps
+        async with deps.db.read() as tx:
+            ids = sorted(await tx.scalars(select(GrantRow.id)))
+        if not ids:
+            return
+        what = self.chance.choice((grants.suspend, grants.resume, grants.resume, grants.revoke))
+        chosen = GrantId(self.chance.choice(ids))
+        with suppress(grants.GrantOver, DatabaseBusy):
+            await what(deps, chosen)
+            self.world.tell(f"staff {what.__name__} {chosen[:6]}")
+
+    async def _disk(self) -> None:
+        place = self._place()
+        if place.up:
+            place.fill_disk()
+            self.world.tell(f"{place.site_id}: disk full")
+
+    async def _disk_room(self) -> None:
+        for place in self.world.places:
+            if place.up:
+                place.disk.full = False
 
     async def _bad_weather(self) -> None:
         link = self._place().link
@@ -199,10 +280,15 @@ class Story:
         for place in self.world.places:
             place.link.mend()
             place.set_right()
+            place.disk.full = False
         self.world.tell("everything mended")
 
     def _place(self) -> Place:
         return self.chance.choice(self.world.places)
+
+
+def _signing_in(address: IPv4Address) -> Callable[[SiteGate], Awaitable[bool]]:
+    return lambda gate: gate.sign_in(str(address))
 
 
 def told(seed: int, *, steps: int = STEPS) -> list[str]:

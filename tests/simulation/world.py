@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from billing.metering import Volume
-    from billing.voucher import VoucherCode
     from controller.payments.gateway import Push
     from shaping.plane import SessionKey
 
@@ -47,12 +46,16 @@ PRICE = Money(1_000)
 
 @dataclass(slots=True)
 class Passed:
-    """What passed under one session, and when, in true seconds since the world began."""
+    """Who passed under one session, when last, and how much when (true seconds).
+
+    ``paused``: something passed while the agent knew that the grant was suspended.
+    """
 
     place: Place
-    mac: MacAddress
-    first_s: float
+    macs: set[MacAddress]
     last_s: float
+    log: list[tuple[float, int]] = field(default_factory=list)
+    paused: bool = False
 
 
 @dataclass(slots=True)
@@ -65,8 +68,9 @@ class World:
     places: list[Place]
     told: list[str] = field(default_factory=list)
     passed: dict[SessionKey, Passed] = field(default_factory=dict)
-    vouchers: dict[VoucherCode, str] = field(default_factory=dict)
-    accepted: list[tuple[VoucherCode, Place, MacAddress]] = field(default_factory=list)
+    codes: dict[str, str] = field(default_factory=dict)
+    tokens: dict[str, Place] = field(default_factory=dict)
+    accepted: list[tuple[str, Place, MacAddress]] = field(default_factory=list)
     pushes_seen: int = 0
 
     def tell(self, text: str) -> None:
@@ -85,8 +89,11 @@ class World:
         if key is None:
             return False
         now = asyncio.get_running_loop().time()
-        known = self.passed.setdefault(key, Passed(place, mac, now, now))
+        known = self.passed.setdefault(key, Passed(place, set(), now))
+        known.macs.add(mac)
         known.last_s = now
+        known.log.append((now, size.total_bytes))
+        known.paused |= place.paused(key)
         return True
 
     def new_pushes(self) -> list[Push]:
@@ -95,7 +102,7 @@ class World:
         self.pushes_seen += len(fresh)
         return fresh
 
-    async def redeem(self, place: Place, address: IPv4Address, code: VoucherCode) -> None:
+    async def redeem(self, place: Place, address: IPv4Address, code: str) -> None:
         """Somebody types a code; what the portal says to it may never be heard."""
         said = await place.ask(lambda gate: gate.redeem(str(address), code=code))
         if not isinstance(said, Refusal):
