@@ -6,6 +6,7 @@ BIN := $(VENV)/bin
 REQUIREMENTS := packaging/requirements
 VENDOR := controller/noc/static/vendor
 NAME ?=
+SEEDS ?= 1-20
 ARGS ?=
 # One worker keeps a file's tests together: they share a lab. The lab mostly waits, so three fit.
 PYTEST := $(BIN)/python -m pytest -q --dist loadfile
@@ -37,6 +38,9 @@ fmt: setup-test ## Format the code and fix what lint can fix
 
 bench: setup-test ## Measure against peers and limits (NAME=admission for one); one JSON line each
 	@$(BIN)/python -m tests.bench $(NAME)
+
+sim: setup-test ## Live simulated stories of a whole operator (SEEDS="7" or "1-100"); a failing seed replays
+	@$(BIN)/python -m tests.simulation $(SEEDS)
 
 coverage: setup-test ## Tests of the pure rules with branch coverage, which must be whole
 	@$(BIN)/python -m pytest -q tests/billing --cov=billing --cov-branch --cov-fail-under=100

@@ -58,15 +58,15 @@ BUGS = (
     Bug(
         "a quota is for each session",
         "agent/grants.py",
-        "return use.past.down_bytes + use.past.up_bytes + now",
-        "return now",
+        "return use.past.down_bytes + use.past.up_bytes + use.elsewhere_bytes + now",
+        "return use.elsewhere_bytes + now",
         (1, 2, 3, 4, 5, 6),
     ),
     Bug(
         "the kernel's budget is for each device",
         "agent/desired.py",
-        "else CapKey(session.grant_id)",
-        "else CapKey(session.id)",
+        "cap=CapKey(session.grant_id) if _capped(use)",
+        "cap=CapKey(session.id) if _capped(use)",
         (1, 2, 3, 4, 5, 6),
     ),
     Bug(
