@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from agent import grants, prepaid, tries
 from agent.loop import NotKept
-from agent.model import Accepted, CodeUsed, TokenMark, Tried, Try, TryKind
+from agent.model import Accepted, CodeUsed, TokenMark, Tried, Try, TryKind, Why
 from agent.uplink.seam import Full, UplinkError
 from billing.ids import RedemptionId, grant_of
 from billing.proof import ProofKind, proof
@@ -39,6 +39,11 @@ PATIENCE_MS = 5_000
 
 _WRONG = frozenset({"voucher_invalid", "voucher_used", "token_invalid", "token_used", "code_wrong"})
 """Answers after which a guesser knows more than before."""
+
+_SAID_OF_TOKENS = {
+    Refusal.VOUCHER_INVALID: Refusal.TOKEN_INVALID,
+    Refusal.VOUCHER_USED: Refusal.TOKEN_USED,
+}
 
 
 class Codes:
@@ -73,7 +78,10 @@ class Codes:
         wrong = _WRONG
         if code.kind is ProofKind.RECEIPT:  # "not known here" tells a guesser that it is none
             wrong = wrong | {Refusal.OFFLINE}
-        return await self.counted(mac, address, partial(self._redeem, mac, code), wrong=wrong)
+        refusal = await self.counted(mac, address, partial(self._redeem, mac, code), wrong=wrong)
+        if code.kind is ProofKind.TOKEN and refusal in _SAID_OF_TOKENS:
+            return _SAID_OF_TOKENS[refusal]
+        return refusal
 
     async def counted(
         self,
@@ -106,7 +114,7 @@ class Codes:
         redemption_id = RedemptionId(self._hash(f"redeem {mac} {code.text}"))
         use = await self._bought(code)
         if use is not None and mac in use.grant.devices:
-            return Refusal.VOUCHER_USED if self._over(use) else None
+            return self._standing(use)
         if self._over(use) or self._spent_on(mac, redemption_id):
             return Refusal.VOUCHER_USED
         # A grant that was made here is not known to the controller yet: it cannot be asked.
@@ -158,8 +166,10 @@ class Codes:
 
     async def _join(self, use: GrantUse, mac: MacAddress, code: Code) -> Refusal | None:
         """Let one more device use what the code bought, if need be in place of a silent one."""
-        mono = self._loop.now().mono
-        if grants.ended(use, self._siblings(use), mono) is not None:
+        why = self._ended(use)
+        if why is Why.SUSPENDED:
+            return Refusal.SUSPENDED
+        if why is not None:
             return Refusal.OFFLINE  # it may go on, but only once the controller says so
         return await self._in_place(mac, use.grant.id, proof=code.kind)
 
@@ -203,6 +213,15 @@ class Codes:
         if given == grant_id:
             return None
         return Refusal.VOUCHER_INVALID if given is None else Refusal.VOUCHER_USED
+
+    def _standing(self, use: GrantUse) -> Refusal | None:
+        """What to say to a device that the grant has already, which types its code again."""
+        if self._over(use):
+            return Refusal.VOUCHER_USED
+        return Refusal.SUSPENDED if self._ended(use) is Why.SUSPENDED else None
+
+    def _ended(self, use: GrantUse) -> Why | None:
+        return grants.ended(use, self._siblings(use), self._loop.now().mono)
 
     def _over(self, use: GrantUse | None) -> bool:
         return use is not None and grants.over(use, self._siblings(use), self._loop.now().mono)

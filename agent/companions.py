@@ -1,12 +1,11 @@
 """Televisions and consoles: devices without a browser, which a phone that is online connects.
 
 Nobody is shown other people's phones: only devices that are captive, were seen just now, and have
-never opened the portal; those that hide who made them come last, and give no name.
+never opened the portal; those that hide who made them come last.
 """
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from agent import grants, joining
@@ -31,16 +30,12 @@ CONNECTS_MAX = 5
 """Devices that one device connects in the window."""
 
 BROWSERS_KEPT_MAX = 20_000
-CLEAN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{1,23}", re.ASCII)
 LOCAL_BIT = 0b10
 """Set in the first byte of a MAC that its device made up, as phones do."""
 
 
 class Companions:
-    """What a phone that is online may connect and take off again.
-
-    ``name`` is what a device calls itself (by DHCP), or nothing.
-    """
+    """What a phone that is online may connect and take off again."""
 
     def __init__(
         self,
@@ -48,12 +43,10 @@ class Companions:
         loop: Loop,
         returning: Returning,
         ref: Callable[[MacAddress], str],
-        name: Callable[[MacAddress], str],
     ) -> None:
         self._loop = loop
         self._returning = returning
         self._ref = ref
-        self._name = name
         self._browsers: dict[MacAddress, None] = {}
         self._looks = Seldom(LOOKS_MAX, WINDOW_MS)
         self._connects = Seldom(CONNECTS_MAX, WINDOW_MS)
@@ -119,12 +112,7 @@ class Companions:
         )
 
     def _view(self, mac: MacAddress) -> ScreenlessView:
-        name = "" if _made_up(mac) else self._name(mac)
-        return ScreenlessView(
-            device_ref=self._ref(mac),
-            address_end=mac[-5:].upper(),
-            name=name if CLEAN_NAME.fullmatch(name) else "",
-        )
+        return ScreenlessView(device_ref=self._ref(mac), address_end=mac[-5:].upper())
 
 
 def _made_up(mac: MacAddress) -> bool:

@@ -42,8 +42,7 @@ NOBODY = SiteFace(operator_name="Lango", site_name="", help_phone="", language="
 class SiteGate:
     """The site, as its portal sees it. ``resolve`` asks the box for the MAC behind an address.
 
-    ``name_of`` is what a device calls itself; ``link_up`` whether the controller answers; ``slow``
-    is as `agent.codes.Codes` wants it.
+    ``link_up`` tells whether the controller answers; ``slow`` is as `agent.codes.Codes` wants it.
     """
 
     def __init__(
@@ -53,7 +52,6 @@ class SiteGate:
         uplink: Uplink,
         resolve: Callable[[IPv4Address | IPv6Address], MacAddress | None],
         secret: str,
-        name_of: Callable[[MacAddress], str] = lambda _: "",
         link_up: Callable[[], bool] = lambda: True,
         slow: Executor | None = None,
     ) -> None:
@@ -73,9 +71,7 @@ class SiteGate:
         self._phones = Phones(
             loop=loop, uplink=uplink, link_up=link_up, key=self._key, codes=self._codes
         )
-        self._companions = Companions(
-            loop=loop, returning=self.returning, ref=self._ref, name=name_of
-        )
+        self._companions = Companions(loop=loop, returning=self.returning, ref=self._ref)
 
     def face(self) -> SiteFace:
         """As `portal.captive.gate.Gate.face`."""

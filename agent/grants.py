@@ -196,7 +196,8 @@ def accepted(old: GrantUse | None, told: Granted, draft: Draft) -> GrantUse:
         allowance=told.allowance,
         suspended=told.suspended,
         pool_id=told.pool_id,
-        proofs=tuple(dict.fromkeys((*told.proofs, *(old.proofs if old.made_here else ())))),
+        # The controller never saw the digits of what was redeemed here, so it cannot say them.
+        proofs=tuple(dict.fromkeys((*told.proofs, *old.proofs))),
         made_here=False,
         cap_revision=old.cap_revision + (1 if richer or further else 0),
         exhausted=old.exhausted and not richer,

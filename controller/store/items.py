@@ -61,30 +61,46 @@ async def put(tx: Tx, site_id: SiteId, wanted: Mapping[str, bytes | None]) -> in
 
 
 async def put_many(
-    tx: Tx, wanted: Mapping[SiteId, Mapping[str, bytes | None]]
+    tx: Tx,
+    wanted: Mapping[SiteId, Mapping[str, bytes | None]],
+    *,
+    asked: Mapping[SiteId, Collection[str]] | None = None,
 ) -> dict[SiteId, int]:
     """Set items of many sites at once, in as many statements as for one.
 
-    The new generation of each site that changed. Locks the sites' rows, in the order of their ids.
+    Items that a site ``asked`` about and that do not stand are told as removals, though nothing
+    changes here: the site may hold what it made itself. The new generation of each site that
+    changed. Locks the sites' rows, in the order of their ids.
     """
     generations: dict[SiteId, int] = {}
-    names = sorted(wanted)
+    asked = asked or {}
+    names = sorted(wanted.keys() | asked.keys())
     for start in range(0, len(names), SITES_AT_ONCE):
-        part = {site_id: wanted[site_id] for site_id in names[start : start + SITES_AT_ONCE]}
-        generations |= await _put_chunk(tx, part)
+        part = names[start : start + SITES_AT_ONCE]
+        generations |= await _put_chunk(
+            tx,
+            {site_id: wanted.get(site_id, {}) for site_id in part},
+            {site_id: asked.get(site_id, ()) for site_id in part},
+        )
     return generations
 
 
 async def _put_chunk(
-    tx: Tx, wanted: Mapping[SiteId, Mapping[str, bytes | None]]
+    tx: Tx,
+    wanted: Mapping[SiteId, Mapping[str, bytes | None]],
+    asked: Mapping[SiteId, Collection[str]],
 ) -> dict[SiteId, int]:
     sites = await _all_locked(tx, wanted)
-    held = await _held(tx, wanted)
+    held = await _held(tx, {one: {*part, *asked[one]} for one, part in wanted.items()})
     values: list[dict[str, object]] = []
     advanced: list[SiteRow] = []
     for site in sites:
         site_id = SiteId(site.id)
-        changed = {k: b for k, b in wanted[site_id].items() if held.get((site_id, k)) != b}
+        part = wanted[site_id]
+        changed = {key: body for key, body in part.items() if held.get((site_id, key)) != body}
+        for key in asked[site_id]:
+            if part.get(key, held.get((site_id, key))) is None:
+                changed[key] = None
         if not changed:
             continue
         total = int.from_bytes(site.digest, "big")
@@ -171,7 +187,7 @@ async def _all_locked(tx: Tx, ids: Collection[SiteId]) -> list[SiteRow]:
 
 
 async def _held(
-    tx: Tx, wanted: Mapping[SiteId, Mapping[str, bytes | None]]
+    tx: Tx, wanted: Mapping[SiteId, Collection[str]]
 ) -> dict[tuple[SiteId, str], bytes | None]:
     names = [(site_id, key) for site_id, part in wanted.items() for key in part]
     held: dict[tuple[SiteId, str], bytes | None] = {}

@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 
 
 async def newly_silent(tx: Tx, *, since: datetime, limit: int) -> list[SiteRow]:
-    """Sites of which nothing was heard since then, and no outage says so yet; locked by id."""
+    """Sites of which nothing was heard since then, and no outage says so yet; by id.
+
+    None is locked: whoever notes the outage first has noticed it. A site that reports just now
+    holds its outage before its own row, and to lock that row first would be to wait crosswise.
+    """
     query = (
         select(SiteRow)
         .where(
@@ -27,7 +31,6 @@ async def newly_silent(tx: Tx, *, since: datetime, limit: int) -> list[SiteRow]:
         )
         .order_by(SiteRow.id)
         .limit(limit)
-        .with_for_update(skip_locked=True, key_share=True)
     )
     return list(await tx.scalars(query))
 

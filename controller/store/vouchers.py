@@ -109,6 +109,12 @@ async def batch(tx: Tx, name: str) -> VoucherBatchRow:
     return await tx.get_one(VoucherBatchRow, name)
 
 
+async def hold_batches(tx: Tx, names: Collection[str]) -> None:
+    """Let nobody else change the chunks of these batches, or tell a site of them, meanwhile."""
+    query = select(VoucherBatchRow.batch).where(VoucherBatchRow.batch.in_(names))
+    await tx.execute(query.order_by(VoucherBatchRow.batch).with_for_update(key_share=True))
+
+
 async def in_chunks(
     tx: Tx, batch_name: str, chunks: Collection[int] | None = None
 ) -> dict[int, list[VoucherRow]]:

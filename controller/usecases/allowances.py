@@ -41,9 +41,13 @@ Wanted = dict[SiteId, dict[str, bytes | None]]
 
 @dataclass(slots=True)
 class Told:
-    """What sites are to be told in this transaction: items, and the shares that stand in them."""
+    """What sites are to be told in this transaction: items, and the shares that stand in them.
+
+    ``asked`` are items that a site must hear of in any case: when they do not stand, as removals.
+    """
 
     wanted: Wanted = field(default_factory=dict)
+    asked: dict[SiteId, set[str]] = field(default_factory=dict)
     shares: list[GrantSiteRow] = field(default_factory=list)
 
     def add(self, share: GrantSiteRow, body: bytes | None) -> None:
@@ -51,13 +55,17 @@ class Told:
         self.wanted.setdefault(SiteId(share.site_id), {})[item_key(share.grant_id)] = body
         self.shares.append(share)
 
+    def answer(self, site_id: SiteId, grant_id: str) -> None:
+        """Tell a site a grant that it made itself: as it stands here, or that it does not."""
+        self.asked.setdefault(site_id, set()).add(item_key(grant_id))
+
     async def write(self, tx: Tx) -> list[SiteId]:
         """Put all of it, in one generation of each site; the sites that moved on.
 
         Locks the sites' rows, which come last in the order of locks: this comes once, at the end.
         """
         await tx.flush()
-        generations = await items.put_many(tx, self.wanted)
+        generations = await items.put_many(tx, self.wanted, asked=self.asked)
         for share in self.shares:
             if share.handed_bytes is not None:
                 share.generation = generations.get(SiteId(share.site_id), share.generation)

@@ -111,7 +111,7 @@ async def ingest(deps: Deps, site_id: SiteId, batch: Batch) -> int:
         if batch.applied_generation <= site.generation:
             # An agent that is ahead of us (we came back from a backup) applied something else.
             await grant_sites.applied(tx, site_id, batch.applied_generation)
-        if told.wanted:
+        if told.wanted or told.asked:
             # The site's own row is locked with the others, in the order of their ids.
             told.wanted.setdefault(site_id, {})
         changed = await told.write(tx)

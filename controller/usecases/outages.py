@@ -50,13 +50,12 @@ class SilenceWatch:
             return 0
         async with deps.db.begin() as tx:
             silent = await outages.newly_silent(tx, since=now - DOWN_AFTER, limit=SITES_MAX)
-            for site in silent:
-                assert site.last_seen_at is not None
-                await outages.begin(tx, site.id, site.last_seen_at)
+            new = [site for site in silent if await _begins(tx, site)]
+            for site in new:
                 await _tell(tx, site, "site_down", now, f"nothing was heard since {_when(site)}")
-        if silent:
+        if new:
             deps.signals.wake("live")
-        return len(silent)
+        return len(new)
 
 
 def is_down(last_seen_at: datetime | None, now: datetime) -> bool:
@@ -89,6 +88,12 @@ async def outage_s(tx: Tx, site_id: str, now: datetime) -> int:
 def duration_s(outage: OutageRow, now: datetime) -> int:
     """How long an outage lasted, or lasts already."""
     return ((outage.ended_at or now) - outage.began_at) // SECOND
+
+
+async def _begins(tx: Tx, site: SiteRow) -> bool:
+    """Note that the site has been silent; False when another process just did, or it is back."""
+    assert site.last_seen_at is not None
+    return await outages.begin(tx, site.id, site.last_seen_at)
 
 
 async def _tell(tx: Tx, site: SiteRow, code: str, now: datetime, what: str) -> None:

@@ -1,7 +1,8 @@
 """Codes that a site redeemed with its link down: believed, booked, and found when they come twice.
 
 The site has given access already, so the grant stands whatever is found here: what the centre finds
-out late is the operator's loss and never the customer's. A code that nobody sold grants nothing.
+out late is the operator's loss and never the customer's. A code that nobody sold grants nothing:
+the site is told that its grant does not stand, and ends it.
 
 To teach this a further kind of code: a function like `_voucher` that says what was bought
 (`Bought`), and a line in `bought`.
@@ -69,7 +70,11 @@ class Bought:
 async def take(
     tx: Tx, site_id: SiteId, told_of: Sequence[Redeemed], *, now: datetime, told: Told
 ) -> None:
-    """Give what was redeemed at a site, each once; ``told`` gets the items."""
+    """Give what was redeemed at a site, each once; ``told`` gets the items.
+
+    Invariant: every redemption is answered, with the item of its grant or with the removal of it.
+    Until then the site keeps what it gave, since only our word may end it.
+    """
     sold = Sold(
         await vouchers.locked_offline(tx, {(one.batch, one.code_hash) for one in told_of}),
         await _tokens_locked(tx, site_id, told_of),
@@ -78,6 +83,7 @@ async def take(
         problem = await _taken(tx, site_id, one, sold=sold, now=now, told=told)
         if problem is not None:
             await _object(tx, site_id, one, now, problem)
+        told.answer(site_id, one.grant_id)
 
 
 def bought(one: Redeemed, *, sold: Sold, now: datetime) -> Bought | None:

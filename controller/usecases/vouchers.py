@@ -124,6 +124,8 @@ async def thin_out(deps: Deps) -> int:
                 chunks.setdefault(voucher.batch, set()).add(voucher.chunk)
             voucher.chunk, voucher.leaves_at = None, None
         await tx.flush()
+        # What another process takes out of the same chunk must not come back with ours.
+        await vouchers.hold_batches(tx, chunks)
         wanted: dict[SiteId, dict[str, bytes | None]] = {}
         for batch, numbers in chunks.items():
             bodies = await _chunks(tx, batch, numbers)
@@ -138,7 +140,9 @@ async def thin_out(deps: Deps) -> int:
 async def chunks_for(tx: Tx, site_id: SiteId) -> dict[str, bytes | None]:
     """The items of every batch that a site may redeem offline, as for a site that is new."""
     wanted: dict[str, bytes | None] = {}
-    for batch in await vouchers.offline_batches(tx, site_id=site_id):
+    batches = await vouchers.offline_batches(tx, site_id=site_id)
+    await vouchers.hold_batches(tx, batches)
+    for batch in batches:
         wanted.update(await _chunks(tx, batch, None))
     return wanted
 

@@ -132,13 +132,12 @@ class PlacesView:
 class ScreenlessView:
     """A device nearby that is captive and has never opened the portal: a television perhaps.
 
-    ``address_end`` is the last four characters of its network address, ``name`` what it calls
-    itself, when that is clean; "" otherwise.
+    ``address_end`` is the last four characters of its network address. What it calls itself is not
+    shown: anybody may call his device anything, and nothing here reads it.
     """
 
     device_ref: str
     address_end: str
-    name: str
 
 
 class Welcome(StrEnum):

@@ -98,7 +98,7 @@ class MemoryGate:
     link: bool = True
     _vouchers: dict[str, AccessView | Refusal] = field(default_factory=dict)
     _shares: dict[str, _Share] = field(default_factory=dict)
-    _screenless: dict[str, str] = field(default_factory=dict)
+    _screenless: dict[str, None] = field(default_factory=dict)
     _codes_sent: set[str] = field(default_factory=set)
 
     def face(self) -> SiteFace:
@@ -251,8 +251,8 @@ class MemoryGate:
         if device.share is None or address not in device.share.members:
             return Refusal.NOT_PROVED
         return [
-            ScreenlessView(_ref(one), f"{index:02X}:{index:02X}", name)
-            for index, (one, name) in enumerate(self._screenless.items(), 0xA1)
+            ScreenlessView(_ref(one), f"{index:02X}:{index:02X}")
+            for index, one in enumerate(self._screenless, 0xA1)
             if one not in device.share.members
         ]
 
@@ -331,9 +331,9 @@ class MemoryGate:
         for one in tuple(share.members):
             self._leave(share, one)
 
-    def nearby(self, address: str, name: str = "") -> None:
-        """A captive device without a browser is on the LAN; ``name`` is what it calls itself."""
-        self._screenless[address] = name
+    def nearby(self, address: str) -> None:
+        """A captive device without a browser is on the LAN."""
+        self._screenless[address] = None
 
     def suspended(self, address: str) -> None:
         """Staff have stopped what the address may use."""

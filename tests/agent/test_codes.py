@@ -174,11 +174,56 @@ async def test_a_token_opens_the_gate_with_the_link_down(site: PrepaidSite) -> N
     assert marks == [TokenMark(version=1, slot=7, serial=42)]
 
 
+async def test_a_token_that_is_used_up_is_called_a_token(site: PrepaidSite) -> None:
+    site.cut()
+    code = token.encode(Token(1, 7, 42), SECRET)
+    first = await site.redeem(A, code)
+    await site.clock.advance(3_600)
+
+    assert (first, await site.redeem(A, code)) == (None, Refusal.TOKEN_USED)
+    assert await site.redeem(B, code) is Refusal.TOKEN_USED
+
+
+async def test_the_code_of_a_suspended_package_says_so_with_the_link_down(
+    site: PrepaidSite,
+) -> None:
+    site.cut()
+    await site.redeem(A, GOOD)
+    (use,) = site.loop.state.grants.values()
+    item = grant_item(use.grant.id, limits=use.grant.limits, devices=[MAC_A], suspended=True)
+    site.controller.put_item(*item)
+    site.uplink.mend()
+    await site.clock.advance(31)
+    site.uplink.cut()
+    answers = [await site.redeem(address, GOOD) for address in (A, B)]
+
+    assert answers == [Refusal.SUSPENDED, Refusal.SUSPENDED]
+
+
+async def test_a_code_redeemed_here_lets_others_in_whatever_the_controller_says_of_its_grant(
+    site: PrepaidSite,
+) -> None:
+    """The controller was told a hash, never the digits: only the site can know them again."""
+    site.cut()
+    await site.redeem(A, GOOD)
+    (use,) = site.loop.state.grants.values()
+    site.uplink.mend()
+    for seconds in (60, 120):
+        limits = some_limits(devices=2, validity=3_600 + seconds)
+        site.controller.put_item(*grant_item(use.grant.id, limits=limits, devices=[MAC_A]))
+        await site.clock.advance(31)
+    site.uplink.cut()
+    answer = await site.redeem(B, GOOD)
+
+    assert (answer, site.passes(B)) == (None, True)
+    assert len(site.loop.state.grants) == 1
+
+
 @pytest.mark.parametrize(
     ("typed", "refusal"),
     [
         (WRONG, Refusal.VOUCHER_INVALID),
-        ("0000-0000-0000-0000-0000", Refusal.VOUCHER_INVALID),
+        ("0000-0000-0000-0000-0000", Refusal.TOKEN_INVALID),
         (token.encode(Token(1, 8, 42), SECRET), Refusal.OFFLINE),
         (RECEIPT, Refusal.OFFLINE),
         ("what?", Refusal.VOUCHER_INVALID),

@@ -142,8 +142,8 @@ def joined_by(site: Site) -> str:
 def televisions(site: Site, *, of: int = 2) -> str:
     """Devices nearby that have no browser."""
     site.gate.shared(RECEIPT, an_access(devices_max=of), ME)
-    for address, name in (("127.0.0.20", "Sebule-TV"), ("127.0.0.21", "")):
-        site.gate.nearby(address, name)
+    for address in ("127.0.0.20", "127.0.0.21"):
+        site.gate.nearby(address)
     return "/tv"
 
 

@@ -45,7 +45,7 @@ async def weights(language: str) -> dict[str, bytes]:
         many = [f"10.77.1.{last}" for last in range(1, 50)]
         site.gate.shared("SGH7K2Q0XD", an_access(devices_max=50), PHONE, *many)
         for last in range(1, 11):
-            site.gate.nearby(f"10.77.2.{last}", "Television-in-the-room")
+            site.gate.nearby(f"10.77.2.{last}")
         await see("/tv", "/tv")
         await see("/devices", "/devices")
     return pages

@@ -65,7 +65,7 @@ class World(Protocol):
         """The shared grant is over."""
         ...
 
-    async def nearby(self, address: str, name: str = "") -> None:
+    async def nearby(self, address: str) -> None:
         """A device without a browser is on the LAN."""
         ...
 
@@ -104,8 +104,8 @@ class MemoryWorld:
     async def ended(self) -> None:
         self.gate.ended(RECEIPT)
 
-    async def nearby(self, address: str, name: str = "") -> None:
-        self.gate.nearby(address, name)
+    async def nearby(self, address: str) -> None:
+        self.gate.nearby(address)
 
     async def cut(self) -> None:
         self.gate.link = False
@@ -128,7 +128,6 @@ class SiteWorld:
         self.plane = MemoryPlane(now=lambda: self.clock.now().mono)
         self.uplink = MemoryUplink(self.controller)
         self.path = folder / journal
-        self.names: dict[MacAddress, str] = {}
         self.moved: dict[str, int] = {}
 
     async def start(self) -> None:
@@ -143,7 +142,6 @@ class SiteWorld:
             uplink=self.uplink,
             resolve=mac_of,
             secret=self.journal.id,
-            name_of=lambda mac: self.names.get(mac, ""),
             link_up=lambda: self.courier.link_up,
         )
         self.tasks = [
@@ -196,11 +194,8 @@ class SiteWorld:
         self.controller.drop_item("grant/shared")
         await self.clock.advance(2)
 
-    async def nearby(self, address: str, name: str = "") -> None:
+    async def nearby(self, address: str) -> None:
         await self.seen(address)
-        mac = mac_of(ip_address(address))
-        assert mac is not None
-        self.names[mac] = name
 
     async def cut(self) -> None:
         self.uplink.cut()

@@ -25,11 +25,11 @@ from controller.store.rows import (
 )
 from controller.store.vouchers import CHUNK_CODES
 from controller.usecases.expire import expire_due
-from controller.usecases.grants import give
+from controller.usecases.grants import give, revoke
 from controller.usecases.ingest import ingest
 from controller.usecases.plans import add_plan
 from controller.usecases.redeem import redeem
-from controller.usecases.sites import NewSite, add_site
+from controller.usecases.sites import NewSite, add_site, changes_since
 from controller.usecases.vouchers import ROUNDS, create_vouchers, offline_hash
 from tests.support.builders import (
     MAC,
@@ -132,6 +132,13 @@ async def online(
 async def a_code(world: World) -> VoucherCode:
     _batch, codes = await create_vouchers(world.deps, HOUR, 1, None)
     return codes[0]
+
+
+async def at_site(world: World) -> tuple[int, bytes]:
+    """The generation and the digest of the site."""
+    async with world.deps.db.read() as tx:
+        site = await tx.get_one(SiteRow, SITE)
+        return site.generation, site.digest
 
 
 async def grants(world: World) -> list[GrantRow]:
@@ -416,6 +423,62 @@ async def test_what_was_never_sold_gives_nothing_and_is_acknowledged(
 
     assert await grants(world) == []
     assert await noticed(world) == ["foreign_grant", "redemption_doubtful"]
+
+
+async def test_a_site_is_told_that_a_grant_it_made_of_nothing_does_not_stand(
+    world: World,
+) -> None:
+    code = await a_code(world)
+    before = await at_site(world)
+    told = await redeemed_at(world, code, name="offline", changed={"code_hash": b"x" * 16})
+    change = await changes_since(world.deps, SITE, generation=before[0], digest=before[1])
+
+    assert change is not None
+    assert (change.upserts, change.removals) == ((), (f"grant/{told.grant_id}",))
+    assert (change.generation, change.digest) == (before[0] + 1, before[1])
+
+
+async def test_a_site_is_told_again_that_a_grant_is_over_when_it_made_it_anew(
+    world: World,
+) -> None:
+    """As when a box lost its disk, found an old journal, and reports what was over long ago."""
+    code = await a_code(world)
+    told = await redeemed_at(world, code, name="offline")
+    await revoke(world.deps, told.grant_id)
+    world.clock.advance(2 * 86_400)
+    await expire_due(world.deps)
+    before = await at_site(world)
+    again = a_batch(a_record(1, told), journal="c" * 32)
+    await ingest(world.deps, SITE, again)
+    change = await changes_since(world.deps, SITE, generation=before[0], digest=before[1])
+
+    assert change is not None
+    assert change.removals == (f"grant/{told.grant_id}",)
+
+
+async def test_a_doubtful_redemption_takes_nothing_away_from_its_site(world: World) -> None:
+    """It names a grant that staff gave there: that one stands, and its item too."""
+    given = await give(world.deps, SITE, plan_id=HOUR, device_mac=MAC)
+    code = await a_code(world)
+    before = await at_site(world)
+    await redeemed_at(world, code, name="offline", changed={"grant_id": given})
+
+    assert await at_site(world) == before
+
+
+async def test_two_processes_take_two_vouchers_out_of_one_chunk(world: World, db_url: str) -> None:
+    second = Database(db_url)
+    _batch, codes = await create_vouchers(world.deps, HOUR, 20, None)
+    worlds = (world, world.on(second))
+    for start in range(0, 20, 2):
+        await asyncio.gather(
+            *(online(worlds[n], codes[start + n], name=f"{start + n}") for n in range(2)),
+            *(expire_due(one.deps) for one in worlds),
+        )
+    await expire_due(world.deps)
+    await second.close()
+
+    assert await chunks(world) == []
 
 
 async def test_a_site_that_gave_another_plan_is_corrected_and_told_of(world: World) -> None:

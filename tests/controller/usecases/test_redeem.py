@@ -95,10 +95,10 @@ async def test_used_voucher_connects_its_own_device_again(world: World, code: Vo
 
 
 async def test_used_voucher_is_full_for_another_device(world: World, code: VoucherCode) -> None:
-    await use(world, code)
+    first = await use(world, code)
     answer = await use(world, code, redemption="second", mac=OTHER_MAC)
 
-    assert answer == RedeemStatus("devices_full", None)
+    assert answer == RedeemStatus("devices_full", first.grant_id)
 
 
 async def test_used_voucher_whose_grant_is_over_is_refused(world: World, code: VoucherCode) -> None:

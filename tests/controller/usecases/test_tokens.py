@@ -272,7 +272,7 @@ async def test_right_digits_that_were_never_issued_are_invalid_and_noticed(world
     forged = encode(Token(token.version, token.slot, 77), secret)
 
     assert (await online(world, forged)).refusal == "token_invalid"
-    assert await notices_of(world) == ["redemption_doubtful"]
+    assert await notices_of(world) == ["token_unknown"]
 
 
 async def test_tokens_of_an_older_key_stay_good_after_rotation(world: World) -> None:
