@@ -41,8 +41,9 @@ ANSWER_WAIT_S = 10
 DUMP_TRIES = 5
 """A dump that was interrupted by a change is read again this often."""
 
-ROUTE_CHUNK = 200
-"""Messages in one send to rtnetlink; their acknowledgements must fit the receive buffer."""
+ROUTE_CHUNK = 1_000
+"""Messages in one send to rtnetlink; what is told of each, should all fail, must fit the receive
+buffer."""
 
 _SO_SNDBUFFORCE = 32
 _SO_RCVBUFFORCE = 33
@@ -101,12 +102,15 @@ class NetlinkSocket:
 
         For families where each message stands alone (rtnetlink). Raises `PlaneError`.
         """
-        results: list[int] = []
+        results = [0] * len(messages)
         for start in range(0, len(messages), ROUTE_CHUNK):
-            chunk = messages[start : start + ROUTE_CHUNK]
-            first = self._send(chunk, flags=NLM_F_ACK)
-            errors = dict(self._acks(first, count=len(chunk)))
-            results += [errors[index] for index in range(len(chunk))]
+            *before, last = messages[start : start + ROUTE_CHUNK]
+            # Only what failed is told; the last is always answered, and comes after the others.
+            first = self._send([*before, (last[0], last[1] | NLM_F_ACK, last[2])], flags=0)
+            for index, number in self._errors(first):
+                results[start + index] = number
+                if index == len(before):
+                    break
         return results
 
     def batch(self, messages: Sequence[tuple[int, int, bytes]]) -> None:
@@ -120,7 +124,7 @@ class NetlinkSocket:
             for index, (kind, flags, body) in enumerate(messages)
         ]
         first = self._send(flagged, flags=0)
-        for index, number in self._acks(first, count=1):
+        for index, number in self._errors(first):
             if number:
                 self._drain()
                 raise NetlinkError(index, number)
@@ -171,23 +175,20 @@ class NetlinkSocket:
             self._sequence += 1
             size = _HEADER.size + len(body)
             parts.append(_HEADER.pack(size, kind, NLM_F_REQUEST | flags | own, self._sequence, 0))
-            parts.append(body + b"\0" * (-size % 4))
+            parts.append(body)
+            if size & 3:
+                parts.append(b"\0" * (-size % 4))
         try:
             self._socket.sendto(b"".join(parts), (0, 0))
         except OSError as error:
             raise PlaneError(f"netlink: {error}") from error
         return first
 
-    def _acks(self, first: int, *, count: int) -> Iterator[tuple[int, int]]:
-        """(index, errno) for ``count`` answers and on, for messages since ``first``."""
-        seen = 0
+    def _errors(self, first: int) -> Iterator[tuple[int, int]]:
+        """(index, errno) of what is told about messages since ``first``; it has no end."""
         for kind, _, sequence, body in self._messages():
-            if kind != _ERROR or sequence < first:
-                continue
-            yield sequence - first, -int.from_bytes(body[:4], byteorder, signed=True)
-            seen += 1
-            if seen == count:
-                return
+            if kind == _ERROR and sequence >= first:
+                yield sequence - first, -int.from_bytes(body[:4], byteorder, signed=True)
 
     def _messages(self) -> Iterator[tuple[int, int, int, bytes]]:
         while True:
