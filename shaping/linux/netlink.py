@@ -45,6 +45,12 @@ ROUTE_CHUNK = 1_000
 """Messages in one send to rtnetlink; what is told of each, should all fail, must fit the receive
 buffer."""
 
+ASK_CHUNK = 500
+"""Questions in one send; the kernel keeps 4 KB for each answer until it is read."""
+
+ANSWER_BYTES = 4 << 10
+"""Room for one answer."""
+
 _SO_SNDBUFFORCE = 32
 _SO_RCVBUFFORCE = 33
 _SOL_NETLINK = 270
@@ -79,6 +85,10 @@ def split(block: bytes) -> Iterator[tuple[int, int, int, bytes]]:
         size, kind, flags, sequence, _ = _HEADER.unpack_from(block, position)
         yield kind, flags, sequence, block[position + _HEADER.size : position + size]
         position += (size + 3) & ~3
+
+
+def _errno(body: bytes) -> int:
+    return -int.from_bytes(body[:4], byteorder, signed=True)
 
 
 class NetlinkSocket:
@@ -148,8 +158,27 @@ class NetlinkSocket:
             if sequence == first and answered != _ERROR:
                 return found
             if sequence == first:
-                raise NetlinkError(0, -int.from_bytes(found[:4], byteorder, signed=True))
+                raise NetlinkError(0, _errno(found))
         raise AssertionError("the kernel's messages have no end")
+
+    def answers(self, requests: Sequence[tuple[int, bytes]]) -> list[bytes]:
+        """The bodies of what is asked for by (type, body), one each; what is not there is left out.
+
+        Raises `NetlinkError` and `PlaneError`.
+        """
+        found: list[bytes] = []
+        for start in range(0, len(requests), ASK_CHUNK):
+            chunk = requests[start : start + ASK_CHUNK]
+            first = self._send([(kind, 0, body) for kind, body in chunk], flags=0)
+            for answered, _, sequence, body in self._messages(ANSWER_BYTES):
+                number = _errno(body) if answered == _ERROR else 0
+                if number not in {0, errno.ENOENT}:
+                    raise NetlinkError(sequence - first, number)
+                if answered != _ERROR and sequence >= first:
+                    found.append(body)
+                if sequence == self._sequence:
+                    break
+        return found
 
     def _dumped(self, first: int) -> list[tuple[int, bytes]]:
         found: list[tuple[int, bytes]] = []
@@ -159,7 +188,7 @@ class NetlinkSocket:
                 continue
             interrupted = interrupted or bool(flags & _DUMP_INTERRUPTED)
             if kind in {_ERROR, _DONE}:
-                number = -int.from_bytes(body[:4], byteorder, signed=True)
+                number = _errno(body)
                 if number and number != errno.EINTR:
                     raise NetlinkError(0, number)
                 if interrupted or number:
@@ -188,12 +217,12 @@ class NetlinkSocket:
         """(index, errno) of what is told about messages since ``first``; it has no end."""
         for kind, _, sequence, body in self._messages():
             if kind == _ERROR and sequence >= first:
-                yield sequence - first, -int.from_bytes(body[:4], byteorder, signed=True)
+                yield sequence - first, _errno(body)
 
-    def _messages(self) -> Iterator[tuple[int, int, int, bytes]]:
+    def _messages(self, room: int = RECEIVE_BYTES) -> Iterator[tuple[int, int, int, bytes]]:
         while True:
             try:
-                block = self._socket.recv(RECEIVE_BYTES)
+                block = self._socket.recv(room)
             except OSError as error:
                 raise PlaneError(f"netlink gave no answer: {error}") from error
             yield from split(block)

@@ -54,6 +54,11 @@ DEAR_MS = 100
 next regular look; otherwise it is looked into at once, unless strangers come too often: a DNS
 server that fills the garden by name changes something every few seconds."""
 
+COUNTERS_BY_NAME = 40_000
+"""So many counters or more are asked for one by one. The kernel tells all of a table in blocks of
+32 KB, and for each walks from the first counter to where it was: four times as long for twice as
+many."""
+
 TRIES = 3
 """An apply that somebody else's change came in between of looks again this often."""
 
@@ -182,7 +187,7 @@ class _Box:
         raise PlaneError("somebody else keeps changing nftables")
 
     def counters(self) -> dict[SessionKey, Counter]:
-        found = self._tables.counted()
+        found = self._tables.counted(self._many_names())
         read: dict[SessionKey, Counter] = {}
         for name, down_bytes in found.items():
             way, _, rest = name.partition(".")
@@ -198,6 +203,15 @@ class _Box:
         self._read |= read
         self._read = {key: self._read[key] for key in (*read, *fallen)}
         return read
+
+    def _many_names(self) -> list[str]:
+        """The counters that we believe in, where it is cheaper to ask for each of them."""
+        sessions = self._mirror.sessions if self._mirror else {}
+        if 2 * len(sessions) < COUNTERS_BY_NAME:
+            return []
+        return [
+            name for key, standing in sessions.items() for name in meter_names(key, standing.epoch)
+        ]
 
     def clear(self) -> None:
         self._pins.release(self._pins.held())
