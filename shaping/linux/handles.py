@@ -31,7 +31,7 @@ def list_of(major: int) -> int:
 
 _GROUPS_LIST = list_of(ROOT_MAJOR + 1)
 
-GROUP_MAJORS = tuple(
+GROUP_MAJORS: tuple[int, ...] = tuple(
     major
     for major in (*range(ROOT_MAJOR + 1, _OWN_END), *range(0x4000, ROOT_MAJOR))
     if list_of(major) == _GROUPS_LIST
@@ -40,7 +40,7 @@ GROUP_MAJORS = tuple(
 
 GROUP_OF_MAJOR = {major: number for number, major in enumerate(GROUP_MAJORS, 1)}
 
-LEAF_MAJORS = array(
+LEAF_MAJORS: array[int] = array(
     "H",
     (
         major

@@ -16,6 +16,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shaping.linux import tc
+from shaping.linux.handles import GROUPS_MAX
 from shaping.linux.slots import Slots
 from shaping.linux.tree import Tree, index_of
 from shaping.plane import POOL_DEPTH_MAX, PlaneError, PoolKey, Rate
@@ -45,7 +46,7 @@ class Shaper:
         config: LinuxConfig,
         netlink: NetlinkSocket,
         *,
-        groups_max: int = tc.GROUPS_MAX,
+        groups_max: int = GROUPS_MAX,
         pools_max: int = tc.POOLS_MAX,
         classes_max: int = tc.CLASSES_MAX,
     ) -> None:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shaping.linux.tc import GROUP_CLASSES, GROUPS_MAX, group_of
+from shaping.linux.handles import GROUPS_MAX
+from shaping.linux.tc import GROUP_CLASSES, group_of
 from shaping.plane import PlaneError
 
 if TYPE_CHECKING:

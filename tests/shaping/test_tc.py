@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shaping.linux import tc
-from shaping.linux.handles import GROUP_MAJORS, LEAF_MAJORS, ROOT_MAJOR, list_of
+from shaping.linux.handles import GROUP_MAJORS, GROUPS_MAX, LEAF_MAJORS, ROOT_MAJOR, list_of
 from shaping.plane import Burst, Rate
 
-slots = st.integers(0, tc.GROUP_CLASSES * tc.GROUPS_MAX - 1)
+slots = st.integers(0, tc.GROUP_CLASSES * GROUPS_MAX - 1)
 
 
 @given(slots)
