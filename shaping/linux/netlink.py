@@ -57,6 +57,7 @@ _SOL_NETLINK = 270
 _NETLINK_CAP_ACK = 10
 _ERROR = 2
 _DONE = 3
+_ENDS = frozenset({_ERROR, _DONE})
 _DUMP_INTERRUPTED = 0x10
 _HEADER = struct.Struct("=IHHII")
 
@@ -183,19 +184,26 @@ class NetlinkSocket:
     def _dumped(self, first: int) -> list[tuple[int, bytes]]:
         found: list[tuple[int, bytes]] = []
         interrupted = False
-        for kind, flags, sequence, body in self._messages():
-            if sequence != first:
-                continue
-            interrupted = interrupted or bool(flags & _DUMP_INTERRUPTED)
-            if kind in {_ERROR, _DONE}:
+        unpack, head = _HEADER.unpack_from, _HEADER.size
+        while True:
+            # Written out, not by way of `split`: dumps of tens of thousands of messages pass here.
+            block, position = self._received(RECEIVE_BYTES), 0
+            while position < len(block):
+                size, kind, flags, sequence, _ = unpack(block, position)
+                body = block[position + head : position + size]
+                position += (size + 3) & ~3
+                if sequence != first:
+                    continue
+                interrupted = interrupted or bool(flags & _DUMP_INTERRUPTED)
+                if kind not in _ENDS:
+                    found.append((kind, body))
+                    continue
                 number = _errno(body)
                 if number and number != errno.EINTR:
                     raise NetlinkError(0, number)
                 if interrupted or number:
                     raise _InterruptedDumpError
                 return found
-            found.append((kind, body))
-        return found
 
     def _send(self, messages: Sequence[tuple[int, int, bytes]], *, flags: int) -> int:
         first = self._sequence + 1
@@ -221,11 +229,13 @@ class NetlinkSocket:
 
     def _messages(self, room: int = RECEIVE_BYTES) -> Iterator[tuple[int, int, int, bytes]]:
         while True:
-            try:
-                block = self._socket.recv(room)
-            except OSError as error:
-                raise PlaneError(f"netlink gave no answer: {error}") from error
-            yield from split(block)
+            yield from split(self._received(room))
+
+    def _received(self, room: int) -> bytes:
+        try:
+            return self._socket.recv(room)
+        except OSError as error:
+            raise PlaneError(f"netlink gave no answer: {error}") from error
 
     def _drain(self) -> None:
         """Throw away answers to a batch that failed; they are queued already."""

@@ -54,6 +54,8 @@ _HEAD = struct.Struct(">BBH")
 _TABLE = attribute(_LIST_TABLE, TABLE.encode() + b"\0")
 _U32 = struct.Struct(">I")
 _U64 = struct.Struct(">Q")
+_COUNTERS_OF_OURS = _HEAD.pack(_INET, 0, 0) + _TABLE + attribute(_OBJ_TYPE, _U32.pack(_COUNTER))
+_ASK_COUNTER = _SUBSYSTEM << 8 | _GETOBJ
 _MAC_BYTES = 6
 _V4_BYTES = 4
 
@@ -97,7 +99,7 @@ def counters_request() -> tuple[int, bytes]:
 
 def counter_request(name: str) -> tuple[int, bytes]:
     """Asks for one of our named counters."""
-    return kind_of(_GETOBJ), _HEAD.pack(_INET, 0, 0) + _object(name, _COUNTER)
+    return _ASK_COUNTER, _COUNTERS_OF_OURS + attribute(_OBJ_NAME, name.encode() + b"\0")
 
 
 def quotas_request() -> tuple[int, bytes]:
