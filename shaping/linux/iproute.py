@@ -33,7 +33,7 @@ def build_group(ifindex: int, group: int, *, spare_bps: int) -> None:
 
     Raises `PlaneError`.
     """
-    outer, inner = tc.ROOT_HANDLE | group, (tc.ROOT_MAJOR + group) << 16
+    outer, inner = tc.ROOT_HANDLE | group, tc.group_handle(group)
     _build(
         _class(ifindex, outer, tc.GROUP_BPS),
         _qdisc(ifindex, inner, outer),

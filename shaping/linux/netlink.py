@@ -41,8 +41,15 @@ ANSWER_WAIT_S = 10
 DUMP_TRIES = 5
 """A dump that was interrupted by a change is read again this often."""
 
-ROUTE_CHUNK = 200
-"""Messages in one send to rtnetlink; their acknowledgements must fit the receive buffer."""
+ROUTE_CHUNK = 1_000
+"""Messages in one send to rtnetlink; what is told of each, should all fail, must fit the receive
+buffer."""
+
+ASK_CHUNK = 500
+"""Questions in one send; the kernel keeps 4 KB for each answer until it is read."""
+
+ANSWER_BYTES = 4 << 10
+"""Room for one answer."""
 
 _SO_SNDBUFFORCE = 32
 _SO_RCVBUFFORCE = 33
@@ -50,6 +57,7 @@ _SOL_NETLINK = 270
 _NETLINK_CAP_ACK = 10
 _ERROR = 2
 _DONE = 3
+_ENDS = frozenset({_ERROR, _DONE})
 _DUMP_INTERRUPTED = 0x10
 _HEADER = struct.Struct("=IHHII")
 
@@ -80,6 +88,10 @@ def split(block: bytes) -> Iterator[tuple[int, int, int, bytes]]:
         position += (size + 3) & ~3
 
 
+def _errno(body: bytes) -> int:
+    return -int.from_bytes(body[:4], byteorder, signed=True)
+
+
 class NetlinkSocket:
     """One socket to one netlink family, in the network namespace of the thread that makes it."""
 
@@ -101,12 +113,15 @@ class NetlinkSocket:
 
         For families where each message stands alone (rtnetlink). Raises `PlaneError`.
         """
-        results: list[int] = []
+        results = [0] * len(messages)
         for start in range(0, len(messages), ROUTE_CHUNK):
-            chunk = messages[start : start + ROUTE_CHUNK]
-            first = self._send(chunk, flags=NLM_F_ACK)
-            errors = dict(self._acks(first, count=len(chunk)))
-            results += [errors[index] for index in range(len(chunk))]
+            *before, last = messages[start : start + ROUTE_CHUNK]
+            # Only what failed is told; the last is always answered, and comes after the others.
+            first = self._send([*before, (last[0], last[1] | NLM_F_ACK, last[2])], flags=0)
+            for index, number in self._errors(first):
+                results[start + index] = number
+                if index == len(before):
+                    break
         return results
 
     def batch(self, messages: Sequence[tuple[int, int, bytes]]) -> None:
@@ -120,7 +135,7 @@ class NetlinkSocket:
             for index, (kind, flags, body) in enumerate(messages)
         ]
         first = self._send(flagged, flags=0)
-        for index, number in self._acks(first, count=1):
+        for index, number in self._errors(first):
             if number:
                 self._drain()
                 raise NetlinkError(index, number)
@@ -144,25 +159,51 @@ class NetlinkSocket:
             if sequence == first and answered != _ERROR:
                 return found
             if sequence == first:
-                raise NetlinkError(0, -int.from_bytes(found[:4], byteorder, signed=True))
+                raise NetlinkError(0, _errno(found))
         raise AssertionError("the kernel's messages have no end")
+
+    def answers(self, requests: Sequence[tuple[int, bytes]]) -> list[bytes]:
+        """The bodies of what is asked for by (type, body), one each; what is not there is left out.
+
+        Raises `NetlinkError` and `PlaneError`.
+        """
+        found: list[bytes] = []
+        for start in range(0, len(requests), ASK_CHUNK):
+            chunk = requests[start : start + ASK_CHUNK]
+            first = self._send([(kind, 0, body) for kind, body in chunk], flags=0)
+            for answered, _, sequence, body in self._messages(ANSWER_BYTES):
+                number = _errno(body) if answered == _ERROR else 0
+                if number not in {0, errno.ENOENT}:
+                    raise NetlinkError(sequence - first, number)
+                if answered != _ERROR and sequence >= first:
+                    found.append(body)
+                if sequence == self._sequence:
+                    break
+        return found
 
     def _dumped(self, first: int) -> list[tuple[int, bytes]]:
         found: list[tuple[int, bytes]] = []
         interrupted = False
-        for kind, flags, sequence, body in self._messages():
-            if sequence != first:
-                continue
-            interrupted = interrupted or bool(flags & _DUMP_INTERRUPTED)
-            if kind in {_ERROR, _DONE}:
-                number = -int.from_bytes(body[:4], byteorder, signed=True)
+        unpack, head = _HEADER.unpack_from, _HEADER.size
+        while True:
+            # Written out, not by way of `split`: dumps of tens of thousands of messages pass here.
+            block, position = self._received(RECEIVE_BYTES), 0
+            while position < len(block):
+                size, kind, flags, sequence, _ = unpack(block, position)
+                body = block[position + head : position + size]
+                position += (size + 3) & ~3
+                if sequence != first:
+                    continue
+                interrupted = interrupted or bool(flags & _DUMP_INTERRUPTED)
+                if kind not in _ENDS:
+                    found.append((kind, body))
+                    continue
+                number = _errno(body)
                 if number and number != errno.EINTR:
                     raise NetlinkError(0, number)
                 if interrupted or number:
                     raise _InterruptedDumpError
                 return found
-            found.append((kind, body))
-        return found
 
     def _send(self, messages: Sequence[tuple[int, int, bytes]], *, flags: int) -> int:
         first = self._sequence + 1
@@ -171,31 +212,30 @@ class NetlinkSocket:
             self._sequence += 1
             size = _HEADER.size + len(body)
             parts.append(_HEADER.pack(size, kind, NLM_F_REQUEST | flags | own, self._sequence, 0))
-            parts.append(body + b"\0" * (-size % 4))
+            parts.append(body)
+            if size & 3:
+                parts.append(b"\0" * (-size % 4))
         try:
             self._socket.sendto(b"".join(parts), (0, 0))
         except OSError as error:
             raise PlaneError(f"netlink: {error}") from error
         return first
 
-    def _acks(self, first: int, *, count: int) -> Iterator[tuple[int, int]]:
-        """(index, errno) for ``count`` answers and on, for messages since ``first``."""
-        seen = 0
+    def _errors(self, first: int) -> Iterator[tuple[int, int]]:
+        """(index, errno) of what is told about messages since ``first``; it has no end."""
         for kind, _, sequence, body in self._messages():
-            if kind != _ERROR or sequence < first:
-                continue
-            yield sequence - first, -int.from_bytes(body[:4], byteorder, signed=True)
-            seen += 1
-            if seen == count:
-                return
+            if kind == _ERROR and sequence >= first:
+                yield sequence - first, _errno(body)
 
-    def _messages(self) -> Iterator[tuple[int, int, int, bytes]]:
+    def _messages(self, room: int = RECEIVE_BYTES) -> Iterator[tuple[int, int, int, bytes]]:
         while True:
-            try:
-                block = self._socket.recv(RECEIVE_BYTES)
-            except OSError as error:
-                raise PlaneError(f"netlink gave no answer: {error}") from error
-            yield from split(block)
+            yield from split(self._received(room))
+
+    def _received(self, room: int) -> bytes:
+        try:
+            return self._socket.recv(room)
+        except OSError as error:
+            raise PlaneError(f"netlink gave no answer: {error}") from error
 
     def _drain(self) -> None:
         """Throw away answers to a batch that failed; they are queued already."""

@@ -16,6 +16,7 @@ from shaping.diff import (
     DropPool,
     FreeRate,
     Observed,
+    OpenWay,
     SetCap,
     SetPool,
     SetRate,
@@ -33,11 +34,12 @@ from shaping.linux.shaper import Shaper
 from shaping.linux.tables import OvertakenError, Tables
 from shaping.linux.tc import group_of, same_rate
 from shaping.plane import Applied, Counter, Desired, MonotonicMs, PlaneError, SessionKey
+from shaping.portions import portions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from shaping.diff import Address, Garden, Step
+    from shaping.diff import Address, Change, Garden, Step
     from shaping.linux.adopt import Adopted
     from shaping.linux.nft import LinuxConfig, Op
     from shaping.plane import CapKey, MacAddress, Rate
@@ -53,6 +55,11 @@ DEAR_MS = 100
 """When reading everything takes longer than this, a stranger's change of nftables may wait for the
 next regular look; otherwise it is looked into at once, unless strangers come too often: a DNS
 server that fills the garden by name changes something every few seconds."""
+
+COUNTERS_BY_NAME = 40_000
+"""So many counters or more are asked for one by one. The kernel tells all of a table in blocks of
+32 KB, and for each walks from the first counter to where it was: four times as long for twice as
+many."""
 
 TRIES = 3
 """An apply that somebody else's change came in between of looks again this often."""
@@ -154,6 +161,7 @@ class _Box:
         self._read: dict[SessionKey, Counter] = {}
         self._void: set[str] = set()
         self._startled_at: MonotonicMs | None = None
+        self._gained = False
 
     def close(self) -> None:
         self._netlink.close()
@@ -165,13 +173,17 @@ class _Box:
 
     def apply(self, desired: Desired) -> Applied:
         drift: tuple[str, ...] = ()
-        for _ in range(TRIES):
+        tries = TRIES
+        while tries:
+            self._gained = False
             try:
                 mirror, found = self._current()
                 drift += found
                 changes = self._bring(mirror, desired)
             except OvertakenError:
                 self.forget()
+                # What a part of a large step reached stays: the next look begins there.
+                tries -= not self._gained
                 continue
             except Exception:
                 # Whatever went wrong, what we believe may no longer be so.
@@ -182,7 +194,7 @@ class _Box:
         raise PlaneError("somebody else keeps changing nftables")
 
     def counters(self) -> dict[SessionKey, Counter]:
-        found = self._tables.counted()
+        found = self._tables.counted(self._many_names())
         read: dict[SessionKey, Counter] = {}
         for name, down_bytes in found.items():
             way, _, rest = name.partition(".")
@@ -198,6 +210,15 @@ class _Box:
         self._read |= read
         self._read = {key: self._read[key] for key in (*read, *fallen)}
         return read
+
+    def _many_names(self) -> list[str]:
+        """The counters that we believe in, where it is cheaper to ask for each of them."""
+        sessions = self._mirror.sessions if self._mirror else {}
+        if 2 * len(sessions) < COUNTERS_BY_NAME:
+            return []
+        return [
+            name for key, standing in sessions.items() for name in meter_names(key, standing.epoch)
+        ]
 
     def clear(self) -> None:
         self._pins.release(self._pins.held())
@@ -280,25 +301,33 @@ class _Box:
         return mirror, (*drift, *evicted, *_losses(before, mirror, now=now))
 
     def _bring(self, mirror: _Mirror, desired: Desired) -> int:
-        now = self._now()
         only = None if mirror.fresh else touched(self._last, desired)
+        observed = _observed(mirror)
         step = diff(
-            _observed(mirror),
+            observed,
             desired,
-            now=now,
+            now=self._now(),
             epoch=secrets.token_hex(6),
             only=only,
             same=same_rate,
         )
         pins = _pins_after(step, mirror)
         self._name_pools(step, mirror)
-        self._shape(step)
-        self._pins.pin({address: mac for address, mac in pins.items() if mac is not None})
-        table = (*mirror.strays, *ops(step.changes, slot_of=self._shaper.slot_of, now=now))
-        self._commit(table, mirror)
-        self._pins.release(address for address, mac in pins.items() if mac is None)
-        self._thin_out(step, mirror)
         changes = len(step.changes) + len(mirror.strays)
+        opened: set[Address] = set()
+        for part in portions(step, observed):
+            ways = {change.address for change in part if isinstance(change, OpenWay)}
+            opened |= ways
+            self._shape(part)
+            self._pins.pin({who: mac for who in ways if (mac := pins.get(who))})
+            table = ops(part, slot_of=self._shaper.slot_of, now=self._now())
+            self._commit((*mirror.strays, *table), mirror)
+            mirror.strays = ()
+            self._gained = bool(ways)
+        # Those of addresses that were open before: no way of theirs waited for it.
+        self._pins.pin({who: mac for who, mac in pins.items() if mac and who not in opened})
+        self._pins.release(who for who, mac in pins.items() if mac is None)
+        self._thin_out(step, mirror)
         _note(mirror, step, desired, pins=pins)
         self._last = desired
         return changes
@@ -314,11 +343,11 @@ class _Box:
         fresh = self._shaper.number_pools(paths)
         self._commit([PutCounter(pool_name(key, n)) for n, key in fresh.items()], mirror)
 
-    def _shape(self, step: Step) -> None:
-        for change in step.changes:
+    def _shape(self, changes: Sequence[Change]) -> None:
+        for change in changes:
             if isinstance(change, FreeRate):
                 self._shaper.free(change.session)
-        for change in step.changes:
+        for change in changes:
             if isinstance(change, SetPool):
                 self._shaper.set_pool(change.path, change.rate)
             elif isinstance(change, SetRate):

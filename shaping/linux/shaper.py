@@ -16,6 +16,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shaping.linux import tc
+from shaping.linux.handles import GROUPS_MAX
 from shaping.linux.slots import Slots
 from shaping.linux.tree import Tree, index_of
 from shaping.plane import POOL_DEPTH_MAX, PlaneError, PoolKey, Rate
@@ -45,7 +46,7 @@ class Shaper:
         config: LinuxConfig,
         netlink: NetlinkSocket,
         *,
-        groups_max: int = tc.GROUPS_MAX,
+        groups_max: int = GROUPS_MAX,
         pools_max: int = tc.POOLS_MAX,
         classes_max: int = tc.CLASSES_MAX,
     ) -> None:
@@ -149,20 +150,16 @@ class Shaper:
 
     def set_rate(self, session: SessionKey, rate: Rate, path: PoolPath = ()) -> None:
         """Queue what gives this session this rate, on a slot that it keeps until it leaves."""
-        if not self._slots.has_room(session, path):
-            self._make_room()
-        slot = self._slots.take(session, path)
-        group, classid = tc.group_of(slot), tc.classid_of(slot)
+        slot = self._slots.found(session, path)
+        if slot is None:
+            slot = self._take(session, path)
+        classid = tc.classid_of(slot)
         for tree, figures in zip(self._trees, tc.session_figures(rate), strict=True):
-            if classid not in tree.classes and len(tree.classes) >= self._classes_max:
-                self._make_room()
-            if len(tree.classes) >= self._classes_max and classid not in tree.classes:
-                raise PlaneError(f"all {self._classes_max} classes of {tree.interface} are in use")
-            if group not in tree.groups:
-                tree.put_group(group, self._group_figures(group), inside=self._minor(path))
+            if classid not in tree.classes:
+                self._open(tree, slot, path)
             tree.put_session(classid, figures)
         if path:
-            self._crowds.add(group)
+            self._crowds.add(tc.group_of(slot))
 
     def free(self, session: SessionKey) -> None:
         """Let another session have the slot. Its classes stay, to be used again."""
@@ -268,6 +265,21 @@ class Shaper:
         if number is None:
             raise PlaneError(f"all {self._pools_max} pools are in use")
         return number
+
+    def _take(self, session: SessionKey, path: PoolPath) -> int:
+        if not self._slots.has_room(session, path):
+            self._make_room()
+        return self._slots.take(session, path)
+
+    def _open(self, tree: Tree, slot: int, path: PoolPath) -> None:
+        """See that there is room for the class of this slot, and a group for it to stand in."""
+        if len(tree.classes) >= self._classes_max:
+            self._make_room()
+        if len(tree.classes) >= self._classes_max:
+            raise PlaneError(f"all {self._classes_max} classes of {tree.interface} are in use")
+        group = tc.group_of(slot)
+        if group not in tree.groups:
+            tree.put_group(group, self._group_figures(group), inside=self._minor(path))
 
     def _waiting(self) -> dict[int, int]:
         found: dict[int, int] = {}

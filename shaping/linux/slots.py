@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shaping.linux.tc import GROUP_CLASSES, GROUPS_MAX, group_of
+from shaping.linux.handles import GROUPS_MAX
+from shaping.linux.tc import GROUP_CLASSES, group_of
 from shaping.plane import PlaneError
 
 if TYPE_CHECKING:
@@ -54,10 +55,15 @@ class Slots:
     def has_room(self, session: SessionKey, path: PoolPath) -> bool:
         """Whether `take` will find a slot for this session in this pool."""
         return (
-            self._is_in(session, path)
+            self.found(session, path) is not None
             or bool(self._roomy.get(path))
             or len(self._places) < self._groups_max
         )
+
+    def found(self, session: SessionKey, path: PoolPath) -> int | None:
+        """The slot that this session has in this pool."""
+        slot = self._held.get(session)
+        return slot if slot is not None and self._places[group_of(slot)] == path else None
 
     def take(self, session: SessionKey, path: PoolPath) -> int:
         """A slot for this session in this pool: the one that it has, where it is in that pool.
@@ -65,8 +71,9 @@ class Slots:
         One that it has elsewhere stays its own until `settle`. Raises `PlaneError` when all groups
         are in use.
         """
-        if self._is_in(session, path):
-            return self._held[session]
+        slot = self.found(session, path)
+        if slot is not None:
+            return slot
         if not self._roomy.get(path):
             self._open_group(path)
         group = self._roomy[path][-1]
@@ -103,10 +110,6 @@ class Slots:
         path = self._places.pop(group)
         assert len(self._free.pop(group)) == GROUP_CLASSES, "a group goes when nobody is in it"
         self._roomy[path].remove(group)
-
-    def _is_in(self, session: SessionKey, path: PoolPath) -> bool:
-        slot = self._held.get(session)
-        return slot is not None and self._places[group_of(slot)] == path
 
     def _open_group(self, path: PoolPath) -> None:
         if len(self._places) >= self._groups_max:

@@ -11,21 +11,25 @@ import struct
 from dataclasses import dataclass
 from functools import lru_cache
 from sys import byteorder
+from typing import NamedTuple
 
 from shaping.linux.attributes import attribute, attributes, first
+from shaping.linux.handles import (
+    GROUP_MAJORS,
+    GROUP_OF_MAJOR,
+    GROUPS_MAX,
+    LEAF_MAJORS,
+    ROOT_MAJOR,
+)
 from shaping.plane import Burst, Rate
 
 GROUP_CLASSES = 250
 """Classes in one group's HTB: making a class costs a walk over its siblings."""
 
-GROUPS_MAX = 1_000
 POOLS_MAX = 1_000
 
 CLASSES_MAX = 32_000
 """Classes of one interface: the kernel has 32,768 numbers for the queues below them."""
-
-ROOT_MAJOR = 0x4C00
-"""Our root's handle, far from the numbers that people and kernels give by themselves."""
 
 ROOT_HANDLE = ROOT_MAJOR << 16
 SPARE_MINOR = 0xFFFF
@@ -98,7 +102,7 @@ class Qdisc:
 def classid_of(slot: int) -> int:
     """The class of a slot, as the kernel numbers it."""
     assert 0 <= slot < GROUP_CLASSES * GROUPS_MAX, "slots are bounded by the pool"
-    return (ROOT_MAJOR + group_of(slot)) << 16 | slot % GROUP_CLASSES + 1
+    return group_handle(group_of(slot)) | slot % GROUP_CLASSES + 1
 
 
 def group_of(slot: int) -> int:
@@ -108,16 +112,26 @@ def group_of(slot: int) -> int:
 
 def slot_of(classid: int) -> int | None:
     """The slot of a class; None for one that no slot has."""
-    group, minor = (classid >> 16) - ROOT_MAJOR, classid & 0xFFFF
-    if 1 <= group <= GROUPS_MAX and 1 <= minor <= GROUP_CLASSES:
+    group, minor = GROUP_OF_MAJOR.get(classid >> 16, 0), classid & 0xFFFF
+    if group and 1 <= minor <= GROUP_CLASSES:
         return (group - 1) * GROUP_CLASSES + minor - 1
     return None
 
 
+def group_handle(group: int) -> int:
+    """The handle of a group's own HTB."""
+    return GROUP_MAJORS[group - 1] << 16
+
+
 def group_under(handle: int) -> int:
     """The group whose own HTB has this handle; 0 for none of ours."""
-    group = (handle >> 16) - ROOT_MAJOR
-    return group if 1 <= group <= GROUPS_MAX and not handle & 0xFFFF else 0
+    return 0 if handle & 0xFFFF else GROUP_OF_MAJOR.get(handle >> 16, 0)
+
+
+def leaf_handle(classid: int) -> int:
+    """The handle of the queue below a class; 0: the kernel may choose one."""
+    slot = slot_of(classid)
+    return 0 if slot is None or slot >= len(LEAF_MAJORS) else LEAF_MAJORS[slot] << 16
 
 
 def burst_bytes(rate_bps: int) -> int:
@@ -129,17 +143,18 @@ def leaf_limit_bytes(rate_bps: int) -> int:
     """How much waits before a class: 400 ms of the rate, and room for two offloaded packets.
 
     A plain queue that is shorter drops a tenth of what a sender with BBR offers, and all of it was
-    counted. Where the kernel has a queue that manages itself, this one is not used.
+    counted. Where the kernel has a queue that manages itself, this one is not used. The kernel's
+    field for it has 32 bits.
     """
-    return max(rate_bps // 20, 128 << 10)
+    return min(max(rate_bps // 20, 128 << 10), _U32_MAX)
 
 
-@dataclass(frozen=True, slots=True)
-class ClassFigures:
+class ClassFigures(NamedTuple):
     """What an HTB class is told. Ticks are the scheduler's: how long its buckets take to fill.
 
     A class without a parent cannot borrow: above its rate it sends only what the first bucket
-    holds, at the speed of the ceiling.
+    holds, at the speed of the ceiling. A tuple, since tens of thousands are compared and hashed
+    when plans change.
     """
 
     bytes_per_s: int
@@ -299,7 +314,8 @@ def htb_message(ifindex: int, handle: int, parent: int) -> bytes:
 
 def leaf_message(ifindex: int, classid: int, kind: str, limit_bytes: int) -> bytes:
     """The queue below a class; one that manages itself is told no limit."""
-    return _TCM.pack(0, ifindex, 0, classid, 0) + _leaf_tail(kind, limit_bytes)
+    handle = leaf_handle(classid)
+    return _TCM.pack(0, ifindex, handle, classid, 0) + _leaf_tail(kind, limit_bytes)
 
 
 @lru_cache(256)

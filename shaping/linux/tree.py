@@ -76,7 +76,7 @@ class Tree:
         self.put_shared(group, figures, inside=inside)
         if group in self.groups:
             return
-        inner = (tc.ROOT_MAJOR + group) << 16
+        inner = tc.group_handle(group)
         htb = tc.htb_message(self._ifindex, inner, tc.ROOT_HANDLE | group)
         self._queue.append((tc.RTM_NEWQDISC, NLM_F_CREATE | NLM_F_REPLACE, htb))
         self.groups.add(group)
@@ -88,9 +88,9 @@ class Tree:
         if before == figures:
             return
         self._put(classid, tc.parent_of(classid), figures)
-        kind = self._leaf_kind()
-        limit = _limit(figures)
-        if before is None or (kind == "bfifo" and _limit(before) != limit):
+        kind = self._leaf or self._leaf_kind()
+        limit = _limit(figures.bytes_per_s) if kind == "bfifo" else 0
+        if before is None or (limit and limit != _limit(before.bytes_per_s)):
             leaf = tc.leaf_message(self._ifindex, classid, kind, limit)
             self._queue.append((tc.RTM_NEWQDISC, NLM_F_CREATE | NLM_F_REPLACE, leaf))
 
@@ -101,8 +101,10 @@ class Tree:
         del self.parents[low], self.classes[tc.ROOT_HANDLE | low]
         if low in self.groups:
             self.groups.discard(low)
-            major = tc.ROOT_MAJOR + low
-            self.classes = {key: held for key, held in self.classes.items() if key >> 16 != major}
+            inner = tc.group_handle(low)
+            self.classes = {
+                key: at for key, at in self.classes.items() if tc.parent_of(key) != inner
+            }
 
     def waiting(self) -> Mapping[int, int]:
         """How many packets wait in each group."""
@@ -133,10 +135,8 @@ class Tree:
 
     def _leaf_kind(self) -> str:
         """The best queue that this kernel has, found out once by trying on the real interface."""
-        if self._leaf:
-            return self._leaf
         self.flush()
-        limit = _limit(tc.class_figures(self._spare_bps))
+        limit = _limit(tc.class_figures(self._spare_bps).bytes_per_s)
         for kind in tc.LEAVES:
             message = tc.leaf_message(self._ifindex, _ROOT_SPARE, kind, limit)
             (number,) = self._netlink.request(
@@ -167,12 +167,12 @@ class Tree:
                 self._direct += qdisc.direct
             elif _is_root(qdisc):
                 self._direct += qdisc.direct
-        whole = {tc.ROOT_MAJOR, *(tc.ROOT_MAJOR + group for group in self.groups)}
+        whole = {tc.ROOT_HANDLE, *map(tc.group_handle, self.groups)}
         for one in classes:
-            if one.classid >> 16 not in whole:
+            if tc.parent_of(one.classid) not in whole:
                 continue
             self.classes[one.classid] = one.figures
-            if one.classid >> 16 == tc.ROOT_MAJOR and one.classid != _ROOT_SPARE:
+            if tc.parent_of(one.classid) == tc.ROOT_HANDLE and one.classid != _ROOT_SPARE:
                 inside = 0 if one.parent == _TC_H_ROOT else one.parent & 0xFFFF
                 self.parents[one.classid & 0xFFFF] = inside
         self.put_session(_ROOT_SPARE, tc.class_figures(self._spare_bps))
@@ -211,8 +211,8 @@ def index_of(interface: str) -> int:
         raise PlaneError(f"there is no interface {interface}", retry=retry) from error
 
 
-def _limit(figures: ClassFigures) -> int:
-    return tc.leaf_limit_bytes(8 * figures.bytes_per_s)
+def _limit(bytes_per_s: int) -> int:
+    return tc.leaf_limit_bytes(8 * bytes_per_s)
 
 
 def _name(low: int) -> str:

@@ -10,7 +10,7 @@ from ipaddress import IPv4Address, IPv6Address, summarize_address_range
 from sys import byteorder
 from typing import TYPE_CHECKING
 
-from shaping.linux.attributes import NESTED, attribute, attributes, pairs
+from shaping.linux.attributes import HEAD_BYTES, NESTED, attribute, attributes, pairs
 from shaping.linux.nft import (
     TABLE,
     Cut,
@@ -54,6 +54,8 @@ _HEAD = struct.Struct(">BBH")
 _TABLE = attribute(_LIST_TABLE, TABLE.encode() + b"\0")
 _U32 = struct.Struct(">I")
 _U64 = struct.Struct(">Q")
+_COUNTERS_OF_OURS = _HEAD.pack(_INET, 0, 0) + _TABLE + attribute(_OBJ_TYPE, _U32.pack(_COUNTER))
+_ASK_COUNTER = _SUBSYSTEM << 8 | _GETOBJ
 _MAC_BYTES = 6
 _V4_BYTES = 4
 
@@ -93,6 +95,11 @@ def elements_request(name: str) -> tuple[int, bytes]:
 def counters_request() -> tuple[int, bytes]:
     """Dumps our named counters."""
     return _objects_request(_COUNTER)
+
+
+def counter_request(name: str) -> tuple[int, bytes]:
+    """Asks for one of our named counters."""
+    return _ASK_COUNTER, _COUNTERS_OF_OURS + attribute(_OBJ_NAME, name.encode() + b"\0")
 
 
 def quotas_request() -> tuple[int, bytes]:
@@ -153,10 +160,22 @@ def _networks(start: bytes, after: bytes | None) -> Iterator[IPv4Network | IPv6N
 
 def read_counter(body: bytes) -> tuple[str, int]:
     """(name, bytes) of a counter."""
+    # Of the agent's work that repeats this is the most, so usual ones are read by place alone.
+    if body[_NAME_TYPE] == _OBJ_NAME and body[_COUNT_HEADS:_COUNT_AT] == _COUNT_HEADS_ARE:
+        end = _NAME_AT - HEAD_BYTES + int.from_bytes(body[_NAME_SIZE], byteorder) - 1
+        return body[_NAME_AT:end].decode(), int.from_bytes(body[_COUNT_AT:_COUNT_END], "big")
     attrs = attributes(body[4:])
     content = attrs[_OBJ_DATA]
     # Invariant: the kernel writes bytes before packets, so the value stands at a fixed place.
     return attrs[_OBJ_NAME][:-1].decode(), _U64.unpack_from(content, 4)[0]
+
+
+_NAME_AT = _HEAD.size + len(_TABLE) + HEAD_BYTES
+_NAME_SIZE = slice(_NAME_AT - 4, _NAME_AT - 2)
+_NAME_TYPE = _NAME_AT - 2
+_COUNT_HEADS, _COUNT_AT, _COUNT_END = -28, -20, -12
+_COUNT_HEADS_ARE = attribute(_OBJ_DATA, attribute(1, bytes(8)) * 2)[:8]
+"""What stands before the bytes of a counter that has nothing after them but its packets."""
 
 
 def read_quota(body: bytes) -> tuple[str, int, int]:

@@ -21,9 +21,9 @@ import time
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
+from shaping.linux.handles import ROOT_MAJOR
 from shaping.linux.nft import meter_names
 from shaping.linux.plane import LinuxPlane
-from shaping.linux.tc import ROOT_MAJOR
 from shaping.plane import Access, Desired, MacAddress, Rate, SessionKey
 from tests.bench.booth import GATEWAY, WIRING, Booth, address_of, mac_of
 from tests.bench.row import Row

@@ -8,6 +8,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from shaping.linux import tc
+from shaping.linux.handles import ROOT_MAJOR
 from shaping.linux.netlink import NETLINK_ROUTE, NetlinkSocket
 from shaping.linux.shaper import Shaper
 from shaping.plane import Rate, SessionKey
@@ -128,15 +129,16 @@ def _flat(name: str, subscribers: int, rate_bps: int) -> Iterator[str]:
 
 
 def _nested(name: str, subscribers: int, rate_bps: int) -> Iterator[str]:
-    yield f"qdisc add dev {name} root handle {tc.ROOT_MAJOR:x}: htb default ffff"
+    yield f"qdisc add dev {name} root handle {ROOT_MAJOR:x}: htb default ffff"
     yield _text(name, tc.ROOT_HANDLE | tc.SPARE_MINOR, WIRING.spare_bps)
     for group in range(1, tc.group_of(subscribers - 1) + 1):
-        inner = tc.ROOT_MAJOR + group
+        inner = tc.group_handle(group) >> 16
         yield _text(name, tc.ROOT_HANDLE | group, tc.GROUP_BPS)
-        parent = f"{tc.ROOT_MAJOR:x}:{group:x}"
+        parent = f"{ROOT_MAJOR:x}:{group:x}"
         yield f"qdisc add dev {name} parent {parent} handle {inner:x}: htb default ffff"
         yield _text(name, inner << 16 | tc.SPARE_MINOR, WIRING.spare_bps)
     for slot in range(subscribers):
         classid = tc.classid_of(slot)
         yield _text(name, classid, rate_bps)
-        yield f"qdisc add dev {name} parent {classid >> 16:x}:{classid & 0xFFFF:x} {LEAF}"
+        parent, leaf = f"{classid >> 16:x}:{classid & 0xFFFF:x}", tc.leaf_handle(classid) >> 16
+        yield f"qdisc add dev {name} parent {parent} handle {leaf:x}: {LEAF}"

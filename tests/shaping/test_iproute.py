@@ -87,8 +87,8 @@ def test_a_group_is_an_htb_of_its_own_with_a_spare_class(box: Namespace) -> None
     box.call(lambda: build_root(index_of(LINK), spare_bps=SPARE_BPS))
     box.call(lambda: build_group(index_of(LINK), 3, spare_bps=SPARE_BPS))
 
-    assert "qdisc htb 4c03: parent 4c00:3" in box.run("tc", "qdisc", "show", "dev", LINK)
-    assert "class htb 4c03:ffff root" in classes(box)
+    assert "qdisc htb 4c16: parent 4c00:3" in box.run("tc", "qdisc", "show", "dev", LINK)
+    assert "class htb 4c16:ffff root" in classes(box)
 
 
 @pytest.mark.root

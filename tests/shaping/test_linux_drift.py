@@ -267,7 +267,7 @@ def test_sessions_beyond_one_group_get_a_second_one(street: Street) -> None:
     street.apply(Desired(many))
     qdiscs = street.gateway.run("tc", "qdisc", "show", "dev", "wan0")
 
-    assert "htb 4c02: parent 4c00:2" in qdiscs
+    assert "htb 4c14: parent 4c00:2" in qdiscs
 
 
 def test_an_interface_that_is_not_there_is_named() -> None:

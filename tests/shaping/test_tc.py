@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shaping.linux import tc
+from shaping.linux.handles import GROUP_MAJORS, GROUPS_MAX, LEAF_MAJORS, ROOT_MAJOR, list_of
 from shaping.plane import Burst, Rate
 
-slots = st.integers(0, tc.GROUP_CLASSES * tc.GROUPS_MAX - 1)
+slots = st.integers(0, tc.GROUP_CLASSES * GROUPS_MAX - 1)
 
 
 @given(slots)
@@ -21,7 +22,36 @@ def test_a_slot_is_found_again_by_its_class(slot: int) -> None:
 
 @given(slots)
 def test_a_class_stands_in_the_group_that_its_mark_names(slot: int) -> None:
-    assert (tc.classid_of(slot) >> 16) - tc.ROOT_MAJOR == tc.group_of(slot)
+    assert tc.group_under(tc.parent_of(tc.classid_of(slot))) == tc.group_of(slot)
+
+
+def test_no_queue_below_a_class_is_in_the_kernels_list_of_the_groups() -> None:
+    groups = {list_of(major) for major in GROUP_MAJORS}
+
+    assert len(groups) == 1
+    assert groups.isdisjoint(map(list_of, LEAF_MAJORS))
+
+
+def test_all_queues_of_ours_have_numbers_of_their_own() -> None:
+    majors = [ROOT_MAJOR, *GROUP_MAJORS, *LEAF_MAJORS]
+
+    assert len(set(majors)) == len(majors)
+    assert max(majors) < 0x8000, "from there on the kernel gives numbers by itself"
+
+
+@pytest.mark.parametrize(
+    ("slot", "handle"), [(0, LEAF_MAJORS[0] << 16), (len(LEAF_MAJORS), 0), (249_999, 0)]
+)
+def test_the_kernel_numbers_what_we_have_no_numbers_for(slot: int, handle: int) -> None:
+    assert tc.leaf_handle(tc.classid_of(slot)) == handle
+
+
+@pytest.mark.parametrize("rate_bps", [85_000_000_000, 86_000_000_000, 10**12])
+def test_a_queue_is_never_longer_than_the_kernels_field_for_it(rate_bps: int) -> None:
+    limit = tc.leaf_limit_bytes(rate_bps)
+
+    assert limit == min(rate_bps // 20, 2**32 - 1)
+    assert tc.leaf_message(3, tc.classid_of(0), "bfifo", limit)
 
 
 @pytest.mark.parametrize(
