@@ -52,6 +52,12 @@ _DNSMASQ = ("dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--pid-f
 # A change of user or group would make the kernel forget to kill it with its parent.
 _QUIET = ("--user=root", "--group=root", "--no-resolv", "--no-hosts", "--log-facility=/dev/null")
 
+_AWAY = f"""
+table inet away {{
+  chain arrivals {{ type filter hook input priority -300; ip daddr {CONTROLLER_V4} drop; }}
+}}
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Ports:
@@ -118,6 +124,14 @@ class Site:
     def link_up(self) -> None:
         """Mend the uplink."""
         self.internet.ip("link set isp0 up", f"route replace fd77::/64 via {SITE_V6}")
+
+    def controller_away(self) -> None:
+        """Lose every packet to the controller, and nothing else: the rest of the internet stays."""
+        self.internet.run("nft", "-f", "-", stdin=_AWAY)
+
+    def controller_back(self) -> None:
+        """Let the controller be reached again."""
+        self.internet.run("nft", "delete", "table", "inet", "away")
 
     def _build(self) -> None:
         self.internet = self._held.enter_context(Namespace("internet"))
