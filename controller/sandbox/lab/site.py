@@ -52,6 +52,7 @@ _DNSMASQ = ("dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--pid-f
 # A change of user or group would make the kernel forget to kill it with its parent.
 _QUIET = ("--user=root", "--group=root", "--no-resolv", "--no-hosts", "--log-facility=/dev/null")
 
+_BRIDGED = ("ip", "ip6", "arp")
 _AWAY = f"""
 table inet away {{
   chain arrivals {{ type filter hook input priority -300; ip daddr {CONTROLLER_V4} drop; }}
@@ -166,6 +167,10 @@ class Site:
         )
 
     def _build_gateway(self) -> None:
+        with contextlib.suppress(FileNotFoundError):  # a kernel without br_netfilter
+            # With it, frames within the bridge, and answers to them, take another road than on
+            # most gateways: resets then never leave the LAN, whomever they are for.
+            self.gateway.sysctl({f"bridge/bridge-nf-call-{of}tables": "0" for of in _BRIDGED})
         self.gateway.ip(
             "link set lo up", "link add br-lan type bridge forward_delay 0 mcast_snooping 0"
         )
