@@ -8,9 +8,11 @@ bounded, and the bound is asserted.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import socket
 import struct
+import time
 from ipaddress import IPv4Address, IPv6Address
 from typing import TYPE_CHECKING
 
@@ -18,10 +20,11 @@ import pytest
 import pytest_asyncio
 
 from controller.sandbox.lab.device import GATEWAY_V4, GATEWAY_V6, INTERNET_V4, INTERNET_V6
+from controller.sandbox.lab.dns import ResolveError
 from controller.sandbox.lab.site import CONTROLLER_V4, SITE_V4, SITE_V6
-from shaping.linux.nft import SITE_DNS_BURST
+from shaping.linux.nft import DNS_BURST, DNS_PER_SECOND, SITE_DNS_BURST, SITE_DNS_PER_SECOND
 from tests.support import frames
-from tests.support.capture import uplink
+from tests.support.capture import captured, uplink
 from tests.support.frames import ICMP, ICMP6, IP4, IP6, TCP, UDP
 from tests.support.lab import a_lab, eventually
 
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Iterator
 
     from controller.sandbox.lab.device import Device
+    from tests.support.capture import Uplink
     from tests.support.frames import Address
     from tests.support.lab import Lab
 
@@ -118,12 +122,28 @@ def of_icmp(source: Address, to: Address) -> Iterator[bytes]:
 
 def from_nowhere(thief: Device, paid: Device) -> Iterator[bytes]:
     """Packets from addresses that are not the thief's."""
-    fours = ("0.0.0.0", GATEWAY_V4, SITE_V4, INTERNET_V4, CONTROLLER_V4, "127.0.0.1", "10.99.0.1")
+    fours: tuple[str, ...] = (
+        "0.0.0.0",
+        GATEWAY_V4,
+        SITE_V4,
+        INTERNET_V4,
+        CONTROLLER_V4,
+        "127.0.0.1",
+        "10.99.0.1",
+    )
     fours = (*fours, "255.255.255.255", "224.0.0.5", "169.254.7.7", str(paid.ipv4))
     for one in fours:
         for to in (FAR4, NOBODY4):
             yield from of_kinds(IPv4Address(one), to)
-    sixes = ("::", GATEWAY_V6, SITE_V6, INTERNET_V6, "::1", "fd00:dead::1", "2001:db8::66")
+    sixes: tuple[str, ...] = (
+        "::",
+        GATEWAY_V6,
+        SITE_V6,
+        INTERNET_V6,
+        "::1",
+        "fd00:dead::1",
+        "2001:db8::66",
+    )
     sixes = (*sixes, "ff02::1", "::ffff:10.77.0.9", "fd77::abcd", str(paid.ipv6))
     for one in (*sixes, str(link_local(thief))):
         for there in (FAR6, NOBODY6):
@@ -357,9 +377,7 @@ def announcements(thief: Device, paid: Device, gateway: str) -> dict[int, list[b
     for to, flags in ((GATEWAY_V6, 0x60), (GATEWAY_V6, 0xE0), ("ff02::1", 0x20)):
         said = struct.pack(">BBHI", 136, 0, 0, flags << 24) + paid.ipv6.packed + b"\2\1" + own
         there = IPv6Address(to)
-        packet = frames.ip(
-            paid.ipv6, there, ICMP6, frames.icmp(paid.ipv6, there, said), hops=255
-        )
+        packet = frames.ip(paid.ipv6, there, ICMP6, frames.icmp(paid.ipv6, there, said), hops=255)
         sixes.append(frames.ether(gateway, thief.mac, IP6, packet))
     asked = struct.pack(">BBHI", 135, 0, 0, 0) + IPv6Address(GATEWAY_V6).packed + b"\1\1" + own
     door6 = IPv6Address(GATEWAY_V6)
@@ -456,7 +474,9 @@ NAME_BYTES_MAX = 14 + 20 + 8 + 12 + 255 + 4 + 11
 
 def tunnelled(number: int) -> bytes:
     """A question whose name carries as much as one can."""
-    return frames.query(f"{'.'.join(f'{number:04d}{part:056d}' for part in range(3))}.tunnel.example")
+    return frames.query(
+        f"{'.'.join(f'{number:04d}{part:056d}' for part in range(3))}.tunnel.example"
+    )
 
 
 async def flooded_with_names(

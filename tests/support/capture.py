@@ -8,9 +8,9 @@ import socket
 import struct
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-from controller.sandbox.lab.device import INTERNET_V4
+from controller.sandbox.lab.device import INTERNET_V4, INTERNET_V6
 from controller.sandbox.lab.site import CONTROLLER_V4, SITE_V4
 from tests.support.frames import ARP, ICMP6, IP4, IP6, TCP, UDP, ether
 
@@ -29,6 +29,14 @@ LAST_WAIT_S = 10.0
 NAMES = 53
 OWN_NEIGHBOURHOOD = {133, 134, 135, 136, 143}
 """ICMPv6 by which the gateway itself finds its neighbours."""
+
+
+class Taker(Protocol):
+    """Whom frames are given to."""
+
+    def take(self, frame: bytes) -> None:
+        """One frame, as it came."""
+        ...
 
 
 @dataclass
@@ -57,6 +65,8 @@ class Uplink:
 @contextlib.asynccontextmanager
 async def uplink(site: Site) -> AsyncIterator[Uplink]:
     """All that leaves the site during the block; complete when the block is over."""
+    for far in (INTERNET_V4, INTERNET_V6):  # so that nothing waits for its neighbour's address
+        site.gateway.run("ping", "-c1", "-W2", far)
     seen = Uplink()
     async with captured(site.internet, "isp0", seen):
         yield seen
@@ -68,7 +78,7 @@ async def uplink(site: Site) -> AsyncIterator[Uplink]:
 
 
 @contextlib.asynccontextmanager
-async def captured(ns: Namespace, link: str, seen: Uplink) -> AsyncIterator[None]:
+async def captured(ns: Namespace, link: str, seen: Taker) -> AsyncIterator[None]:
     """Give every frame that arrives at a link to ``seen``."""
     made = ns.call(
         lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(EVERYTHING))
