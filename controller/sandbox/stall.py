@@ -7,7 +7,8 @@ from typing import Any
 import httpx2
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
-READY_WAIT_S = 30.0
+READY_WAIT_S = 90.0
+"""A controller that ends instead is noticed at once; this is for machines that are busy."""
 CALL_WAIT_S = 10.0
 CREATED_OR_THERE = frozenset({200, 201, 409})
 

@@ -358,6 +358,7 @@ def rules(config: LinuxConfig) -> dict[str, tuple[str, ...]]:
             f'oifname != "{wan}" drop',
             *_garden("daddr"),
             *(f"{rule} goto go_up{family}" for rule, family in zip(paid, "46", strict=True)),
+            _ANSWERED_ON_THE_LAN,
             "tcp dport 443 reject with tcp reset",
             "drop",
         ),
@@ -401,11 +402,13 @@ _PINGS = (
     "meta l4proto icmp goto pings",
     "meta l4proto ipv6-icmp goto pings",
 )
+# Who asks as somebody on the internet would have the gateway answer there: a free road out. A reset
+# is an answer too, wherever the packet was going.
+_ANSWERED_ON_THE_LAN = "fib saddr . iif oif missing drop"
 _ANSWERABLE = (
     "ip saddr 0.0.0.0 udp dport 67 accept",
     "ip6 saddr :: meta l4proto ipv6-icmp accept",
-    # Who asks as somebody on the internet would have the gateway answer there: a free road out.
-    "fib saddr . iif oif missing drop",
+    _ANSWERED_ON_THE_LAN,
 )
 _DOORS = (
     "ct state established,related accept",

@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import json
 import re
+import secrets
 import socket
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -106,6 +107,33 @@ class Lab:
 
         await eventually(shown)
         return plan_id
+
+    async def in_step(self) -> None:
+        """Wait until the site has all that the controller wants of it."""
+        await eventually(lambda: _in_step(self.rig), wait_s=30)
+
+    async def vouchers(self, plan_id: str, count: int, **how: Any) -> list[str]:
+        """A batch of vouchers for a plan, known to the site; their codes."""
+        body = {"plan_id": plan_id, "count": count, **how}
+        codes: list[str] = (await self._made("vouchers", body))["codes"]
+        return codes
+
+    async def token(self, plan_id: str) -> str:
+        """An activation token of this site for a plan, as it is shown to who bought it."""
+        body = {"plan_id": plan_id, "site_id": self.rig.site_id}
+        return str((await self._made("tokens", body))["token"])
+
+    async def _made(self, noun: str, body: dict[str, Any]) -> dict[str, Any]:
+        key = {"Idempotency-Key": secrets.token_hex(8)}
+        answer = await self.rig.stall.client.post(f"/api/v1/{noun}", json=body, headers=key)
+        assert answer.status_code == 201, answer.text
+        await self.in_step()
+        made: dict[str, Any] = answer.json()
+        return made
+
+    async def redeem(self, device: Device, code: str) -> Answer:
+        """Type or paste a code at the portal; the answer to the form."""
+        return await device.post(f"{PORTAL}/redeem", {"code": code})
 
     async def order(self, device: Device, plan_id: str) -> Answer:
         """Look at the portal, as people do first, and order; the answer to the form."""

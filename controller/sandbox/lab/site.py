@@ -52,6 +52,13 @@ _DNSMASQ = ("dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--pid-f
 # A change of user or group would make the kernel forget to kill it with its parent.
 _QUIET = ("--user=root", "--group=root", "--no-resolv", "--no-hosts", "--log-facility=/dev/null")
 
+_BRIDGED = ("ip", "ip6", "arp")
+_AWAY = f"""
+table inet away {{
+  chain arrivals {{ type filter hook input priority -300; ip daddr {CONTROLLER_V4} drop; }}
+}}
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Ports:
@@ -119,6 +126,14 @@ class Site:
         """Mend the uplink."""
         self.internet.ip("link set isp0 up", f"route replace fd77::/64 via {SITE_V6}")
 
+    def controller_away(self) -> None:
+        """Lose every packet to the controller, and nothing else: the rest of the internet stays."""
+        self.internet.run("nft", "-f", "-", stdin=_AWAY)
+
+    def controller_back(self) -> None:
+        """Let the controller be reached again."""
+        self.internet.run("nft", "delete", "table", "inet", "away")
+
     def _build(self) -> None:
         self.internet = self._held.enter_context(Namespace("internet"))
         self.gateway = self._held.enter_context(Namespace("site"))
@@ -152,6 +167,10 @@ class Site:
         )
 
     def _build_gateway(self) -> None:
+        with contextlib.suppress(FileNotFoundError):  # a kernel without br_netfilter
+            # With it, frames within the bridge, and answers to them, take another road than on
+            # most gateways: resets then never leave the LAN, whomever they are for.
+            self.gateway.sysctl({f"bridge/bridge-nf-call-{of}tables": "0" for of in _BRIDGED})
         self.gateway.ip(
             "link set lo up", "link add br-lan type bridge forward_delay 0 mcast_snooping 0"
         )
