@@ -9,5 +9,6 @@ no business in a process that lives.
 - ``confine.py``  privileges given up, and an end in any case
 - ``machine.py``  the machine's own addresses
 - ``sending.py``  sockets, and packets counted and paced
-- ``sweep.py`` is ``arp``, ``offers.py`` ``dhcp``, ``path.py`` ``trace`` and ``mtu``, ``names.py`` ``dns``
+- ``sweep.py`` is ``arp``, ``offers.py`` ``dhcp``, ``path.py`` ``trace`` and ``mtu``, and
+  ``names.py`` ``dns``
 """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import socket
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from scapy.layers.dhcp import BOOTP, DHCP
@@ -23,49 +24,77 @@ CLIENT_PORT, SERVER_PORT = 68, 67
 LISTEN_MS = 4_000
 SERVERS_MAX = 20
 _BROADCAST = 0x8000
-_OFFER = 2
+_OFFER = _REPLY = 2
+
+
+class Offers:
+    """The servers that offered something, in answer to one question."""
+
+    def __init__(self, number: int, own: str, mac: str) -> None:
+        self.servers: dict[str, dict[str, Any]] = {}
+        self._number, self._own, self._mac = number, own, mac
+
+    def of_others(self, frame: bytes) -> None:
+        """Take what came over the wire."""
+        packet = Ether(frame)
+        self._take(packet, str(packet.src))
+
+    def of_this_machine(self, message: bytes) -> None:
+        """Take what this machine's own server said: such packets touch no wire."""
+        packet = IP(message)
+        # The kernel lets in nothing from outside that says that we sent it.
+        if packet.src == self._own:
+            self._take(packet, self._mac)
+
+    def _take(self, packet: Any, mac: str) -> None:
+        boot, options = packet.getlayer(BOOTP), packet.getlayer(DHCP)
+        if boot is None or options is None or (boot.xid, boot.op) != (self._number, _REPLY):
+            return
+        said = {one[0]: one[1:] for one in options.options if isinstance(one, tuple)}
+        if said.get("message-type") != (_OFFER,) or len(self.servers) >= SERVERS_MAX:
+            return
+        server = str((said.get("server_id") or (packet[IP].src,))[0])
+        self.servers[f"{server} {mac}"] = {
+            "server": server,
+            "mac": mac,
+            "ours": (server, mac) == (self._own, self._mac),
+            "offers": str(boot.yiaddr),
+            "gateway": str((said.get("router") or ("",))[0]),
+            "names": str((said.get("name_server") or ("",))[0]),
+        }
 
 
 def seen(_: Wish, place: Place, budget: Budget) -> dict[str, Any]:
     """Ask once, as a new device would, and collect every offer of the next seconds."""
     if place.lan is None:
         raise ProbeRefused(f"lan: {place.wiring.lan} has no IPv4 address")
-    own, lan = place.lan.ip, place.wiring.lan
-    number = secrets.randbelow(1 << 32)
-    servers: dict[str, dict[str, Any]] = {}
-
-    def heard(_: socket.socket, frame: bytes, _at: int) -> bool:
-        packet = Ether(frame)
-        boot, options = packet.getlayer(BOOTP), packet.getlayer(DHCP)
-        if boot is None or options is None or boot.xid != number or boot.op != _OFFER:
-            return False
-        said = {one[0]: one[1:] for one in options.options if isinstance(one, tuple)}
-        if said.get("message-type") != (_OFFER,) or len(servers) >= SERVERS_MAX:
-            return False
-        server = str((said.get("server_id") or (packet[IP].src,))[0])
-        servers[f"{server} {packet.src}"] = {
-            "server": server,
-            "mac": str(packet.src),
-            "ours": server == str(own) and str(packet.src) == machine.mac(lan),
-            "offers": str(boot.yiaddr),
-            "gateway": str((said.get("router") or ("",))[0]),
-            "names": str((said.get("name_server") or ("",))[0]),
-        }
-        return False
-
+    own, lan = str(place.lan.ip), place.wiring.lan
+    mac, number = machine.mac(lan), secrets.randbelow(1 << 32)
+    offers = Offers(number, own, mac)
     with (
-        link_end(lan, ETHER_IPV4, udp_port=CLIENT_PORT) as ear,
+        link_end(lan, ETHER_IPV4, udp_port=CLIENT_PORT) as wire,
+        raw_end(lan, socket.IPPROTO_UDP, udp_port=CLIENT_PORT) as inside,
         raw_end(lan, socket.IPPROTO_RAW) as end,
     ):
-        question = bytes(_question(str(own), machine.mac(lan), number))
+
+        def heard(ear: socket.socket, message: bytes, _at: int) -> bool:
+            if ear is wire:
+                offers.of_others(message)
+            else:
+                offers.of_this_machine(message)
+            return False
+
+        question = bytes(_question(own, mac, number))
         # By the kernel's own road: it also reaches the server of this machine.
-        sends = [lambda: end.sendto(question, ("255.255.255.255", 0))]
-        exchange(sends, [ear], heard, budget=budget, per_s=10, listen_ms=LISTEN_MS)
-    strangers = [one for one in servers.values() if not one["ours"]]
+        send = partial(end.sendto, question, ("255.255.255.255", 0))
+        exchange([send], [wire, inside], heard, budget=budget, per_s=10, listen_ms=LISTEN_MS)
+    found = list(offers.servers.values())
     odd = [
-        f"{one['server']} ({one['mac']}) hands out addresses, and is not ours" for one in strangers
+        f"{one['server']} ({one['mac']}) hands out addresses, and is not ours"
+        for one in found
+        if not one["ours"]
     ]
-    return {"odd": odd, "servers": list(servers.values())}
+    return {"odd": odd, "servers": found}
 
 
 def _question(own: str, mac: str, number: int) -> Any:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 MESSAGE_BYTES_MAX = 65_535
 _IP_MTU_DISCOVER, _IP_PMTUDISC_PROBE = 10, 3
 _SO_ATTACH_FILTER = 26
+ETHER_HEAD_BYTES = 14
 
 
 class Budget:
@@ -95,15 +96,22 @@ def link_end(
     """Frames of one type on one interface; of UDP only what goes to ``udp_port``."""
     with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0) as made:
         if udp_port is not None:
-            _only_udp_to(made, udp_port)
+            _only_udp_to(made, udp_port, ip_at=ETHER_HEAD_BYTES)
         made.bind((interface, ether_type))
         yield made
 
 
 @contextmanager
-def raw_end(interface: str, protocol: int) -> Iterator[socket.socket]:
-    """IPv4 packets that bring their own header and leave by one interface; hears one protocol."""
+def raw_end(
+    interface: str, protocol: int, *, udp_port: int | None = None
+) -> Iterator[socket.socket]:
+    """IPv4 packets that bring their own header and leave by one interface.
+
+    Hears what this machine is sent in one protocol; of UDP only what goes to ``udp_port``.
+    """
     with socket.socket(socket.AF_INET, socket.SOCK_RAW, protocol) as made:
+        if udp_port is not None:
+            _only_udp_to(made, udp_port, ip_at=0)
         made.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, interface.encode() + b"\0")
         made.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
         made.setsockopt(socket.IPPROTO_IP, socket.IP_HDRINCL, 1)
@@ -111,15 +119,15 @@ def raw_end(interface: str, protocol: int) -> Iterator[socket.socket]:
         yield made
 
 
-def _only_udp_to(made: socket.socket, port: int) -> None:
-    """A classic BPF program: the kernel keeps all other frames from us."""
+def _only_udp_to(made: socket.socket, port: int, *, ip_at: int) -> None:
+    """A classic BPF program: the kernel keeps all other packets from us."""
     program = (
-        (0x30, 0, 0, 23),  # the IP protocol
+        (0x30, 0, 0, ip_at + 9),  # the protocol
         (0x15, 0, 6, 17),  # UDP, or nothing
-        (0x28, 0, 0, 20),  # fragment
+        (0x28, 0, 0, ip_at + 6),  # fragment
         (0x45, 4, 0, 0x1FFF),  # the first, or nothing
-        (0xB1, 0, 0, 14),  # length of the IP header
-        (0x48, 0, 0, 16),  # destination port
+        (0xB1, 0, 0, ip_at),  # length of the IP header
+        (0x48, 0, 0, ip_at + 2),  # destination port
         (0x15, 0, 1, port),
         (0x06, 0, 0, 0xFFFF),
         (0x06, 0, 0, 0),

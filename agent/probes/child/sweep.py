@@ -44,10 +44,12 @@ def seen(wish: Wish, place: Place, budget: Budget) -> dict[str, Any]:
     with link_end(place.wiring.lan, ETHER_ARP) as end:
 
         def ask(address: IPv4Address) -> object:
-            question = ARP(op=1, hwsrc=own_mac, psrc=str(own.ip), pdst=str(address))
+            # Asked for our own address, nobody answers us; who was asked by nobody's address does.
+            asker = "0.0.0.0" if address == own.ip else str(own.ip)
+            question = ARP(op=1, hwsrc=own_mac, psrc=asker, pdst=str(address))
             return end.send(bytes(Ether(src=own_mac, dst="ff:ff:ff:ff:ff:ff") / question))
 
-        everybody = asked.hosts(network, own)
+        everybody = [own.ip, *asked.hosts(network, own)]
         for _ in range(ROUNDS_MAX):
             silent = [one for one in everybody if one not in found]
             if budget.sent + len(silent) > asked.PACKETS_MAX:
