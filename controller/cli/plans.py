@@ -28,6 +28,7 @@ OPTIONS = {
     "uptime_s": ("--uptime", "seconds"),
     "quota_bytes": ("--quota", "bytes"),
     "devices_max": ("--devices", "devices"),
+    "pool_id": ("--pool", ""),
 }
 """Fields of the API: the option that each is typed as, and the unit in which the API counts."""
 
@@ -176,6 +177,7 @@ def add_plan(
         typer.Option(parser=WINDOW, metavar="HOURS:RATES", help="22:00-06:00:10M/5M. Repeat it."),
     ] = None,
     rank: Annotated[int, typer.Option(help="Place on the portal; small comes first.")] = 0,
+    pool: Annotated[str, typer.Option(help="The pool that its devices share.")] = "",
     json: Json = False,
 ) -> None:
     """Put a plan on sale at every site. The same plan again changes nothing."""
@@ -194,6 +196,7 @@ def add_plan(
         "steps": [asdict(one) for one in step or ()],
         "windows": [asdict(one) for one in window or ()],
         "rank": rank,
+        "pool_id": pool,
     }
     try:
         made = desk.api.post("/api/v1/plans", body)
