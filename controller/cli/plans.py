@@ -28,7 +28,6 @@ OPTIONS = {
     "uptime_s": ("--uptime", "seconds"),
     "quota_bytes": ("--quota", "bytes"),
     "devices_max": ("--devices", "devices"),
-    "pool_id": ("--pool", ""),
 }
 """Fields of the API: the option that each is typed as, and the unit in which the API counts."""
 

@@ -171,7 +171,7 @@ def _check(pool: SharedRate) -> None:
 
 
 def _check_place(pool: SharedRate, held: Mapping[str, PoolRow]) -> None:
-    """Whether the pool can be where it says: below a pool that is there, in no ring, not too deep."""
+    """Whether the pool can be where it says: below one that is there, in no ring, not too deep."""
     if pool.parent_id and pool.parent_id not in held:
         raise InvalidField("parent_id", f"there is no pool {pool.parent_id[:40]}")
     parents = {row.id: row.parent_id or "" for row in held.values()} | {pool.id: pool.parent_id}
