@@ -30,6 +30,7 @@ SHELL:
 - ``visitors.py`` the portal's connections: bounded for each address, in time and in size
 - ``lan.py``      who is on the LAN
 - ``network/``    the site's own addresses and names, and changes of them without a risk
+- ``probes/``     a look at the LAN and the uplink, when somebody asks for one
 - ``identity.py`` key, certificate signing request, certificate, renewal
 - ``clock.py``    the only place that reads a clock
 - ``log.py``      what goes to the log, one line an event

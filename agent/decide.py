@@ -25,12 +25,15 @@ from agent.model import (
     Notice,
     Noticed,
     Ordered,
+    ProbeBegun,
+    ProbeEnded,
     Sighted,
     State,
     Ticked,
     Tried,
     Unanswered,
 )
+from agent.probes import turns
 from shaping.plane import Sight
 
 if TYPE_CHECKING:
@@ -98,6 +101,10 @@ def _step(draft: Draft, event: Event) -> None:  # noqa: C901, PLR0912 - one for 
             prepaid.settle(draft)
         case Tried():
             tries.note(draft, event.attempt)
+        case ProbeBegun():
+            turns.begun(draft, event.probe_id)
+        case ProbeEnded():
+            turns.ended(draft, event.probe_id, event.body)
         case Noticed():
             draft.say(Notice(code=event.code, text=event.text))
         case Ticked():

@@ -113,6 +113,7 @@ class Draft:
         self.slots = Table(state.slots)
         self.chunks = Table(state.chunks)
         self.probes = Table(state.probes)
+        self.probed = Table(state.probed)
         self.used = Table(state.used)
         self.tries = Table(state.tries)
         self._by_mac = Table(state.index.by_mac)
@@ -246,6 +247,7 @@ class Draft:
             slots=self.slots.result,
             chunks=self.chunks.result,
             probes=self.probes.result,
+            probed=self.probed.result,
             used=self.used.result,
             tries=self.tries.result,
             index=index,

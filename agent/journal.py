@@ -1,8 +1,8 @@
 """What the agent must not forget: SQLite with fsync, one commit for each batch.
 
 The journal is written before anything is done about what it says. It holds the items of desired
-state, what was spent of each grant, sessions, orders, used codes, tries, and the outbox: records
-that wait for the controller's ack. Files are readable by their owner alone.
+state, what was spent of each grant, sessions, orders, used codes, tries, probes begun, and the
+outbox: records that wait for the controller's ack. Files are readable by their owner alone.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import os
 import secrets
 import sqlite3
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from agent import keeping, outbox
@@ -24,7 +25,6 @@ from shaping.plane import MonotonicMs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
-    from datetime import datetime
     from pathlib import Path
 
     from agent.model import Fact, Record
@@ -64,6 +64,7 @@ CREATE TABLE IF NOT EXISTS grant_clock (
 CREATE TABLE IF NOT EXISTS purchase (id TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS used (id TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS attempt (id TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS probed (id TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT;
 """
 
 
@@ -151,6 +152,7 @@ class Journal:
         self._orders = Kept("purchase", write=keeping.write_order, moved=_differs)
         self._used: Kept[GrantId] = Kept("used", write=str, moved=_differs)
         self._tries = Kept("attempt", write=keeping.write_try, moved=_differs)
+        self._probed = Kept("probed", write=datetime.isoformat, moved=_differs)
         try:
             self._open(path)
             self.state = self._load()
@@ -307,6 +309,8 @@ class Journal:
             draft.used.put(key, GrantId(grant_id))
         for key, text in self._rows_of("SELECT id, body FROM attempt ORDER BY rowid"):
             draft.tries.put(key, keeping.read_try(text))
+        for key, text in self._rows_of("SELECT id, body FROM probed ORDER BY rowid"):
+            draft.probed.put(key, datetime.fromisoformat(text))
         draft.generation = int(self._meta["generation"])
         draft.digest = bytes.fromhex(self._meta["digest"])
         draft.counts = int(self._meta["counts"])
@@ -329,6 +333,7 @@ class Journal:
             (self._orders, state.orders),
             (self._used, state.used),
             (self._tries, state.tries),
+            (self._probed, state.probed),
         )
 
     def _adopt(self, state: State) -> None:

@@ -24,6 +24,7 @@ from agent.findings import Verdict
 from agent.identity import IdentityError
 from agent.journal import JournalError
 from agent.network import cli as network_cli
+from agent.probes import cli as probes_cli
 from agent.uplink.seam import UplinkError, UplinkRefused
 from shaping.plane import PlaneError
 
@@ -145,6 +146,7 @@ def _parser() -> argparse.ArgumentParser:
     examine.add_argument("--json", action="store_true", help="for programs")
     examine.set_defaults(command=_doctor)
     network_cli.add(commands)
+    probes_cli.add(commands)
     return parser
 
 

@@ -278,7 +278,8 @@ class State:
     No deadline lies before ``due_at``. ``counts`` numbers arrivals and openings. ``closing`` is how
     many sessions wait for their last reading. ``minute`` is that of the day in Nairobi, None while
     the clock is not believed. ``used`` names every code that was redeemed here, and its grant;
-    nothing in it is ever redeemed again.
+    nothing in it is ever redeemed again. ``probed`` says when a probe was begun; it is never begun
+    again.
     """
 
     generation: int = 0
@@ -296,6 +297,7 @@ class State:
     slots: Mapping[int, Prepaid] = field(default_factory=dict)
     chunks: Mapping[str, Chunk] = field(default_factory=dict)
     probes: Mapping[str, ProbeOrder] = field(default_factory=dict)
+    probed: Mapping[str, datetime] = field(default_factory=dict)
     used: Mapping[str, GrantId] = field(default_factory=dict)
     tries: Mapping[str, Try] = field(default_factory=dict)
     index: Index = field(default_factory=Index)
@@ -424,8 +426,24 @@ class Noticed:
     text: str
 
 
-BINDING: tuple[type, ...] = (Ordered, Accepted)
-"""Events that make money or use up a code: without the disk they are refused, not decided."""
+@dataclass(frozen=True, slots=True)
+class ProbeBegun:
+    """A probe is about to be carried out."""
+
+    probe_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeEnded:
+    """A probe came to an end, or was not carried out; ``body`` says what was seen, or why not."""
+
+    probe_id: str
+    body: str
+
+
+BINDING: tuple[type, ...] = (Ordered, Accepted, ProbeBegun)
+"""Events that make money, use up a code or must not come twice: without the disk they are refused,
+not decided."""
 
 Event = (
     Changed
@@ -441,6 +459,8 @@ Event = (
     | Delivered
     | Tried
     | Ticked
+    | ProbeBegun
+    | ProbeEnded
     | Noticed
 )
 

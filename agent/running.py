@@ -29,6 +29,7 @@ from agent.loop import Loop
 from agent.model import Delivered
 from agent.network.keeper import Keeper, let_go
 from agent.network.plan import CAPTIVE_DNS_PORT, PORTAL_TLS_PORT
+from agent.probes.prober import Prober
 from agent.uplink.grpc import GrpcUplink
 from agent.uplink.memory import MemoryController, MemoryUplink, plan_item, site_item
 from billing.money import Money
@@ -158,6 +159,7 @@ async def operate(
         group.create_task(parts.lan.watch(loop))
         group.create_task(settle(loop, journal, clock))
         group.create_task(serving.serve(config, gate, clock))
+        group.create_task(Prober(loop, config).run())
         group.create_task(_tell_status(config.state_dir, parts.site_id, loop, courier, journal))
         if (keeper := _keeper(file, clock)) is not None:
             _tell_garden(loop, keeper)

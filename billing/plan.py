@@ -84,12 +84,17 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A thing for sale: its name on screens, its price, and what one purchase of it allows."""
+    """A thing for sale: its name on screens, its price, and what one purchase of it allows.
+
+    ``pool_id`` is the shared rate that its devices are in, at sites that have one of that name; ""
+    for that of the place where they are.
+    """
 
     id: PlanId
     name: str
     price: Money
     limits: Limits
+    pool_id: str = ""
 
 
 def check_plan(plan: Plan) -> Plan:
@@ -98,6 +103,8 @@ def check_plan(plan: Plan) -> Plan:
         raise InvalidField("id", "want 1 to 32 of a-z, 0-9 and -, starting with a letter or digit")
     if not plan.name.strip() or len(plan.name) > NAME_MAX:
         raise InvalidField("name", f"want 1 to {NAME_MAX} characters")
+    if plan.pool_id and not ID_SHAPE.fullmatch(plan.pool_id):
+        raise InvalidField("pool_id", f"{plan.pool_id[:40]!r} is no pool id")
     if not 0 <= plan.price.minor <= PRICE_MAX_MINOR:
         raise InvalidField("price", "want 0 to 250,000")
     if plan.price.minor % 100:

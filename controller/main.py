@@ -50,6 +50,7 @@ from controller.usecases.ingest import ingest
 from controller.usecases.messages import send_due
 from controller.usecases.outages import SilenceWatch
 from controller.usecases.phone_codes import join_by_phone, send_code
+from controller.usecases.probes import give_up as give_up_probes
 from controller.usecases.purchase import CALLBACK_PATH, purchase
 from controller.usecases.redeem import redeem
 from controller.usecases.settle import query_due
@@ -71,6 +72,7 @@ WATCH_EVERY_S = 1.0
 SILENCE_EVERY_S = 10.0
 SMS_EVERY_S = 1.0
 TOKENS_EVERY_S = 5.0
+PROBES_EVERY_S = 15.0
 HTTP_CONNECTIONS_MAX = 1_000
 HTTP_BACKLOG = 512
 HTTP_STOP_S = 1
@@ -106,6 +108,7 @@ def due_work() -> tuple[Job, ...]:
         Job("silence", SILENCE_EVERY_S, SilenceWatch().look),
         Job("send_sms", SMS_EVERY_S, send_due),
         Job("make_tokens_ready", TOKENS_EVERY_S, make_ready),
+        Job("give_up_probes", PROBES_EVERY_S, give_up_probes),
         Job("watch", WATCH_EVERY_S, Watch().look, worth_telling=False),
     )
 

@@ -11,12 +11,15 @@ from fastapi import APIRouter, Depends, FastAPI
 from controller.api import (
     callbacks,
     errors,
+    garden,
     grants,
     health,
     ledger,
     notices,
     payments,
     plans,
+    pools,
+    probes,
     sessions,
     sites,
     tokens,
@@ -74,6 +77,8 @@ def described_app() -> FastAPI:
 def _v1() -> APIRouter:
     router = APIRouter(prefix="/api/v1", dependencies=[Depends(only_staff)])
     for part in (sites, plans, vouchers, tokens, payments, sessions, grants, ledger, notices):
+        router.include_router(part.router)
+    for part in (pools, garden, probes):
         router.include_router(part.router)
 
     @router.get("/openapi.json", include_in_schema=False)

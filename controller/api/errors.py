@@ -16,6 +16,8 @@ from controller.noc.hub import TooManyViewers
 from controller.store.database import DatabaseBusy
 from controller.usecases.grants import DevicesFull, GrantOver, GrantUnknown
 from controller.usecases.plans import PlanDiffers, PlanUnknown, PlanWithdrawn
+from controller.usecases.pools import PoolExists, PoolHasParts, PoolUnknown
+from controller.usecases.probes import ProbeUnderWay
 from controller.usecases.sites import SiteExists, SiteUnknown
 from controller.usecases.token_keys import KeysFull, SlotsFull
 from controller.usecases.tokens import TokenRedeemed, TokenUnknown
@@ -77,6 +79,10 @@ KNOWN: dict[type[Exception], tuple[HTTPStatus, str]] = {
     SiteExists: (HTTPStatus.CONFLICT, "site_exists"),
     PlanDiffers: (HTTPStatus.CONFLICT, "plan_differs"),
     PlanWithdrawn: (HTTPStatus.CONFLICT, "plan_withdrawn"),
+    PoolUnknown: (HTTPStatus.NOT_FOUND, "not_found"),
+    PoolExists: (HTTPStatus.CONFLICT, "pool_exists"),
+    PoolHasParts: (HTTPStatus.CONFLICT, "pool_has_parts"),
+    ProbeUnderWay: (HTTPStatus.CONFLICT, "probe_under_way"),
     GrantOver: (HTTPStatus.CONFLICT, "grant_over"),
     DevicesFull: (HTTPStatus.CONFLICT, "devices_full"),
     TooManyViewers: (HTTPStatus.SERVICE_UNAVAILABLE, "too_many_viewers"),

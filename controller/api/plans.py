@@ -46,6 +46,7 @@ async def add_plan(deps: Needed, asked: PlanIn) -> PlanOut:
         name=asked.name,
         price=asked.price.money(),
         limits=asked.limits(),
+        pool_id=asked.pool_id,
     )
     await usecase.add_plan(deps, plan, rank=asked.rank)
     return await show_plan(asked.id, deps)

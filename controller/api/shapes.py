@@ -174,7 +174,10 @@ class WindowShape(_In):
 
 
 class PlanIn(_In):
-    """A new plan. At least one of ``validity_s``, ``uptime_s`` and ``quota_bytes`` must bind."""
+    """A new plan. At least one of ``validity_s``, ``uptime_s`` and ``quota_bytes`` must bind.
+
+    Where a site has a pool of the name ``pool_id``, devices with this plan share it.
+    """
 
     id: Words
     name: Words
@@ -189,6 +192,7 @@ class PlanIn(_In):
     steps: Annotated[list[StepShape], Field(max_length=STEPS_MAX)] = []
     windows: Annotated[list[WindowShape], Field(max_length=WINDOWS_MAX)] = []
     rank: Annotated[StrictInt, Field(ge=0, le=10_000)] = 0
+    pool_id: Words = ""
 
     def limits(self) -> Limits:
         """What it allows, unchecked."""
@@ -221,6 +225,7 @@ class PlanOut(BaseModel):
     steps: list[StepShape]
     windows: list[WindowShape]
     rank: int
+    pool_id: str | None
     created_at: datetime
     withdrawn_at: datetime | None
 
@@ -243,6 +248,7 @@ class PlanOut(BaseModel):
             steps=[StepShape(**asdict(step)) for step in allows.steps],
             windows=[WindowShape(**asdict(window)) for window in allows.windows],
             rank=row.rank,
+            pool_id=row.pool_id,
             created_at=row.created_at,
             withdrawn_at=row.withdrawn_at,
         )

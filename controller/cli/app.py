@@ -12,12 +12,15 @@ import typer
 
 from controller.cli import (
     doctor,
+    garden,
     grants,
     here,
     ledger,
     notices,
     payments,
     plans,
+    pools,
+    probes,
     sessions,
     sites,
     status,
@@ -82,6 +85,8 @@ def show_version() -> None:
 for name, group in (
     ("site", sites.app),
     ("plan", plans.app),
+    ("pool", pools.app),
+    ("garden", garden.app),
     ("voucher", vouchers.app),
     ("token", tokens.app),
     ("payment", payments.app),
@@ -93,7 +98,7 @@ for name, group in (
     ("db", here.db),
 ):
     app.add_typer(group, name=name)
-for part in (here.app, status.app, doctor.app):
+for part in (here.app, status.app, doctor.app, probes.app):
     app.add_typer(part)
 
 

@@ -176,6 +176,7 @@ def add_plan(
         typer.Option(parser=WINDOW, metavar="HOURS:RATES", help="22:00-06:00:10M/5M. Repeat it."),
     ] = None,
     rank: Annotated[int, typer.Option(help="Place on the portal; small comes first.")] = 0,
+    pool: Annotated[str, typer.Option(help="The pool that its devices share.")] = "",
     json: Json = False,
 ) -> None:
     """Put a plan on sale at every site. The same plan again changes nothing."""
@@ -194,6 +195,7 @@ def add_plan(
         "steps": [asdict(one) for one in step or ()],
         "windows": [asdict(one) for one in window or ()],
         "rank": rank,
+        "pool_id": pool,
     }
     try:
         made = desk.api.post("/api/v1/plans", body)

@@ -92,6 +92,7 @@ def grant_body(
     allowance: Allowance = UNBOUND,
     suspended: bool = False,
     proofs: bytes = b"",
+    pool_id: str = "",
 ) -> bytes:
     """The item that lets a grant's devices pass, with what is known to be spent of it.
 
@@ -112,9 +113,37 @@ def grant_body(
         allowance_bytes=_bound(allowance.bytes),
         allowance_uptime_s=_bound(allowance.uptime_s),
         suspended=suspended,
+        pool_id=pool_id,
         proofs=[proofs[n : n + PROOF_BYTES] for n in range(0, len(proofs), PROOF_BYTES)],
     )
     return _bytes(pb.ItemBody(grant=wire_grant))
+
+
+def pool_body(
+    pool_id: str, *, name: str, parent_id: str, down_bps: int, up_bps: int, ports: Sequence[str]
+) -> bytes:
+    """The item that makes a shared rate at a site."""
+    pool = pb.Pool(
+        pool_id=pool_id,
+        name=name,
+        parent_id=parent_id,
+        down_bps=down_bps,
+        up_bps=up_bps,
+        ports=ports,
+    )
+    return _bytes(pb.ItemBody(pool=pool))
+
+
+def garden_body(*, names: Sequence[str], networks: Sequence[str]) -> bytes:
+    """The item with all that everybody may reach at a site."""
+    return _bytes(pb.ItemBody(garden=pb.Garden(names=names, networks=networks)))
+
+
+def probe_body(probe_id: str, *, kind: str, target: str, asked_at: datetime) -> bytes:
+    """The item that makes a site look at its network once."""
+    asked_at_ms = (asked_at - EPOCH_1970) // MILLISECOND
+    probe = pb.Probe(probe_id=probe_id, kind=kind, target=target, asked_at_ms=asked_at_ms)
+    return _bytes(pb.ItemBody(probe=probe))
 
 
 def voucher_chunk_body(

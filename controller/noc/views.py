@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from controller.store.rows import (
     DoubleRedemptionRow,
+    GardenRow,
     GrantRow,
     GrantSiteRow,
     LedgerTransactionRow,
@@ -21,7 +22,10 @@ from controller.store.rows import (
     OutageRow,
     PaymentRow,
     PlanRow,
+    PoolRow,
     PostingRow,
+    ProbeResultRow,
+    ProbeRow,
     SessionRow,
     SiteRow,
     SmsRow,
@@ -113,6 +117,14 @@ class TokenView:
     row: TokenRow
     msisdn: str | None
     sms: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeView:
+    """A probe that staff asked for, and what it saw (None: nothing came yet)."""
+
+    row: ProbeRow
+    result: ProbeResultRow | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -375,6 +387,41 @@ async def transaction_views(tx: Tx, *, after: Mark | None, limit: int) -> list[T
     for posting in await tx.scalars(postings):
         by_transaction.setdefault(posting.transaction_id, []).append(posting)
     return [TransactionView(row, tuple(by_transaction.get(row.id, ()))) for row in rows]
+
+
+async def pool_rows(tx: Tx, site_id: str) -> list[PoolRow]:
+    """A site's pools, in order of their ids."""
+    query = select(PoolRow).where(PoolRow.site_id == site_id).order_by(PoolRow.id)
+    return list(await tx.scalars(query))
+
+
+async def garden_rows(tx: Tx, site_id: str | None) -> list[GardenRow]:
+    """The garden: all of it, or what is reached at one site."""
+    query = select(GardenRow).order_by(GardenRow.entry, GardenRow.site_id)
+    if site_id is not None:
+        query = query.where(GardenRow.site_id.in_(["", site_id]))
+    return list(await tx.scalars(query))
+
+
+async def probe_views(
+    tx: Tx, *, after: Mark | None = None, limit: int = PAGE_LINES_MAX, site_id: str
+) -> list[ProbeView]:
+    """A site's probes with their results, newest first."""
+    query = _page(_probes(), at=ProbeRow.asked_at, key=ProbeRow.id, after=after, limit=limit)
+    found = await tx.execute(query.where(ProbeRow.site_id == site_id))
+    return [ProbeView(row, result) for row, result in found]
+
+
+async def probe_view(tx: Tx, site_id: str, probe_id: str) -> ProbeView | None:
+    """One probe, or None."""
+    query = _probes().where(ProbeRow.site_id == site_id, ProbeRow.id == probe_id)
+    found = (await tx.execute(query)).first()
+    return None if found is None else ProbeView(*found)
+
+
+def _probes() -> Query:
+    same = and_(ProbeResultRow.site_id == ProbeRow.site_id, ProbeResultRow.probe_id == ProbeRow.id)
+    return select(ProbeRow, ProbeResultRow).outerjoin(ProbeResultRow, same)
 
 
 async def notice_rows(

@@ -27,6 +27,7 @@ def as_plan(row: PlanRow) -> Plan:
         name=row.name,
         price=Money(row.price_minor, row.currency),
         limits=limits_of(row),
+        pool_id=row.pool_id or "",
     )
 
 
@@ -57,6 +58,7 @@ async def insert(tx: Tx, plan: Plan, *, rank: int, now: datetime) -> bool:
         devices_max=plan.limits.devices_max,
         speeds=speeds_text(plan.limits),
         rank=rank,
+        pool_id=plan.pool_id or None,
         created_at=now,
     )
 

@@ -24,6 +24,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -175,6 +176,7 @@ class PlanRow(Row):
     """What is for sale. A plan never changes: a new price is a new plan, the old is withdrawn.
 
     ``speeds`` is JSON (``controller/limits.py``): burst, steps and windows, None without any.
+    ``pool_id`` names a pool at the sites that have one of that name.
     """
 
     __tablename__ = "plan"
@@ -200,6 +202,7 @@ class PlanRow(Row):
     devices_max: Mapped[int] = mapped_column(Integer)
     speeds: Mapped[str | None] = mapped_column(Text)
     rank: Mapped[int] = mapped_column(Integer)
+    pool_id: Mapped[str | None] = mapped_column(String(32))
     created_at: Mapped[datetime]
     withdrawn_at: Mapped[datetime | None]
 
@@ -490,6 +493,69 @@ class DoubleRedemptionRow(Row):
     found_at: Mapped[datetime]
     amount_minor: Mapped[int]
     currency: Mapped[str] = mapped_column(String(3))
+
+
+class PoolRow(Row):
+    """A shared rate at one site. ``ports`` are bridge ports, apart by spaces, in order.
+
+    Invariant, kept by the use case: going up by ``parent_id`` comes to an end within five pools.
+    """
+
+    __tablename__ = "pool"
+    __table_args__ = (
+        CheckConstraint("down_bps > 0 AND up_bps > 0", name="rates_positive"),
+        CheckConstraint("parent_id <> id", name="not_its_own_parent"),
+        ForeignKeyConstraint(["site_id", "parent_id"], ["pool.site_id", "pool.id"]),
+    )
+
+    site_id: Mapped[str] = mapped_column(ForeignKey("site.id"), primary_key=True)
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    name: Mapped[str] = mapped_column(String(80))
+    parent_id: Mapped[str | None] = mapped_column(String(32))
+    down_bps: Mapped[int]
+    up_bps: Mapped[int]
+    ports: Mapped[str] = mapped_column(Text)
+
+
+class GardenRow(Row):
+    """Something that everybody may reach, unpaid: a name with all below it, or a network.
+
+    ``site_id`` is "" where it is so at every site.
+    """
+
+    __tablename__ = "garden"
+    __table_args__ = (CheckConstraint("kind IN ('name', 'network')", name="kind_known"),)
+
+    site_id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    entry: Mapped[str] = mapped_column(String(253), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(8))
+
+
+class ProbeRow(Row):
+    """A look at a site's network that staff asked for; over when its result came, or too late.
+
+    At most one of a kind is under way at a site.
+    """
+
+    __tablename__ = "probe"
+    __table_args__ = (
+        Index(None, "site_id", "asked_at"),
+        Index(
+            "uq_probe_under_way",
+            "site_id",
+            "kind",
+            unique=True,
+            sqlite_where=text("ended_at IS NULL"),
+            postgresql_where=text("ended_at IS NULL"),
+        ),
+    )
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    site_id: Mapped[str] = mapped_column(ForeignKey("site.id"))
+    kind: Mapped[str] = mapped_column(String(8))
+    target: Mapped[str] = mapped_column(String(253))
+    asked_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
 
 
 class ProbeResultRow(Row):

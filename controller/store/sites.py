@@ -22,6 +22,11 @@ async def load(tx: Tx, site_id: str) -> SiteRow | None:
     return await tx.get(SiteRow, site_id)
 
 
+async def lock(tx: Tx, site_id: str) -> SiteRow | None:
+    """A site whose row nobody else changes until the transaction ends, or None."""
+    return await tx.get(SiteRow, site_id, with_for_update=ROW_LOCK, populate_existing=True)
+
+
 async def all_ids(tx: Tx) -> list[SiteId]:
     """Every site, in the order in which rows are locked."""
     return [SiteId(one) for one in await tx.scalars(select(SiteRow.id).order_by(SiteRow.id))]

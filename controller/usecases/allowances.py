@@ -122,6 +122,7 @@ def grant_body(
         allowance=Allowance(share.handed_bytes, share.handed_uptime_s),
         suspended=grant.suspended_at is not None,
         proofs=grant.proofs or b"",
+        pool_id=plan.pool_id or "",
     )
 
 

@@ -38,7 +38,7 @@ from controller.store import (
     sessions,
     sites,
 )
-from controller.usecases import outages, redemptions
+from controller.usecases import outages, probes, redemptions
 from controller.usecases.allowances import Told, exceeded, resliced
 from controller.usecases.grants import rename
 
@@ -177,13 +177,16 @@ async def _take(tx: Tx, report: Report, told: Told, *, is_back: bool) -> None:
     await tx.flush()
     await resliced(tx, held, of_plan, shares, site_id=site_id, now=now, told=told)
     rename(devices, held, of_plan, shares, now=now, told=told)
-    await _keep_others(tx, report)
+    await _keep_others(tx, report, told)
     strange = {s.grant_id for s in result.sessions.values()} | {one.grant_id for one in devices}
     await _object(tx, report, result.foreign, strange - held.keys())
 
 
-async def _keep_others(tx: Tx, report: Report) -> None:
+async def _keep_others(tx: Tx, report: Report, told: Told) -> None:
     """Notices, what probes saw, and records that could not be read."""
+    seen = {one.probe_id for one in report.of(ProbeResult)}
+    if gone := await probes.answered(tx, report.site_id, seen, report.now):
+        told.wanted.setdefault(report.site_id, {}).update(gone)
     for record in report.fresh:
         at, once = happened_at(record.at, report.now), f"{report.journal}\n{record.seq}"
         match record.fact:

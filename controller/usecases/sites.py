@@ -15,6 +15,7 @@ from controller.edge import wire
 from controller.store import items, plans, sites, tokens
 from controller.store.items import Change
 from controller.store.rows import SiteRow
+from controller.usecases import garden
 from controller.usecases.plans import item_key
 from controller.usecases.vouchers import chunks_for
 
@@ -102,7 +103,7 @@ class SiteStatus:
 
 
 async def add_site(deps: Deps, site: NewSite) -> None:
-    """Make a site; it has every plan that is on sale, and every batch that is good everywhere.
+    """Make a site; it has every plan on sale, and every batch and garden that is for all sites.
 
     Raises `InvalidField`, `SiteExists`, `DatabaseBusy`.
     """
@@ -132,7 +133,8 @@ async def add_site(deps: Deps, site: NewSite) -> None:
             for row in await plans.on_sale(tx)
         }
         chunks = await chunks_for(tx, site.id)
-        await items.put(tx, site.id, {SITE_KEY: _body(site), **offers, **chunks})
+        walls = (await garden.items_for(tx, [site.id]))[site.id]
+        await items.put(tx, site.id, {SITE_KEY: _body(site), **offers, **chunks, **walls})
     deps.signals.wake("live")
 
 

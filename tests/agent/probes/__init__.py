@@ -1,0 +1,1 @@
+"""The site's own network: texts, rules and commands, without a packet."""
