@@ -35,6 +35,16 @@ COMPANION = "companion"
 """The proof of a device without a browser: another device that is in connected it."""
 
 
+UNMETERED = Meter()
+"""The meter of a session of which nothing was counted; one for all of them."""
+
+NO_VOLUME = Volume()
+"""No bytes at all."""
+
+NOWHERE: frozenset[IPv6Address] = frozenset()
+"""No addresses."""
+
+
 @dataclass(frozen=True, slots=True)
 class Instant:
     """A moment, on both clocks. ``boot`` names the life of the machine that ``mono`` belongs to."""
@@ -98,8 +108,8 @@ class Session:
     active_at: MonotonicMs
     heard_at: MonotonicMs
     reported_at: MonotonicMs
-    meter: Meter = field(default_factory=Meter)
-    reported: Meter = field(default_factory=Meter)
+    meter: Meter = UNMETERED
+    reported: Meter = UNMETERED
     closed: Why | None = None
     port: str = ""
 
@@ -131,7 +141,7 @@ class GrantUse:
     valid_at: MonotonicMs | None = None
     uptime_ms: int = 0
     uptime_at: MonotonicMs | None = None
-    past: Volume = field(default_factory=Volume)
+    past: Volume = NO_VOLUME
     elsewhere_bytes: int = 0
     elsewhere_uptime_ms: int = 0
     allowance: Allowance = UNBOUND
