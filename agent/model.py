@@ -286,7 +286,9 @@ class State:
     this boot's first moment is ``woke_at``. ``slept_since`` is set for a while after that: time is
     accounted for as if the machine had been off until then; the clock may yet prove to be slow.
     No deadline lies before ``due_at``. ``counts`` numbers arrivals and openings. ``closing`` is how
-    many sessions wait for their last reading. ``minute`` is that of the day in Nairobi, None while
+    many sessions wait for their last reading. ``watched`` are the grants that may be at their end
+    though no deadline has come: those of which something changed since they were looked at, and
+    those of which less than a burst is left. ``minute`` is that of the day in Nairobi, None while
     the clock is not believed. ``used`` names every code that was redeemed here, and its grant;
     nothing in it is ever redeemed again.
     """
@@ -316,6 +318,7 @@ class State:
     due_at: MonotonicMs = NEVER
     counts: int = 0
     closing: int = 0
+    watched: frozenset[GrantId] = frozenset()
     minute: int | None = None
 
 
