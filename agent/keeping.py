@@ -152,19 +152,19 @@ def write_session(session: Session) -> str:
 
 def read_session(text: str, counts: str | None, share: Sharing) -> Session:
     """A session from its text, with its counts, where they were written after it."""
-    raw = json.loads(text)
+    raw = _read(text)
     if counts is None:
         meter, reported = raw["meter"], raw["reported"]
         moments = (raw["active_at"], raw["heard_at"], raw["reported_at"])
     else:
-        meter, reported, *moments = json.loads(counts)
+        meter, reported, *moments = _read(counts)
     active_at, heard_at, reported_at = (MonotonicMs(share(at)) for at in moments)
     known = _to_meter(meter, share)
     return Session(
         id=SessionId(share(raw["id"])),
         grant_id=GrantId(share(raw["grant_id"])),
         mac=MacAddress(share(raw["mac"])),
-        ipv4=None if raw["ipv4"] is None else IPv4Address(raw["ipv4"]),
+        ipv4=None if raw["ipv4"] is None else _to_ipv4(raw["ipv4"]),
         ipv6=frozenset(map(IPv6Address, raw["ipv6"])) if raw["ipv6"] else NOWHERE,
         opened_at=share.instant(raw["opened_at"]),
         active_at=active_at,
@@ -231,10 +231,8 @@ def write_use(use: GrantUse) -> str:
 
 def read_use(text: str, clock: str | None, share: Sharing) -> GrantUse:
     """A grant and its use from their text, with its clock, where that was written after it."""
-    raw = json.loads(text)
-    uptime_ms, uptime_at = (
-        (raw["uptime_ms"], raw["uptime_at"]) if clock is None else json.loads(clock)
-    )
+    raw = _read(text)
+    uptime_ms, uptime_at = (raw["uptime_ms"], raw["uptime_at"]) if clock is None else _read(clock)
     grant = Grant(
         id=GrantId(share(raw["id"])),
         plan_id=PlanId(share(raw["plan_id"])),
@@ -326,11 +324,22 @@ def read_try(text: str) -> Try:
     return Try(TryKind(kind), MacAddress(mac), place, MonotonicMs(at))
 
 
+_DECODER = json.JSONDecoder()
 _LIMITS = ("down_bps", "up_bps", "validity_s", "uptime_s", "quota_bytes", "devices_max")
 
 
 def _text(value: Mapping[str, object] | list[object]) -> str:
     return json.dumps(value, separators=(",", ":"))
+
+
+def _read(text: str) -> Any:
+    """What was written by `_text`; there is nothing around it to look for."""
+    return _DECODER.raw_decode(text)[0]
+
+
+def _to_ipv4(text: str) -> IPv4Address:
+    """The same as reading it from text, which is five times slower."""
+    return IPv4Address(bytes(map(int, text.split("."))))
 
 
 def _flat(value: Burst | Step | Window) -> list[int]:
