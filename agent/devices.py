@@ -83,6 +83,11 @@ def follow(draft: Draft, session: Session) -> Session:
     return after
 
 
+def stays(device: Device | None, session: Session) -> bool:
+    """Whether there is no other IPv4 address that the session could follow its device to."""
+    return device is None or device.ipv4.keys() <= {session.ipv4}
+
+
 def shared(draft: Draft, session: Session) -> None:
     """Contest the MAC if another of its IPv4s is alive while the session's own is heard."""
     device = draft.devices.get(session.mac)

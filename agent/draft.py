@@ -102,6 +102,7 @@ class Draft:
         self.due_at = state.due_at
         self.counts = state.counts
         self.closing = state.closing
+        self.watched = set(state.watched)
         self.items = Table(state.items)
         self.offers = Table(state.offers)
         self.grants = Table(state.grants)
@@ -166,6 +167,7 @@ class Draft:
         """Write a session and everything that leads to it."""
         old = self.sessions.get(session.id)
         self.sessions.put(session.id, session)
+        self.watched.add(session.grant_id)
         if session.closed is not None and (old is None or old.closed is None):
             self.closing += 1
         if old is None:
@@ -197,6 +199,7 @@ class Draft:
         """Write a grant and for whom it is."""
         old = self.grants.get(use.grant.id)
         self.grants.put(use.grant.id, use)
+        self.watched.add(use.grant.id)
         if old is None or old.grant.devices != use.grant.devices:
             self._unname(old)
             for mac in use.grant.devices:
@@ -258,6 +261,9 @@ class Draft:
             due_at=self.due_at,
             counts=self.counts,
             closing=self.closing,
+            watched=self.before.watched
+            if self.watched == self.before.watched
+            else frozenset(self.watched),
             minute=daytime.minute(self.now, self.asleep_since),
         )
 

@@ -73,7 +73,11 @@ class JournalError(Exception):
 
 
 class Kept(Generic[V]):
-    """One table of the journal, and the very objects that it was last written from."""
+    """One table of the journal, and the very mapping that it last agreed with.
+
+    ``moved`` tells values apart that differ by enough to be written. Invariant: two that do not
+    differ from a third by enough do not differ from each other, so the newest can stand for all.
+    """
 
     def __init__(
         self,
@@ -83,8 +87,7 @@ class Kept(Generic[V]):
         moved: Callable[[V | None, V], bool],
         column: str = "id",
     ) -> None:
-        self._written: dict[str, V] = {}
-        self._source: Mapping[str, V] = {}
+        self._agreed: Mapping[str, V] = {}
         self._write = write
         self._moved = moved
         self._put = (
@@ -94,36 +97,29 @@ class Kept(Generic[V]):
         self._drop = f"DELETE FROM {table} WHERE {column} = ?"  # noqa: S608 - our own names
 
     def adopt(self, now: Mapping[str, V]) -> None:
-        """Take ``now`` for what is written down."""
-        self._written, self._source = dict(now), now
+        """Take ``now`` for what is written down. It is never changed in place."""
+        self._agreed = now
 
     def changes(self, now: Mapping[str, V]) -> tuple[list[tuple[str, V]], list[str]]:
         """What must be written and what removed, so that the table says ``now``."""
-        if now is self._source:
+        before = self._agreed
+        if now is before:
             return [], []
         puts = [
             (key, value)
             for key, value in now.items()
-            if (old := self._written.get(key)) is not value and self._moved(old, value)
+            if (old := before.get(key)) is not value and self._moved(old, value)
         ]
-        drops = [key for key in self._written if key not in now]
-        return puts, drops
+        if before.keys() <= now.keys():
+            return puts, []
+        return puts, [key for key in before if key not in now]
 
     def save(
         self, cursor: sqlite3.Cursor, puts: Sequence[tuple[str, V]], drops: Sequence[str]
     ) -> None:
         """Write and remove rows."""
-        cursor.executemany(self._put, [(key, self._write(value)) for key, value in puts])
-        cursor.executemany(self._drop, [(key,) for key in drops])
-
-    def done(
-        self, now: Mapping[str, V], puts: Sequence[tuple[str, V]], drops: Sequence[str]
-    ) -> None:
-        """Remember, after the commit, what is written down."""
-        self._written.update(puts)
-        for key in drops:
-            del self._written[key]
-        self._source = now
+        cursor.executemany(self._put, ((key, self._write(value)) for key, value in puts))
+        cursor.executemany(self._drop, ((key,) for key in drops))
 
 
 class Journal:
@@ -203,6 +199,7 @@ class Journal:
         fresh = self._seen_at is None or not 0 <= seen - self._seen_at < SEEN_STEP_MS
         moved = any(meta.get(key) != self._meta.get(key) for key in _WEIGHTY)
         if not (told or fresh or moved or any(puts or drops for _, _, puts, drops in changes)):
+            self._adopt(state)
             return False
         rows = outbox.rows(told, self.last_seq + 1)
         with self._transaction() as cursor:
@@ -213,8 +210,7 @@ class Journal:
         self._meta = meta
         self._seen_at = seen
         self._waiting_bytes += sum(len(body) for _, _, body in rows)
-        for kept, now, puts, drops in changes:
-            kept.done(now, puts, drops)
+        self._adopt(state)
         self._bound()
         return True
 
@@ -292,16 +288,7 @@ class Journal:
         for key, body in self._rows_of("SELECT key, body FROM item ORDER BY rowid"):
             draft.items.put(key, body)
             _show(draft, key, body)
-        clocks = dict(self._rows_of("SELECT id, body FROM grant_clock"))
-        for key, text in self._rows_of("SELECT id, body FROM grant_use ORDER BY rowid"):
-            use = keeping.read_use(text)
-            draft.put_use(keeping.with_clock(use, clocks[key]) if key in clocks else use)
-        counts = dict(self._rows_of("SELECT id, body FROM session_counts"))
-        for key, text in self._rows_of("SELECT id, body FROM session ORDER BY rowid"):
-            session = keeping.read_session(text)
-            draft.put_session(
-                keeping.with_counts(session, counts[key]) if key in counts else session
-            )
+        self._load_paid(draft)
         for _, text in self._rows_of("SELECT id, body FROM purchase ORDER BY rowid"):
             note = keeping.read_order(text)
             draft.orders.put(note.order_id, note)
@@ -320,8 +307,16 @@ class Journal:
         draft.due_at = MonotonicMs(0)
         return draft.result()
 
-    def _rows_of(self, query: str) -> list[tuple[str, Any]]:
-        return self._db.execute(query).fetchall()
+    def _load_paid(self, draft: Draft) -> None:
+        """Grants and sessions. One row at a time: there are many, and much of them is the same."""
+        share = keeping.Sharing()
+        for text, clock in self._db.execute(_joined("grant_use", "grant_clock")):
+            draft.put_use(keeping.read_use(text, clock, share))
+        for text, counts in self._db.execute(_joined("session", "session_counts")):
+            draft.put_session(keeping.read_session(text, counts, share))
+
+    def _rows_of(self, query: str) -> Iterator[tuple[str, Any]]:
+        return iter(self._db.execute(query))
 
     def _tables(self, state: State) -> tuple[tuple[Kept[Any], Mapping[Any, Any]], ...]:
         return (
@@ -415,6 +410,14 @@ def _read() -> Iterator[None]:
         yield
     except (sqlite3.Error, Unreadable) as broken:
         raise JournalError(f"outbox: {_hint(broken)}") from broken
+
+
+def _joined(table: str, beside: str) -> str:
+    """Each row of a table in its order, with what is kept beside it, if anything is."""
+    return (
+        f"SELECT a.body, b.body FROM {table} AS a"  # noqa: S608 - our own names
+        f" LEFT JOIN {beside} AS b ON b.id = a.id ORDER BY a.rowid"
+    )
 
 
 def _show(draft: Draft, key: str, body: bytes) -> None:

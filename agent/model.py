@@ -35,6 +35,16 @@ COMPANION = "companion"
 """The proof of a device without a browser: another device that is in connected it."""
 
 
+UNMETERED = Meter()
+"""The meter of a session of which nothing was counted; one for all of them."""
+
+NO_VOLUME = Volume()
+"""No bytes at all."""
+
+NOWHERE: frozenset[IPv6Address] = frozenset()
+"""No addresses."""
+
+
 @dataclass(frozen=True, slots=True)
 class Instant:
     """A moment, on both clocks. ``boot`` names the life of the machine that ``mono`` belongs to."""
@@ -98,8 +108,8 @@ class Session:
     active_at: MonotonicMs
     heard_at: MonotonicMs
     reported_at: MonotonicMs
-    meter: Meter = field(default_factory=Meter)
-    reported: Meter = field(default_factory=Meter)
+    meter: Meter = UNMETERED
+    reported: Meter = UNMETERED
     closed: Why | None = None
     port: str = ""
 
@@ -131,7 +141,7 @@ class GrantUse:
     valid_at: MonotonicMs | None = None
     uptime_ms: int = 0
     uptime_at: MonotonicMs | None = None
-    past: Volume = field(default_factory=Volume)
+    past: Volume = NO_VOLUME
     elsewhere_bytes: int = 0
     elsewhere_uptime_ms: int = 0
     allowance: Allowance = UNBOUND
@@ -276,7 +286,9 @@ class State:
     this boot's first moment is ``woke_at``. ``slept_since`` is set for a while after that: time is
     accounted for as if the machine had been off until then; the clock may yet prove to be slow.
     No deadline lies before ``due_at``. ``counts`` numbers arrivals and openings. ``closing`` is how
-    many sessions wait for their last reading. ``minute`` is that of the day in Nairobi, None while
+    many sessions wait for their last reading. ``watched`` are the grants that may be at their end
+    though no deadline has come: those of which something changed since they were looked at, and
+    those of which less than a burst is left. ``minute`` is that of the day in Nairobi, None while
     the clock is not believed. ``used`` names every code that was redeemed here, and its grant;
     nothing in it is ever redeemed again. ``probed`` says when a probe was begun; it is never begun
     again.
@@ -308,6 +320,7 @@ class State:
     due_at: MonotonicMs = NEVER
     counts: int = 0
     closing: int = 0
+    watched: frozenset[GrantId] = frozenset()
     minute: int | None = None
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import itertools
 import os
 import signal
 import socket
@@ -55,6 +56,11 @@ RENEW_MAX_S = 120
 SETTLE_S = 600
 """How often it is looked whether the controller has every record."""
 
+GIVE_BACK_S = 300
+"""How often memory is given back that is not used."""
+
+GIVE_BACK_FIRST_S = (5, 25)
+"""The same after the start, which loads much that is needed once."""
 
 COLLECT_AFTER_OBJECTS = 20_000
 """Objects made before the interpreter looks for rings among them. What a sign-in makes is freed
@@ -158,6 +164,7 @@ async def operate(
         group.create_task(courier.run())
         group.create_task(parts.lan.watch(loop))
         group.create_task(settle(loop, journal, clock))
+        group.create_task(_stay_small(loop, clock))
         group.create_task(serving.serve(config, gate, clock))
         group.create_task(Prober(loop, config).run())
         group.create_task(_tell_status(config.state_dir, parts.site_id, loop, courier, journal))
@@ -274,6 +281,19 @@ async def _tell_status(
             status.write(state_dir, values, at=loop.now().wall)
         _notify("WATCHDOG=1")
         await asyncio.sleep(status.PERIOD_S)
+
+
+async def _stay_small(loop: Loop, clock: Clock) -> None:
+    """Give back what the start needed, once the site is as it was, and now and then."""
+    code = small.Code()
+    code.let_go()
+    started = asyncio.Event()
+    loop.listen(lambda _facts, _resync: started.set())
+    await started.wait()
+    for wait_s in itertools.chain(GIVE_BACK_FIRST_S, itertools.repeat(GIVE_BACK_S)):
+        small.give_back()
+        code.let_go()
+        await clock.sleep(wait_s)
 
 
 async def settle(loop: Loop, journal: Journal, clock: Clock) -> None:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from agent import grants, orders, speeds
 from agent.counters import advance
-from agent.devices import follow, settle_addresses, shared, usable
+from agent.devices import follow, settle_addresses, shared, stays, usable
 from agent.draft import addresses_of
-from agent.model import NEVER, Reading, Session, SessionClosed, SessionOpened, Why
+from agent.model import NEVER, NO_VOLUME, Reading, Session, SessionClosed, SessionOpened, Why
 from billing.ids import SessionId
 from billing.metering import Volume
 from shaping.plane import MacAddress, MonotonicMs, SessionKey
@@ -91,16 +91,25 @@ def close(draft: Draft, session: Session, why: Why) -> None:
 
 
 def counted(draft: Draft, counters: Mapping[SessionKey, Counter], *, applied: bool) -> None:
-    """Take what the plane counted; ``applied`` says that closed sessions were closed by then."""
+    """Take what the plane counted; ``applied`` says that closed sessions were closed by then.
+
+    Most sessions of most counts are as they were: those cost one look.
+    """
     closing = []
     for session in draft.sessions.values():
-        metered_now = _metered(draft, session, counters.get(SessionKey(session.id)))
+        counter = counters.get(SessionKey(session.id))
+        if _still(draft, session, counter):
+            continue
+        metered_now = _metered(draft, session, counter)
         if metered_now.closed is not None:
             closing.append(metered_now)
             continue
         if _report_due(draft, metered_now):
             _report(draft, metered_now)
-    end_due(draft)
+    if draft.due_at <= draft.mono:
+        end_due(draft)
+    else:
+        _end_watched(draft)
     if applied:
         for session in closing:
             _count_out(draft, session)
@@ -108,29 +117,44 @@ def counted(draft: Draft, counters: Mapping[SessionKey, Counter], *, applied: bo
 
 def end_due(draft: Draft) -> None:
     """Close every session whose grant is at its end, and those that are idle."""
-    mono, nearest = draft.mono, []
+    draft.watched.clear()
+    draft.due_at = NEVER
     for session in draft.sessions.values():
-        if session.closed is not None:
-            continue
-        use = draft.grants[session.grant_id]
-        siblings = draft.sessions_of(session.grant_id)
-        used = grants.used_bytes(use, siblings)
-        why = None
-        if not grants.far_from_end(use, used, mono, bytes_near=BURST_MAX_BYTES):
-            why = _end_of(draft, use, siblings)
-        if why is None and mono - session.active_at >= IDLE_MS:
-            why = Why.IDLE
-        if why is not None:
-            close(draft, session, why)
-            continue
-        nearest.append(session.active_at + IDLE_MS)
-        end = grants.deadline(use)
-        if end is not None:
-            nearest.append(end)
-        turn = speeds.next_turn_at(use.grant.limits, draft.now, draft.asleep_since)
-        if turn is not None:
-            nearest.append(turn)
-    draft.due_at = MonotonicMs(min((*nearest, orders.due_at(draft))))
+        _end_if_due(draft, session)
+    draft.remind(orders.due_at(draft))
+
+
+def _end_watched(draft: Draft) -> None:
+    """The same where no deadline has come: only bytes, and the controller, can have ended some."""
+    watched, draft.watched = draft.watched, set()
+    for grant_id in watched:
+        for session in draft.sessions_of(grant_id):
+            _end_if_due(draft, session)
+
+
+def _end_if_due(draft: Draft, session: Session) -> None:
+    """Close the session if it is at its end; else know when to look again."""
+    if session.closed is not None:
+        return
+    mono, use = draft.mono, draft.grants[session.grant_id]
+    siblings = draft.sessions_of(session.grant_id)
+    used = grants.used_bytes(use, siblings)
+    why = None
+    far = grants.far_from_end(use, used, mono, bytes_near=BURST_MAX_BYTES)
+    if not far:
+        why = _end_of(draft, use, siblings)
+    if why is None and mono - session.active_at >= IDLE_MS:
+        why = Why.IDLE
+    if why is not None:
+        close(draft, session, why)
+        return
+    if not far:
+        # It may be stuck soon, and no deadline tells when.
+        draft.watched.add(session.grant_id)
+    draft.remind(MonotonicMs(session.active_at + IDLE_MS))
+    draft.remind(grants.deadline(use) or NEVER)
+    turn = speeds.next_turn_at(use.grant.limits, draft.now, draft.asleep_since)
+    draft.remind(NEVER if turn is None else turn)
 
 
 def _end_of(draft: Draft, use: GrantUse, siblings: list[Session]) -> Why | None:
@@ -192,6 +216,20 @@ def _metered(draft: Draft, session: Session, counter: Counter | None) -> Session
     if after.closed is None:
         draft.put_use(grants.confirmed(draft.grants[after.grant_id], draft.mono))
     return follow(draft, after)
+
+
+def _still(draft: Draft, session: Session, counter: Counter | None) -> bool:
+    """Whether there is nothing to do for a session at this count."""
+    meter = session.meter
+    if session.closed is not None or session.reported is not meter:
+        return False
+    if counter is not None:
+        before = meter.epochs.get(counter.epoch, NO_VOLUME)
+        if counter.down_bytes_total != before.down_bytes:
+            return False
+        if counter.up_bytes_total != before.up_bytes:
+            return False
+    return stays(draft.devices.get(session.mac), session)
 
 
 def _quiet(draft: Draft, session: Session) -> Session:

@@ -159,4 +159,4 @@ def test_joins_are_kept_through_a_restart() -> None:
     use = story.state.grants[GrantId("g1")]
 
     assert (use.joined, use.left, use.companions) == ((a_mac("t"),), (a_mac("a"),), (a_mac("t"),))
-    assert keeping.read_use(keeping.write_use(use)) == use
+    assert keeping.read_use(keeping.write_use(use), None, keeping.Sharing()) == use
