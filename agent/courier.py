@@ -40,8 +40,9 @@ if TYPE_CHECKING:
     from agent.clock import Clock
     from agent.journal import Journal
     from agent.loop import Loop
-    from agent.model import Fact, OrderNote, Record
+    from agent.model import Fact, OrderNote
     from agent.uplink.seam import Uplink
+    from agent.wire import Record
     from billing.ids import OrderId
 
 RETRY_MAX_S = 30

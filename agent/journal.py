@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from agent.model import Fact, Record
+    from agent.model import Fact
+    from agent.wire import Record
 
 V = TypeVar("V")
 

@@ -15,14 +15,14 @@ from enum import IntEnum
 from typing import TYPE_CHECKING
 
 from agent.model import Notice, Reading, SessionClosed, SessionOpened
-from agent.wire import parse_record, record_body
+from agent.wire import Record, readable, record_bodies
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
-    from agent.model import Fact, Record
+    from agent.model import Fact
     from billing.ids import SessionId
 
 OUTBOX_RECORDS_MAX = 100_000
@@ -103,11 +103,10 @@ def latest(facts: Iterable[tuple[Fact, datetime]]) -> list[tuple[Fact, datetime]
     return kept[::-1]
 
 
-def rows(facts: Iterable[tuple[Fact, datetime]], first: int) -> list[tuple[int, str, bytes]]:
+def rows(facts: Sequence[tuple[Fact, datetime]], first: int) -> list[tuple[int, str, bytes]]:
     """The facts as the table has them, numbered from ``first``."""
-    return [
-        (seq, topic(fact), record_body(fact, at)) for seq, (fact, at) in enumerate(facts, first)
-    ]
+    topics = [topic(fact) for fact, _ in facts]
+    return list(zip(range(first, first + len(facts)), topics, record_bodies(facts), strict=True))
 
 
 def add(cursor: sqlite3.Cursor, fresh: Sequence[tuple[int, str, bytes]]) -> None:
@@ -134,14 +133,15 @@ def oldest(db: sqlite3.Connection, *, most: int, bytes_max: int) -> list[Record]
 
     Raises `Unreadable`.
     """
-    found: list[Record] = []
+    query = "SELECT seq, body FROM outbox ORDER BY seq LIMIT ?"
+    found: list[tuple[int, bytes]] = []
     left = bytes_max
-    for seq, body in db.execute("SELECT seq, body FROM outbox ORDER BY seq LIMIT ?", (most,)):
-        left -= len(body)
+    for row in db.execute(query, (most,)):
+        left -= len(row[1])
         if found and left < 0:
             break
-        found.append(parse_record(seq, body))
-    return found
+        found.append(row)
+    return readable(found)
 
 
 def newest(db: sqlite3.Connection, *, after: int, bytes_max: int) -> list[Record]:
@@ -157,13 +157,13 @@ def newest(db: sqlite3.Connection, *, after: int, bytes_max: int) -> list[Record
     for name, body in db.execute(look, (after, NEWEST_LOOK_MAX)):
         if name in seen or name.startswith("notice"):
             continue
-        record = parse_record(0, body)
-        match record.fact:
+        record = Record(0, body)
+        match fact := record.fact:
             case SessionClosed():
-                over.add(record.fact.session_id)
+                over.add(fact.session_id)
                 continue
             case Reading() | SessionOpened():
-                if record.fact.session_id in over:
+                if fact.session_id in over:
                     continue
             case _:
                 continue

@@ -25,8 +25,8 @@ from portal.captive.gate import Refusal
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 
-    from agent.model import Record
     from agent.uplink.seam import AppliedState, Backlog, DesiredChange, Order, OrderAnswer
+    from agent.wire import Record
     from billing.ids import RedemptionId
     from billing.msisdn import Msisdn, PhoneCode
     from billing.receipt import Receipt
@@ -39,6 +39,7 @@ R = TypeVar("R")
 SERVER_NAME = "controller.lango.internal"
 """The name in the controller's certificate, whatever address it is reached at."""
 
+REPORT_METHOD = "/wirepb.v1.Edge/Report"
 CALL_S = 10
 REPORT_S = 60
 """`agent.courier` keeps reports small enough for the link to take a few seconds."""
@@ -138,7 +139,7 @@ class GrpcUplink:
         request = render_report(
             journal, records, applied=applied, backlog=backlog, version=self._version
         )
-        ack = await self._call(lambda: self._edge.Report(request, timeout=REPORT_S))
+        ack = await self._call(lambda: self._send_report(request, timeout=REPORT_S))
         return ack.acked_seq
 
     async def purchase(self, order: Order) -> OrderAnswer:
@@ -201,6 +202,12 @@ class GrpcUplink:
             compression=grpc.Compression.Gzip,
         )
         self._edge = edge_pb2_grpc.EdgeStub(self._channel)
+        # A report comes here in its bytes already.
+        self._send_report: grpc.aio.UnaryUnaryMultiCallable[bytes, pb.ReportAck] = (
+            self._channel.unary_unary(
+                REPORT_METHOD, response_deserializer=pb.ReportAck.FromString
+            )
+        )
 
     async def ready(self) -> None:
         """Until the channel is up. Raises `UplinkError` when that takes too long."""

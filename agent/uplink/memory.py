@@ -33,8 +33,9 @@ from portal.captive.gate import Refusal
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping, Sequence
 
-    from agent.model import Chunk, Prepaid, Record, SitePool
+    from agent.model import Chunk, Prepaid, SitePool
     from agent.uplink.seam import Order
+    from agent.wire import Record
     from billing.ids import GrantId, OrderId, RedemptionId
     from billing.msisdn import Msisdn, PhoneCode
     from billing.plan import Limits

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
 
-    from agent.model import Record
+    from agent.wire import Record
     from billing.ids import GrantId, OrderId, RedemptionId
     from billing.msisdn import Msisdn, PhoneCode
     from billing.payment import OrderStage, Reason

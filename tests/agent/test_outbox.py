@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from agent.model import Fact, Record
+    from agent.model import Fact
+    from agent.wire import Record
 
 GRANT = GrantId("g1")
 WEEK_ROUNDS = 7 * 24

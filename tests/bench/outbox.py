@@ -27,7 +27,7 @@ from agent.journal import Journal
 from agent.model import Changed, Counted, Instant, Reading, Resync, Sighted, State
 from agent.uplink.memory import grant_item
 from agent.uplink.seam import NO_BACKLOG, AppliedState, DesiredChange
-from agent.wire import record_body, render_report
+from agent.wire import record_bodies, render_report
 from billing.ids import GrantId, SessionId
 from shaping.plane import Counter, MonotonicMs, Neighbour, SessionKey, Sight
 from tests.bench.booth import LIMITS, address_of, mac_of
@@ -51,7 +51,7 @@ def run() -> list[Row]:
     """Measure."""
     ours, peer, limit, correct = [], [], [], True
     facts = [_reading(number) for number in range(RECORDS)]
-    bodies = [record_body(fact, AT) for fact in facts]
+    bodies = record_bodies((fact, AT) for fact in facts)
     for number in range(ROUNDS):
         with tempfile.TemporaryDirectory(prefix="lango-bench-") as folder:
             rate, good = _ours(Path(folder) / "journal.db", facts)
@@ -96,7 +96,7 @@ def _ours(path: Path, facts: list[Reading]) -> tuple[float, bool]:
         report = render_report(
             journal.id, records, applied=AppliedState(0, b""), backlog=NO_BACKLOG, version="0"
         )
-        wires.append(report.SerializeToString())
+        wires.append(report)
         journal.ack(records[-1].seq)
     took = time.perf_counter() - began
     level = journal._db.execute("PRAGMA synchronous").fetchone()[0]  # noqa: SLF001 - SQLite's word

@@ -14,7 +14,6 @@ from agent.model import (
     DeviceJoined,
     Notice,
     Reading,
-    Record,
     SessionClosed,
     SessionOpened,
     Why,
@@ -37,6 +36,7 @@ from agent.uplink.seam import (
     UplinkError,
     UplinkRefused,
 )
+from agent.wire import record_of
 from billing.ids import GrantId, OrderId, RedemptionId, SessionId
 from billing.msisdn import Msisdn, PhoneCode
 from billing.payment import OrderStage, Reason
@@ -152,7 +152,7 @@ async def test_every_kind_of_record_arrives_as_it_was_sent(road: Road) -> None:
         Notice("drift", "somebody removed a rule"),
         DeviceJoined(grant, a_mac("b"), a_mac("a"), "cookie"),
     ]
-    records = [Record(seq, NOON, fact) for seq, fact in enumerate(facts, 1)]
+    records = [record_of(seq, NOON, fact) for seq, fact in enumerate(facts, 1)]
     acked = await road.uplink.report(JOURNAL, records, AppliedState(3, bytes(32)))
 
     assert acked == 5
@@ -169,10 +169,10 @@ async def test_a_report_says_what_is_applied(road: Road) -> None:
 async def test_what_is_told_ahead_of_its_turn_arrives_and_acknowledges_nothing(road: Road) -> None:
     session, grant = SessionId("s1"), GrantId("g1")
     newest = (
-        Record(0, NOON, SessionOpened(session, grant, a_mac("a"), ("10.0.0.5",))),
-        Record(0, NOON, Reading(session, grant, "e1", 2**40, 7, 60, 30)),
+        record_of(0, NOON, SessionOpened(session, grant, a_mac("a"), ("10.0.0.5",))),
+        record_of(0, NOON, Reading(session, grant, "e1", 2**40, 7, 60, 30)),
     )
-    old = Record(1, NOON, Notice("drift", "x"))
+    old = record_of(1, NOON, Notice("drift", "x"))
     backlog = Backlog(newest, records=5_000, records_max=100_000)
     acked = await road.uplink.report(JOURNAL, [old], NOTHING, backlog)
 
@@ -181,7 +181,7 @@ async def test_what_is_told_ahead_of_its_turn_arrives_and_acknowledges_nothing(r
 
 
 async def test_a_report_sent_twice_counts_once(road: Road) -> None:
-    record = Record(1, NOON, Notice("drift", "x"))
+    record = record_of(1, NOON, Notice("drift", "x"))
     await road.uplink.report(JOURNAL, [record], NOTHING)
     acked = await road.uplink.report(JOURNAL, [record], NOTHING)
 
