@@ -13,11 +13,12 @@ import sqlite3
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from agent import keeping, outbox
+from agent import keeping, outbox, parts
 from agent.changes import shown
 from agent.draft import Draft
 from agent.model import State
 from agent.outbox import SENT_MAX, Fill, Level
+from agent.uplink.seam import NO_PARTS
 from agent.wire import Unreadable, parse_item
 from billing.ids import GrantId
 from shaping.plane import MonotonicMs
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from agent.model import Fact
+    from agent.uplink.seam import DesiredChange, Held
     from agent.wire import Record
 
 V = TypeVar("V")
@@ -255,6 +257,33 @@ class Journal:
         self._room = 0
         self.level = self.fill.level
 
+    @property
+    def held(self) -> Held:
+        """How far a change has come that comes in parts."""
+        words = self._meta.get("parts")
+        return NO_PARTS if words is None else parts.read_held(words)
+
+    def hold(self, part: DesiredChange) -> None:
+        """Keep a part of a change until the rest of it is here. Raises `JournalError`."""
+        meta = {**self._meta, "parts": parts.write_held(part)}
+        with self._transaction() as cursor:
+            parts.add(cursor, part)
+            self._save_meta(cursor, meta)
+        self._meta = meta
+
+    def joined(self, last: DesiredChange) -> DesiredChange:
+        """The whole change, with its last part. Raises `JournalError`."""
+        with _read():
+            return parts.joined(self._db, last)
+
+    def forget_parts(self) -> None:
+        """The change is taken, or another one was. Raises `JournalError`."""
+        meta = {key: value for key, value in self._meta.items() if key != "parts"}
+        with self._transaction() as cursor:
+            parts.forget(cursor)
+            self._save_meta(cursor, meta)
+        self._meta = meta
+
     def close(self) -> None:
         """Close the file; everything committed stays."""
         self._db.close()
@@ -273,7 +302,7 @@ class Journal:
         for pragma in _PRAGMAS:
             self._db.execute(f"PRAGMA {pragma}").fetchall()
         self._db.execute("BEGIN EXCLUSIVE")
-        for statement in (_SCHEMA + outbox.SCHEMA).split(";"):
+        for statement in (_SCHEMA + outbox.SCHEMA + parts.SCHEMA).split(";"):
             self._db.execute(statement)
         fresh = {"format": str(FORMAT), "journal": secrets.token_hex(16)}
         fresh |= {"acked_seq": "0", "last_seq": "0", "generation": "0", "digest": "", "counts": "0"}
@@ -410,7 +439,7 @@ def _read() -> Iterator[None]:
     try:
         yield
     except (sqlite3.Error, Unreadable) as broken:
-        raise JournalError(f"outbox: {_hint(broken)}") from broken
+        raise JournalError(f"unreadable: {_hint(broken)}") from broken
 
 
 def _show(draft: Draft, key: str, body: bytes) -> None:

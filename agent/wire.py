@@ -172,6 +172,8 @@ def parse_change(message: desired_pb2.DesiredChange) -> DesiredChange:
         upserts=tuple((item.key, item.body) for item in message.upserts),
         removals=tuple(message.removals),
         digest=message.digest,
+        upto_key=message.upto_key,
+        continues=message.continues,
     )
 
 
@@ -258,12 +260,12 @@ def record_of(seq: int, at: datetime, fact: Fact) -> Record:
 def readable(rows: Iterable[tuple[int, bytes]]) -> list[Record]:
     """Records of their seq and body, each of which a report may carry. Raises `Unreadable`."""
     records = list(map(Record._make, rows))
-    parse, seq = record_pb2.Record.FromString, 0
+    parse = record_pb2.Record.FromString
     try:
-        for seq, body in records:
+        for _, body in records:
             parse(body)
     except DecodeError as broken:
-        raise Unreadable(f"record {seq}: the body is no Record") from broken
+        raise Unreadable(f"record {records[0].seq} or one after it is no Record") from broken
     return records
 
 
