@@ -18,6 +18,7 @@ from agent.changes import shown
 from agent.draft import Draft
 from agent.model import State
 from agent.outbox import SENT_MAX, Fill, Level
+from agent.reserve import Reserve
 from agent.uplink.seam import NO_PARTS
 from agent.wire import Unreadable, parse_item
 from billing.ids import GrantId
@@ -158,6 +159,7 @@ class Journal:
             self._open(path)
             self.state = self._load()
             self._waiting_bytes = outbox.size(self._db)
+            self._reserve = Reserve(path.with_suffix(".reserve"))
         except (sqlite3.Error, OSError, ValueError, KeyError, TypeError) as broken:
             raise JournalError(f"{path}: {_hint(broken)}") from broken
         self._seen_at = None if self.state.seen is None else self.state.seen.mono
@@ -248,12 +250,14 @@ class Journal:
             return
         if seq == self.acked_seq:
             return
-        meta = {**self._meta, "acked_seq": str(seq)}
-        with self._transaction() as cursor:
-            gone = outbox.drop(cursor, seq)
-            self._save_meta(cursor, meta)
-        self._meta = meta
-        self._waiting_bytes -= gone
+        try:
+            self._forget(seq)
+        except JournalError as error:
+            if not (_is_full(error) and self._reserve.give_up()):
+                raise
+            self._forget(seq)
+            self._squeeze()
+        self._reserve.keep()
         self._room = 0
         self.level = self.fill.level
 
@@ -283,6 +287,19 @@ class Journal:
             parts.forget(cursor)
             self._save_meta(cursor, meta)
         self._meta = meta
+
+    def _forget(self, seq: int) -> None:
+        meta = {**self._meta, "acked_seq": str(seq)}
+        with self._transaction() as cursor:
+            gone = outbox.drop(cursor, seq)
+            self._save_meta(cursor, meta)
+        self._meta = meta
+        self._waiting_bytes -= gone
+
+    def _squeeze(self) -> None:
+        """Carry the log over and cut it off; what cannot be done now is done another time."""
+        with suppress(sqlite3.Error):
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     def close(self) -> None:
         """Close the file; everything committed stays."""
@@ -454,6 +471,11 @@ def _show(draft: Draft, key: str, body: bytes) -> None:
 
 def _differs(kept: object, now: object) -> bool:
     return kept != now
+
+
+def _is_full(error: JournalError) -> bool:
+    cause = error.__cause__
+    return isinstance(cause, sqlite3.Error) and cause.sqlite_errorcode == sqlite3.SQLITE_FULL
 
 
 def _hint(broken: Exception) -> str:
