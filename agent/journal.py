@@ -215,7 +215,7 @@ class Journal:
             self._save_meta(cursor, meta)
         self._meta = meta
         self._seen_at = seen
-        self._waiting_bytes += sum(len(body) for _, _, body in rows)
+        self._waiting_bytes += sum(len(body) for _, body in rows)
         for kept, now, puts, drops in changes:
             kept.done(now, puts, drops)
         self._bound()
@@ -321,6 +321,7 @@ class Journal:
         self._db.execute("BEGIN EXCLUSIVE")
         for statement in (_SCHEMA + outbox.SCHEMA + parts.SCHEMA).split(";"):
             self._db.execute(statement)
+        outbox.adopt(self._db)
         fresh = {"format": str(FORMAT), "journal": secrets.token_hex(16)}
         fresh |= {"acked_seq": "0", "last_seq": "0", "generation": "0", "digest": "", "counts": "0"}
         self._db.executemany("INSERT OR IGNORE INTO meta VALUES (?, ?)", fresh.items())

@@ -71,9 +71,9 @@ PORT_LENGTH_MAX = 32
 NAME_SHAPE = re.compile(r"(?:[a-z0-9_](?:[a-z0-9_-]{0,62})\.)*[a-z0-9][a-z0-9-]{0,62}")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MS = timedelta(milliseconds=1)
-_RECORDS_TAG = bytes([2 << 3 | 2])
-_NEWEST_TAG = bytes([6 << 3 | 2])
-_SEQ_TAG = bytes([1 << 3])
+_RECORDS_TAG = 2 << 3 | 2
+_NEWEST_TAG = 6 << 3 | 2
+_SEQ_TAG = 1 << 3
 """The fields of a report and of a record that are written by hand: number and wire type."""
 
 _PB = edge_pb2.PurchaseState
@@ -225,9 +225,9 @@ def render_report(
     )
     parts = [request.SerializeToString()]
     for tag, told in ((_RECORDS_TAG, records), (_NEWEST_TAG, backlog.newest)):
-        for record in told:
-            seq = _SEQ_TAG + _varint(record.seq) if record.seq else b""
-            parts += (tag, _varint(len(record.body) + len(seq)), record.body, seq)
+        for seq, body in told:
+            place = _field(_SEQ_TAG, seq) if seq else b""
+            parts += (_field(tag, len(body) + len(place)), body, place)
     return b"".join(parts)
 
 
@@ -238,10 +238,13 @@ def record_bodies(told: Iterable[tuple[Fact, datetime]]) -> list[bytes]:
     """
     again = record_pb2.Record()
     reading = again.reading
-    bodies = []
+    bodies: list[bytes] = []
+    same: datetime | None = None
     for fact, at in told:
         if isinstance(fact, Reading):
-            again.at_ms = (at - _EPOCH) // _MS
+            if at is not same:
+                again.at_ms = (at - _EPOCH) // _MS
+                same = at
             _put_reading(reading, fact)
             bodies.append(again.SerializeToString())
         else:
@@ -482,15 +485,13 @@ def _same_key(key: str, want: str) -> None:
         raise InvalidField("key", f"the body is that of {want}")
 
 
-def _varint(number: int) -> bytes:
-    """A number as protobuf writes it: seven bits in each byte, the lowest first."""
+def _field(tag: int, number: int) -> bytes:
+    """A tag and a number as protobuf writes them: seven bits in each byte, the lowest first."""
     if number < 1 << 7:
-        return bytes((number,))
+        return bytes((tag, number))
     if number < 1 << 14:
-        return bytes((number & 127 | 128, number >> 7))
-    if number < 1 << 21:
-        return bytes((number & 127 | 128, number >> 7 & 127 | 128, number >> 14))
-    return bytes((number & 127 | 128,)) + _varint(number >> 7)
+        return bytes((tag, number & 127 | 128, number >> 7))
+    return bytes((tag,)) + _field(number & 127 | 128, number >> 7)
 
 
 def _put_reading(message: record_pb2.Reading, fact: Reading) -> None:

@@ -124,12 +124,12 @@ def _plain(path: Path, bodies: list[bytes], *, batch: int) -> float:
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as db:
         for pragma in DURABLE:
             db.execute(f"PRAGMA {pragma}").fetchall()
-        db.execute("CREATE TABLE outbox (seq INTEGER PRIMARY KEY, topic TEXT, body BLOB)")
+        db.execute("CREATE TABLE outbox (seq INTEGER PRIMARY KEY, body BLOB)")
         began = time.perf_counter()
         for first in range(0, len(bodies), batch):
             db.execute("BEGIN IMMEDIATE")
             fresh = enumerate(bodies[first : first + batch], first)
-            db.executemany("INSERT INTO outbox VALUES (?, 'r', ?)", fresh)
+            db.executemany("INSERT INTO outbox VALUES (?, ?)", fresh)
             db.execute("COMMIT")
         while rows := db.execute("SELECT seq, body FROM outbox LIMIT ?", (BATCH,)).fetchall():
             db.execute("DELETE FROM outbox WHERE seq <= ?", (rows[-1][0],))
