@@ -143,6 +143,7 @@ class Journal:
         self._records_max, self._bytes_max = records_max, bytes_max
         self._room = 0
         self._waiting_bytes = 0
+        self._told = (0, 0)  # the last seq that was read to be reported, and the bytes up to it
         self.level = Level.ROOM
         self._meta: dict[str, str] = {}
         self._items: Kept[bytes] = Kept("item", write=bytes, moved=_differs, column="key")
@@ -230,7 +231,10 @@ class Journal:
         """
         assert most <= SENT_MAX, "records beyond this may still be thinned out"
         with _read():
-            return outbox.oldest(self._db, most=most, bytes_max=bytes_max)
+            records = outbox.oldest(self._db, most=most, bytes_max=bytes_max)
+        if records:
+            self._told = (records[-1].seq, sum(len(record.body) for record in records))
+        return records
 
     def newest(self, *, after: int, bytes_max: int) -> list[Record]:
         """The newest openings and readings beyond ``after``, with seq 0. Raises `JournalError`."""
@@ -290,11 +294,14 @@ class Journal:
 
     def _forget(self, seq: int) -> None:
         meta = {**self._meta, "acked_seq": str(seq)}
+        told, size_bytes = self._told
         with self._transaction() as cursor:
-            gone = outbox.drop(cursor, seq)
+            gone = size_bytes if seq == told else outbox.size(cursor, upto=seq)
+            outbox.drop(cursor, seq)
             self._save_meta(cursor, meta)
         self._meta = meta
         self._waiting_bytes -= gone
+        self._told = (0, 0)
 
     def _squeeze(self) -> None:
         """Carry the log over and cut it off; what cannot be done now is done another time."""
@@ -434,6 +441,7 @@ class Journal:
             outbox.renumber(cursor, acked)
             self._save_meta(cursor, meta)
         self._meta = meta
+        self._told = (0, 0)
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Cursor]:

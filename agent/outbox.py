@@ -126,11 +126,9 @@ def size(db: sqlite3.Connection | sqlite3.Cursor, *, upto: int | None = None) ->
     return int(found.fetchone()[0])
 
 
-def drop(cursor: sqlite3.Cursor, upto: int) -> int:
-    """Forget the records up to a seq; how many bytes they had."""
-    gone = size(cursor, upto=upto)
+def drop(cursor: sqlite3.Cursor, upto: int) -> None:
+    """Forget the records up to a seq."""
     cursor.execute("DELETE FROM outbox WHERE seq <= ?", (upto,))
-    return gone
 
 
 def oldest(db: sqlite3.Connection, *, most: int, bytes_max: int) -> list[Record]:
