@@ -24,6 +24,7 @@ from agent.journal import JournalError
 from agent.model import Answered, Changed, Reading, Unanswered
 from agent.pace import Pace
 from agent.uplink.seam import (
+    NO_PARTS,
     REPORT_BATCH_MAX,
     AppliedState,
     Backlog,
@@ -40,8 +41,9 @@ if TYPE_CHECKING:
     from agent.clock import Clock
     from agent.journal import Journal
     from agent.loop import Loop
-    from agent.model import Fact, OrderNote, Record
-    from agent.uplink.seam import Uplink
+    from agent.model import Fact, OrderNote
+    from agent.uplink.seam import DesiredChange, Held, Uplink
+    from agent.wire import Record
     from billing.ids import OrderId
 
 RETRY_MAX_S = 30
@@ -103,6 +105,7 @@ class Courier:
         self._pace = Pace()
         self._newest_due = 0
         self._newest_seq = 0
+        self._takes_parts = True
         self._purchases: dict[OrderId, asyncio.Task[None]] = {}
         self._calls = asyncio.Semaphore(PURCHASE_CALLS_MAX)
         loop.listen(self._heard)
@@ -156,13 +159,50 @@ class Courier:
             self.lost(error)
 
     async def _take(self, known: AppliedState, *, one: bool = False) -> None:
-        async with aclosing(self._uplink.follow(known)) as stream:
-            async for change in stream:
+        async with aclosing(self._uplink.follow(known, self._held(known))) as stream:
+            async for part in stream:
                 self.got_through()
+                change = await self._whole(part)
+                if change is None:
+                    continue
                 await self._loop.kept(Changed(change))
+                await self._forget_parts()
                 if one:
                     return
         raise UplinkError("the stream of changes ended")
+
+    def _held(self, known: AppliedState) -> Held | None:
+        """The parts to go on from, if they fit to what is known; None: no parts at all."""
+        held = self._journal.held
+        if not self._takes_parts:
+            return None
+        fits = held.generation > known.generation and held.from_generation in {0, known.generation}
+        return held if fits else NO_PARTS
+
+    async def _whole(self, part: DesiredChange) -> DesiredChange | None:
+        """The change, once all of it is here; parts wait on the disk.
+
+        A disk that takes none must not keep a site from what it should do: then it comes whole.
+        """
+        if not part.is_part:
+            return part
+        try:
+            if not part.upto_key:
+                return await self._loop.disk(self._journal.joined, part)
+            await self._loop.disk(self._journal.hold, part)
+        except JournalError as error:
+            self._takes_parts = False
+            raise UplinkError(f"a part was not kept: {error}") from error
+        return None
+
+    async def _forget_parts(self) -> None:
+        self._takes_parts = True
+        if self._journal.held is NO_PARTS:
+            return
+        try:
+            await self._loop.disk(self._journal.forget_parts)
+        except JournalError as error:
+            log.warning("parts_stay", error=str(error))
 
     async def _report(self) -> None:
         while True:

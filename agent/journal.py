@@ -14,11 +14,13 @@ from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from agent import keeping, outbox
+from agent import keeping, outbox, parts
 from agent.changes import shown
 from agent.draft import Draft
 from agent.model import State
 from agent.outbox import SENT_MAX, Fill, Level
+from agent.reserve import Reserve
+from agent.uplink.seam import NO_PARTS
 from agent.wire import Unreadable, parse_item
 from billing.ids import GrantId
 from shaping.plane import MonotonicMs
@@ -27,7 +29,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from agent.model import Fact, Record
+    from agent.model import Fact
+    from agent.uplink.seam import DesiredChange, Held
+    from agent.wire import Record
 
 V = TypeVar("V")
 
@@ -136,6 +140,7 @@ class Journal:
         self._records_max, self._bytes_max = records_max, bytes_max
         self._room = 0
         self._waiting_bytes = 0
+        self._told = (0, 0)  # the last seq that was read to be reported, and the bytes up to it
         self.level = Level.ROOM
         self._meta: dict[str, str] = {}
         self._items: Kept[bytes] = Kept("item", write=bytes, moved=_differs, column="key")
@@ -153,6 +158,7 @@ class Journal:
             self._open(path)
             self.state = self._load()
             self._waiting_bytes = outbox.size(self._db)
+            self._reserve = Reserve(path.with_suffix(".reserve"))
         except (sqlite3.Error, OSError, ValueError, KeyError, TypeError) as broken:
             raise JournalError(f"{path}: {_hint(broken)}") from broken
         self._seen_at = None if self.state.seen is None else self.state.seen.mono
@@ -209,7 +215,7 @@ class Journal:
             self._save_meta(cursor, meta)
         self._meta = meta
         self._seen_at = seen
-        self._waiting_bytes += sum(len(body) for _, _, body in rows)
+        self._waiting_bytes += sum(len(body) for _, body in rows)
         self._adopt(state)
         self._bound()
         return True
@@ -223,7 +229,10 @@ class Journal:
         """
         assert most <= SENT_MAX, "records beyond this may still be thinned out"
         with _read():
-            return outbox.oldest(self._db, most=most, bytes_max=bytes_max)
+            records = outbox.oldest(self._db, most=most, bytes_max=bytes_max)
+        if records:
+            self._told = (records[-1].seq, sum(len(record.body) for record in records))
+        return records
 
     def newest(self, *, after: int, bytes_max: int) -> list[Record]:
         """The newest openings and readings beyond ``after``, with seq 0. Raises `JournalError`."""
@@ -243,14 +252,59 @@ class Journal:
             return
         if seq == self.acked_seq:
             return
-        meta = {**self._meta, "acked_seq": str(seq)}
+        try:
+            self._forget(seq)
+        except JournalError as error:
+            if not (_is_full(error) and self._reserve.give_up()):
+                raise
+            self._forget(seq)
+            self._squeeze()
+        self._reserve.keep()
+        self._room = 0
+        self.level = self.fill.level
+
+    @property
+    def held(self) -> Held:
+        """How far a change has come that comes in parts."""
+        words = self._meta.get("parts")
+        return NO_PARTS if words is None else parts.read_held(words)
+
+    def hold(self, part: DesiredChange) -> None:
+        """Keep a part of a change until the rest of it is here. Raises `JournalError`."""
+        meta = {**self._meta, "parts": parts.write_held(part)}
         with self._transaction() as cursor:
-            gone = outbox.drop(cursor, seq)
+            parts.add(cursor, part)
+            self._save_meta(cursor, meta)
+        self._meta = meta
+
+    def joined(self, last: DesiredChange) -> DesiredChange:
+        """The whole change, with its last part. Raises `JournalError`."""
+        with _read():
+            return parts.joined(self._db, last)
+
+    def forget_parts(self) -> None:
+        """The change is taken, or another one was. Raises `JournalError`."""
+        meta = {key: value for key, value in self._meta.items() if key != "parts"}
+        with self._transaction() as cursor:
+            parts.forget(cursor)
+            self._save_meta(cursor, meta)
+        self._meta = meta
+
+    def _forget(self, seq: int) -> None:
+        meta = {**self._meta, "acked_seq": str(seq)}
+        told, size_bytes = self._told
+        with self._transaction() as cursor:
+            gone = size_bytes if seq == told else outbox.size(cursor, upto=seq)
+            outbox.drop(cursor, seq)
             self._save_meta(cursor, meta)
         self._meta = meta
         self._waiting_bytes -= gone
-        self._room = 0
-        self.level = self.fill.level
+        self._told = (0, 0)
+
+    def _squeeze(self) -> None:
+        """Carry the log over and cut it off; what cannot be done now is done another time."""
+        with suppress(sqlite3.Error):
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     def close(self) -> None:
         """Close the file; everything committed stays."""
@@ -270,8 +324,9 @@ class Journal:
         for pragma in _PRAGMAS:
             self._db.execute(f"PRAGMA {pragma}").fetchall()
         self._db.execute("BEGIN EXCLUSIVE")
-        for statement in (_SCHEMA + outbox.SCHEMA).split(";"):
+        for statement in (_SCHEMA + outbox.SCHEMA + parts.SCHEMA).split(";"):
             self._db.execute(statement)
+        outbox.adopt(self._db)
         fresh = {"format": str(FORMAT), "journal": secrets.token_hex(16)}
         fresh |= {"acked_seq": "0", "last_seq": "0", "generation": "0", "digest": "", "counts": "0"}
         self._db.executemany("INSERT OR IGNORE INTO meta VALUES (?, ?)", fresh.items())
@@ -386,6 +441,7 @@ class Journal:
             outbox.renumber(cursor, acked)
             self._save_meta(cursor, meta)
         self._meta = meta
+        self._told = (0, 0)
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Cursor]:
@@ -409,7 +465,7 @@ def _read() -> Iterator[None]:
     try:
         yield
     except (sqlite3.Error, Unreadable) as broken:
-        raise JournalError(f"outbox: {_hint(broken)}") from broken
+        raise JournalError(f"unreadable: {_hint(broken)}") from broken
 
 
 def _joined(table: str, beside: str) -> str:
@@ -432,6 +488,11 @@ def _show(draft: Draft, key: str, body: bytes) -> None:
 
 def _differs(kept: object, now: object) -> bool:
     return kept != now
+
+
+def _is_full(error: JournalError) -> bool:
+    cause = error.__cause__
+    return isinstance(cause, sqlite3.Error) and cause.sqlite_errorcode == sqlite3.SQLITE_FULL
 
 
 def _hint(broken: Exception) -> str:

@@ -557,12 +557,3 @@ class Resync:
 
 
 Effect = Fact | Resync
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """A fact with its place in the journal. (journal, seq) is its identity for ever."""
-
-    seq: int
-    at: datetime
-    fact: Fact

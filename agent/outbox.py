@@ -15,14 +15,14 @@ from enum import IntEnum
 from typing import TYPE_CHECKING
 
 from agent.model import Notice, Reading, SessionClosed, SessionOpened
-from agent.wire import parse_record, record_body
+from agent.wire import Record, Unreadable, readable, record_bodies
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
-    from agent.model import Fact, Record
+    from agent.model import Fact
     from billing.ids import SessionId
 
 OUTBOX_RECORDS_MAX = 100_000
@@ -46,7 +46,7 @@ NEWEST_LOOK_MAX = 1_000
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS outbox (
-    seq INTEGER PRIMARY KEY, topic TEXT NOT NULL, body BLOB NOT NULL
+    seq INTEGER PRIMARY KEY, body BLOB NOT NULL
 ) STRICT;
 """
 
@@ -103,16 +103,20 @@ def latest(facts: Iterable[tuple[Fact, datetime]]) -> list[tuple[Fact, datetime]
     return kept[::-1]
 
 
-def rows(facts: Iterable[tuple[Fact, datetime]], first: int) -> list[tuple[int, str, bytes]]:
+def adopt(db: sqlite3.Connection) -> None:
+    """Take over a journal of before, when each record had its topic beside it."""
+    if any(name == "topic" for _, name, *_ in db.execute("PRAGMA table_info (outbox)").fetchall()):
+        db.execute("ALTER TABLE outbox DROP COLUMN topic")
+
+
+def rows(facts: Iterable[tuple[Fact, datetime]], first: int) -> list[tuple[int, bytes]]:
     """The facts as the table has them, numbered from ``first``."""
-    return [
-        (seq, topic(fact), record_body(fact, at)) for seq, (fact, at) in enumerate(facts, first)
-    ]
+    return list(enumerate(record_bodies(facts), first))
 
 
-def add(cursor: sqlite3.Cursor, fresh: Sequence[tuple[int, str, bytes]]) -> None:
+def add(cursor: sqlite3.Cursor, fresh: Sequence[tuple[int, bytes]]) -> None:
     """Write records at the end."""
-    cursor.executemany("INSERT INTO outbox VALUES (?, ?, ?)", fresh)
+    cursor.executemany("INSERT INTO outbox VALUES (?, ?)", fresh)
 
 
 def size(db: sqlite3.Connection | sqlite3.Cursor, *, upto: int | None = None) -> int:
@@ -122,11 +126,9 @@ def size(db: sqlite3.Connection | sqlite3.Cursor, *, upto: int | None = None) ->
     return int(found.fetchone()[0])
 
 
-def drop(cursor: sqlite3.Cursor, upto: int) -> int:
-    """Forget the records up to a seq; how many bytes they had."""
-    gone = size(cursor, upto=upto)
+def drop(cursor: sqlite3.Cursor, upto: int) -> None:
+    """Forget the records up to a seq."""
     cursor.execute("DELETE FROM outbox WHERE seq <= ?", (upto,))
-    return gone
 
 
 def oldest(db: sqlite3.Connection, *, most: int, bytes_max: int) -> list[Record]:
@@ -134,14 +136,15 @@ def oldest(db: sqlite3.Connection, *, most: int, bytes_max: int) -> list[Record]
 
     Raises `Unreadable`.
     """
-    found: list[Record] = []
+    query = "SELECT seq, body FROM outbox ORDER BY seq LIMIT ?"
+    found: list[tuple[int, bytes]] = []
     left = bytes_max
-    for seq, body in db.execute("SELECT seq, body FROM outbox ORDER BY seq LIMIT ?", (most,)):
-        left -= len(body)
+    for row in db.execute(query, (most,)):
+        left -= len(row[1])
         if found and left < 0:
             break
-        found.append(parse_record(seq, body))
-    return found
+        found.append(row)
+    return readable(found)
 
 
 def newest(db: sqlite3.Connection, *, after: int, bytes_max: int) -> list[Record]:
@@ -149,21 +152,20 @@ def newest(db: sqlite3.Connection, *, after: int, bytes_max: int) -> list[Record
 
     Of the records beyond ``after``; they acknowledge nothing. Raises `Unreadable`.
     """
-    look = "SELECT topic, body FROM outbox WHERE seq > ? ORDER BY seq DESC LIMIT ?"
+    look = "SELECT body FROM outbox WHERE seq > ? ORDER BY seq DESC LIMIT ?"
     over: set[SessionId] = set()
     seen: set[str] = set()
     found: list[Record] = []
     left = bytes_max
-    for name, body in db.execute(look, (after, NEWEST_LOOK_MAX)):
-        if name in seen or name.startswith("notice"):
-            continue
-        record = parse_record(0, body)
-        match record.fact:
+    for (body,) in db.execute(look, (after, NEWEST_LOOK_MAX)):
+        record = Record(0, body)
+        match fact := record.fact:
             case SessionClosed():
-                over.add(record.fact.session_id)
+                over.add(fact.session_id)
                 continue
             case Reading() | SessionOpened():
-                if record.fact.session_id in over:
+                name = topic(fact)
+                if fact.session_id in over or name in seen:
                     continue
             case _:
                 continue
@@ -178,17 +180,30 @@ def newest(db: sqlite3.Connection, *, after: int, bytes_max: int) -> list[Record
 
 def thin(cursor: sqlite3.Cursor, *, beyond: int) -> int:
     """Thin out the records after ``beyond``, and close the gaps in their numbers; the last seq."""
-    cursor.execute(
-        "DELETE FROM outbox WHERE seq > ?1 AND topic <> '' AND seq NOT IN"
-        " (SELECT max(seq) FROM outbox WHERE seq > ?1 GROUP BY topic)",
-        (beyond,),
-    )
+    seen: set[str] = set()
+    gone: list[tuple[int]] = []
+    newest_first = "SELECT seq, body FROM outbox WHERE seq > ? ORDER BY seq DESC"
+    for seq, body in cursor.execute(newest_first, (beyond,)):
+        name = _topic(seq, body)
+        if name in seen:
+            gone.append((seq,))
+        elif name:
+            seen.add(name)
+    cursor.executemany("DELETE FROM outbox WHERE seq = ?", gone)
     left = cursor.execute("SELECT seq FROM outbox WHERE seq > ? ORDER BY seq", (beyond,))
     moves = [(new, old) for new, (old,) in enumerate(left.fetchall(), beyond + 1)]
     cursor.executemany(
         "UPDATE outbox SET seq = ? WHERE seq = ?", [m for m in moves if m[0] != m[1]]
     )
     return beyond + len(moves)
+
+
+def _topic(seq: int, body: bytes) -> str:
+    """The topic of a record; one that cannot be read is not touched."""
+    try:
+        return topic(Record(seq, body).fact)
+    except Unreadable:
+        return ""
 
 
 def renumber(cursor: sqlite3.Cursor, by: int) -> None:

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING, NamedTuple, assert_never
 
 from google.protobuf.message import DecodeError
 from wirepb.v1 import desired_pb2, edge_pb2, record_pb2
@@ -25,7 +25,6 @@ from agent.model import (
     ProbeOrder,
     ProbeResult,
     Reading,
-    Record,
     Redeemed,
     SessionClosed,
     SessionOpened,
@@ -48,7 +47,7 @@ from portal.captive.gate import Offer, SiteFace
 from shaping.plane import MacAddress, PoolKey, Rate
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from agent.model import Fact, Mark
     from agent.uplink.seam import AppliedState, Backlog, Order
@@ -72,6 +71,11 @@ PORT_LENGTH_MAX = 32
 NAME_SHAPE = re.compile(r"(?:[a-z0-9_](?:[a-z0-9_-]{0,62})\.)*[a-z0-9][a-z0-9-]{0,62}")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MS = timedelta(milliseconds=1)
+_RECORDS_TAG = 2 << 3 | 2
+_NEWEST_TAG = 6 << 3 | 2
+_SEQ_TAG = 1 << 3
+"""The fields of a report and of a record that are written by hand: number and wire type."""
+
 _PB = edge_pb2.PurchaseState
 _STAGES = {
     _PB.STAGE_PROMPTED: OrderStage.PROMPTED,
@@ -114,6 +118,32 @@ class Slot:
     prepaid: Prepaid
 
 
+class Record(NamedTuple):
+    """A fact with its place in the journal, as it was journalled; parsed only for who asks.
+
+    (journal, seq) is its identity for ever. A tuple, because a thousand are made at once.
+    """
+
+    seq: int
+    body: bytes
+
+    @property
+    def at(self) -> datetime:
+        """When it was written, by the site's clock. Raises `Unreadable`."""
+        return _EPOCH + self._message().at_ms * _MS
+
+    @property
+    def fact(self) -> Fact:
+        """What it says. Raises `Unreadable`."""
+        return _fact(self._message())
+
+    def _message(self) -> record_pb2.Record:
+        try:
+            return record_pb2.Record.FromString(self.body)
+        except DecodeError as broken:
+            raise Unreadable(f"record {self.seq}: the body is no Record") from broken
+
+
 Parsed = SiteFace | Listing | Granted | SitePool | Garden | TokenKeys | Slot | Chunk | ProbeOrder
 
 
@@ -142,6 +172,8 @@ def parse_change(message: desired_pb2.DesiredChange) -> DesiredChange:
         upserts=tuple((item.key, item.body) for item in message.upserts),
         removals=tuple(message.removals),
         digest=message.digest,
+        upto_key=message.upto_key,
+        continues=message.continues,
     )
 
 
@@ -170,13 +202,6 @@ def render_order(order: Order) -> edge_pb2.Order:
     )
 
 
-def render_record(record: Record) -> record_pb2.Record:
-    """A record for the wire."""
-    message = record_pb2.Record(seq=record.seq, at_ms=(record.at - _EPOCH) // _MS)
-    _put_fact(message, record.fact)
-    return message
-
-
 def render_report(
     journal: str,
     records: Sequence[Record],
@@ -184,33 +209,67 @@ def render_report(
     applied: AppliedState,
     backlog: Backlog,
     version: str,
-) -> edge_pb2.ReportRequest:
-    """A batch of records for the wire, with the version that was last applied."""
-    return edge_pb2.ReportRequest(
+) -> bytes:
+    """A ``ReportRequest``, with the version that was last applied.
+
+    A protobuf message is its fields one after the other, so bodies are put in as they were
+    journalled, with their seq behind them: nothing is parsed to be written again.
+    """
+    request = edge_pb2.ReportRequest(
         journal=journal,
-        records=[render_record(record) for record in records],
         applied_generation=applied.generation,
         applied_digest=applied.digest,
         agent_version=version,
-        newest=[render_record(record) for record in backlog.newest],
         outbox_records=backlog.records,
         outbox_records_max=backlog.records_max,
     )
+    parts = [request.SerializeToString()]
+    for tag, told in ((_RECORDS_TAG, records), (_NEWEST_TAG, backlog.newest)):
+        for seq, body in told:
+            place = _field(_SEQ_TAG, seq) if seq else b""
+            parts += (_field(tag, len(body) + len(place)), body, place)
+    return b"".join(parts)
 
 
-def record_body(fact: Fact, at: datetime) -> bytes:
-    """A fact as the journal keeps it, before it has a seq."""
-    return render_record(Record(seq=0, at=at, fact=fact)).SerializeToString()
+def record_bodies(told: Iterable[tuple[Fact, datetime]]) -> list[bytes]:
+    """Facts as the journal keeps them, before they have a seq.
+
+    Most are readings: one message is filled again and again for those.
+    """
+    again = record_pb2.Record()
+    reading = again.reading
+    bodies: list[bytes] = []
+    same: datetime | None = None
+    for fact, at in told:
+        if isinstance(fact, Reading):
+            if at is not same:
+                again.at_ms = (at - _EPOCH) // _MS
+                same = at
+            _put_reading(reading, fact)
+            bodies.append(again.SerializeToString())
+        else:
+            message = record_pb2.Record(at_ms=(at - _EPOCH) // _MS)
+            _put_fact(message, fact)
+            bodies.append(message.SerializeToString())
+    return bodies
 
 
-def parse_record(seq: int, body: bytes) -> Record:
-    """A record as it was journalled. Raises `Unreadable`."""
-    message = record_pb2.Record()
+def record_of(seq: int, at: datetime, fact: Fact) -> Record:
+    """A fact with its place."""
+    (body,) = record_bodies([(fact, at)])
+    return Record(seq, body)
+
+
+def readable(rows: Iterable[tuple[int, bytes]]) -> list[Record]:
+    """Records of their seq and body, each of which a report may carry. Raises `Unreadable`."""
+    records = list(map(Record._make, rows))
+    parse = record_pb2.Record.FromString
     try:
-        message.ParseFromString(body)
+        for _, body in records:
+            parse(body)
     except DecodeError as broken:
-        raise Unreadable(f"record {seq}: the body is no Record") from broken
-    return Record(seq=seq, at=_EPOCH + message.at_ms * _MS, fact=_fact(message))
+        raise Unreadable(f"record {records[0].seq} or one after it is no Record") from broken
+    return records
 
 
 def _parsed(key: str, message: desired_pb2.ItemBody) -> Parsed | None:  # noqa: PLR0911 - one for each kind
@@ -426,19 +485,32 @@ def _same_key(key: str, want: str) -> None:
         raise InvalidField("key", f"the body is that of {want}")
 
 
+def _field(tag: int, number: int) -> bytes:
+    """A tag and a number as protobuf writes them: seven bits in each byte, the lowest first."""
+    if number < 1 << 7:
+        return bytes((tag, number))
+    if number < 1 << 14:
+        return bytes((tag, number & 127 | 128, number >> 7))
+    return bytes((tag,)) + _field(number & 127 | 128, number >> 7)
+
+
+def _put_reading(message: record_pb2.Reading, fact: Reading) -> None:
+    """Set every field: what the message said before is gone."""
+    message.session_id = fact.session_id
+    message.grant_id = fact.grant_id
+    message.epoch = fact.epoch
+    message.down_bytes_total = fact.down_bytes_total
+    message.up_bytes_total = fact.up_bytes_total
+    message.grant_validity_s = fact.grant_validity_s
+    message.grant_uptime_s = fact.grant_uptime_s
+    message.own_uptime_s = fact.own_uptime_s
+
+
 def _put_fact(message: record_pb2.Record, fact: Fact) -> None:
-    """Give the message its kind. Each part is looked up once: there are many readings."""
+    """Give the message its kind."""
     match fact:
         case Reading():
-            reading = message.reading
-            reading.session_id = fact.session_id
-            reading.grant_id = fact.grant_id
-            reading.epoch = fact.epoch
-            reading.down_bytes_total = fact.down_bytes_total
-            reading.up_bytes_total = fact.up_bytes_total
-            reading.grant_validity_s = fact.grant_validity_s
-            reading.grant_uptime_s = fact.grant_uptime_s
-            reading.own_uptime_s = fact.own_uptime_s
+            _put_reading(message.reading, fact)
         case SessionOpened():
             message.opened.session_id = fact.session_id
             message.opened.grant_id = fact.grant_id

@@ -25,8 +25,8 @@ from portal.captive.gate import Refusal
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 
-    from agent.model import Record
-    from agent.uplink.seam import AppliedState, Backlog, DesiredChange, Order, OrderAnswer
+    from agent.uplink.seam import AppliedState, Backlog, DesiredChange, Held, Order, OrderAnswer
+    from agent.wire import Record
     from billing.ids import RedemptionId
     from billing.msisdn import Msisdn, PhoneCode
     from billing.receipt import Receipt
@@ -39,6 +39,7 @@ R = TypeVar("R")
 SERVER_NAME = "controller.lango.internal"
 """The name in the controller's certificate, whatever address it is reached at."""
 
+REPORT_METHOD = "/wirepb.v1.Edge/Report"
 CALL_S = 10
 REPORT_S = 60
 """`agent.courier` keeps reports small enough for the link to take a few seconds."""
@@ -107,10 +108,12 @@ class GrpcUplink:
         self._version = version
         self._open(credentials)
 
-    async def follow(self, known: AppliedState) -> AsyncGenerator[DesiredChange, None]:
+    async def follow(
+        self, known: AppliedState, held: Held | None = None
+    ) -> AsyncGenerator[DesiredChange, None]:
         """As `agent.uplink.seam.Uplink.follow`. Raises `UplinkError`, `UplinkRefused`."""
         await self.ready()
-        request = pb.FollowRequest(known_generation=known.generation, known_digest=known.digest)
+        request = _follow_request(known, held)
         call = self._edge.Follow(request)
         try:
             async for message in call:
@@ -138,7 +141,7 @@ class GrpcUplink:
         request = render_report(
             journal, records, applied=applied, backlog=backlog, version=self._version
         )
-        ack = await self._call(lambda: self._edge.Report(request, timeout=REPORT_S))
+        ack = await self._call(lambda: self._send_report(request, timeout=REPORT_S))
         return ack.acked_seq
 
     async def purchase(self, order: Order) -> OrderAnswer:
@@ -201,6 +204,10 @@ class GrpcUplink:
             compression=grpc.Compression.Gzip,
         )
         self._edge = edge_pb2_grpc.EdgeStub(self._channel)
+        # A report comes here in its bytes already.
+        self._send_report: grpc.aio.UnaryUnaryMultiCallable[bytes, pb.ReportAck] = (
+            self._channel.unary_unary(REPORT_METHOD, response_deserializer=pb.ReportAck.FromString)
+        )
 
     async def ready(self) -> None:
         """Until the channel is up. Raises `UplinkError` when that takes too long."""
@@ -241,6 +248,23 @@ async def enrol(address: str, *, ca_pem: bytes, secret: str, csr_pem: bytes) -> 
             return _issued(await edge_pb2_grpc.JoinStub(channel).Enrol(request, timeout=CALL_S))
         except grpc.aio.AioRpcError as error:
             raise _translated(error) from error
+
+
+def _follow_request(known: AppliedState, held: Held | None) -> pb.FollowRequest:
+    request = pb.FollowRequest(
+        known_generation=known.generation,
+        known_digest=known.digest,
+        takes_parts=held is not None,
+    )
+    if held is not None and held.upto_key:
+        parts = pb.HeldParts(
+            generation=held.generation,
+            digest=held.digest,
+            from_generation=held.from_generation,
+            upto_key=held.upto_key,
+        )
+        request.held.CopyFrom(parts)
+    return request
 
 
 def _refusal(said: str) -> Refusal | None:

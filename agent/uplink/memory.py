@@ -33,8 +33,9 @@ from portal.captive.gate import Refusal
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping, Sequence
 
-    from agent.model import Chunk, Prepaid, Record, SitePool
-    from agent.uplink.seam import Order
+    from agent.model import Chunk, Prepaid, SitePool
+    from agent.uplink.seam import Held, Order
+    from agent.wire import Record
     from billing.ids import GrantId, OrderId, RedemptionId
     from billing.msisdn import Msisdn, PhoneCode
     from billing.plan import Limits
@@ -48,6 +49,9 @@ if TYPE_CHECKING:
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 SENT_CODE = "246810"
 """What every phone is sent."""
+
+PART_BYTES_MAX = 64 * 1024
+"""Of keys and bodies in one part of a change."""
 
 STEPS_KEPT_MAX = 1_000
 """Changes from which an agent can be brought up by steps; further behind it gets a snapshot."""
@@ -69,6 +73,7 @@ class MemoryController:
 
     items: dict[str, bytes] = field(default_factory=dict)
     generation: int = 1
+    part_bytes_max: int = PART_BYTES_MAX
     records: dict[tuple[str, int], Record] = field(default_factory=dict)
     applied: AppliedState | None = None
     backlog: Backlog = NO_BACKLOG
@@ -119,6 +124,21 @@ class MemoryController:
             removals=(),
             digest=now,
         )
+
+    def parts_since(self, known: AppliedState, held: Held | None) -> tuple[DesiredChange, ...]:
+        """The next step, in parts for who takes them; none when there is nothing to tell.
+
+        It goes on from what is held of this very change; a later one begins anew.
+        """
+        step = self.since(known)
+        if step is None or held is None:
+            return () if step is None else (step,)
+        whole = replace(step, upserts=tuple(sorted(step.upserts)))
+        goes_on = (held.generation, held.digest) == (step.generation, step.digest)
+        if not goes_on or held.from_generation != step.from_generation:
+            return _cut(whole, self.part_bytes_max)
+        rest = tuple(one for one in whole.upserts if one[0] > held.upto_key)
+        return _cut(replace(whole, upserts=rest, continues=True), self.part_bytes_max)
 
     async def moved(self) -> None:
         """Until the desired state changes again."""
@@ -231,22 +251,26 @@ class MemoryUplink:
         """The link is back."""
         self._cut = asyncio.Event()
 
-    async def follow(self, known: AppliedState) -> AsyncGenerator[DesiredChange, None]:
+    async def follow(
+        self, known: AppliedState, held: Held | None = None
+    ) -> AsyncGenerator[DesiredChange, None]:
         """As `agent.uplink.seam.Uplink.follow`. Raises `UplinkError`."""
         while True:
             self._up()
             moved = asyncio.ensure_future(self.controller.moved())
             cut = asyncio.ensure_future(self._cut.wait())
             try:
-                step = self.controller.since(known)
-                if step is None:
+                parts = self.controller.parts_since(known, held)
+                if not parts:
                     await asyncio.wait({moved, cut}, return_when=asyncio.FIRST_COMPLETED)
                     continue
-                known = AppliedState(step.generation, step.digest)
+                known = AppliedState(parts[0].generation, parts[0].digest)
             finally:
                 moved.cancel()
                 cut.cancel()
-            yield step
+            for part in parts:
+                self._up()
+                yield part
 
     async def report(
         self,
@@ -296,6 +320,21 @@ class MemoryUplink:
     def _answer(self) -> None:
         if self.lose_answers:
             raise UplinkError("the answer was lost", sent=True)
+
+
+def _cut(change: DesiredChange, bytes_max: int) -> tuple[DesiredChange, ...]:
+    """A change in parts; removals are few here, and go with the last."""
+    parts: list[DesiredChange] = []
+    start, left = 0, bytes_max
+    for number, (key, body) in enumerate(change.upserts):
+        if number > start and len(key) + len(body) > left:
+            told = change.upserts[start:number]
+            part = replace(change, upserts=told, removals=(), upto_key=told[-1][0])
+            parts.append(part)
+            change = replace(change, continues=True)
+            start, left = number, bytes_max
+        left -= len(key) + len(body)
+    return (*parts, replace(change, upserts=change.upserts[start:]))
 
 
 def site_item(face: SiteFace) -> tuple[str, bytes]:

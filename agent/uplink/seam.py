@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
 
-    from agent.model import Record
+    from agent.wire import Record
     from billing.ids import GrantId, OrderId, RedemptionId
     from billing.msisdn import Msisdn, PhoneCode
     from billing.payment import OrderStage, Reason
@@ -43,13 +43,37 @@ NO_BACKLOG = Backlog()
 
 @dataclass(frozen=True, slots=True)
 class DesiredChange:
-    """A step of this site's desired state, or (``from_generation`` 0) the whole; raw bodies."""
+    """A step of this site's desired state, or (``from_generation`` 0) the whole; raw bodies.
+
+    Or a part of one: up to ``upto_key`` it is told, and more will come; what ``continues`` is put
+    to the parts before it, and what does not takes their place.
+    """
 
     generation: int
     from_generation: int
     upserts: tuple[tuple[str, bytes], ...]
     removals: tuple[str, ...]
     digest: bytes
+    upto_key: str = ""
+    continues: bool = False
+
+    @property
+    def is_part(self) -> bool:
+        """Whether it means something only together with others."""
+        return bool(self.upto_key) or self.continues
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What the site has of a change that comes in parts: everything up to a key."""
+
+    generation: int
+    digest: bytes
+    from_generation: int
+    upto_key: str
+
+
+NO_PARTS = Held(0, b"", 0, "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +131,12 @@ class UplinkRefused(UplinkError):  # noqa: N818 - a sentence: the controller sai
 class Uplink(Protocol):
     """The controller, as an agent sees it. Implementations: ``memory``, ``grpc``."""
 
-    def follow(self, known: AppliedState) -> AsyncGenerator[DesiredChange, None]:
+    def follow(
+        self, known: AppliedState, held: Held | None = None
+    ) -> AsyncGenerator[DesiredChange, None]:
         """Changes since ``known``, then each later one as it comes; ends only by raising.
+
+        With ``held`` a large one comes in parts, and goes on from those that are held if it can.
 
         Raises `UplinkError`, `UplinkRefused`.
         """

@@ -21,8 +21,10 @@ from billing.msisdn import parse_msisdn
 from billing.payment import OrderStage
 from billing.plan import ID_SHAPE
 from controller.edge import wire
+from controller.edge.parts import parts
 from controller.usecases.ingest import Batch
 from controller.usecases.purchase import NewOrder
+from controller.usecases.sites import Held
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -44,6 +46,7 @@ GENERATION_MAX = 2**62
 DIGEST_BYTES = 32
 REPORT_RECORDS_MAX = 1_000
 SECRET_MAX_CHARS = 128
+KEY_MAX_CHARS = 256
 CODE_MAX_CHARS = 64
 VERSION_MAX_CHARS = 32
 
@@ -73,7 +76,14 @@ class ChangesSince(Protocol):
     """The use case of the same name."""
 
     async def __call__(
-        self, deps: Deps, site_id: SiteId, /, *, generation: int, digest: bytes
+        self,
+        deps: Deps,
+        site_id: SiteId,
+        /,
+        *,
+        generation: int,
+        digest: bytes,
+        held: Held | None = None,
     ) -> Change | None:
         """What is new since then; None when nothing is."""
         ...
@@ -161,27 +171,36 @@ class Dispatch:
     async def follow(
         self, site_id: SiteId, request: edge_pb2.FollowRequest, *, uncut: Uncut
     ) -> AsyncGenerator[desired_pb2.DesiredChange | None]:
-        """Each change as it comes, without end.
+        """Each change as it comes, a large one in parts if the agent takes them; without end.
 
         None means "is this peer still welcome?": it comes with every wake-up (a revocation is one),
-        and at least every `FOLLOW_POLL_S`. Close it (``aclosing``): a follower who leaves must not
-        be listened for.
+        between parts, and at least every `FOLLOW_POLL_S`. Close it (``aclosing``): a follower who
+        leaves must not be listened for.
         """
         generation, digest = request.known_generation, request.known_digest
         _sized("known_generation", generation, low=0, high=GENERATION_MAX)
         _digest("known_digest", digest)
+        held = _held(request)
         just_admitted = True
         with self.deps.signals.listen(f"site:{site_id}") as news:
             while True:
                 news.clear()
                 change = await uncut(
                     self.verbs.changes_since(
-                        self.deps, site_id, generation=generation, digest=digest
+                        self.deps, site_id, generation=generation, digest=digest, held=held
                     )
                 )
                 if change is not None:
                     generation, digest = change.generation, change.digest
-                    yield _desired_change(change)
+                    if not request.takes_parts:
+                        yield _desired_change(change)
+                        continue
+                    held_upto = held.upto_key if held and change.continues else ""
+                    held = None
+                    for part in parts(change, held_upto=held_upto):
+                        yield _desired_change(part)
+                        if part.upto_key:
+                            yield None
                     continue
                 if not just_admitted:
                     yield None
@@ -289,6 +308,25 @@ def _desired_change(change: Change) -> desired_pb2.DesiredChange:
         upserts=[desired_pb2.Item(key=key, body=body) for key, body in change.upserts],
         removals=change.removals,
         digest=change.digest,
+        upto_key=change.upto_key,
+        continues=change.continues,
+    )
+
+
+def _held(request: edge_pb2.FollowRequest) -> Held | None:
+    """What the agent holds of a change that broke off."""
+    if not (request.takes_parts and request.held.upto_key):
+        return None
+    held = request.held
+    _sized("held.generation", held.generation, low=1, high=GENERATION_MAX)
+    _sized("held.from_generation", held.from_generation, low=0, high=GENERATION_MAX)
+    _sized("held.upto_key", len(held.upto_key), low=1, high=KEY_MAX_CHARS)
+    _digest("held.digest", held.digest)
+    return Held(
+        generation=held.generation,
+        digest=held.digest,
+        from_generation=held.from_generation,
+        upto_key=held.upto_key,
     )
 
 

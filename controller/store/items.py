@@ -27,18 +27,36 @@ SITES_AT_ONCE = 1_000
 NAMES_AT_ONCE = 5_000
 """Items named in one query: SQLite takes 32,766 variables, and each has two."""
 
+AMENDS_BYTES_MAX = 64 * 1024
+"""When more has changed among what an agent holds of a change that broke off, it begins anew."""
+
 DIGEST_MODULUS = 2**256
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A step, or (``from_generation`` 0) the whole, of a site's desired state."""
+    """A step, or (``from_generation`` 0) the whole, of a site's desired state.
+
+    A part of it, when it ``continues`` what the agent holds, or has more behind ``upto_key``.
+    """
 
     generation: int
     from_generation: int
     upserts: tuple[tuple[str, bytes], ...]
     removals: tuple[str, ...]
     digest: bytes
+    continues: bool = False
+    upto_key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Of a change that broke off, what the agent has of it: everything up to a key."""
+
+    generation: int
+    digest: bytes
+    from_generation: int
+    upto_key: str
 
 
 def weight(key: str, body: bytes) -> int:
@@ -118,16 +136,25 @@ async def _put_chunk(
     return {SiteId(site.id): site.generation for site in advanced}
 
 
-async def change_since(tx: Tx, site_id: SiteId, *, generation: int, digest: bytes) -> Change | None:
+async def change_since(
+    tx: Tx, site_id: SiteId, *, generation: int, digest: bytes, held: Held | None = None
+) -> Change | None:
     """What an agent that has ``generation`` with ``digest`` must be told; None when nothing.
 
-    A step only from a version that this site really had; otherwise the whole.
+    A step only from a version that this site really had; otherwise the whole. The rest of what it
+    ``held``, if that too is of versions that this site had.
     """
     site = await tx.get_one(SiteRow, site_id)
     if (generation, digest) == (site.generation, site.digest):
         return None
-    known = await tx.get(SiteGenerationRow, (site_id, generation))
-    if known is None or known.digest != digest:
+    known = await _had(tx, site_id, generation, digest)
+    if held is not None and (
+        held.from_generation == 0 or (known, held.from_generation) == (True, generation)
+    ):
+        rest = await _rest(tx, site, held)
+        if rest is not None:
+            return rest
+    if not known:
         return await snapshot(tx, site)
     rows = await _rows(tx, site_id, after=generation)
     return Change(
@@ -170,6 +197,36 @@ async def snapshot(tx: Tx, site: SiteRow) -> Change:
         upserts=tuple(upserts.items()),
         removals=(),
         digest=site.digest,
+    )
+
+
+async def _had(tx: Tx, site_id: str, generation: int, digest: bytes) -> bool:
+    """Whether the site once was at this generation, with this digest."""
+    row = await tx.get(SiteGenerationRow, (site_id, generation))
+    return row is not None and row.digest == digest
+
+
+async def _rest(tx: Tx, site: SiteRow, held: Held) -> Change | None:
+    """What is behind the key that an agent holds a change up to, and what changed before it."""
+    if held.generation <= held.from_generation:
+        return None
+    if not await _had(tx, site.id, held.generation, held.digest):
+        return None
+    rows = await _rows(tx, site.id, after=held.from_generation)
+    amends = [r for r in rows if r.key <= held.upto_key and r.generation > held.generation]
+    if sum(len(r.key) + len(r.body or b"") for r in amends) > AMENDS_BYTES_MAX:
+        return None
+    behind = [row for row in rows if row.key > held.upto_key]
+    if not held.from_generation:
+        behind = [row for row in behind if row.body is not None]
+    told = [*amends, *behind]
+    return Change(
+        generation=site.generation,
+        from_generation=held.from_generation,
+        upserts=tuple((r.key, r.body) for r in told if r.body is not None),
+        removals=tuple(r.key for r in told if r.body is None),
+        digest=site.digest,
+        continues=True,
     )
 
 

@@ -13,7 +13,7 @@ from billing.ids import SiteId
 from billing.plan import ID_SHAPE
 from controller.edge import wire
 from controller.store import items, plans, sites, tokens
-from controller.store.items import Change
+from controller.store.items import Change, Held
 from controller.store.rows import SiteRow
 from controller.usecases import garden
 from controller.usecases.plans import item_key
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Change",
+    "Held",
     "Issued",
     "JoinTokenRefused",
     "NewSite",
@@ -209,9 +210,11 @@ async def revoke_agent(deps: Deps, site_id: SiteId) -> None:
 
 
 async def changes_since(
-    deps: Deps, site_id: SiteId, *, generation: int, digest: bytes
+    deps: Deps, site_id: SiteId, *, generation: int, digest: bytes, held: Held | None = None
 ) -> Change | None:
     """What an agent that holds ``generation`` with ``digest`` must be told; None: it is up to date.
+
+    The rest of a change that broke off, when it ``held`` a part of one and that is still good.
 
     Raises `SiteUnknown`, `InvalidField` (``generation``), `DatabaseBusy`.
     """
@@ -220,7 +223,9 @@ async def changes_since(
     async with deps.db.read() as tx:
         await _must_exist(tx, site_id)
         if not await items.is_beyond(tx, site_id, generation=generation, digest=digest):
-            return await items.change_since(tx, site_id, generation=generation, digest=digest)
+            return await items.change_since(
+                tx, site_id, generation=generation, digest=digest, held=held
+            )
     async with deps.db.begin() as tx:
         if await items.is_beyond(tx, site_id, generation=generation, digest=digest):
             await items.overtake(tx, site_id, generation)

@@ -11,7 +11,6 @@ from agent.model import Notice, Reading, SessionOpened
 from agent.pace import BATCH_BYTES_MAX, BATCH_BYTES_MIN, Pace
 from agent.uplink.memory import MemoryUplink
 from agent.uplink.seam import NO_BACKLOG, Backlog, UplinkError
-from agent.wire import record_body
 from billing.ids import GrantId, OrderId, SessionId
 from tests.agent.test_loop import Site
 from tests.support.site import some_limits
@@ -21,8 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
     from pathlib import Path
 
-    from agent.model import Fact, Record
+    from agent.model import Fact
     from agent.uplink.seam import AppliedState
+    from agent.wire import Record
 
 
 @dataclass
@@ -47,7 +47,7 @@ class ThinUplink(MemoryUplink):
         applied: AppliedState,
         backlog: Backlog = NO_BACKLOG,
     ) -> int:
-        size = sum(len(record_body(r.fact, r.at)) for r in (*records, *backlog.newest))
+        size = sum(len(r.body) for r in (*records, *backlog.newest))
         self.reports.append(Told(size, len(records), backlog))
         if size > self.carries_bytes:
             raise UplinkError("deadline exceeded", sent=True)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections import defaultdict
+from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -11,6 +13,7 @@ import pytest
 from agent.journal import Journal
 from agent.model import Notice, Reading, SessionClosed, SessionOpened, State, Why
 from agent.outbox import OUTBOX_RECORDS_MAX, SENT_MAX, Level
+from agent.wire import record_bodies
 from billing.ids import GrantId, SessionId
 from tests.support.site import a_mac
 from tests.support.steered import NOON
@@ -19,7 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from agent.model import Fact, Record
+    from agent.model import Fact
+    from agent.wire import Record
 
 GRANT = GrantId("g1")
 WEEK_ROUNDS = 7 * 24
@@ -45,6 +49,23 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
     opened = Journal(tmp_path / "journal.db", records_max=2_000, bytes_max=1_000_000)
     yield opened
     opened.close()
+
+
+def test_a_journal_of_before_is_taken_over(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    with closing(sqlite3.connect(path)) as db:
+        db.execute(
+            "CREATE TABLE outbox (seq INTEGER PRIMARY KEY, topic TEXT NOT NULL, body BLOB NOT NULL)"
+            " STRICT"
+        )
+        db.execute("INSERT INTO outbox VALUES (1, 'x', ?)", record_bodies([(a_closing("s"), NOON)]))
+        db.commit()
+    journal = Journal(path)
+    journal.commit(State(), [], NOON)
+    found = [record.fact for record in journal.unsent()]
+    journal.close()
+
+    assert found == [a_closing("s")]
 
 
 def drained(journal: Journal) -> Iterator[Record]:

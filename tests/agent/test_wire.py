@@ -23,7 +23,6 @@ from agent.model import (
     ProbeOrder,
     ProbeResult,
     Reading,
-    Record,
     Redeemed,
     SitePool,
     State,
@@ -44,8 +43,7 @@ from agent.wire import (
     TokenKeys,
     Unreadable,
     parse_item,
-    parse_record,
-    render_record,
+    record_of,
 )
 from billing.ids import GrantId, PlanId, RedemptionId, SessionId
 from billing.plan import Burst, Step, Window
@@ -195,9 +193,9 @@ def test_rubbish_is_refused_and_breaks_nothing(key: str, body: bytes) -> None:
     ],
 )
 def test_a_record_reads_back_the_same(fact: Fact) -> None:
-    record = Record(seq=9, at=NOON, fact=fact)
+    record = record_of(9, NOON, fact)
 
-    assert parse_record(9, render_record(record).SerializeToString()) == record
+    assert (record.seq, record.at, record.fact) == (9, NOON, fact)
 
 
 def test_what_items_mean_goes_with_them() -> None:

@@ -27,7 +27,7 @@ from agent.journal import Journal
 from agent.model import Changed, Counted, Instant, Reading, Resync, Sighted, State
 from agent.uplink.memory import grant_item
 from agent.uplink.seam import NO_BACKLOG, AppliedState, DesiredChange
-from agent.wire import record_body, render_report
+from agent.wire import record_bodies, render_report
 from billing.ids import GrantId, SessionId
 from shaping.plane import Counter, MonotonicMs, Neighbour, SessionKey, Sight
 from tests.bench.booth import LIMITS, address_of, mac_of
@@ -51,7 +51,7 @@ def run() -> list[Row]:
     """Measure."""
     ours, peer, limit, correct = [], [], [], True
     facts = [_reading(number) for number in range(RECORDS)]
-    bodies = [record_body(fact, AT) for fact in facts]
+    bodies = record_bodies((fact, AT) for fact in facts)
     for number in range(ROUNDS):
         with tempfile.TemporaryDirectory(prefix="lango-bench-") as folder:
             rate, good = _ours(Path(folder) / "journal.db", facts)
@@ -96,7 +96,7 @@ def _ours(path: Path, facts: list[Reading]) -> tuple[float, bool]:
         report = render_report(
             journal.id, records, applied=AppliedState(0, b""), backlog=NO_BACKLOG, version="0"
         )
-        wires.append(report.SerializeToString())
+        wires.append(report)
         journal.ack(records[-1].seq)
     took = time.perf_counter() - began
     level = journal._db.execute("PRAGMA synchronous").fetchone()[0]  # noqa: SLF001 - SQLite's word
@@ -124,12 +124,12 @@ def _plain(path: Path, bodies: list[bytes], *, batch: int) -> float:
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as db:
         for pragma in DURABLE:
             db.execute(f"PRAGMA {pragma}").fetchall()
-        db.execute("CREATE TABLE outbox (seq INTEGER PRIMARY KEY, topic TEXT, body BLOB)")
+        db.execute("CREATE TABLE outbox (seq INTEGER PRIMARY KEY, body BLOB)")
         began = time.perf_counter()
         for first in range(0, len(bodies), batch):
             db.execute("BEGIN IMMEDIATE")
             fresh = enumerate(bodies[first : first + batch], first)
-            db.executemany("INSERT INTO outbox VALUES (?, 'r', ?)", fresh)
+            db.executemany("INSERT INTO outbox VALUES (?, ?)", fresh)
             db.execute("COMMIT")
         while rows := db.execute("SELECT seq, body FROM outbox LIMIT ?", (BATCH,)).fetchall():
             db.execute("DELETE FROM outbox WHERE seq <= ?", (rows[-1][0],))

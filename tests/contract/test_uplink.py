@@ -14,7 +14,6 @@ from agent.model import (
     DeviceJoined,
     Notice,
     Reading,
-    Record,
     SessionClosed,
     SessionOpened,
     Why,
@@ -28,15 +27,18 @@ from agent.uplink.memory import (
     plan_item,
 )
 from agent.uplink.seam import (
+    NO_PARTS,
     AppliedState,
     Backlog,
     DesiredChange,
     Full,
+    Held,
     Order,
     OrderAnswer,
     UplinkError,
     UplinkRefused,
 )
+from agent.wire import record_of
 from billing.ids import GrantId, OrderId, RedemptionId, SessionId
 from billing.msisdn import Msisdn, PhoneCode
 from billing.payment import OrderStage, Reason
@@ -143,6 +145,53 @@ async def test_an_agent_with_other_content_gets_a_snapshot(road: Road) -> None:
     assert change.from_generation == 0
 
 
+async def test_a_large_change_comes_in_parts_to_who_takes_them(road: Road) -> None:
+    road.controller.part_bytes_max = 100
+    fill(road, 10)
+    async with aclosing(road.uplink.follow(NOTHING, NO_PARTS)) as stream:
+        parts = [await next_of(stream)]
+        while parts[-1].upto_key:
+            parts.append(await next_of(stream))
+        fill(road, 1)
+        step = await next_of(stream)
+    async with aclosing(road.uplink.follow(NOTHING)) as stream:
+        whole = await next_of(stream)
+    told = [one for part in parts for one in part.upserts]
+
+    assert len(parts) > 4
+    assert [part.continues for part in parts] == [False, *[True] * (len(parts) - 1)]
+    assert (digest(dict(told)), told) == (parts[0].digest, sorted(told))
+    assert (step.is_part, whole.is_part, whole.from_generation) == (False, False, 0)
+
+
+async def test_after_a_break_it_goes_on_from_what_is_held(road: Road) -> None:
+    road.controller.part_bytes_max = 100
+    fill(road, 10)
+    async with aclosing(road.uplink.follow(NOTHING, NO_PARTS)) as stream:
+        first, second = await next_of(stream), await next_of(stream)
+    held = Held(first.generation, first.digest, 0, first.upto_key)
+    async with aclosing(road.uplink.follow(NOTHING, held)) as stream:
+        again = await next_of(stream)
+
+    assert again == second
+
+
+async def test_parts_that_no_longer_fit_begin_anew(road: Road) -> None:
+    road.controller.part_bytes_max = 100
+    fill(road, 10)
+    held = Held(road.controller.generation, bytes(32), 0, "slot/4")
+    async with aclosing(road.uplink.follow(NOTHING, held)) as stream:
+        first = await next_of(stream)
+
+    assert (first.continues, first.is_part) == (False, True)
+
+
+def fill(road: Road, count: int) -> None:
+    """Some items of 40 bytes."""
+    for number in range(count):
+        road.controller.put_item(f"slot/{number}", bytes(40))
+
+
 async def test_every_kind_of_record_arrives_as_it_was_sent(road: Road) -> None:
     session, grant = SessionId("s1"), GrantId("g1")
     facts: list[Fact] = [
@@ -152,7 +201,7 @@ async def test_every_kind_of_record_arrives_as_it_was_sent(road: Road) -> None:
         Notice("drift", "somebody removed a rule"),
         DeviceJoined(grant, a_mac("b"), a_mac("a"), "cookie"),
     ]
-    records = [Record(seq, NOON, fact) for seq, fact in enumerate(facts, 1)]
+    records = [record_of(seq, NOON, fact) for seq, fact in enumerate(facts, 1)]
     acked = await road.uplink.report(JOURNAL, records, AppliedState(3, bytes(32)))
 
     assert acked == 5
@@ -169,10 +218,10 @@ async def test_a_report_says_what_is_applied(road: Road) -> None:
 async def test_what_is_told_ahead_of_its_turn_arrives_and_acknowledges_nothing(road: Road) -> None:
     session, grant = SessionId("s1"), GrantId("g1")
     newest = (
-        Record(0, NOON, SessionOpened(session, grant, a_mac("a"), ("10.0.0.5",))),
-        Record(0, NOON, Reading(session, grant, "e1", 2**40, 7, 60, 30)),
+        record_of(0, NOON, SessionOpened(session, grant, a_mac("a"), ("10.0.0.5",))),
+        record_of(0, NOON, Reading(session, grant, "e1", 2**40, 7, 60, 30)),
     )
-    old = Record(1, NOON, Notice("drift", "x"))
+    old = record_of(1, NOON, Notice("drift", "x"))
     backlog = Backlog(newest, records=5_000, records_max=100_000)
     acked = await road.uplink.report(JOURNAL, [old], NOTHING, backlog)
 
@@ -181,7 +230,7 @@ async def test_what_is_told_ahead_of_its_turn_arrives_and_acknowledges_nothing(r
 
 
 async def test_a_report_sent_twice_counts_once(road: Road) -> None:
-    record = Record(1, NOON, Notice("drift", "x"))
+    record = record_of(1, NOON, Notice("drift", "x"))
     await road.uplink.report(JOURNAL, [record], NOTHING)
     acked = await road.uplink.report(JOURNAL, [record], NOTHING)
 

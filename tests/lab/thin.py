@@ -10,9 +10,11 @@ import asyncio
 import json
 import sys
 import time
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from agent.changes import digest
 from agent.clock import SystemClock
 from agent.courier import Courier
 from agent.journal import Journal
@@ -27,10 +29,13 @@ from tests.support.site import a_mac, an_offer, some_limits
 from tests.support.steered import NOON
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
     from agent.model import Fact
+    from agent.uplink.seam import AppliedState, DesiredChange, Held
 
 RECORDS = 3_000
-GRANTS = 300
+GRANTS = 2_000
 LOOK_S = 0.1
 
 
@@ -50,6 +55,26 @@ def backlog() -> list[Fact]:
     return facts
 
 
+def a_grant_id(number: int) -> str:
+    """As random as a real one: what compresses too well is no test of a link."""
+    return sha256(str(number).encode()).hexdigest()[:32]
+
+
+class Counting(GrpcUplink):
+    """Counts the parts that came, and the streams that were opened for them."""
+
+    parts = 0
+    streams = 0
+
+    async def follow(
+        self, known: AppliedState, held: Held | None = None
+    ) -> AsyncGenerator[DesiredChange, None]:
+        self.streams += 1
+        async for part in super().follow(known, held):
+            self.parts += 1
+            yield part
+
+
 async def measured(folder: Path) -> dict[str, Any]:
     """Seconds until the newest state, all records, and a large change had crossed the link."""
     controller = MemoryController()
@@ -61,7 +86,7 @@ async def measured(folder: Path) -> dict[str, Any]:
     journal.commit(State(), facts, NOON)
     clock = SystemClock()
     loop = Loop(journal=journal, plane=MemoryPlane(now=lambda: clock.now().mono), clock=clock)
-    uplink = GrpcUplink(server.credentials())
+    uplink = Counting(server.credentials())
     courier = Courier(loop=loop, journal=journal, uplink=uplink, clock=clock)
     began, told = time.monotonic(), {}
     tasks = [asyncio.create_task(loop.run()), asyncio.create_task(courier.run())]
@@ -71,10 +96,10 @@ async def measured(folder: Path) -> dict[str, Any]:
             told["newest_s"] = time.monotonic() - began
             told["history_by_then"] = len(controller.records)
     told["drained_s"] = time.monotonic() - began
-    began = time.monotonic()
+    began, uplink.parts, uplink.streams = time.monotonic(), 0, 0
     controller.items.update(
         grant_item(
-            f"{n:032x}", limits=some_limits(), devices=[f"02:00:00:00:{n >> 8:02x}:{n & 255:02x}"]
+            a_grant_id(n), limits=some_limits(), devices=[f"02:00:00:00:{n >> 8:02x}:{n & 255:02x}"]
         )
         for n in range(GRANTS)
     )
@@ -84,6 +109,8 @@ async def measured(folder: Path) -> dict[str, Any]:
     while loop.state.generation < controller.generation:  # noqa: ASYNC110 - the same
         await asyncio.sleep(LOOK_S)
     told["snapshot_s"] = time.monotonic() - began
+    told["snapshot_whole"] = loop.state.digest == digest(controller.items)
+    told["parts"], told["streams_more"] = uplink.parts, uplink.streams
     told["snapshot_bytes"] = sum(map(len, controller.items.values()))
     got = [record.fact for (_, _), record in sorted(controller.records.items())]
     told["same"] = got[:RECORDS] == facts

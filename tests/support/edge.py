@@ -15,12 +15,12 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from wirepb.v1 import desired_pb2, edge_pb2_grpc
+from wirepb.v1 import desired_pb2, edge_pb2_grpc, record_pb2
 from wirepb.v1 import edge_pb2 as pb
 
 from agent.uplink.grpc import SERVER_NAME, Credentials
-from agent.uplink.seam import AppliedState, Backlog, Full, Order, UplinkRefused
-from agent.wire import parse_record
+from agent.uplink.seam import AppliedState, Backlog, Full, Held, Order, UplinkRefused
+from agent.wire import Record
 from billing.ids import OrderId, RedemptionId
 from billing.msisdn import Msisdn
 from billing.payment import OrderStage
@@ -164,26 +164,31 @@ class EdgeServer(edge_pb2_grpc.EdgeServicer, edge_pb2_grpc.JoinServicer):
         self, request: pb.FollowRequest, context: Context
     ) -> AsyncIterator[desired_pb2.DesiredChange]:
         known = AppliedState(request.known_generation, request.known_digest)
+        told = request.held
+        held = Held(told.generation, told.digest, told.from_generation, told.upto_key)
         while True:
             moved = asyncio.ensure_future(self.controller.moved())
-            step = self.controller.since(known)
-            if step is None:
+            parts = self.controller.parts_since(known, held if request.takes_parts else None)
+            if not parts:
                 await moved
                 continue
             moved.cancel()
-            known = AppliedState(step.generation, step.digest)
-            yield desired_pb2.DesiredChange(
-                generation=step.generation,
-                from_generation=step.from_generation,
-                upserts=[desired_pb2.Item(key=key, body=body) for key, body in step.upserts],
-                removals=step.removals,
-                digest=step.digest,
-            )
+            known = AppliedState(parts[0].generation, parts[0].digest)
+            for part in parts:
+                yield desired_pb2.DesiredChange(
+                    generation=part.generation,
+                    from_generation=part.from_generation,
+                    upserts=[desired_pb2.Item(key=key, body=body) for key, body in part.upserts],
+                    removals=part.removals,
+                    digest=part.digest,
+                    upto_key=part.upto_key,
+                    continues=part.continues,
+                )
 
     async def Report(self, request: pb.ReportRequest, context: Context) -> pb.ReportAck:  # noqa: N802
-        records = [parse_record(one.seq, one.SerializeToString()) for one in request.records]
+        records = [_record(one) for one in request.records]
         applied = AppliedState(request.applied_generation, request.applied_digest)
-        newest = [parse_record(one.seq, one.SerializeToString()) for one in request.newest]
+        newest = [_record(one) for one in request.newest]
         backlog = Backlog(tuple(newest), request.outbox_records, request.outbox_records_max)
         acked = self.controller.take(request.journal, records, applied, backlog)
         self.reports.put_nowait(request.applied_generation)
@@ -235,6 +240,13 @@ class EdgeServer(edge_pb2_grpc.EdgeServicer, edge_pb2_grpc.JoinServicer):
     async def _answer(self, context: Context) -> None:
         if self.lose_answers:
             await context.abort(grpc.StatusCode.UNAVAILABLE, "the answer was lost")
+
+
+def _record(message: record_pb2.Record) -> Record:
+    """As the agent journalled it: the seq came behind."""
+    seq = message.seq
+    message.ClearField("seq")
+    return Record(seq, message.SerializeToString())
 
 
 def _named(name: str) -> x509.Name:

@@ -25,7 +25,10 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class DesiredChange(_message.Message):
-    """One step, or one whole snapshot, of a site's desired state."""
+    """One step, or one whole snapshot, of a site's desired state; or a part of one, if the agent takes
+    parts. Parts come in the order of their keys (by bytes), upserts and removals alike. The agent keeps
+    them beside what it has, and applies the whole with the last, if the digest proves it.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -34,12 +37,20 @@ class DesiredChange(_message.Message):
     UPSERTS_FIELD_NUMBER: _builtins.int
     REMOVALS_FIELD_NUMBER: _builtins.int
     DIGEST_FIELD_NUMBER: _builtins.int
+    UPTO_KEY_FIELD_NUMBER: _builtins.int
+    CONTINUES_FIELD_NUMBER: _builtins.int
     generation: _builtins.int
     """The version that the site has after applying this. Grows by at least one with every change."""
     from_generation: _builtins.int
     """The version this change starts from; 0 means a snapshot: drop every item not listed here."""
     digest: _builtins.bytes
     """Digest of all items after this change (32 bytes)."""
+    upto_key: _builtins.str
+    """A part after which others follow: up to this key the change is told. "": the last, or the only."""
+    continues: _builtins.bool
+    """Goes on from the parts that the agent holds, of this generation or of an older one: then the
+    keys that were told already and have changed since are in this part. Otherwise it drops them.
+    """
     @_builtins.property
     def upserts(self) -> _containers.RepeatedCompositeFieldContainer[Global___Item]: ...
     @_builtins.property
@@ -54,10 +65,12 @@ class DesiredChange(_message.Message):
         upserts: _abc.Iterable[Global___Item] | None = ...,
         removals: _abc.Iterable[_builtins.str] | None = ...,
         digest: _builtins.bytes = ...,
+        upto_key: _builtins.str = ...,
+        continues: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["digest", b"digest", "from_generation", b"from_generation", "generation", b"generation", "removals", b"removals", "upserts", b"upserts"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["continues", b"continues", "digest", b"digest", "from_generation", b"from_generation", "generation", b"generation", "removals", b"removals", "upserts", b"upserts", "upto_key", b"upto_key"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

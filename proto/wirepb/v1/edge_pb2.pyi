@@ -98,23 +98,64 @@ class FollowRequest(_message.Message):
 
     KNOWN_GENERATION_FIELD_NUMBER: _builtins.int
     KNOWN_DIGEST_FIELD_NUMBER: _builtins.int
+    TAKES_PARTS_FIELD_NUMBER: _builtins.int
+    HELD_FIELD_NUMBER: _builtins.int
     known_generation: _builtins.int
     """The version that the agent has; 0 for none."""
     known_digest: _builtins.bytes
     """Digest of the items it holds at that version; when it differs a snapshot is sent."""
+    takes_parts: _builtins.bool
+    """The agent takes large changes in parts, so that a link that breaks does not begin from zero."""
+    @_builtins.property
+    def held(self) -> Global___HeldParts:
+        """What it holds of a change that broke off; absent: nothing."""
+
     def __init__(
         self,
         *,
         known_generation: _builtins.int = ...,
         known_digest: _builtins.bytes = ...,
+        takes_parts: _builtins.bool = ...,
+        held: Global___HeldParts | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["held", b"held"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["known_digest", b"known_digest", "known_generation", b"known_generation"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["held", b"held", "known_digest", b"known_digest", "known_generation", b"known_generation", "takes_parts", b"takes_parts"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___FollowRequest: _TypeAlias = FollowRequest  # noqa: Y015
+
+@_typing.final
+class HeldParts(_message.Message):
+    """The parts of a change that an agent keeps, all up to `upto_key`."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    GENERATION_FIELD_NUMBER: _builtins.int
+    DIGEST_FIELD_NUMBER: _builtins.int
+    FROM_GENERATION_FIELD_NUMBER: _builtins.int
+    UPTO_KEY_FIELD_NUMBER: _builtins.int
+    generation: _builtins.int
+    """As the last of them said."""
+    digest: _builtins.bytes
+    from_generation: _builtins.int
+    upto_key: _builtins.str
+    def __init__(
+        self,
+        *,
+        generation: _builtins.int = ...,
+        digest: _builtins.bytes = ...,
+        from_generation: _builtins.int = ...,
+        upto_key: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["digest", b"digest", "from_generation", b"from_generation", "generation", b"generation", "upto_key", b"upto_key"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___HeldParts: _TypeAlias = HeldParts  # noqa: Y015
 
 @_typing.final
 class ReportRequest(_message.Message):

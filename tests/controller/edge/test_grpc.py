@@ -20,6 +20,7 @@ from controller.edge.authority import open_authority, peer_of
 from controller.edge.dispatch import Dispatch
 from controller.edge.grpc import FOLLOWS_PER_SITE_MAX, MESSAGE_MAX_BYTES, EdgeServers
 from controller.main import VERBS
+from controller.store import items
 from controller.usecases.plans import add_plan
 from controller.usecases.sites import JOIN_TOKEN_LIFE, NewSite, add_site, revoke_agent
 from tests.controller.edge.certificates import a_csr, private_pem
@@ -326,6 +327,36 @@ async def test_an_agent_with_other_content_gets_a_snapshot(doors: Doors) -> None
     assert change.from_generation == 0
 
 
+async def test_a_large_change_comes_in_parts_to_who_takes_them_and_goes_on(doors: Doors) -> None:
+    async with at_edge(doors, await an_agent(doors)) as edge:
+        whole = await anext(aiter(edge.Follow(pb.FollowRequest(), timeout=CALL_S)))
+        await put_large(doors)
+        old = await anext(aiter(edge.Follow(pb.FollowRequest(), timeout=CALL_S)))
+        known = pb.FollowRequest(known_generation=whole.generation, known_digest=whole.digest)
+        known.takes_parts = True
+        stream = aiter(edge.Follow(known, timeout=CALL_S))
+        parts = [await anext(stream) for _ in range(3)]
+        known.held.generation, known.held.digest = parts[0].generation, parts[0].digest
+        known.held.from_generation = parts[0].from_generation
+        known.held.upto_key = parts[0].upto_key
+        rest = await anext(aiter(edge.Follow(known, timeout=CALL_S)))
+
+    assert (len(old.upserts), old.continues, old.upto_key) == (7, False, "")
+    assert [(part.continues, part.upto_key) for part in parts] == [
+        (False, "slot/1"),
+        (True, "slot/3"),
+        (True, ""),
+    ]
+    assert [item.key for part in parts for item in part.upserts] == [f"slot/{n}" for n in range(5)]
+    assert rest == parts[1]
+
+
+async def put_large(doors: Doors) -> None:
+    """Five items, of which two fit in one part."""
+    async with doors.deps.db.begin() as tx:
+        await items.put(tx, SITE, {f"slot/{n}": bytes(30_000) for n in range(5)})
+
+
 def another_plan(name: str) -> Plan:
     return dataclasses.replace(an_hour(), id=PlanId(name))
 
@@ -340,6 +371,21 @@ async def test_a_bad_follow_names_its_field(doors: Doors, field: str, value: Any
         code, sentence = await refusal_of(anext(aiter(stream)))
 
     assert (code, sentence.partition(":")[0]) == (Code.INVALID_ARGUMENT, field)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("digest", b"short"), ("generation", 2**63), ("upto_key", "k" * 257)],
+)
+async def test_a_bad_part_names_its_field(doors: Doors, field: str, value: Any) -> None:
+    told: dict[str, Any] = {"generation": 1, "upto_key": "site"} | {field: value}
+    held = pb.HeldParts(**told)
+    async with at_edge(doors, await an_agent(doors)) as edge:
+        request = pb.FollowRequest(takes_parts=True, held=held)
+        stream = edge.Follow(request, timeout=CALL_S)
+        code, sentence = await refusal_of(anext(aiter(stream)))
+
+    assert (code, sentence.partition(":")[0]) == (Code.INVALID_ARGUMENT, f"held.{field}")
 
 
 async def test_one_site_cannot_follow_without_end(doors: Doors) -> None:

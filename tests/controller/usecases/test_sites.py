@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from cryptography import x509
@@ -13,6 +14,7 @@ from wirepb.v1 import desired_pb2
 
 from billing.errors import InvalidField
 from billing.ids import PlanId, SiteId
+from controller.store import items
 from controller.store.items import digest_of
 from controller.store.rows import JoinTokenRow, SiteRow
 from controller.usecases.grants import give
@@ -20,6 +22,7 @@ from controller.usecases.ingest import Batch, ingest
 from controller.usecases.plans import add_plan, withdraw_plan
 from controller.usecases.sites import (
     JOIN_TOKEN_LIFE,
+    Held,
     JoinTokenRefused,
     NewSite,
     SiteExists,
@@ -158,6 +161,81 @@ async def test_agent_ahead_of_a_restored_controller_is_overtaken(world: World) -
     assert change is not None
     assert (change.from_generation, change.generation) == (0, 5_001)
     assert await agent.follow(world) is None
+
+
+def half(change: Change) -> tuple[Agent, Held]:
+    """What an agent has beside its own of a whole that broke off after ``plan/hour``."""
+    agent = Agent()
+    agent.items = {key: body for key, body in change.upserts if key <= "plan/hour"}
+    return agent, Held(change.generation, change.digest, 0, "plan/hour")
+
+
+async def the_rest(world: World, held: Held, agent: Agent | None = None) -> Change:
+    known = agent or Agent()
+    change = await changes_since(
+        world.deps, SITE, generation=known.generation, digest=known.digest, held=held
+    )
+    assert change is not None
+    return change
+
+
+async def test_an_agent_that_holds_a_part_gets_the_rest(world: World) -> None:
+    agent, held = half(await the_rest(world, Held(0, b"", 0, "x")))
+    rest = await the_rest(world, held)
+    agent.items.update(rest.upserts)
+
+    assert (rest.continues, [key for key, _ in rest.upserts]) == (True, ["site"])
+    assert digest_of(agent.items) == rest.digest
+
+
+async def test_the_rest_of_an_older_version_has_what_changed_since(world: World) -> None:
+    await add_plan(world.deps, a_plan("day"))
+    agent, held = half(await the_rest(world, Held(0, b"", 0, "x")))
+    await withdraw_plan(world.deps, PlanId("day"))
+    await add_plan(world.deps, a_plan("early"))
+    await add_plan(world.deps, a_plan("week"))
+    rest = await the_rest(world, held)
+    agent.items.update(rest.upserts)
+    for key in rest.removals:
+        del agent.items[key]
+
+    assert rest.continues
+    assert [key for key, _ in rest.upserts] == ["plan/early", "plan/week", "site"]
+    assert (rest.removals, digest_of(agent.items)) == (("plan/day",), rest.digest)
+
+
+async def test_the_rest_of_a_step_is_the_rest_of_that_step(world: World) -> None:
+    agent = Agent()
+    await agent.follow(world)
+    for name in ("day", "week"):
+        await add_plan(world.deps, a_plan(name))
+    step = await the_rest(world, Held(0, b"", 0, "x"), agent)
+    held = Held(step.generation, step.digest, agent.generation, "plan/day")
+    rest = await the_rest(world, held, agent)
+
+    assert (rest.continues, rest.from_generation) == (True, agent.generation)
+    assert [key for key, _ in rest.upserts] == ["plan/week"]
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"digest": b"x" * 32}, {"generation": 4_000}, {"from_generation": 1}]
+)
+async def test_parts_that_this_site_never_sent_begin_anew(
+    world: World, wrong: dict[str, Any]
+) -> None:
+    await add_plan(world.deps, a_plan("day"))
+    _, held = half(await the_rest(world, Held(0, b"", 0, "x")))
+    change = await the_rest(world, replace(held, **wrong))
+
+    assert (change.continues, change.from_generation, len(change.upserts)) == (False, 0, 3)
+
+
+async def test_parts_of_which_too_much_has_changed_begin_anew(world: World) -> None:
+    _, held = half(await the_rest(world, Held(0, b"", 0, "x")))
+    async with world.deps.db.begin() as tx:
+        await items.put(tx, SITE, {"garden": bytes(items.AMENDS_BYTES_MAX)})
+
+    assert not (await the_rest(world, held)).continues
 
 
 @pytest.mark.parametrize("generation", [-1, 2**63])
