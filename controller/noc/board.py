@@ -293,6 +293,11 @@ def _spark(rate: Rate | None, plan: PlanRow | None) -> str:
     return " ".join(f"{first + gap * n},{y}" for n, y in enumerate(heights))
 
 
+def _bought(view: PaymentView) -> str:
+    """What the money is for: access at once, or a token to be typed some day."""
+    return f"{view.plan_name}, as a token" if view.row.purpose == "token" else view.plan_name
+
+
 def _payment_line(view: PaymentView, now: datetime) -> PaymentLine:
     payment = view.row
     mood = PAYMENT_MOODS[PaymentState(payment.state)]
@@ -304,7 +309,7 @@ def _payment_line(view: PaymentView, now: datetime) -> PaymentLine:
         mood=mood,
         amount=str(Money(payment.amount_minor, payment.currency)),
         phone=masked(payment.msisdn),
-        plan=view.plan_name,
+        plan=_bought(view),
         site=payment.site_id,
         receipt=payment.receipt or "",
     )

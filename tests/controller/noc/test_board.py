@@ -120,6 +120,12 @@ def test_a_payment_says_where_it_stands(state: str, word: str, tone: str) -> Non
     assert (mood.word, mood.tone) == (word, tone)
 
 
+def test_a_payment_for_a_token_says_so() -> None:
+    view = PaymentView(a_payment(purpose="token", device_mac=""), "2 hours")
+
+    assert a_board(payments=(view,)).payments[0].plan == "2 hours, as a token"
+
+
 def test_phone_numbers_are_masked() -> None:
     board = a_board(sessions=(a_view(),), payments=(PaymentView(a_payment(), "2 hours"),))
 
