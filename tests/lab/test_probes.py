@@ -193,6 +193,7 @@ def test_what_is_refused_sends_nothing(calm: Wild, kind: str, target: str) -> No
     assert sent == []
 
 
+@pytest.mark.timeout(300)
 def test_no_packet_leaves_for_a_foreign_network(calm: Wild) -> None:
     with resolvers(calm), calm.captured() as sent:
         for words in (["arp"], ["dhcp"], ["trace"], ["mtu"], ["dns", "--target", NAME]):
