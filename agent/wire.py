@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from ipaddress import ip_network
-from typing import TYPE_CHECKING, NamedTuple, assert_never
+from typing import TYPE_CHECKING, NamedTuple, TypeVar, assert_never
 
 from google.protobuf.message import DecodeError
 from wirepb.v1 import desired_pb2, edge_pb2, record_pb2
@@ -52,6 +53,8 @@ if TYPE_CHECKING:
     from agent.model import Fact, Mark
     from agent.uplink.seam import AppliedState, Backlog, Order
 
+V = TypeVar("V")
+
 MAC_SHAPE = re.compile(r"[0-9a-f]{2}(?::[0-9a-f]{2}){5}")
 KEY_SHAPE = re.compile(r"[a-z0-9-]{1,48}")
 DIGEST_BYTES = 32
@@ -68,6 +71,10 @@ PROOFS_MAX = 64
 """Codes that one grant can be joined by."""
 
 PORT_LENGTH_MAX = 32
+
+SHARED_MAX = 512
+"""Kinds of limits and names of plans of which all grants share one object each."""
+
 NAME_SHAPE = re.compile(r"(?:[a-z0-9_](?:[a-z0-9_-]{0,62})\.)*[a-z0-9][a-z0-9-]{0,62}")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MS = timedelta(milliseconds=1)
@@ -336,8 +343,8 @@ def _granted(key: str, grant: desired_pb2.Grant) -> Granted:
             raise InvalidField("devices", f"{mac!r} is no MAC address in canonical form")
     right = Grant(
         id=GrantId(grant.grant_id),
-        plan_id=PlanId(grant.plan_id),
-        plan_name=grant.plan_name[:NAME_MAX],
+        plan_id=_one(PlanId(grant.plan_id)),
+        plan_name=_one(grant.plan_name[:NAME_MAX]),
         limits=_limits(grant.limits),
         devices=tuple(dict.fromkeys(grant.devices)),
         revoked=grant.revoked,
@@ -355,7 +362,7 @@ def _granted(key: str, grant: desired_pb2.Grant) -> Granted:
         grant=right,
         spent=spent,
         cause_id=grant.cause_id[:TEXT_MAX],
-        allowance=Allowance(grant.allowance_bytes or None, grant.allowance_uptime_s or None),
+        allowance=_one(Allowance(grant.allowance_bytes or None, grant.allowance_uptime_s or None)),
         suspended=grant.suspended,
         pool_id=grant.pool_id,
         proofs=tuple(grant.proofs),
@@ -473,7 +480,14 @@ def _limits(message: desired_pb2.Limits) -> Limits:
         ),
     )
     check_limits(limits)
-    return limits
+    shared: Limits = _one(limits)
+    return shared
+
+
+@lru_cache(SHARED_MAX)
+def _one(value: V) -> V:
+    """One object of what thousands of grants have in common."""
+    return value
 
 
 def _burst(burst: desired_pb2.Burst) -> Burst:
