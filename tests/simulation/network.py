@@ -101,6 +101,10 @@ class Stub:
         """The changes of the site."""
         return _Stream(self._follow(request))
 
+    def sent_report(self, report: bytes, *, timeout: float) -> Awaitable[Any]:
+        """The one call whose message comes in its bytes."""
+        return self._caller("Report")(edge_pb2.ReportRequest.FromString(report), timeout=timeout)
+
     def _caller(self, name: str) -> Callable[..., Awaitable[Any]]:
         verb = "send_code" if name == "SendCode" else name.lower()
 
@@ -181,7 +185,10 @@ class SimulatedUplink(GrpcUplink):
 
     def _open(self, credentials: Credentials) -> None:
         assert credentials.edge_address == "office"
-        self._edge = Stub(self._office, self._site_id, self._link)  # type: ignore[assignment]  # called alike
+        stub = Stub(self._office, self._site_id, self._link)
+        self._edge = stub  # type: ignore[assignment]  # called alike
+
+        self._send_report = stub.sent_report  # type: ignore[assignment]  # called alike
 
     async def ready(self) -> None:
         """As the real one, without its patience."""
