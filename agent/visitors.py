@@ -31,6 +31,10 @@ CROWDED = CONNECTIONS_MAX - 100
 PER_ADDRESS_MAX = 32
 """Connections of one address; browsers open six."""
 
+REQUESTS_MAX = 10
+"""Requests on one connection, asked for at once or one by one; a browser opens another then. The
+data plane bounds how fast one device opens them, so that nobody keeps the portal busy alone."""
+
 REQUEST_WAIT_S = 10
 """How long a connection may last without a whole request head."""
 
@@ -41,12 +45,17 @@ HEAD_BYTES_MAX = 128 << 10
 """Bytes on the way to one request. The portal itself refuses much less, in words."""
 
 
+class TooManyRequests(Exception):  # noqa: N818 - ends a connection
+    """More was asked on one connection than `REQUESTS_MAX`."""
+
+
 class Visitor(HttpToolsProtocol):
     """One connection to the portal. Its limits are those above."""
 
     crowded = CROWDED
     request_wait_s: float = REQUEST_WAIT_S
     silent_since: float
+    _asked = 0
     _unasked_bytes = 0
     _look: asyncio.TimerHandle | None = None
 
@@ -85,11 +94,20 @@ class Visitor(HttpToolsProtocol):
             return
         super().data_received(data)
 
+    def on_message_begin(self) -> None:
+        """Take the next request, unless there were too many: the library answers with a 400."""
+        self._asked += 1
+        if self._asked > REQUESTS_MAX:
+            raise TooManyRequests
+        super().on_message_begin()
+
     def on_headers_complete(self) -> None:
         """A request is whole."""
         self._unasked_bytes = 0
         self.silent_since = self.loop.time()
         super().on_headers_complete()
+        if self._asked == REQUESTS_MAX and self.cycle is not None:
+            self.cycle.keep_alive = False  # its answer says so, and the browser asks elsewhere
 
     def on_response_complete(self) -> None:
         """Silent again, unless more was asked already."""

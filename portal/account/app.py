@@ -20,7 +20,7 @@ from portal.account import screens
 from portal.account.pages import Pages
 from portal.account.shop import Refusal, ShopClosed
 from portal.captive import forms
-from portal.captive.door import refused
+from portal.captive.door import HEADER_BYTES_MAX, refused
 from portal.captive.forms import Unacceptable
 from portal.captive.text import Tongue, tongue
 
@@ -111,6 +111,8 @@ class _Desk:
         return self._page(request, face, screen)
 
     async def _site(self, request: Request) -> tuple[str, SiteFace]:
+        if sum(len(k) + len(v) for k, v in request.scope["headers"]) > HEADER_BYTES_MAX:
+            raise Unacceptable(431, "headers", f"want at most {HEADER_BYTES_MAX} bytes in all")
         site_id = request.path_params["site_id"]
         face = await self._shop.face(site_id) if ID_SHAPE.fullmatch(site_id) else None
         if face is None:

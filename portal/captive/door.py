@@ -44,7 +44,7 @@ class Door:
     """
 
     def __init__(self, portal: ASGIApp, gate: Gate, *, host: str) -> None:
-        self._portal = portal
+        self.portal = portal
         self._gate = gate
         self._host = host
         self._own = _without_port(host.lower().encode("ascii"))
@@ -52,12 +52,12 @@ class Door:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, redirect or pass on one request."""
         if scope["type"] != "http":
-            await self._portal(scope, receive, send)
+            await self.portal(scope, receive, send)
             return
         answer = refusal(scope)
         if answer is None and not self._asks_for_us(scope):
             answer = await self._way_in(scope)
-        await (answer or self._portal)(scope, receive, send)
+        await (answer or self.portal)(scope, receive, send)
 
     def _asks_for_us(self, scope: Scope) -> bool:
         asked = _without_port(_host_header(scope))

@@ -51,6 +51,10 @@ SITE_PINGS_PER_SECOND = 50
 SITE_PINGS_BURST = 200
 """ICMP to the gateway, of one device and of all together. Finding neighbours is not limited."""
 
+VISITS_PER_SECOND = 10
+VISITS_BURST = 50
+"""Connections that one device may open to the portal; it opens a few, and each asks little."""
+
 NAMES_KEPT = "1d"
 """How long the garden keeps an address that a name had."""
 
@@ -292,6 +296,7 @@ def _element_text(element: Element) -> str:
 CHAINS = {
     "names": "",
     "pings": "",
+    "visits": "",
     "portal_nat": "type nat hook prerouting priority dstnat; policy accept;",
     "wan_nat": "type nat hook postrouting priority srcnat; policy accept;",
     "gateway_door": "type filter hook input priority filter; policy accept;",
@@ -335,8 +340,8 @@ def rules(config: LinuxConfig) -> dict[str, tuple[str, ...]]:
                 for protocol in _DNS
             ),
             *(_DOORS if config.close_gateway else ()),
-            *((f"tcp dport {config.portal_port} accept",) if config.close_gateway else ()),
-            *_portal_tls(config, "tcp dport {} accept"),
+            f"tcp dport {config.portal_port} ct state new goto visits",
+            *_portal_tls(config, "tcp dport {} ct state new goto visits"),
             *(("tcp dport 443 reject with tcp reset", "drop") if config.close_gateway else ()),
         ),
         "names": (
@@ -347,6 +352,10 @@ def rules(config: LinuxConfig) -> dict[str, tuple[str, ...]]:
         "pings": (
             f"update @pinged {{ ether saddr limit rate over {_PINGS_LIMIT} }} drop",
             f"limit rate over {_SITE_PINGS_LIMIT} drop",
+            "accept",
+        ),
+        "visits": (
+            f"update @visiting {{ ether saddr limit rate over {_VISITS_LIMIT} }} drop",
             "accept",
         ),
         "passage": (
@@ -393,6 +402,7 @@ def _ports(config: LinuxConfig) -> tuple[int, ...]:
 _DNS = ("udp", "tcp")
 _DNS_LIMIT = f"{DNS_PER_SECOND}/second burst {DNS_BURST} packets"
 _SITE_DNS_LIMIT = f"{SITE_DNS_PER_SECOND}/second burst {SITE_DNS_BURST} packets"
+_VISITS_LIMIT = f"{VISITS_PER_SECOND}/second burst {VISITS_BURST} packets"
 _PINGS_LIMIT = f"{PINGS_PER_SECOND}/second burst {PINGS_BURST} packets"
 _SITE_PINGS_LIMIT = f"{SITE_PINGS_PER_SECOND}/second burst {SITE_PINGS_BURST} packets"
 _FINDING = "{ nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert, mld2-listener-report }"
@@ -451,6 +461,7 @@ def set_lines() -> Iterator[str]:
     asked = f"type ether_addr; size {ADDRESSES_MAX}; flags dynamic,timeout; timeout 1m;"
     yield f"add set inet {TABLE} names_asked {{ {asked} }}"
     yield f"add set inet {TABLE} pinged {{ {asked} }}"
+    yield f"add set inet {TABLE} visiting {{ {asked} }}"
 
 
 _MAP_KINDS = (

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING
+from urllib.parse import urlencode
 
 import pytest
+from starlette.applications import Starlette
 from starlette.requests import Request
+from starlette.routing import Route
 
+from portal.captive.door import Door
 from portal.captive.forms import FORM_TYPE, Unacceptable, read_form
 from tests.support.portal import HOST, PHONE, Site, a_face, an_access, an_offer, serving
 
@@ -219,7 +223,107 @@ async def test_hundreds_of_looks_at_once_agree() -> None:
     assert {a.status_code for a in answers} <= {200, 302}
 
 
+FORMS = {
+    "/order": {"plan": "hour", "phone": "0712345678"},
+    "/redeem": {"code": "7KQM2XWD9FTR"},
+    "/phone": {"phone": "0712345678"},
+    "/move": {"device": "ABCD"},
+    "/connect": {"device": "ABCD"},
+    "/release": {"device": "ABCD"},
+}
+"""Every form of the portal, with every field that it wants."""
+
+FIELDS = [(path, name) for path, form in FORMS.items() for name in form]
+each_field = pytest.mark.parametrize(("path", "name"), FIELDS)
+
+
+async def test_there_is_no_form_that_is_not_attacked_here() -> None:
+    asked = {route.path for route in routes_of(Site()) if "POST" in (route.methods or ())}
+
+    assert asked == FORMS.keys()
+
+
+@each_field
+async def test_a_field_that_is_absent_is_named(path: str, name: str) -> None:
+    form = {key: value for key, value in FORMS[path].items() if key != name}
+    async with Site().phone() as phone:
+        answer = await phone.post(path, content=urlencode(form), headers=FORM)
+
+    assert (answer.status_code, answer.text) == (400, f"{name}: missing\n")
+
+
+@each_field
+async def test_a_field_that_is_doubled_is_named(path: str, name: str) -> None:
+    form = [*FORMS[path].items(), (name, FORMS[path][name])]
+    async with Site().phone() as phone:
+        answer = await phone.post(path, content=urlencode(form), headers=FORM)
+
+    assert (answer.status_code, answer.text) == (400, f"{name}: want it once\n")
+
+
+@each_field
+@pytest.mark.parametrize("said", ["", " ", "%", "'; --", "../..", "\u202e", "0" * 12])
+async def test_a_field_that_is_empty_or_odd_changes_nothing(
+    path: str, name: str, said: str
+) -> None:
+    site = Site()
+    async with site.phone() as phone:
+        answer = await phone.post(
+            path, content=urlencode({**FORMS[path], name: said}), headers=FORM
+        )
+
+    assert answer.status_code < 500
+    assert site.gate.device(PHONE).access is None
+    assert site.gate.device(PHONE).order is None or (name, said) == ("phone", "0" * 12)
+
+
+@each_field
+async def test_a_field_that_is_too_long_is_named(path: str, name: str) -> None:
+    form = {**FORMS[path], name: "a" * 401}
+    async with Site().phone() as phone:
+        answer = await phone.post(path, content=urlencode(form), headers=FORM)
+
+    assert answer.status_code == 400
+    assert answer.text.startswith(f"{name}: want at most ")
+
+
+@pytest.mark.parametrize("path", FORMS)
+async def test_a_form_without_a_type_is_not_read(path: str) -> None:
+    async with Site().phone() as phone:
+        answer = await phone.post(path, content=urlencode(FORMS[path]))
+
+    assert answer.status_code == 415
+
+
+@pytest.mark.parametrize("path", ["/", "/status", "/devices", "/tv", "/joined", "/phone", "/help"])
+@pytest.mark.parametrize(
+    "cookie", ["lango", "lango=", "lango=;lango=", "lango=%00%ff", "=;;=", "lango=" + "a" * 9_000]
+)
+async def test_a_badge_that_is_none_opens_nothing(path: str, cookie: str) -> None:
+    site = Site()
+    async with site.phone() as phone:
+        answer = await phone.get(path, headers={"cookie": cookie})
+
+    assert answer.status_code < 500
+    assert site.gate.device(PHONE).access is None
+
+
+@pytest.mark.parametrize("missing", ["accept", "accept-encoding", "user-agent", "connection"])
+@pytest.mark.parametrize("path", ["/", "/capport", "/voucher", "/tv"])
+async def test_no_header_but_the_host_is_needed(path: str, missing: str) -> None:
+    async with Site().phone() as phone:
+        del phone.headers[missing]
+        answer = await phone.get(path)
+
+    assert answer.status_code < 400
+
+
 RAW = [
+    (b"GET / HTTP/1.1\r\nHost: x\r\nCookie: " + b"a" * 65_536 + b"\r\n\r\n", b"431"),
+    (b"GET / HTTP/1.1\r\nHost: x\r\n" + b"A: b\r\n" * 9_000 + b"\r\n", b"431"),
+    (b"GET / HTTP/1.1\r\nHost: " + b"a" * 65_536 + b"\r\n\r\n", b"4"),
+    (b"POST /redeem HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: -1\r\n\r\n", b"400"),
+    (b"POST /redeem HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 0\r\n\r\n", b"415"),
     (b"GET / HTTP/1.1\r\n\r\n", b"400"),
     (b"GET / HTTP/1.0\r\n\r\n", b"400"),
     (b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\nConnection: close\r\n\r\n", b"400"),
@@ -244,6 +348,13 @@ async def test_raw_bytes_get_an_answer_and_the_server_lives(
 
     assert first.split(b" ", 2)[1].startswith(status)
     assert after.startswith(b"HTTP/1.1 200")
+
+
+def routes_of(site: Site) -> list[Route]:
+    door = site.app
+    assert isinstance(door, Door)
+    assert isinstance(door.portal, Starlette)
+    return [route for route in door.portal.routes if isinstance(route, Route)]
 
 
 async def exchanged(port: int, request_bytes: bytes) -> bytes:
