@@ -15,7 +15,7 @@ from tests.support.netns import Namespace
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = pytest.mark.root
+pytestmark = [pytest.mark.root, pytest.mark.timeout(600)]
 
 WAIT_S = 540
 SLOW = ("tbf", "rate", "64kbit", "burst", "3000", "latency", "2s")
