@@ -17,7 +17,7 @@ STORIES = {
         40   | seen b 10.0.0.6                      |
         40   | join b g1 instead_of=a               | joined g1 b for a
         40   | show a                               | closed 10.0.0.5
-        41   | count a 5/2                          | read a 5/2 v41 u40; close a moved; open b g1 10.0.0.6
+        41   | count a 5/2         | read a 5/2 v41 u40; close a moved; open b g1 10.0.0.6
         41   | show b                               | open 10.0.0.6 until 3601
         42   | ask a 10.0.0.5                       |
         42   | show a                               | nothing

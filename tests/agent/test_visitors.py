@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import uvicorn
 from uvicorn.server import ServerState
 
-from agent.visitors import HEAD_BYTES_MAX, PER_ADDRESS_MAX, Visitor
+from agent.visitors import HEAD_BYTES_MAX, PER_ADDRESS_MAX, REQUESTS_MAX, Visitor
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -135,3 +135,28 @@ async def test_a_request_head_without_end_is_refused() -> None:
         line = await first_line(await connected(port, STRANGER, endless))
 
     assert line.startswith(b"HTTP/1.1 400")
+
+
+async def test_one_connection_answers_so_many_requests_one_by_one_and_then_says_goodbye() -> None:
+    heads = []
+    async with a_portal() as port:
+        reader, writer = await connected(port, STRANGER)
+        for _ in range(REQUESTS_MAX):
+            writer.write(WHOLE)
+            heads.append(await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5))
+        rest = await asyncio.wait_for(reader.read(), 5)
+        writer.close()
+
+    assert [b"connection: close" in head for head in heads] == [False] * (REQUESTS_MAX - 1) + [True]
+    assert rest == b""
+
+
+async def test_more_requests_at_once_than_a_connection_may_ask_end_it() -> None:
+    async with a_portal() as port:
+        reader, writer = await connected(port, STRANGER, WHOLE * 1_000)
+        said = b""
+        with contextlib.suppress(ConnectionError):
+            said = await asyncio.wait_for(reader.read(), 5)
+        writer.close()
+
+    assert said.count(b"HTTP/1.1 204") <= REQUESTS_MAX

@@ -70,7 +70,11 @@ class Face:
     async def _guess(self, code: str) -> int:
         made = self.device.ns.socket()
         self.device.ns.call(lambda: made.setsockopt(1, 25, self.link.encode()))  # SO_BINDTODEVICE
-        await asyncio.get_running_loop().sock_connect(made, (GATEWAY_V4, 80))
+        try:
+            await asyncio.get_running_loop().sock_connect(made, (GATEWAY_V4, 80))
+        except OSError:
+            made.close()
+            raise
         reader, writer = await asyncio.open_connection(sock=made)
         with contextlib.closing(writer):
             body = urlencode({"code": code}).encode()
@@ -160,5 +164,6 @@ def flood(device: Device, kind: str) -> subprocess.Popen[bytes]:
         sys.executable, "-m", "tests.lab.flood", kind, GATEWAY_V4, stdout=subprocess.PIPE
     )
     assert process.stdout is not None
-    assert process.stdout.readline() == b"flooding\n"
+    with process.stdout as said:
+        assert said.readline() == b"flooding\n"
     return process
