@@ -44,5 +44,9 @@ def test_https_to_the_gateway_is_led_to_the_portal_where_that_speaks_it() -> Non
 
     assert "fib daddr type local tcp dport 443 redirect to :8443" in chains["portal_nat"]
     door = chains["gateway_door"]
-    assert door.index("tcp dport 8443 accept") < door.index("tcp dport 443 reject with tcp reset")
+    served, refused = (
+        "tcp dport 8443 ct state new goto visits",
+        "tcp dport 443 reject with tcp reset",
+    )
+    assert door.index(served) < door.index(refused)
     assert "8443" not in str(rules(LinuxConfig("lan0", "wan0")))

@@ -111,7 +111,7 @@ class Story:
 
     async def _payer(self, push: Push) -> None:
         """A payer with a prompt: says yes, says no, or looks away; and M-PESA's word of it."""
-        await asyncio.sleep(self.chance.uniform(1, 40))
+        await asyncio.sleep(self.chance.choice((5.0, 10.0, 30.0, 60.0, 300.0)))
         gateway = self.world.office.gateway
         (provider_id,) = [k for k, asked in gateway.asked.items() if asked.push is push]
         if self.chance.random() < 0.75:
@@ -247,7 +247,9 @@ class Story:
             torn = self.chance.random() < 0.5
             await place.kill(torn=torn)
             self.world.tell(f"{place.site_id}: agent killed{', write torn' if torn else ''}")
-            await asyncio.sleep(self.chance.random() * 30)
+            for _ in range(self.chance.choice((1, 1, 2, 8))):  # the kernel goes on alone
+                await self._pass(self.chance.random() * 60)
+                await self._traffic()
             place.start()
 
     async def _power_cut(self) -> None:
