@@ -46,6 +46,8 @@ coverage: setup-test ## Tests of the pure rules with branch coverage, which must
 	@$(BIN)/python -m pytest -q tests/billing --cov=billing --cov-branch --cov-fail-under=100
 
 setup: system-run $(VENV)/.run $(VENDOR)/.done ## System and Python packages and front-end files to run
+	@# A start must not wait for the compiler, also where Python is told to keep no bytecode.
+	@$(BIN)/python -m compileall -q agent billing controller portal proto/wirepb shaping
 
 setup-test: system-test setup $(VENV)/.dev ## The same, and what tests need
 

@@ -120,13 +120,6 @@ BUGS = (
         (1, 2, 3),
     ),
     Bug(
-        "any number of devices may use a grant",
-        "agent/grants.py",
-        "return len(draft.sessions_of(use.grant.id)) < use.grant.limits.devices_max",
-        "return True",
-        (1, 2, 3),
-    ),
-    Bug(
         "money that comes late is not taken",
         "billing/payment.py",
         "changed=state is not PaymentState.SETTLED)",

@@ -37,9 +37,9 @@ SITES = ("alpha", "beta")
 DEVICES_PER_SITE = 4
 PHONES = 9
 PLANS: Mapping[str, Limits] = {
-    "hour": Limits(4_000_000, 2_000_000, 3_600, None, None, 1),
+    "hour": Limits(4_000_000, 2_000_000, 500, None, None, 1),
     "data": Limits(4_000_000, 2_000_000, 86_400, None, 800_000, 2),
-    "used": Limits(4_000_000, 2_000_000, None, 600, None, 1),
+    "used": Limits(4_000_000, 2_000_000, None, 300, None, 1),
 }
 PRICE = Money(1_000)
 
