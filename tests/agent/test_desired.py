@@ -132,3 +132,16 @@ def test_a_flood_of_devices_forgets_strangers_but_no_session() -> None:
 
     assert len(state.devices) == DEVICES_KEPT_MAX
     assert len(state.sessions) == 1
+
+
+def test_devices_of_one_grant_draw_on_one_budget() -> None:
+    story = Story()
+    story.tell("""
+        0 | seen a 10.0.0.5
+        0 | seen b 10.0.0.6
+        1 | grant g1 for=a,b devices=2 quota=1000000 | open a g1 10.0.0.5; open b g1 10.0.0.6
+    """)
+    wanted = desired(story.state, MonotonicMs(story.mono))
+
+    assert len(wanted.caps) == 1
+    assert {access.cap for access in wanted.access.values()} == set(wanted.caps)
