@@ -16,6 +16,6 @@ books must agree with the world to the byte and the shilling.
 - ``world.py``       all of it, and what really happened
 - ``story.py``       what happens next, by the seed
 - ``invariants.py``  what must hold
-- ``bugs.py``        the bugs that this must find, each a change of one place
+- ``bugs.py``        bugs that a story or a named test must find, each a change of one place
 - ``__main__.py``    ``python -m tests.simulation SEED ...`` tells a seed's story and what broke
 """

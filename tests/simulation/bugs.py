@@ -1,4 +1,4 @@
-"""The bugs that the simulation must find: each is one place of the product, made wrong.
+"""Bugs that a story or a named test must find: each is one place of the product, made wrong.
 
 Every one of them was thought of as a mistake that somebody could make on a bad day. A bug whose
 place has changed is an error: then the list is brought up to date.
