@@ -88,7 +88,7 @@ openapi: setup ## Write docs/openapi.json again
 lock: ## Pin and hash the Python packages again (needs uv)
 	@for part in run dev; do \
 	    uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	        --no-annotate --custom-compile-command "make lock" $$( [ $$part = dev ] && echo "-c $(REQUIREMENTS)/run.txt --extra dev" ) \
+	        --no-annotate --no-strip-extras --custom-compile-command "make lock" $$( [ $$part = dev ] && echo "-c $(REQUIREMENTS)/run.txt --extra dev" ) \
 	        --extra agent --extra controller --extra build pyproject.toml -o $(REQUIREMENTS)/$$part.txt; \
 	done
 
