@@ -9,8 +9,8 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import CheckConstraint, Connection, Engine, create_engine, inspect, text
 
+from controller.store.billing_rows import Row
 from controller.store.migrations import upgrade
-from controller.store.rows import Row
 from tests.support.database import postgres
 
 if TYPE_CHECKING:

@@ -25,6 +25,7 @@ from sqlalchemy import (
     TypeDecorator,
     UniqueConstraint,
     text,
+    true,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -92,6 +93,9 @@ class SiteRow(Row):
     agent_version: Mapped[str] = mapped_column(String(32), default="")
     outbox_records: Mapped[int | None]
     outbox_records_max: Mapped[int | None]
+    branch_id: Mapped[str] = mapped_column(
+        ForeignKey("branch.id"), default="main", server_default="main"
+    )
 
 
 class OutageRow(Row):
@@ -176,7 +180,9 @@ class PlanRow(Row):
     """What is for sale. A plan never changes: a new price is a new plan, the old is withdrawn.
 
     ``speeds`` is JSON (``controller/limits.py``): burst, steps and windows, None without any.
-    ``pool_id`` names a pool at the sites that have one of that name.
+    ``pool_id`` names a pool at the sites that have one of that name. ``audience`` says whether it
+    is offered on hotspot portals, or is for subscriptions only. ``tariff`` is JSON of
+    ``billing/rating.py``: what volume costs beside the price.
     """
 
     __tablename__ = "plan"
@@ -187,6 +193,10 @@ class PlanRow(Row):
         CheckConstraint(
             "validity_s IS NOT NULL OR uptime_s IS NOT NULL OR quota_bytes IS NOT NULL",
             name="some_limit",
+        ),
+        CheckConstraint("audience IN ('hotspot', 'contract')", name="audience_known"),
+        CheckConstraint(
+            "tax_class IN ('internet', 'standard', 'zero', 'exempt')", name="tax_class_known"
         ),
     )
 
@@ -205,16 +215,41 @@ class PlanRow(Row):
     pool_id: Mapped[str | None] = mapped_column(String(32))
     created_at: Mapped[datetime]
     withdrawn_at: Mapped[datetime | None]
+    audience: Mapped[str] = mapped_column(String(8), default="hotspot", server_default="hotspot")
+    tax_class: Mapped[str] = mapped_column(String(8), default="internet", server_default="internet")
+    tax_included: Mapped[bool] = mapped_column(Boolean, default=True, server_default=true())
+    tariff: Mapped[str | None] = mapped_column(Text)
 
 
 class SubscriberRow(Row):
-    """Who pays and is granted; hotspot subscribers are known by the phone that paid."""
+    """Who pays and is granted; hotspot subscribers are known by the phone that paid.
+
+    The phone is also the account number. ``referred_by`` is the subscriber who brought this one.
+    """
 
     __tablename__ = "subscriber"
+    __table_args__ = (
+        CheckConstraint(
+            "segment IN ('residential', 'business', 'enterprise')", name="segment_known"
+        ),
+        Index(None, "name"),
+    )
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
     msisdn: Mapped[str] = mapped_column(String(12), unique=True)
     created_at: Mapped[datetime]
+    name: Mapped[str] = mapped_column(String(80), default="", server_default=text("''"))
+    email: Mapped[str] = mapped_column(String(120), default="", server_default=text("''"))
+    address: Mapped[str] = mapped_column(String(200), default="", server_default=text("''"))
+    kra_pin: Mapped[str] = mapped_column(String(11), default="", server_default=text("''"))
+    segment: Mapped[str] = mapped_column(
+        String(16), default="residential", server_default="residential"
+    )
+    branch_id: Mapped[str] = mapped_column(
+        ForeignKey("branch.id"), default="main", server_default="main"
+    )
+    language: Mapped[str] = mapped_column(String(2), default="en", server_default="en")
+    referred_by: Mapped[str | None] = mapped_column(ForeignKey("subscriber.id"))
 
 
 class PaymentRow(Row):
