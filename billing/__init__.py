@@ -16,6 +16,19 @@ Files:
 - ``quota.py``     what a grant has left: the one quota rule, and the slices that sites are handed
 - ``speed.py``     how fast a grant is now: rate, fair-use steps, hours
 - ``ledger.py``    postings and transactions
+- ``accounts.py``  the names of the ledger's accounts
+- ``period.py``    cycles and periods of subscriptions, in the calendar of Nairobi
+- ``subscription.py``  the life of a subscription as a state machine
+- ``price.py``     what a plan costs whom, where and when
+- ``proration.py`` what a part of a period costs
+- ``rating.py``    what volume costs: graduated, package and volume tariffs
+- ``tax.py``       excise and VAT, by dated rates
+- ``invoice.py``   lines of documents, and what they move in the ledger
+- ``promo.py``     discounts and coupons, referral and loyalty rewards
+- ``dunning.py``   what happens to an invoice that is not paid, and when
+- ``instalment.py``  a debt that is paid in parts
+- ``ageing.py``    how old debts are
+- ``written.py``   terms that are kept as JSON text, read strictly
 - ``payment.py``   the life of a payment as a state machine
 - ``voucher.py``   prepaid codes: alphabet, check character, normal form
 - ``token.py``     activation tokens: 20 digits that a site accepts with its link down

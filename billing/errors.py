@@ -6,6 +6,10 @@ Drawn as a tree; business refusals are sentences:
   - InvalidField            a value that cannot be, with the field's name
   - CurrencyMismatch        two currencies met in one sum
   - UnbalancedTransaction   a transaction whose postings break the posting rule
+  - SubscriptionEnded       it ended for good
+  - SubscriptionNotStarted  its first day has not come
+  - SubscriptionPaused      it is paused, and asked for what a paused one cannot do
+  - SubscriptionSuspended   it is suspended, and asked for what a suspended one cannot do
 """
 
 from __future__ import annotations
@@ -30,3 +34,19 @@ class CurrencyMismatch(BillingRefusal):
 
 class UnbalancedTransaction(BillingRefusal):
     """A transaction whose postings break the posting rule."""
+
+
+class SubscriptionEnded(BillingRefusal):
+    """A subscription ended for good."""
+
+
+class SubscriptionNotStarted(BillingRefusal):
+    """A subscription's first day has not come."""
+
+
+class SubscriptionPaused(BillingRefusal):
+    """A subscription is paused, and asked for what a paused one cannot do."""
+
+
+class SubscriptionSuspended(BillingRefusal):
+    """A subscription is suspended, and asked for what a suspended one cannot do."""
