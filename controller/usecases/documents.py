@@ -16,7 +16,7 @@ from billing.invoice import DocumentKind, credited, issued, shown_number, total
 from billing.ledger import Posting, Transaction
 from billing.money import Money
 from billing.tax import Taxed
-from controller.store import debts, documents, ledger, numbers, operators, payers, received
+from controller.store import debts, documents, ledger, logos, numbers, operators, payers, received
 from controller.store.billing_rows import DocumentRow
 from controller.usecases.allocation import allocate_in, allocated_in, settle
 from controller.usecases.frozen import Buyer, Seller, frozen
@@ -210,7 +210,8 @@ async def _printed(tx: Tx, draft: _Draft, **more: object) -> str:
     )
     who = draft.subscriber
     buyer = Buyer(name=who.name, pin=who.kra_pin, address=who.address, phone=who.msisdn)
-    return frozen(seller, buyer, draft.lines, **more)
+    look = {"colour": operator.colour, "logo": await logos.kept(tx, operator.logo)}
+    return frozen(seller, buyer, draft.lines, look=look, **more)
 
 
 async def _post(tx: Tx, document: DocumentRow, postings: tuple[Posting, ...]) -> None:

@@ -8,6 +8,7 @@ was issued. Keys of every document:
 * ``buyer``: ``name``, ``pin``, ``address``, ``phone``
 * ``classes``: for each tax class and its rates ``tax_class``, ``excise_bp``, ``vat_bp``,
   ``net_minor``, ``excise_minor``, ``vat_minor``, ``total_minor``
+* ``look``: ``colour``, ``logo`` (the name of a kept picture, or nothing)
 
 A credit note also has ``of`` (the invoice: ``number``, ``issued_at``), a receipt ``received``
 (``id``, ``rail``, ``place``, ``receipt``, ``note``) and ``paid`` (a list of ``number`` and
