@@ -69,6 +69,47 @@ def test_terms_are_read_as_they_were_written(kept: Terms) -> None:
     assert read_terms(terms_text(check_terms(kept))) == kept
 
 
+@pytest.mark.parametrize(
+    ("kept", "written"),
+    [
+        (
+            Coupon("KARIBU", Discount(amount=Money(20_000), periods=3), uses_max=50),
+            (
+                '{"code":"KARIBU","discount":{"amount":{"currency":"KES","minor":20000},'
+                '"basis_points":null,"periods":3,"scope":{"branches":[],"from_at":null,'
+                '"plans":[],"segments":[],"until_at":null}},"kind":"coupon","uses_max":50}'
+            ),
+        ),
+        (
+            Discount(basis_points=500, scope=Scope(plans=("home",), from_at=NOON)),
+            (
+                '{"amount":null,"basis_points":500,"kind":"discount","periods":null,"scope":'
+                '{"branches":[],"from_at":"2026-11-26T09:00:00+00:00","plans":["home"],'
+                '"segments":[],"until_at":null}}'
+            ),
+        ),
+        (
+            Referral(Money(10_000), Money(5_000)),
+            (
+                '{"kind":"referral","referred":{"currency":"KES","minor":5000},'
+                '"referrer":{"currency":"KES","minor":10000}}'
+            ),
+        ),
+        (
+            Loyalty(every_invoices=5, reward=Money(10_000)),
+            (
+                '{"basis_points":null,"every_invoices":5,"kind":"loyalty",'
+                '"reward":{"currency":"KES","minor":10000},"scope":{"branches":[],'
+                '"from_at":null,"plans":[],"segments":[],"until_at":null}}'
+            ),
+        ),
+    ],
+)
+def test_terms_are_kept_like_this(kept: Terms, written: str) -> None:
+    assert terms_text(kept) == written
+    assert read_terms(written) == kept
+
+
 @given(discounts, st.integers(0, 10**12).map(Money))
 def test_a_discount_is_never_more_than_the_amount(discount: Discount, amount: Money) -> None:
     assert Money(0) <= discount_of(discount, amount) <= amount
