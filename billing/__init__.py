@@ -25,6 +25,7 @@ Files:
 - ``tax.py``       excise and VAT, by dated rates
 - ``invoice.py``   lines of documents, and what they move in the ledger
 - ``promo.py``     discounts and coupons, referral and loyalty rewards
+- ``scope.py``     for what, for whom, where and when a promotion is
 - ``dunning.py``   what happens to an invoice that is not paid, and when
 - ``instalment.py``  a debt that is paid in parts
 - ``ageing.py``    how old debts are

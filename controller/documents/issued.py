@@ -55,9 +55,9 @@ def paper_of(document: DocumentRow, lines: Sequence[Line], *, look: Look, verify
 
 
 def look_name(frozen: str) -> tuple[str, str]:
-    """The colour, and the name of the logo, that a document was issued with; or two nothings."""
-    told = json.loads(frozen).get("look") or {}
-    return told.get("colour", ""), told.get("logo", "")
+    """The colour, and the name of the logo, that a document was issued with."""
+    seller = json.loads(frozen)["seller"]
+    return seller["colour"], seller["logo"]
 
 
 def letter(tax_class: str, *, excise_bp: int, vat_bp: int) -> str:

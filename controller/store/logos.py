@@ -1,11 +1,8 @@
-"""Logos as documents were issued with them: kept by the hash of their bytes, never changed."""
+"""Logos that documents were issued with: kept by the hash of their bytes, never changed."""
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING
-
-from sqlalchemy import select
 
 from controller.store.billing_rows import LogoRow
 from controller.store.database import inserted
@@ -14,17 +11,9 @@ if TYPE_CHECKING:
     from controller.store.database import Tx
 
 
-async def kept(tx: Tx, picture: bytes | None) -> str:
-    """The name of a logo, which is kept when it is new; empty for none.
-
-    Only the first document with a new logo writes, and so waits for another such first one.
-    """
-    if not picture:
-        return ""
-    name = hashlib.sha256(picture).hexdigest()
-    if await tx.scalar(select(LogoRow.id).where(LogoRow.id == name)) is None:
-        await inserted(tx, LogoRow, id=name, picture=picture)
-    return name
+async def keep(tx: Tx, name: str, picture: bytes) -> None:
+    """Keep a logo by its name; the same again changes nothing."""
+    await inserted(tx, LogoRow, id=name, picture=picture)
 
 
 async def load(tx: Tx, name: str) -> bytes | None:
