@@ -16,13 +16,16 @@ from controller.api import (
     health,
     ledger,
     notices,
+    papers,
     payments,
     plans,
     pools,
     probes,
+    reports,
     sessions,
     sites,
     tokens,
+    voucher_sales,
     vouchers,
 )
 from controller.api.auth import Staff
@@ -67,6 +70,7 @@ def described_app() -> FastAPI:
     app.include_router(health.router)
     app.include_router(callbacks.router)
     app.include_router(_v1())
+    app.include_router(papers.public)
     app.include_router(page.router)
     app.mount("/noc/static", page.static_files(), name="static")
     errors.install(app)
@@ -79,6 +83,8 @@ def _v1() -> APIRouter:
     for part in (sites, plans, vouchers, tokens, payments, sessions, grants, ledger, notices):
         router.include_router(part.router)
     for part in (pools, garden, probes):
+        router.include_router(part.router)
+    for part in (papers, reports, voucher_sales):
         router.include_router(part.router)
 
     @router.get("/openapi.json", include_in_schema=False)

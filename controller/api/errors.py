@@ -15,12 +15,15 @@ from billing.errors import BillingRefusal, InvalidField
 from controller.noc.hub import TooManyViewers
 from controller.store.database import DatabaseBusy
 from controller.usecases.grants import DevicesFull, GrantOver, GrantUnknown
+from controller.usecases.papers import DocumentUnknown
+from controller.usecases.payers import SubscriberUnknown
 from controller.usecases.plans import PlanDiffers, PlanUnknown, PlanWithdrawn
 from controller.usecases.pools import PoolExists, PoolHasParts, PoolUnknown
 from controller.usecases.probes import ProbeUnderWay
 from controller.usecases.sites import SiteExists, SiteUnknown
 from controller.usecases.token_keys import KeysFull, SlotsFull
 from controller.usecases.tokens import TokenRedeemed, TokenUnknown
+from controller.usecases.voucher_sales import BatchSoldOut, BatchUnknown, SaleDiffers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -83,6 +86,11 @@ KNOWN: dict[type[Exception], tuple[HTTPStatus, str]] = {
     PoolExists: (HTTPStatus.CONFLICT, "pool_exists"),
     PoolHasParts: (HTTPStatus.CONFLICT, "pool_has_parts"),
     ProbeUnderWay: (HTTPStatus.CONFLICT, "probe_under_way"),
+    DocumentUnknown: (HTTPStatus.NOT_FOUND, "not_found"),
+    SubscriberUnknown: (HTTPStatus.NOT_FOUND, "not_found"),
+    BatchUnknown: (HTTPStatus.NOT_FOUND, "not_found"),
+    BatchSoldOut: (HTTPStatus.CONFLICT, "batch_sold_out"),
+    SaleDiffers: (HTTPStatus.CONFLICT, "sale_differs"),
     GrantOver: (HTTPStatus.CONFLICT, "grant_over"),
     DevicesFull: (HTTPStatus.CONFLICT, "devices_full"),
     TooManyViewers: (HTTPStatus.SERVICE_UNAVAILABLE, "too_many_viewers"),

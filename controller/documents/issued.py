@@ -132,9 +132,7 @@ def _lines(lines: Sequence[Line], currency: str) -> Table:
         tuple(
             (
                 line.text,
-                letter(
-                    line.tax_class, excise_bp=line.rates.excise_bp, vat_bp=line.rates.vat_bp
-                ),
+                letter(line.tax_class, excise_bp=line.rates.excise_bp, vat_bp=line.rates.vat_bp),
                 amount(line.taxed.net.minor),
                 amount(line.taxed.excise.minor),
                 amount(line.taxed.vat.minor),
@@ -181,9 +179,7 @@ def _how_to_pay(document: DocumentRow, frozen: Mapping[str, Any]) -> tuple[str, 
     return present(f"How to pay: {pay_to}" if pay_to else "", account)
 
 
-def _receipt(
-    document: DocumentRow, frozen: Mapping[str, Any], look: Look, verify: str
-) -> Paper:
+def _receipt(document: DocumentRow, frozen: Mapping[str, Any], look: Look, verify: str) -> Paper:
     came = frozen["received"]
     left = document.total_minor - sum(paid["amount_minor"] for paid in frozen["paid"])
     rows = [(f"Invoice {paid['number']}", amount(paid["amount_minor"])) for paid in frozen["paid"]]

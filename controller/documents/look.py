@@ -11,7 +11,7 @@ from io import BytesIO
 from PIL import Image
 
 WIDTH_MAX, HEIGHT_MAX = 480, 210
-"""Pixels: 40 × 18 mm at 300 to the inch."""
+"""Pixels: 40 by 18 mm at 300 to the inch."""
 
 QUALITY = 92
 

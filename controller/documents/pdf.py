@@ -167,7 +167,7 @@ def _head(sheet: Sheet) -> None:
     paper = sheet.paper
     sheet.set_fill_color(rgb(colour_of(paper.look)))
     sheet.rect(0, 0, WIDTH, 4, "F")
-    top = MARGIN
+    top = float(MARGIN)
     if paper.look.logo is not None:
         top = _logo(sheet, paper.look.logo)
     sheet.set_xy(MARGIN, top)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import segno
@@ -13,14 +12,17 @@ if TYPE_CHECKING:
 QUIET = 4
 """Light modules around the code, which readers need."""
 
+MASK = 3
+"""Which of the eight patterns is laid over a code. To try them all takes four times as long, and
+readers find blurred codes with any of them equally well."""
+
 Run = tuple[int, int, int]
 """Row, first column and length of neighbouring dark modules, with the quiet zone counted."""
 
 
-@lru_cache(256)
 def runs(text: str) -> tuple[int, tuple[Run, ...]]:
     """How many modules a side has, quiet zone included, and where it is dark."""
-    code = segno.make(text, error="m", micro=False, boost_error=False)
+    code = segno.make(text, error="m", micro=False, boost_error=False, mask=MASK)
     rows = [bytes(row) for row in code.matrix]
     dark = tuple(
         (n + QUIET, start + QUIET, length)
