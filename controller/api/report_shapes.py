@@ -45,7 +45,7 @@ class DaysAsked(BaseModel):
 
 
 class ReportAsked(DaysAsked):
-    """What a report is about. ``by`` (of revenue) tells it apart: day, month, branch, plan, rail."""
+    """What a report is about. ``by`` is what tells revenue apart."""
 
     basis: Basis = Basis.ACCRUAL
     branch: Annotated[str, Field(pattern="^([a-z0-9-]{1,32})?$")] = ""

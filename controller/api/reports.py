@@ -9,8 +9,9 @@ from fastapi.responses import Response
 from controller.api.needs import Needed
 from controller.api.papers import CSV, XLSX, as_file, days
 from controller.api.report_shapes import Format, ReportAsked, ReportOut
+from controller.reports.table import Name
 from controller.reports.written import as_csv, as_xlsx
-from controller.usecases.money_reports import Asked, Name, report
+from controller.usecases.money_reports import Asked, report
 
 router = APIRouter(prefix="/reports", tags=["reports"])
 

@@ -17,14 +17,17 @@ from controller.cli import (
     here,
     ledger,
     notices,
+    papers,
     payments,
     plans,
     pools,
     probes,
+    reports,
     sessions,
     sites,
     status,
     tokens,
+    voucher_sales,
     vouchers,
 )
 from controller.cli.desk import URL_USUAL, Desk
@@ -82,12 +85,14 @@ def show_version() -> None:
     typer.echo(f"lango {version('lango')}")
 
 
+vouchers.app.add_typer(voucher_sales.app)
 for name, group in (
     ("site", sites.app),
     ("plan", plans.app),
     ("pool", pools.app),
     ("garden", garden.app),
     ("voucher", vouchers.app),
+    ("invoice", papers.invoice),
     ("token", tokens.app),
     ("payment", payments.app),
     ("session", sessions.app),
@@ -98,7 +103,7 @@ for name, group in (
     ("db", here.db),
 ):
     app.add_typer(group, name=name)
-for part in (here.app, status.app, doctor.app, probes.app):
+for part in (here.app, status.app, doctor.app, probes.app, papers.app, reports.app):
     app.add_typer(part)
 
 

@@ -109,7 +109,7 @@ def _slip(pdf: FPDF, face: str, code: VoucherCode, slips: Slips, x: float, y: fl
     _say(pdf, foot, x + PAD, y + 28.5, SLIP_WIDTH - 2 * PAD, face=face, size=6.5)
 
 
-def _say(  # noqa: PLR0917 - where, and what
+def _say(
     pdf: FPDF,
     text: str,
     x: float,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from controller.reports.table import Basis, Cell, Column, Kind, Report, summed
+from controller.reports.table import Basis, Cell, Column, Kind, Name, Report, summed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -97,7 +97,7 @@ def revenue(
     }
     chosen = [keys[one] for one in dict.fromkeys(by)]
     return Report(
-        "revenue",
+        Name.REVENUE,
         "Revenue",
         basis,
         since,
@@ -124,7 +124,7 @@ def tax_return(
         ),
         (Column("source", "Due for", Kind.TEXT), lambda one, _: one.source.value),
     ]
-    return Report("tax", "Tax return", basis, since, until, *_laid_out(earned, chosen, branch))
+    return Report(Name.TAX, "Tax return", basis, since, until, *_laid_out(earned, chosen, branch))
 
 
 def month_of(day: date) -> str:

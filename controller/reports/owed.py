@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from billing.ageing import BUCKETS, Bucket
 from billing.period import day_of, midnight
-from controller.reports.table import Basis, Column, Kind, Report, summed
+from controller.reports.table import Basis, Column, Kind, Name, Report, summed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -77,7 +77,7 @@ def outstanding(owing: Sequence[Owing], *, until: date, branch: str = "") -> Rep
         for one in sorted(owing, key=lambda one: (-_open(one), one.subscriber_id))
         if branch in {"", one.branch}
     )
-    return _report("outstanding", "Outstanding", until, columns, rows)
+    return _report(Name.OUTSTANDING, "Outstanding", until, columns, rows)
 
 
 def ageing(owing: Sequence[Owing], *, until: date, branch: str = "") -> Report:
@@ -102,7 +102,7 @@ def ageing(owing: Sequence[Owing], *, until: date, branch: str = "") -> Report:
         )
         for key, of in sorted(groups.items())
     )
-    return _report("ageing", "Ageing of debts", until, columns, rows)
+    return _report(Name.AGEING, "Ageing of debts", until, columns, rows)
 
 
 def _report(

@@ -10,7 +10,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from controller.reports.table import Basis, Column, Kind, Report, summed
+from controller.reports.table import Basis, Column, Kind, Name, Report, summed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,7 +62,7 @@ def sellers(sold: Sequence[Sold], *, basis: Basis, since: date, until: date) -> 
         for key, of in sorted(groups.items())
     )
     return Report(
-        "sellers", "Vouchers by seller", basis, since, until, COLUMNS, rows, _totals(sold, rows)
+        Name.SELLERS, "Vouchers by seller", basis, since, until, COLUMNS, rows, _totals(sold, rows)
     )
 
 

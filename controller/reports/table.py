@@ -25,6 +25,16 @@ class Basis(StrEnum):
     CASH = "cash"
 
 
+class Name(StrEnum):
+    """Which report."""
+
+    REVENUE = "revenue"
+    OUTSTANDING = "outstanding"
+    AGEING = "ageing"
+    TAX = "tax"
+    SELLERS = "sellers"
+
+
 class Kind(StrEnum):
     """What a column holds."""
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING, assert_never
 
 from billing.errors import InvalidField
 from billing.period import day_of, midnight
 from controller.reports import earned, owed, sellers
 from controller.reports.earned import By
-from controller.reports.table import Basis
+from controller.reports.table import Basis, Name
 from controller.store import reports
 from controller.usecases.papers import check_days
 
@@ -21,16 +20,6 @@ if TYPE_CHECKING:
     from controller.reports.earned import Earned
     from controller.reports.table import Report
     from controller.store.database import Tx
-
-
-class Name(StrEnum):
-    """Which report."""
-
-    REVENUE = "revenue"
-    OUTSTANDING = "outstanding"
-    AGEING = "ageing"
-    TAX = "tax"
-    SELLERS = "sellers"
 
 
 @dataclass(frozen=True, slots=True)

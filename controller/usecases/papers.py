@@ -6,6 +6,7 @@ import hmac
 from typing import TYPE_CHECKING
 
 from billing.errors import InvalidField
+from billing.msisdn import parse_msisdn
 from billing.period import Period, midnight
 from controller.documents.issued import look_name, paper_of
 from controller.documents.paper import Look
@@ -71,7 +72,7 @@ async def statement(
     check_days(since, until)
     period = Period(midnight(since), midnight(until))
     async with deps.db.read() as tx:
-        found = await payers.id_of(tx, msisdn_or_id)
+        found = await payers.id_of(tx, _named(msisdn_or_id))
         if found is None:
             raise SubscriberUnknown(msisdn_or_id)
         who = await payers.loaded(tx, found)
@@ -104,6 +105,14 @@ def check_days(since: date, until: date) -> None:
         raise InvalidField("until", f"want a day after {since}")
     if (until - since).days > 366 * YEARS_MAX:
         raise InvalidField("until", f"want at most {YEARS_MAX} years")
+
+
+def _named(msisdn_or_id: str) -> str:
+    """A phone as it is kept, however it was typed; an id as it is."""
+    try:
+        return parse_msisdn(msisdn_or_id)
+    except InvalidField:
+        return msisdn_or_id
 
 
 async def _paper(tx: Tx, deps: Deps, row: DocumentRow) -> Paper:
