@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -45,8 +45,6 @@ from tests.support.charges import (
 from tests.support.contracts import subscribed, subscription, with_plans
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from tests.support.builders import Moment, World
 
 DAY = 86_400
@@ -162,6 +160,23 @@ async def test_a_reminder_leaves_as_a_text_in_the_subscriber_s_language(
     await days_pass(anne, 4)
 
     assert await messages(anne) == [said]
+
+
+@pytest.mark.parametrize(
+    ("looked_at", "sent"),
+    [("04:59:59", []), ("05:00:00", [1]), ("16:59:59", [1]), ("17:00:00", [])],
+)
+async def test_reminders_wake_nobody(anne: World, looked_at: str, sent: list[int]) -> None:
+    await an_invoice(anne.deps, due_at=in_days(anne, 4))
+    anne.clock.to(datetime.fromisoformat(f"2026-11-25T{looked_at}+00:00"))
+    await dun_due(anne.deps)
+    at_once = len(await messages(anne))
+    for _ in range(13):
+        anne.clock.advance(3_600)
+        await send_due(anne.deps)
+
+    assert at_once == len(sent)
+    assert len(await messages(anne)) == 1
 
 
 async def test_a_late_fee_is_an_invoice_of_its_own(anne: World) -> None:
