@@ -30,6 +30,9 @@ OTHERS = ""
 """The segment whose policy holds for all that have none of their own."""
 
 
+SEGMENTS = (OTHERS, "residential", "business", "enterprise")
+
+
 async def policy_for(tx: Tx, segment: str) -> Policy:
     """What happens to unpaid invoices of a segment."""
     row = await tx.get(DunningPolicyRow, segment) or await tx.get(DunningPolicyRow, OTHERS)
@@ -37,17 +40,17 @@ async def policy_for(tx: Tx, segment: str) -> Policy:
 
 
 async def policies(tx: Tx) -> dict[str, Policy]:
-    """The policies that operators made, by segment."""
-    rows = await tx.scalars(select(DunningPolicyRow).order_by(DunningPolicyRow.segment))
-    return {row.segment: read_policy(row.steps) for row in rows}
+    """The policy that holds for each segment, and for all others."""
+    rows = await tx.scalars(select(DunningPolicyRow).execution_options(populate_existing=True))
+    made = {row.segment: read_policy(row.steps) for row in rows}
+    others = made.get(OTHERS, DEFAULT)
+    return {segment: made.get(segment, others) for segment in SEGMENTS}
 
 
 async def keep_policy(tx: Tx, segment: str, policy: Policy) -> None:
     """Keep the policy of a segment, in place of the one that it had."""
     row = {"segment": segment, "terms_days": policy.terms_days, "steps": policy_text(policy)}
     await upsert_many(tx, DunningPolicyRow, keys=["segment"], values=[row])
-    for known in (await tx.scalars(select(DunningPolicyRow))).all():
-        await tx.refresh(known)
 
 
 async def open_debts(tx: Tx) -> list[tuple[DebtRow, str]]:
@@ -126,6 +129,20 @@ async def parts_of(tx: Tx, document_id: str) -> tuple[Part, ...]:
     query = select(InstalmentRow).where(InstalmentRow.document_id == document_id)
     rows = await tx.scalars(query.order_by(InstalmentRow.n))
     return tuple(Part(row.due_at, Money(row.amount_minor)) for row in rows)
+
+
+async def all_parts(tx: Tx) -> dict[str, tuple[Part, ...]]:
+    """The instalments of every open debt that was split, in order, by invoice."""
+    query = (
+        select(InstalmentRow)
+        .join(DebtRow, DebtRow.document_id == InstalmentRow.document_id)
+        .where(DebtRow.settled_at.is_(None))
+    )
+    found: dict[str, tuple[Part, ...]] = {}
+    for row in await tx.scalars(query.order_by(InstalmentRow.document_id, InstalmentRow.n)):
+        part = Part(row.due_at, Money(row.amount_minor))
+        found[row.document_id] = (*found.get(row.document_id, ()), part)
+    return found
 
 
 async def keep_parts(tx: Tx, document_id: str, parts: Sequence[Part]) -> None:
