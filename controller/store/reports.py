@@ -349,7 +349,7 @@ async def vouchers_sold(
 async def tax_classes(tx: Tx) -> dict[str, str]:
     """The tax class of every plan."""
     query = select(PlanRow.id, PlanRow.tax_class)
-    return dict((await tx.execute(query)).tuples().all())
+    return {row.id: row.tax_class for row in await tx.execute(query)}
 
 
 def _day(tx: Tx, at: Any) -> Any:
