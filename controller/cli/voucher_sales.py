@@ -38,8 +38,8 @@ def sell_vouchers(
     count: Annotated[int, typer.Option(min=1, help="How many the seller takes.")],
     to: Annotated[str, typer.Option(metavar="SELLER", help="Who takes them, and pays.")],
     commission: Annotated[
-        int, typer.Option(parser=typed(basis_points), metavar="PART", help="What he keeps.")
-    ] = 0,
+        int | None, typer.Option(parser=typed(basis_points), metavar="PART", help="What he keeps.")
+    ] = None,
     branch: Annotated[str, typer.Option(help="The branch that sells.")] = "main",
     rail: Annotated[str, typer.Option(help="How he pays.")] = "cash",
     sale: Annotated[
@@ -55,7 +55,7 @@ def sell_vouchers(
         "count": count,
         "seller": to,
         "branch": branch,
-        "commission_bp": commission,
+        "commission_bp": commission or 0,
         "rail": rail,
     }
     made = desk.api.post("/api/v1/vouchers/sales", body)

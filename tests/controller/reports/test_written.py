@@ -78,7 +78,7 @@ def test_xlsx_has_numbers_days_and_no_formula() -> None:
     assert rows[3][3].value == -0.01
     assert rows[5][3].value == 1_234_567.04
     assert {row[3].number_format for row in rows[2:]} == {"#,##0.00"}
-    assert rows[2][1].is_date
+    assert rows[2][1].number_format == "yyyy-mm-dd"
     assert "f" not in {cell.data_type for row in rows for cell in row}
 
 
