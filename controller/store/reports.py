@@ -12,7 +12,8 @@ from __future__ import annotations
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import case, cast, func, literal, or_, select, text, union_all
+from sqlalchemy import case, cast, exists, func, literal, or_, select, text, union_all
+from sqlalchemy.orm import aliased
 
 from billing.accounts import tax_due
 from billing.ageing import BUCKETS, Bucket
@@ -46,6 +47,13 @@ if TYPE_CHECKING:
 
 ON_ACCOUNT, WALLET, NONE = "on account", "wallet", "none"
 """Rails of what was not paid when it was invoiced, of what a wallet paid, and of nothing."""
+
+PARTS = (
+    DocumentLineRow.net_minor,
+    DocumentLineRow.excise_minor,
+    DocumentLineRow.vat_minor,
+)
+"""What a line consists of."""
 
 INCOME = "income:"
 INVOICED = "document:"
@@ -92,25 +100,11 @@ async def invoiced(tx: Tx, since: datetime, until: datetime) -> list[Earned]:
 
 async def paid(tx: Tx, since: datetime, until: datetime) -> list[Earned]:
     """What wallets paid of invoices (less what was taken back), shared out over their lines."""
-    moved, parts = _moved(since, until), _parts()
-    whole = DocumentRow.total_minor
-
-    def up_to(amount: Any) -> Any:
-        return amount * parts.c.after // whole - amount * parts.c.before // whole
-
-    share = up_to(moved.c.after) - up_to(moved.c.before)
-    day = _day(tx, moved.c.at)
-    key = (day, parts.c.account, parts.c.tax_class)
-    query = (
-        select(
-            *key,
-            *(func.coalesce(func.sum(share).filter(parts.c.part == part), 0) for part in range(3)),
-        )
-        .join(DocumentRow, DocumentRow.id == moved.c.document_id)
-        .join(parts, parts.c.document_id == moved.c.document_id)
-        .where(moved.c.at >= since, moved.c.at < until)
-        .group_by(*key)
-    )
+    # Most invoices are paid at once: their lines need no sharing out.
+    found = [
+        *await tx.execute(_paid_at_once(tx, since, until)),
+        *await tx.execute(_paid_in_parts(tx, since, until)),
+    ]
     return [
         Earned(
             day=date.fromisoformat(at),
@@ -122,15 +116,66 @@ async def paid(tx: Tx, since: datetime, until: datetime) -> list[Earned]:
             excise_minor=int(excise),
             vat_minor=int(vat),
         )
-        for at, account, tax_class, net, excise, vat in await tx.execute(query)
+        for at, account, tax_class, net, excise, vat in found
     ]
 
 
-def _moved(since: datetime, until: datetime) -> Any:
-    """Each allocation to an invoice that had one then, with what was paid before and after it."""
-    touched = select(AllocationRow.document_id).where(
-        AllocationRow.at >= since, AllocationRow.at < until
+def _at_once() -> Any:
+    """Whether an allocation is all that ever was allocated to an invoice, and all of it."""
+    other = aliased(AllocationRow)
+    another = exists().where(
+        other.document_id == AllocationRow.document_id, other.id != AllocationRow.id
     )
+    return (AllocationRow.amount_minor == DocumentRow.total_minor) & ~another
+
+
+def _within(since: datetime, until: datetime) -> Any:
+    return (AllocationRow.at >= since) & (AllocationRow.at < until)
+
+
+def _paid_at_once(tx: Tx, since: datetime, until: datetime) -> Any:
+    key = (_day(tx, AllocationRow.at), DocumentLineRow.account, DocumentLineRow.tax_class)
+    return (
+        select(*key, *(func.sum(amount) for amount in PARTS))
+        .select_from(AllocationRow)
+        .join(DocumentRow, DocumentRow.id == AllocationRow.document_id)
+        .join(DocumentLineRow, DocumentLineRow.document_id == AllocationRow.document_id)
+        .where(_within(since, until), _at_once())
+        .group_by(*key)
+    )
+
+
+def _paid_in_parts(tx: Tx, since: datetime, until: datetime) -> Any:
+    documents = (
+        select(AllocationRow.document_id)
+        .join(DocumentRow, DocumentRow.id == AllocationRow.document_id)
+        .where(_within(since, until), ~_at_once())
+    )
+    moved, parts, whole = _moved(documents), _parts(documents), DocumentRow.total_minor
+
+    def up_to(amount: Any) -> Any:
+        return amount * parts.c.after // whole - amount * parts.c.before // whole
+
+    share = up_to(moved.c.after) - up_to(moved.c.before)
+    key = (_day(tx, moved.c.at), parts.c.account, parts.c.tax_class)
+    return (
+        select(
+            *key,
+            *(
+                func.coalesce(func.sum(share).filter(parts.c.part == part), 0)
+                for part in range(len(PARTS))
+            ),
+        )
+        .select_from(moved)
+        .join(DocumentRow, DocumentRow.id == moved.c.document_id)
+        .join(parts, parts.c.document_id == moved.c.document_id)
+        .where(moved.c.at >= since, moved.c.at < until)
+        .group_by(*key)
+    )
+
+
+def _moved(documents: Any) -> Any:
+    """Every allocation to these invoices, with what was paid before and after it."""
     window = func.sum(AllocationRow.amount_minor).over(
         partition_by=AllocationRow.document_id, order_by=(AllocationRow.at, AllocationRow.id)
     )
@@ -142,21 +187,16 @@ def _moved(since: datetime, until: datetime) -> Any:
             after.label("after"),
             (after - AllocationRow.amount_minor).label("before"),
         )
-        .where(AllocationRow.document_id.in_(touched))
+        .where(AllocationRow.document_id.in_(documents))
         .subquery()
     )
 
 
-def _parts() -> Any:
+def _parts(documents: Any) -> Any:
     """The net, excise and VAT of every line of invoices, with the sum before and after each.
 
     Discounts come last, so that no sum is below zero.
     """
-    amounts = (
-        DocumentLineRow.net_minor,
-        DocumentLineRow.excise_minor,
-        DocumentLineRow.vat_minor,
-    )
     each = union_all(
         *(
             select(
@@ -166,8 +206,8 @@ def _parts() -> Any:
                 DocumentLineRow.account,
                 DocumentLineRow.tax_class,
                 amount.label("minor"),
-            ).where(amount != 0)
-            for part, amount in enumerate(amounts)
+            ).where(amount != 0, DocumentLineRow.document_id.in_(documents))
+            for part, amount in enumerate(PARTS)
         )
     ).subquery()
     window = func.sum(each.c.minor).over(
