@@ -200,7 +200,7 @@ def _receipt(document: DocumentRow, frozen: Mapping[str, Any], look: Look, verif
         ),
         lines=Table(("*Paid", f">{document.currency}"), tuple(rows)),
         totals=(
-            ("Held for you after this", amount(frozen["wallet_minor"])),
+            ("In your wallet now", amount(frozen["wallet_minor"])),
             (f"Received {document.currency}", amount(document.total_minor)),
         ),
         verify=verify,

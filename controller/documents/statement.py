@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
@@ -53,6 +53,14 @@ class Statement:
     def closing_minor(self) -> int:
         """What is owed at the end."""
         return self.opening_minor + sum(m.charged_minor - m.paid_minor for m in self.movements)
+
+
+def netted(movement: Movement) -> Movement:
+    """An invoice with its discounts as one amount: nobody paid what was not charged."""
+    if not movement.transaction_id.startswith("document:"):
+        return movement
+    change = movement.charged_minor - movement.paid_minor
+    return replace(movement, charged_minor=max(change, 0), paid_minor=max(-change, 0))
 
 
 def words_of(movement: Movement) -> str:

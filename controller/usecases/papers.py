@@ -10,7 +10,7 @@ from billing.msisdn import parse_msisdn
 from billing.period import Period, midnight
 from controller.documents.issued import look_name, paper_of
 from controller.documents.paper import Look
-from controller.documents.statement import Statement
+from controller.documents.statement import Statement, netted
 from controller.store import documents, logos, operators, papers, payers
 from controller.usecases.frozen import Buyer, Seller, logo_name
 from controller.usecases.payers import SubscriberUnknown
@@ -94,7 +94,9 @@ async def statement(
             buyer=Buyer(name=who.name, pin=who.kra_pin, address=who.address, phone=who.msisdn),
             period=period,
             opening_minor=await papers.owed_before(tx, found, period.start),
-            movements=await papers.movements(tx, found, period.start, period.end),
+            movements=[
+                netted(one) for one in await papers.movements(tx, found, period.start, period.end)
+            ],
         )
     return of, Look(operator.colour, operator.logo)
 

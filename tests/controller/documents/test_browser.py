@@ -15,6 +15,8 @@ from tests.support.day_of_business import lowered
 from tests.support.office import opened
 
 if TYPE_CHECKING:
+    from playwright.async_api import ViewportSize
+
     from tests.support.office import Office
 
 pytestmark = pytest.mark.browser
@@ -24,7 +26,7 @@ SERIOUS = {"serious", "critical"}
 
 @pytest.mark.parametrize("size", [DESK_SIZE, PHONE_SIZE], ids=["desk", "phone"])
 async def test_an_invoice_is_whole_readable_and_asks_for_nothing(
-    office: Office, size: dict[str, int]
+    office: Office, size: ViewportSize
 ) -> None:
     long = replace(a_line(12_345), text="Home_10_Mbit/s_with_a_long_name_without_spaces" * 4)
     row = await an_invoice(office.deps, ANNE, a_line(), an_item(), lowered(100_00), long)

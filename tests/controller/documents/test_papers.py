@@ -99,7 +99,7 @@ async def test_a_credit_note_names_its_invoice_and_a_receipt_what_it_paid(office
         ("Kept for later invoices", "500.00"),
     )
     assert ("By", "M-PESA") in receipt.facts
-    assert receipt.totals[0] == ("Held for you after this", "500.00")
+    assert receipt.totals[0] == ("In your wallet now", "500.00")
     for each in (note, receipt):
         assert drawn(each).startswith(b"%PDF-")
         assert each.number in page_of(each).html

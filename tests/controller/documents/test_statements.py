@@ -16,7 +16,7 @@ from controller.usecases.money_in import reverse
 from controller.usecases.papers import statement
 from controller.usecases.payers import SubscriberUnknown
 from tests.support.charges import ANNE, a_line, an_invoice, paid_in
-from tests.support.day_of_business import hotspot_sale
+from tests.support.day_of_business import hotspot_sale, lowered
 
 if TYPE_CHECKING:
     from controller.documents.statement import Statement
@@ -27,7 +27,7 @@ DECEMBER = (date(2026, 12, 1), date(2027, 1, 1))
 
 
 async def a_story(office: Office) -> None:
-    await an_invoice(office.deps, ANNE, a_line(1_500))
+    await an_invoice(office.deps, ANNE, a_line(1_600), lowered(100_00))
     await paid_in(office.deps, 1_000, name="one")
     await hotspot_sale(office.deps, "hot")
     office.clock.forward(days=14)
