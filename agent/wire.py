@@ -7,7 +7,6 @@ names the field.
 from __future__ import annotations
 
 import re
-from collections import deque
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -238,8 +237,7 @@ def render_report(
     parts = [request.SerializeToString()]
     for tag, told in ((_RECORDS_TAG, records), (_NEWEST_TAG, backlog.newest)):
         placed = [body + _place(seq) if seq else body for seq, body in told]
-        heads = map(_head, repeat(tag), map(len, placed))
-        parts += chain.from_iterable(zip(heads, placed, strict=True))
+        parts.append(_repeated(tag, placed))
     return b"".join(parts)
 
 
@@ -249,7 +247,7 @@ def record_bodies(told: Iterable[tuple[Fact, datetime]]) -> list[bytes]:
     Most are readings: one message is filled again and again for those.
     """
     again = record_pb2.Record()
-    reading = again.reading
+    reading, serialize = again.reading, again.SerializeToString
     bodies: list[bytes] = []
     same: datetime | None = None
     for fact, at in told:
@@ -258,7 +256,7 @@ def record_bodies(told: Iterable[tuple[Fact, datetime]]) -> list[bytes]:
                 again.at_ms = (at - _EPOCH) // _MS
                 same = at
             _put_reading(reading, fact)
-            bodies.append(again.SerializeToString())
+            bodies.append(serialize())
         else:
             message = record_pb2.Record(at_ms=(at - _EPOCH) // _MS)
             _put_fact(message, fact)
@@ -276,7 +274,7 @@ def readable(rows: Iterable[tuple[int, bytes]]) -> list[Record]:
     """Records of their seq and body, each of which a report may carry. Raises `Unreadable`."""
     records = list(map(Record._make, rows))
     try:
-        deque(map(record_pb2.Record.FromString, (body for _, body in records)), maxlen=0)
+        edge_pb2.ReportRequest.FromString(_repeated(_RECORDS_TAG, [body for _, body in records]))
     except DecodeError as broken:
         raise Unreadable(f"record {records[0].seq} or one after it is no Record") from broken
     return records
@@ -508,6 +506,12 @@ def _varint(number: int) -> bytes:
     if number < 1 << 7:
         return bytes((number,))
     return bytes((number & 127 | 128,)) + _varint(number >> 7)
+
+
+def _repeated(tag: int, messages: Sequence[bytes]) -> bytes:
+    """Messages as a repeated field of another."""
+    heads = map(_head, repeat(tag), map(len, messages))
+    return b"".join(chain.from_iterable(zip(heads, messages, strict=True)))
 
 
 @lru_cache(SHARED_MAX)
