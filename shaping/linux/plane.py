@@ -31,7 +31,7 @@ from shaping.linux.netlink import NETLINK_ROUTE, NetlinkError, NetlinkSocket
 from shaping.linux.nft import CutCounter, PutCounter, meter_names, ops, pool_name
 from shaping.linux.pins import Pins
 from shaping.linux.shaper import Shaper
-from shaping.linux.tables import OvertakenError, Tables
+from shaping.linux.tables import COUNTERS_BY_NAME, OvertakenError, Tables
 from shaping.linux.tc import group_of, same_rate
 from shaping.plane import Applied, Counter, Desired, MonotonicMs, PlaneError, SessionKey
 from shaping.portions import portions
@@ -55,11 +55,6 @@ DEAR_MS = 100
 """When reading everything takes longer than this, a stranger's change of nftables may wait for the
 next regular look; otherwise it is looked into at once, unless strangers come too often: a DNS
 server that fills the garden by name changes something every few seconds."""
-
-COUNTERS_BY_NAME = 40_000
-"""So many counters or more are asked for one by one. The kernel tells all of a table in blocks of
-32 KB, and for each walks from the first counter to where it was: four times as long for twice as
-many."""
 
 TRIES = 3
 """An apply that somebody else's change came in between of looks again this often."""
@@ -212,7 +207,7 @@ class _Box:
         return read
 
     def _many_names(self) -> list[str]:
-        """The counters that we believe in, where it is cheaper to ask for each of them."""
+        """The counters that we believe in, where it is cheaper to ask for some by name."""
         sessions = self._mirror.sessions if self._mirror else {}
         if 2 * len(sessions) < COUNTERS_BY_NAME:
             return []
