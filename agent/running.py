@@ -56,7 +56,7 @@ RENEW_MAX_S = 120
 SETTLE_S = 600
 """How often it is looked whether the controller has every record."""
 
-GIVE_BACK_S = 300
+GIVE_BACK_S = 60
 """How often memory is given back that is not used."""
 
 GIVE_BACK_FIRST_S = (5, 25)

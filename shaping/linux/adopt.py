@@ -8,6 +8,7 @@ a half one is stray, goes, and is made anew by the next difference.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from sys import intern
 from typing import TYPE_CHECKING
 
 from shaping.diff import CapRef, Observed, Standing, Way
@@ -21,7 +22,8 @@ from shaping.linux.nft import (
     way_elements,
 )
 from shaping.linux.tc import group_of, slot_of
-from shaping.plane import CapKey, MonotonicMs, SessionKey
+from shaping.one import compact
+from shaping.plane import CapKey, MacAddress, MonotonicMs, SessionKey
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -92,7 +94,7 @@ def adopt(
         sessions[key] = Standing(epoch)
         if key in slots:
             pool = (places or {}).get(group_of(slots[key]), ())
-            sessions[key] = Standing(epoch, rates.get(slots[key]), ways[key], pool)
+            sessions[key] = Standing(epoch, rates.get(slots[key]), compact(ways[key]), pool)
     blocked = frozenset(e.mac for e, _ in held.elements if e.set == "blocked" and e.mac)
     owners = {address: key for key, found in ways.items() for address in found}
     strays += _stray_objects(held, epochs, caps)
@@ -105,7 +107,7 @@ def _epochs(counters: Iterable[str]) -> dict[SessionKey, str]:
     found: dict[SessionKey, set[tuple[str, str]]] = {}
     for name in counters:
         way, key, epoch = (*name.split("."), "", "")[:3]
-        found.setdefault(SessionKey(key), set()).add((way, epoch))
+        found.setdefault(SessionKey(intern(key)), set()).add((way, intern(epoch)))
     whole: dict[SessionKey, str] = {}
     for key, marks in found.items():
         epochs = {epoch for _, epoch in marks}
@@ -153,7 +155,7 @@ def _whole(
     if len(held) != len(rows) or not held.keys() >= _WHOLE:
         return None
     _, key, _ = _parts(held["count_down"][0])
-    session, slot = SessionKey(key), slot_of(_number(held["class"][0]))
+    session, slot = SessionKey(intern(key)), slot_of(_number(held["class"][0]))
     mac = held["up"][0].mac
     if session not in epochs or slot is None or mac is None:
         return None
@@ -161,7 +163,7 @@ def _whole(
     if (lefts[0] is None) != (lefts[1] is None):
         return None
     until = min((MonotonicMs(now + left) for left in lefts if left is not None), default=None)
-    way = Way(mac, until, _cap(held["cap"][0]) if "cap" in held else None)
+    way = Way(MacAddress(intern(mac)), until, _cap(held["cap"][0]) if "cap" in held else None)
     if way.cap is not None and caps.get(way.cap.key) != way.cap.revision:
         return None
     needed = way_elements(session, epochs[session], address, way, slot, now)
