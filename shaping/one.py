@@ -16,7 +16,7 @@ _NOTHING: Mapping[Any, Any] = MappingProxyType({})
 
 
 class One(Mapping[K, V]):
-    """A mapping of one key, in a fifth of a dictionary's memory. Never changed."""
+    """A mapping of one key, in a quarter of a dictionary's memory. Never changed."""
 
     __slots__ = ("_key", "_value")
 

@@ -19,9 +19,8 @@ from shaping.linux.nft import (
     Element,
     meter_names,
     quota_name,
-    way_elements,
 )
-from shaping.linux.tc import group_of, slot_of
+from shaping.linux.tc import classid_of, group_of, slot_of
 from shaping.one import compact
 from shaping.plane import CapKey, MacAddress, MonotonicMs, SessionKey
 
@@ -42,6 +41,8 @@ _WHOLE = {"count_down", "count_up", "class", "group", "down", "up"}
 @dataclass(frozen=True, slots=True)
 class Held:
     """A dump of our table: elements with the milliseconds left, and names of objects.
+
+    All of it as of one moment.
 
     ``pools`` tells which pool has which number in the class trees.
     """
@@ -82,7 +83,7 @@ def adopt(
     taken: dict[int, SessionKey] = {}
     strays: list[Op] = []
     for address, rows in _by_address(held.elements).items():
-        found = _whole(address, rows, epochs=epochs, caps=caps, now=now)
+        found = _whole(rows, epochs=epochs, caps=caps, now=now)
         if found is None or not _fits(found, slots, taken):
             strays += [Cut(element) for element, _ in rows]
             continue
@@ -143,7 +144,6 @@ class _Found:
 
 
 def _whole(
-    address: Address,
     rows: Sequence[_Row],
     *,
     epochs: Mapping[SessionKey, str],
@@ -166,9 +166,17 @@ def _whole(
     way = Way(MacAddress(intern(mac)), until, _cap(held["cap"][0]) if "cap" in held else None)
     if way.cap is not None and caps.get(way.cap.key) != way.cap.revision:
         return None
-    needed = way_elements(session, epochs[session], address, way, slot, now)
-    said = {(element.set, element.value) for element, _ in rows}
-    if {(element.set, element.value) for element in needed} != said:
+    down, up = meter_names(session, epochs[session])
+    needed: dict[str, str | int | None] = {"down": None, "up": None}
+    needed |= {
+        "count_down": down,
+        "count_up": up,
+        "class": classid_of(slot),
+        "group": group_of(slot),
+    }
+    if way.cap is not None:
+        needed["cap"] = quota_name(way.cap)
+    if {name: element.value for name, (element, _) in held.items()} != needed:
         return None
     return _Found(session, slot, way)
 

@@ -211,7 +211,7 @@ class _Box:
             # Somebody set it to zero by hand: the next apply begins a new life of it.
             self._void.update(meter_names(key, read.pop(key).epoch))
             self.forget()
-        self._read = read | {key: self._read[key] for key in fallen}
+        self._read = read | {key: self._read[key] for key in fallen} if fallen else read
         return read
 
     def _many_names(self) -> list[str]:
@@ -287,7 +287,7 @@ class _Box:
         evicted = self._shaper.evicted()
         generation = self._tables.generation()
         now = self._now()
-        held = self._tables.held()
+        held = self._tables.held(self._now)
         nameless = self._shaper.know(held.pools)
         places, void = self._shaper.places(), frozenset(self._void)
         shared: dict[Rate, Rate] = {}

@@ -7,8 +7,9 @@ online, a while after the last of them came; ``rss_10k_mb`` with 10,000; of thes
 alone. ``idle_cpu_pct`` is its share of one processor with 1,000, user and system, while nothing is
 asked of it; ``idle_10k_cpu_pct`` with 10,000.
 
-``readopt_s`` begins with SIGKILL and the start of the next process, with 10,000 online, and ends
-when the portal shows a customer every byte that ``nft`` had counted before; ``readopt_cpu_s`` is
+``readopt_s`` begins with the start of the next process after SIGKILL, with 10,000 online, and ends
+when it says that the kernel is as its journal wants it, and the portal shows a customer every byte
+that ``nft`` had counted before; ``readopt_cpu_s`` is
 the processor time of that process until then. ``cold_boot_s`` begins with the start of a process
 that has the journal, in a kernel that knows nothing, and ends when ``nft`` lists all 10,000; the
 agent finds who is there in its journal. ``back_rss_mb`` is what it needs then.
@@ -39,7 +40,7 @@ from pathlib import Path
 from typing import Self
 
 from agent import identity as identities
-from agent import running
+from agent import running, status
 from agent.uplink.memory import MemoryController, grant_item, site_item
 from billing.plan import Limits
 from portal.captive.gate import SiteFace
@@ -64,7 +65,7 @@ LIMITS = Limits(
     quota_bytes=None,
     devices_max=1,
 )
-SETTLE_S = 35.0
+SETTLE_S = 75.0
 """Until the agent has reported all openings, and has given back what they took."""
 
 IDLE_S = 60.0
@@ -128,6 +129,16 @@ class _Site:
         argv = (sys.executable, "-m", "agent.main", "run", "--config", str(self._config))
         self._agent = self._gateway.popen(*argv, stderr=subprocess.DEVNULL)
 
+    def await_adopted(self) -> None:
+        """Until the agent says that it has brought the kernel to the newest generation it has."""
+        deadline = time.monotonic() + WAIT_S
+        while time.monotonic() < deadline:
+            told = status.read(self._state_dir, now=datetime.now(UTC)) or {}
+            if told.get("pid") == self.pid and told["applied_generation"] == told["generation"]:
+                return
+            time.sleep(LOOK_EVERY_S)
+        raise AssertionError(f"not re-adopted within {WAIT_S:g} s")
+
     def kill9(self) -> None:
         """End the agent as want of memory would."""
         if self._agent is not None:
@@ -190,6 +201,7 @@ def _online(state_dir: Path, devices: int, figures: _Figures, *, kills: int) -> 
             site.kill9()
             began = time.perf_counter()
             site.start()
+            site.await_adopted()
             _await_shown(booth, counted)
             figures.readopt_s.append(time.perf_counter() - began)
             figures.readopt_cpu_s.append(_cpu_s(site.pid))
