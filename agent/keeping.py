@@ -162,7 +162,7 @@ def read_session(text: str, counts: str | None, share: Sharing) -> Session:
     active_at, heard_at, reported_at = (MonotonicMs(share(at)) for at in moments)
     known = _to_meter(meter, share)
     return Session(
-        id=SessionId(sys.intern(raw["id"])),
+        id=SessionId(share(raw["id"])),
         grant_id=GrantId(share(raw["grant_id"])),
         mac=MacAddress(sys.intern(raw["mac"])),
         ipv4=None if raw["ipv4"] is None else _to_ipv4(raw["ipv4"]),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from hashlib import sha256
-from sys import intern
 from typing import TYPE_CHECKING
 
 from agent import grants, orders, speeds
@@ -179,7 +178,7 @@ def _opened(
     device = draft.devices.get(mac)
     seed = f"{now.boot}|{now.mono}|{draft.count()}|{use.grant.id}|{mac}"
     return Session(
-        id=SessionId(intern(sha256(seed.encode()).hexdigest()[:32])),
+        id=SessionId(sha256(seed.encode()).hexdigest()[:32]),
         grant_id=use.grant.id,
         mac=mac,
         ipv4=ipv4,

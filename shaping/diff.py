@@ -294,7 +294,8 @@ def diff(
     """
     same = same or same_rate
     if only is None:
-        sessions = observed.sessions.keys() | desired.access.keys()
+        # A box tells its own copies of the keys; those of who desires are kept.
+        sessions = desired.access.keys() | observed.sessions.keys()
         caps = observed.caps.keys() | desired.caps.keys()
     else:
         sessions, caps = set(only.sessions), set(only.caps)

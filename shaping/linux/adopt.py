@@ -106,9 +106,10 @@ def adopt(
 def _epochs(counters: Iterable[str]) -> dict[SessionKey, str]:
     """Sessions whose both counters are there under one epoch."""
     found: dict[SessionKey, set[tuple[str, str]]] = {}
+    shared: dict[str, str] = {}
     for name in counters:
         way, key, epoch = (*name.split("."), "", "")[:3]
-        found.setdefault(SessionKey(intern(key)), set()).add((way, intern(epoch)))
+        found.setdefault(SessionKey(key), set()).add((way, shared.setdefault(epoch, epoch)))
     whole: dict[SessionKey, str] = {}
     for key, marks in found.items():
         epochs = {epoch for _, epoch in marks}
@@ -155,7 +156,7 @@ def _whole(
     if len(held) != len(rows) or not held.keys() >= _WHOLE:
         return None
     _, key, _ = _parts(held["count_down"][0])
-    session, slot = SessionKey(intern(key)), slot_of(_number(held["class"][0]))
+    session, slot = SessionKey(key), slot_of(_number(held["class"][0]))
     mac = held["up"][0].mac
     if session not in epochs or slot is None or mac is None:
         return None

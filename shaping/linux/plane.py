@@ -7,7 +7,6 @@ import secrets
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from sys import intern
 from typing import TYPE_CHECKING, TypeVar
 
 from shaping.diff import (
@@ -198,14 +197,16 @@ class _Box:
     def counters(self) -> dict[SessionKey, Counter]:
         found = self._tables.counted(self._many_names())
         read: dict[SessionKey, Counter] = {}
+        sessions = self._mirror.sessions if self._mirror else {}
+        # Of the names, which are there in every reading, the copy that we have anyway is kept.
+        known = {one: one for key, standing in sessions.items() for one in (key, standing.epoch)}
         for name, down_bytes in found.items():
             way, _, rest = name.partition(".")
             key, _, epoch = rest.partition(".")
             up_bytes = found.get(f"u.{rest}")
             if way == "d" and up_bytes is not None:
-                # Of the names, which are there in every reading, one copy is kept.
-                known = SessionKey(intern(key))
-                read[known] = Counter(intern(epoch), down_bytes, up_bytes)
+                epoch = known.get(epoch, epoch)
+                read[SessionKey(known.get(key, key))] = Counter(epoch, down_bytes, up_bytes)
         fallen = [key for key, counter in read.items() if _fell(self._read.get(key), counter)]
         for key in fallen:
             # Somebody set it to zero by hand: the next apply begins a new life of it.

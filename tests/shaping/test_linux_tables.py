@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -12,6 +13,9 @@ from shaping.linux.tables import Tables
 from shaping.plane import MonotonicMs
 from tests.support.gateway import PHONE, mac_of, v4_of, v6_of
 from tests.support.netns import Namespace
+
+if TYPE_CHECKING:
+    from shaping.diff import Address
 
 pytestmark = pytest.mark.root
 
@@ -50,7 +54,7 @@ def test_a_counter_with_a_comment_is_read_as_well() -> None:
 
 def test_what_is_left_of_a_deadline_is_told_as_of_when_reading_began() -> None:
     """Each set is read later than the one before; a box with much to do takes seconds."""
-    addresses = {"4": v4_of(PHONE), "6": v6_of(PHONE)}
+    addresses: dict[str, Address] = {"4": v4_of(PHONE), "6": v6_of(PHONE)}
     macs = {"up": mac_of(PHONE), "down": None}
     elements = [
         Element(name, addresses[name[-1]], macs[name[:-1]], timeout_ms=60_000) for name in TIMED
