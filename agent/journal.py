@@ -45,12 +45,16 @@ CHECKPOINT_PAGES = 2_000
 """The write-ahead log is carried over after so many pages (8 MB): what changes every minute is then
 written once more for many changes, and not for each."""
 
+CACHE_KB = 512
+"""Of pages that SQLite keeps in memory. Rows are read at the start alone; the system has them."""
+
 FORMAT = 1
 _PRAGMAS = (
     "locking_mode=EXCLUSIVE",
     "journal_mode=WAL",
     "synchronous=FULL",
     f"wal_autocheckpoint={CHECKPOINT_PAGES}",
+    f"cache_size=-{CACHE_KB}",
     # Some builds write zeros over whatever is deleted: on flash that hides nothing, and wears it.
     "secure_delete=OFF",
 )

@@ -169,7 +169,6 @@ class Loop:
         self._disk_trouble = _Trouble("journal")
         self._plan = Plan()
         self._last = Desired()
-        self._planned_from: State | None = None
         self._clean = False
         self._mend_at = 0
         self._count_at = 0
@@ -374,7 +373,6 @@ class Loop:
             self._note_applied()
             return True
         self._plan = planned(self.state, mono, self._plan)
-        self._planned_from = self.state
         want = self._plan.desired
         if self._clean and mono < self._mend_at and same_orders(self._last, want):
             self._note_applied()
@@ -395,10 +393,7 @@ class Loop:
 
     def _nothing_new(self, mono: MonotonicMs) -> bool:
         """Whether the plan of the last batch is still the plan, with no need to look closer."""
-        was, now = self._planned_from, self.state
-        if was is None or mono >= now.due_at:
-            return False
-        return same_grounds(was, now)
+        return mono < self.state.due_at and same_grounds(self._plan.state, self.state)
 
     def _note_applied(self) -> None:
         self.applied = AppliedState(self.state.generation, self.state.digest)

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from shaping.diff import Garden
     from shaping.linux.nft import Element, LinuxConfig, Op
+    from shaping.plane import MonotonicMs
 
 SEAL = "seal."
 """Begins the name of the counter whose name tells what rules we installed, and how the kernel
@@ -95,12 +96,19 @@ class Tables:
             else f"table inet {TABLE} was missing"
         )
 
-    def held(self) -> Held:
-        """All that our table holds, but for its rules."""
+    def held(self, now: Callable[[], MonotonicMs]) -> Held:
+        """All that our table holds, but for its rules, as of the moment of the call.
+
+        Reading takes a while, so what is left of an element's time then is worked out.
+        """
         elements: list[tuple[Element, int | None]] = []
+        began = now()
         for name in SETS:
-            for _, body in self._dump(wire.elements_request(name)):
-                elements.extend(wire.read_elements(name, body))
+            bodies = self._dump(wire.elements_request(name))
+            late_ms = now() - began
+            for _, body in bodies:
+                for element, left in wire.read_elements(name, body):
+                    elements.append((element, None if left is None else left + late_ms))
         counters = set(self.counted())
         pools = {name for name in counters if name.startswith("p.")}
         return Held(
