@@ -19,6 +19,7 @@ from agent.model import Notice, Reading, SessionClosed, SessionOpened, Sighted, 
 from agent.uplink.memory import MemoryController, MemoryUplink, grant_item, plan_item, site_item
 from billing.ids import OrderId
 from billing.payment import OrderStage, Reason
+from billing.quota import Allowance
 from billing.voucher import parse_code
 from portal.captive.gate import Refusal, SiteFace
 from shaping.memory import MemoryPlane
@@ -226,6 +227,23 @@ async def test_data_ends_at_the_cap(site: Site) -> None:
     assert [f.reason for f in site.facts() if isinstance(f, SessionClosed)] == [Why.DATA]
 
 
+async def test_a_budget_that_is_given_anew_is_less_by_all_that_passed(site: Site) -> None:
+    limits, devices = some_limits(quota=1_000_000), ["02:00:7f:00:00:05"]
+    site.controller.put_item(*grant_item("f" * 32, limits=limits, devices=devices))
+    await settle()
+    await site.gate.sign_in(A)
+    await site.clock.advance(3)
+    passed = sum(10_000 for _ in range(30) if site.passes(down=9_000, up=1_000))
+    handed = Allowance(bytes=1_000_000)
+    site.controller.put_item(
+        *grant_item("f" * 32, limits=limits, devices=devices, allowance=handed)
+    )
+    await settle()
+    passed += sum(10_000 for _ in range(200) if site.passes(down=9_000, up=1_000))
+
+    assert passed == 1_000_000
+
+
 async def test_signing_in_opens_for_a_device_that_comes_back(site: Site) -> None:
     key, body = grant_item("f" * 32, limits=some_limits(), devices=["02:00:7f:00:00:05"])
     site.controller.put_item(key, body)
@@ -402,6 +420,20 @@ async def test_a_plane_out_of_order_is_mended_when_it_is_back(site: Site) -> Non
 
     assert not view or site.passes()
     assert site.passes()
+
+
+async def test_a_box_that_could_not_be_counted_for_a_moment_is_well_again(site: Site) -> None:
+    order_id = await site.buy()
+    site.controller.pay(OrderId(order_id), limits=some_limits())
+    await settle()
+    await site.clock.advance(1)
+    site.plane.broken = True
+    await site.clock.advance(2)
+    was_well = site.loop.healthy
+    site.plane.broken = False
+    await site.clock.advance(4)
+
+    assert (was_well, site.loop.healthy) == (False, True)
 
 
 async def test_what_somebody_removed_by_hand_is_put_back_and_told(site: Site) -> None:
