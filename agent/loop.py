@@ -368,18 +368,16 @@ class Loop:
         if not self.state.sessions or mono < max(count_at, self._plane_trouble.again_at):
             return None
         try:
-            counters = await self._plane.counters()
+            return Counted(await self._plane.counters(), applied=self._clean)
         except PlaneError as error:
             self._plane_trouble.failed(mono, error)
             return None
-        if self._clean:
-            # It has done all that it was told, and can be read again: nothing more is to be tried.
-            self._plane_trouble.over()
-        return Counted(counters, applied=self._clean)
 
     async def _apply(self) -> bool:
         mono = self._clock.now().mono
         if mono < self._plane_trouble.again_at:
+            # What is decided meanwhile is not done: a closed session is not yet closed.
+            self._clean = False
             return False
         if self._clean and mono < self._mend_at and self._nothing_new(mono):
             self._note_applied()

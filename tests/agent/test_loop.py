@@ -57,7 +57,12 @@ class FaultyPlane(MemoryPlane):
             raise PlaneError("the box is out of order")
         self.counts += 1
         self.counting()
-        return await super().counters()
+        counters = await super().counters()
+        self.counted()
+        return counters
+
+    def counted(self) -> None:
+        """Called right after it was read."""
 
     def counting(self) -> None:
         """Called while it is read; reading takes no time unless a test says so."""
@@ -434,6 +439,29 @@ async def test_a_box_that_could_not_be_counted_for_a_moment_is_well_again(site: 
     await site.clock.advance(4)
 
     assert (was_well, site.loop.healthy) == (False, True)
+
+
+async def test_a_session_closed_while_the_box_is_out_of_order_is_counted_to_its_end(
+    site: Site,
+) -> None:
+    limits, devices = some_limits(), ["02:00:7f:00:00:05"]
+    site.controller.put_item(*grant_item("f" * 32, limits=limits, devices=devices))
+    await settle()
+    await site.gate.sign_in(A)
+    await site.clock.advance(1)
+    site.plane.broken = True
+    await site.clock.advance(2)
+    site.controller.put_item(*grant_item("f" * 32, limits=limits, devices=devices, revoked=True))
+    await settle()
+    site.plane.broken, passed = False, []
+    site.plane.counted = lambda: passed.append(site.passes(down=1_000, up=100))
+    await site.clock.advance(5)
+    site.plane.counted = lambda: None
+    await site.clock.advance(15)
+    readings = [fact for fact in site.facts() if isinstance(fact, Reading)]
+
+    assert any(passed)
+    assert readings[-1].down_bytes_total == 1_000 * sum(passed)
 
 
 async def test_what_somebody_removed_by_hand_is_put_back_and_told(site: Site) -> None:
