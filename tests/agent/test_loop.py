@@ -28,7 +28,7 @@ from tests.support.site import an_offer, some_limits
 from tests.support.steered import AtOnce, SteeredClock, settle
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Callable, Mapping
     from pathlib import Path
 
     from agent.model import Fact
@@ -45,6 +45,8 @@ class FaultyPlane(MemoryPlane):
     broken = False
     applies = 0
     counts = 0
+    afterwards: Callable[[], object] | None = None
+    """Called right after it was read."""
 
     async def apply(self, desired: Desired) -> Applied:
         self.applies += 1
@@ -58,11 +60,9 @@ class FaultyPlane(MemoryPlane):
         self.counts += 1
         self.counting()
         counters = await super().counters()
-        self.counted()
+        if self.afterwards is not None:
+            self.afterwards()
         return counters
-
-    def counted(self) -> None:
-        """Called right after it was read."""
 
     def counting(self) -> None:
         """Called while it is read; reading takes no time unless a test says so."""
@@ -454,9 +454,9 @@ async def test_a_session_closed_while_the_box_is_out_of_order_is_counted_to_its_
     site.controller.put_item(*grant_item("f" * 32, limits=limits, devices=devices, revoked=True))
     await settle()
     site.plane.broken, passed = False, []
-    site.plane.counted = lambda: passed.append(site.passes(down=1_000, up=100))
+    site.plane.afterwards = lambda: passed.append(site.passes(down=1_000, up=100))
     await site.clock.advance(5)
-    site.plane.counted = lambda: None
+    site.plane.afterwards = None
     await site.clock.advance(15)
     readings = [fact for fact in site.facts() if isinstance(fact, Reading)]
 
