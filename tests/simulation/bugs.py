@@ -124,7 +124,7 @@ BUGS = (
         "billing/payment.py",
         "changed=state is not PaymentState.SETTLED)",
         "changed=state in {PaymentState.SENT, PaymentState.PENDING})",
-        tests=("tests/billing/test_payment.py",),
+        (15,),
     ),
     Bug(
         "an order that is asked about again is pushed again",
@@ -138,14 +138,14 @@ BUGS = (
         "controller/usecases/evidence.py",
         "    await _hand_over(tx, deps, payment, now=now)\n",
         "",
-        tests=("tests/controller/usecases/test_settle.py",),
+        (15,),
     ),
     Bug(
         "half of the money is booked",
         "controller/usecases/evidence.py",
         "postings=(Posting(wallet, till, amount), Posting(income, wallet, amount)),",
         "postings=(Posting(income, wallet, amount),),",
-        tests=("tests/controller/usecases/test_settle.py",),
+        (15,),
     ),
     Bug(
         "a code that came twice is not booked",
