@@ -143,8 +143,8 @@ BUGS = (
     Bug(
         "half of the money is booked",
         "controller/usecases/evidence.py",
-        "postings=(Posting(wallet, till, amount), Posting(income, wallet, amount)),",
-        "postings=(Posting(income, wallet, amount),),",
+        "            Posting(purse, accounts.till(payment.rail, payment.shortcode), amount),\n",
+        "",
         (15,),
     ),
     Bug(
