@@ -26,8 +26,9 @@ from controller.store.billing_rows import (
     SubscriptionRow,
 )
 from controller.store.rows import GrantRow, PlanRow, SubscriberRow
+from controller.usecases.agreements import NewSubscription
 from controller.usecases.money_in import receive
-from controller.usecases.subscriptions import NewSubscription, start, use_wallet
+from controller.usecases.subscriptions import start, use_wallet
 from tests.support.builders import MAC, SITE, hex_id, limits
 
 if TYPE_CHECKING:
