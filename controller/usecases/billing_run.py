@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 from billing.run import Outcome
 from controller.store import billing_bulk as bulk
 from controller.usecases.billing_batch import bill_in
+from controller.usecases.billing_preview import Preview, preview
+from controller.usecases.pauses import resume_due
 from controller.usecases.subscriptions import wake
 
 if TYPE_CHECKING:
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 
     from controller.deps import Deps
     from controller.usecases.billing_batch import Batch
+
+__all__ = ["Preview", "bill_due", "preview"]
 
 BATCH_MAX = 1_000
 BATCHES_MAX = 10_000
@@ -30,6 +34,7 @@ async def bill_due(deps: Deps) -> int:
     """Do all that is due by now; how much that was. Raises `DatabaseBusy`."""
     began_at = deps.now()
     done = Counter[str]()
+    done["resumed"] = await resume_due(deps)
     for _ in range(BATCHES_MAX):
         batch = await _next_batch(deps, began_at)
         if batch is None:

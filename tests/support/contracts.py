@@ -25,8 +25,10 @@ from controller.store.billing_rows import (
     NumberSeriesRow,
     SubscriptionRow,
 )
-from controller.store.rows import GrantRow, PlanRow, SubscriberRow
+from controller.store.rows import GrantRow, PlanRow, SiteItemRow, SubscriberRow
 from controller.usecases.agreements import NewSubscription
+from controller.usecases.billing_run import bill_due
+from controller.usecases.dunning import dun_due
 from controller.usecases.money_in import receive
 from controller.usecases.subscriptions import start, use_wallet
 from tests.support.builders import MAC, SITE, hex_id, limits
@@ -139,6 +141,13 @@ async def pays(world: World, subscriber: str, shillings: int) -> None:
     await use_wallet(world.deps, subscriber)
 
 
+async def run_at(world: World, day: str, clock: str = "00:00") -> None:
+    """Let time come, and all that is due be done: billing, then dunning."""
+    world.clock.to(at(day, clock))
+    await bill_due(world.deps)
+    await dun_due(world.deps)
+
+
 async def used(world: World, grant_id: str | None, total_bytes: int) -> None:
     """What sites have reported of a grant, altogether."""
     async with world.deps.db.begin() as tx:
@@ -165,6 +174,13 @@ async def the_grant(world: World, name: str) -> GrantRow:
     row = await subscription(world, name)
     async with world.deps.db.read() as tx:
         return await tx.get_one(GrantRow, row.grant_id)
+
+
+async def is_told(world: World, grant_id: str) -> bool:
+    """Whether the usual site is told of a grant."""
+    async with world.deps.db.read() as tx:
+        row = await tx.get(SiteItemRow, (SITE, f"grant/{grant_id}"))
+        return row is not None and row.body is not None
 
 
 async def invoices(world: World, subscriber: str) -> list[tuple[str, int]]:
