@@ -23,13 +23,13 @@ from controller.usecases.documents import issue_in
 from controller.usecases.messages import queue_in
 from controller.usecases.money_in import wake
 from controller.usecases.reckoning import as_debt, reckoned_in
-from controller.usecases.resumption import after_money_in, hold_for_debt_in
+from controller.usecases.subscriptions import after_money_in, hold_for_debt_in
 from portal.account.messages import bill_message
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from billing.dunning import Policy, Step
+    from billing.dunning import Debt, Policy, Step
     from controller.deps import Deps
     from controller.store.billing_rows import DebtRow, DocumentRow
     from controller.store.database import Tx
@@ -40,6 +40,9 @@ BATCH_MAX = 200
 
 REMINDER_GOOD_FOR = timedelta(days=1)
 """A reminder that could not be sent for so long is not sent at all."""
+
+FEE = "late-fee:"
+"""How the causes of invoices for paying late begin."""
 
 SEGMENTS = ("", "residential", "business", "enterprise")
 
@@ -98,7 +101,7 @@ async def preview_dunning(tx: Tx, deps: Deps, upto: datetime) -> tuple[NextStep,
                 open=Money(row.open_minor, invoice.currency),
                 fee=step.fee,
             )
-            for step in due_steps(policy, as_debt(row, parts, upto), upto)
+            for step in _due(policy, as_debt(row, parts, upto), invoice, upto)
         ]
     return tuple(found)
 
@@ -143,7 +146,8 @@ async def _dun(deps: Deps, subscriber_id: str) -> int:
         if turn.suspend:
             sites |= await hold_for_debt_in(tx, deps, subscriber, now)
         for invoice, step in turn.fees:
-            await _charge(tx, deps, subscriber, invoice, step=step, now=now)
+            due_at = now + timedelta(days=policy.terms_days)
+            await _charge(tx, deps, subscriber, invoice, step=step, now=now, due_at=due_at)
     if turn.taken or sites:
         wake(deps, sites)
     return turn.taken
@@ -164,7 +168,7 @@ async def _step(
     debt = as_debt(row, parts, now)
     invoice = await documents.load(tx, row.document_id)
     assert invoice is not None
-    for step in due_steps(policy, debt, now):
+    for step in _due(policy, debt, invoice, now):
         again = f"{step.name}@{day_of(now)}"
         await dunning.note_step(tx, row.document_id, step=step.name, again=again, now=now)
         turn.taken += 1
@@ -182,6 +186,13 @@ async def _step(
                 assert_never(step.kind)
     row.steps_done = done_after(policy, debt, now)
     await reckoned_in(tx, row, policy, now)
+
+
+def _due(policy: Policy, debt: Debt, invoice: DocumentRow, now: datetime) -> list[Step]:
+    """The steps that are due; a fee that is not paid costs no further fee."""
+    is_fee = invoice.cause.startswith(FEE)
+    found = due_steps(policy, debt, now)
+    return [step for step in found if not (is_fee and step.kind is StepKind.FEE)]
 
 
 async def _remind(
@@ -230,6 +241,7 @@ async def _charge(
     *,
     step: Step,
     now: datetime,
+    due_at: datetime,
 ) -> None:
     """Issue the invoice of a late fee, taxes included; once for each invoice and step."""
     assert step.fee is not None
@@ -243,8 +255,10 @@ async def _charge(
         tax_class=TaxClass.STANDARD,
         rates=rates,
     )
-    cause = f"late-fee:{invoice.id}:{step.name}"
-    await issue_in(tx, deps, subscriber=subscriber, lines=(line,), cause=cause, now=now, due_at=now)
+    cause = f"{FEE}{invoice.id}:{step.name}"
+    await issue_in(
+        tx, deps, subscriber=subscriber, lines=(line,), cause=cause, now=now, due_at=due_at
+    )
 
 
 async def _given_to_people(
