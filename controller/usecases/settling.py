@@ -142,9 +142,9 @@ async def bill_part_in(
 async def bill_volume_in(
     tx: Tx, deps: Deps, subscriber: SubscriberRow, row: SubscriptionRow, now: datetime
 ) -> None:
-    """Invoice what volume of an ended subscription is not charged yet. Takes a number.
+    """Invoice what volume is not charged yet, before its grant is forgotten. Takes a number.
 
-    What sites report only later is not charged: there is no next invoice to charge it on.
+    What sites report only later is not charged: there is no invoice to come that would.
     """
     account, catalogue, terms_days = await priced(tx, subscriber, now)
     contract = as_contract(row)
@@ -156,7 +156,7 @@ async def bill_volume_in(
             deps,
             subscriber=subscriber,
             lines=lines,
-            cause=f"volume:{row.id}",
+            cause=f"volume:{row.id}:{now.isoformat()}",
             now=now,
             due_at=floored(contract.cycle, now) + terms_days * DAY,
         )
