@@ -185,6 +185,14 @@ async def test_both_are_rewarded_when_the_one_who_was_referred_first_pays(anne: 
     await assert_the_books_are_right(anne.deps.db)
 
 
+async def test_who_has_paid_before_the_promotion_began_earns_nothing(anne: World) -> None:
+    await paid_in(anne.deps, 100, BEN, name="one")
+    await made(anne, REFERRAL)
+    await paid_in(anne.deps, 100, BEN, name="two")
+
+    assert (await wallet(anne), await wallet(anne, BEN)) == (0, 20_000)
+
+
 async def test_first_payments_in_parallel_reward_once(anne: World, db_url: str) -> None:
     await made(anne, REFERRAL)
     second = Database(db_url)
