@@ -134,10 +134,15 @@ def decided(loaded: Loaded, upto: datetime) -> dict[str, Turned]:
     }
 
 
-async def load(tx: Tx, ids: Collection[str], upto: datetime, *, lock: bool) -> Loaded:
-    """Subscribers with what is due of theirs by then, in a handful of statements."""
+async def load(
+    tx: Tx, ids: Collection[str], upto: datetime, *, lock: bool, paused: bool = False
+) -> Loaded:
+    """Subscribers with what is due of theirs by then, in a handful of statements.
+
+    With ``paused`` also those subscriptions whose pause is over by then.
+    """
     who = await bulk.subscribers(tx, ids, lock=lock)
-    rows = await bulk.due_of(tx, who, upto, lock=lock)
+    rows = await bulk.due_of(tx, who, upto, lock=lock, paused=paused)
     shop = await _shop(tx)
     wallets = await bulk.wallets(tx, who)
     taken = await bulk.promotions(tx, who)
