@@ -29,6 +29,7 @@ from controller.usecases.debts import (
     set_policy,
     write_off,
 )
+from controller.usecases.dunning import BATCH_MAX
 from controller.usecases.messages import send_due
 from controller.usecases.money_in import reverse
 from tests.support.books import assert_the_books_are_right, balances_now
@@ -442,6 +443,15 @@ async def test_a_segment_without_a_policy_follows_that_of_all_others(anne: World
         await set_policy(anne.deps, "rich", STRICT)
 
     assert found == STRICT
+
+
+async def test_a_round_takes_all_that_is_due_however_much_it_is(anne: World) -> None:
+    for n in range(BATCH_MAX + 1):
+        name = await a_subscriber(anne.deps, f"s{n}")
+        await an_invoice(anne.deps, name)
+    anne.clock.advance(8 * DAY)
+
+    assert await dun_due(anne.deps) == 2 * (BATCH_MAX + 1)
 
 
 @pytest.mark.parametrize("moment", ["before", "inside", "after"])
