@@ -207,6 +207,15 @@ async def test_no_more_is_credited_than_was_charged(anne: World) -> None:
     await assert_the_books_are_right(anne.deps.db)
 
 
+async def test_a_cause_credits_once(anne: World) -> None:
+    invoice = await an_invoice(anne.deps)
+    await a_credit(anne.deps, invoice, a_line(100))
+    with pytest.raises(AssertionError, match="credited before"):
+        await a_credit(anne.deps, invoice, a_line(100))
+
+    assert await open_of(anne, invoice.id) == 140_000
+
+
 async def test_a_credit_of_all_lines_takes_all_of_it_back(anne: World) -> None:
     invoice = await an_invoice(anne.deps, ANNE, a_line(minor=33_333), an_item())
     async with anne.deps.db.read() as tx:
