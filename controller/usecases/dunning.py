@@ -15,7 +15,7 @@ from billing.dunning import StepKind, carried_over, check_policy, done_after, du
 from billing.errors import InvalidField
 from billing.invoice import Line, LineKind, shown_number
 from billing.money import Money
-from billing.period import day_of
+from billing.period import NAIROBI, day_of, midnight
 from billing.tax import TaxClass, taxed
 from controller.store import debts, documents, dunning, notices, operators, payers
 from controller.usecases.allocation import allocate_in
@@ -36,15 +36,16 @@ if TYPE_CHECKING:
     from controller.store.rows import SubscriberRow
 
 BATCH_MAX = 200
-"""Subscribers whose turn comes in one round."""
+"""Subscribers who are looked up at once; each has a turn in every round."""
 
 REMINDER_GOOD_FOR = timedelta(days=1)
 """A reminder that could not be sent for so long is not sent at all."""
 
+FROM_HOUR, UNTIL_HOUR = 8, 20
+"""Reminders leave from eight in the morning until eight in the evening, in Nairobi."""
+
 FEE = "late-fee:"
 """How the causes of invoices for paying late begin."""
-
-SEGMENTS = ("", "residential", "business", "enterprise")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +72,19 @@ class _Turn:
 
 async def dun_due(deps: Deps) -> int:
     """Take every step of dunning that is due; how many. Trouble with one holds up no other."""
-    async with deps.db.read() as tx:
-        due = await dunning.subscribers_due(tx, deps.now(), limit=BATCH_MAX)
-    taken, troubles = 0, list[Exception]()
-    for subscriber_id in due:
-        try:
-            taken += await _dun(deps, subscriber_id)
-        except Exception as trouble:  # noqa: BLE001 - raised below, after the others' turns
-            troubles.append(trouble)
+    taken, seen, troubles = 0, set[str](), list[Exception]()
+    while True:
+        async with deps.db.read() as tx:
+            due = await dunning.subscribers_due(tx, deps.now(), limit=BATCH_MAX + len(seen))
+        fresh = [subscriber_id for subscriber_id in due if subscriber_id not in seen]
+        if not fresh:
+            break
+        seen.update(fresh)
+        for subscriber_id in fresh:
+            try:
+                taken += await _dun(deps, subscriber_id)
+            except Exception as trouble:  # noqa: BLE001 - raised below, after the others' turns
+                troubles.append(trouble)
     if troubles:
         raise ExceptionGroup("dunning", troubles)
     return taken
@@ -88,9 +94,9 @@ async def preview_dunning(tx: Tx, deps: Deps, upto: datetime) -> tuple[NextStep,
     """The steps that would be taken at ``upto`` if nothing happened before; nothing is written."""
     del deps
     found: list[NextStep] = []
+    policies, parts_of = await dunning.policy_of_each(tx), await dunning.all_parts(tx)
     for row, invoice, who in await dunning.debts_upto(tx, upto):
-        policy = await dunning.policy_for(tx, who.segment)
-        parts = await dunning.parts_of(tx, row.document_id)
+        policy, parts = policies[who.segment], parts_of.get(row.document_id, ())
         found += [
             NextStep(
                 subscriber_id=who.id,
@@ -113,18 +119,17 @@ async def set_policy(deps: Deps, segment: str, policy: Policy) -> Policy:
     day is taken late. Raises `InvalidField`.
     """
     check_policy(policy)
-    if segment not in SEGMENTS:
+    if segment not in dunning.SEGMENTS:
         raise InvalidField("segment", "want residential, business, enterprise, or none")
     now = deps.now()
     async with deps.db.begin() as tx:
         rows = await dunning.open_debts(tx)
-        old = {name: await dunning.policy_for(tx, name) for name in SEGMENTS}
+        old, parts_of = await dunning.policy_of_each(tx), await dunning.all_parts(tx)
         await dunning.keep_policy(tx, segment, policy)
-        new = {name: await dunning.policy_for(tx, name) for name in SEGMENTS}
+        new = await dunning.policy_of_each(tx)
         for row, of in rows:
             if old[of] != new[of]:
-                parts = await dunning.parts_of(tx, row.document_id)
-                debt = as_debt(row, parts, now)
+                debt = as_debt(row, parts_of.get(row.document_id, ()), now)
                 row.steps_done = carried_over(old[of], new[of], debt, now)
                 await reckoned_in(tx, row, new[of], now)
     deps.signals.wake("live")
@@ -212,13 +217,14 @@ async def _remind(
         await notices.add(tx, now=now, code="reminder_not_sent", text=text)
         return
     operator = await operators.operator(tx)
+    leaves_at = _by_day(now)
     text = bill_message(
         language=subscriber.language,
         operator=operator.name,
         number=number,
         amount=str(owed),
         due=day_of(due_at),
-        today=day_of(now),
+        today=day_of(leaves_at),
         pay_to=operator.pay_to,
     )
     queue_in(
@@ -230,7 +236,17 @@ async def _remind(
         about=invoice.id,
         now=now,
         good_for=REMINDER_GOOD_FOR,
+        leaves_at=leaves_at,
     )
+
+
+def _by_day(now: datetime) -> datetime:
+    """The next moment at which nobody is woken by a message."""
+    there = now.astimezone(NAIROBI)
+    if FROM_HOUR <= there.hour < UNTIL_HOUR:
+        return now
+    later = timedelta(days=1) if there.hour >= UNTIL_HOUR else timedelta(0)
+    return midnight(day_of(now) + later) + timedelta(hours=FROM_HOUR)
 
 
 async def _charge(

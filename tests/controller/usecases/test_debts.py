@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -29,10 +29,11 @@ from controller.usecases.debts import (
     set_policy,
     write_off,
 )
+from controller.usecases.dunning import BATCH_MAX
 from controller.usecases.messages import send_due
 from controller.usecases.money_in import reverse
 from tests.support.books import assert_the_books_are_right, balances_now
-from tests.support.builders import Killed, MortalDatabase, hex_id
+from tests.support.builders import Killed, MortalDatabase, a_world, hex_id
 from tests.support.charges import (
     ANNE,
     a_credit,
@@ -45,7 +46,7 @@ from tests.support.charges import (
 from tests.support.contracts import subscribed, subscription, with_plans
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from pathlib import Path
 
     from tests.support.builders import Moment, World
 
@@ -162,6 +163,23 @@ async def test_a_reminder_leaves_as_a_text_in_the_subscriber_s_language(
     await days_pass(anne, 4)
 
     assert await messages(anne) == [said]
+
+
+@pytest.mark.parametrize(
+    ("looked_at", "sent"),
+    [("04:59:59", []), ("05:00:00", [1]), ("16:59:59", [1]), ("17:00:00", [])],
+)
+async def test_reminders_wake_nobody(anne: World, looked_at: str, sent: list[int]) -> None:
+    await an_invoice(anne.deps, due_at=in_days(anne, 4))
+    anne.clock.to(datetime.fromisoformat(f"2026-11-25T{looked_at}+00:00"))
+    await dun_due(anne.deps)
+    at_once = len(await messages(anne))
+    for _ in range(13):
+        anne.clock.advance(3_600)
+        await send_due(anne.deps)
+
+    assert at_once == len(sent)
+    assert len(await messages(anne)) == 1
 
 
 async def test_a_late_fee_is_an_invoice_of_its_own(anne: World) -> None:
@@ -353,6 +371,34 @@ async def test_what_cannot_be_agreed_is_refused(anne: World) -> None:
         await promise(anne.deps, invoice.id, day=day_of(now))
     with pytest.raises(DebtSettled):
         await write_off(anne.deps, invoice.id, reason="moved away", idempotent=hex_id("loss"))
+    with pytest.raises(InvalidField, match="idempotent"):
+        await write_off(anne.deps, invoice.id, reason="moved away", idempotent="loss")
+
+
+async def test_what_is_agreed_again_stays_as_it_is(anne: World) -> None:
+    invoice = await an_invoice(anne.deps)
+    day, first = day_of(in_days(anne, 3)), in_days(anne, 10)
+    promised = [await promise(anne.deps, invoice.id, day=day) for _ in range(2)]
+    agreed = [
+        await agree_instalments(
+            anne.deps, invoice.id, count=2, first_due=first, cycle=Cycle(Unit.WEEK)
+        )
+        for _ in range(2)
+    ]
+
+    assert promised[0] == promised[1]
+    assert agreed[0] == agreed[1]
+
+
+async def test_without_a_site_a_reminder_is_told_to_staff(db: Database, tmp_path: Path) -> None:
+    world = a_world(db, tmp_path)
+    await a_subscriber(world.deps)
+    await an_invoice(world.deps, due_at=in_days(world, 1))
+    await dun_due(world.deps)
+    async with db.read() as tx:
+        told = list(await tx.scalars(select(NoticeRow.code)))
+
+    assert told == ["reminder_not_sent"]
 
 
 async def test_a_debt_is_written_off_once(anne: World) -> None:
@@ -410,6 +456,19 @@ async def test_a_preview_says_what_is_then_done_and_writes_nothing(anne: World) 
     assert [step.fee for step in seen if step.kind is StepKind.FEE] == [Money(10_000)]
 
 
+async def test_a_preview_knows_instalments(anne: World) -> None:
+    invoice = await an_invoice(anne.deps)
+    await agree_instalments(
+        anne.deps, invoice.id, count=2, first_due=in_days(anne, 10), cycle=Cycle(Unit.DAY, 30)
+    )
+    await set_policy(anne.deps, "", STRICT)
+    async with anne.deps.db.read() as tx:
+        early = await preview_dunning(tx, anne.deps, in_days(anne, 6))
+        late = await preview_dunning(tx, anne.deps, in_days(anne, 8))
+
+    assert ([step.step for step in early], [step.step for step in late]) == ([], ["remind-3"])
+
+
 async def test_a_policy_that_changes_repeats_no_step(anne: World) -> None:
     await an_invoice(anne.deps, due_at=in_days(anne, 7))
     await days_pass(anne, 5)
@@ -427,6 +486,15 @@ async def test_a_segment_without_a_policy_follows_that_of_all_others(anne: World
         await set_policy(anne.deps, "rich", STRICT)
 
     assert found == STRICT
+
+
+async def test_a_round_takes_all_that_is_due_however_much_it_is(anne: World) -> None:
+    for n in range(BATCH_MAX + 1):
+        name = await a_subscriber(anne.deps, f"s{n}")
+        await an_invoice(anne.deps, name)
+    anne.clock.advance(8 * DAY)
+
+    assert await dun_due(anne.deps) == 2 * (BATCH_MAX + 1)
 
 
 @pytest.mark.parametrize("moment", ["before", "inside", "after"])
