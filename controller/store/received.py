@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sqlalchemy import select
+
 from billing.accounts import wallet
 from controller.store import ledger
-from controller.store.billing_rows import AllocationRow, ReceivedRow
+from controller.store.billing_rows import AllocationRow, PromotionUseRow, ReceivedRow
 from controller.store.database import ROW_LOCK
 
 if TYPE_CHECKING:
@@ -33,9 +35,28 @@ async def locked(tx: Tx, received_id: str) -> ReceivedRow:
     )
 
 
+async def whose_money(tx: Tx, received_id: str) -> set[str]:
+    """Who paid it, and whom it brought rewards; nobody when it never came."""
+    payer = select(ReceivedRow.subscriber_id).where(ReceivedRow.id == received_id)
+    rewarded = select(PromotionUseRow.subscriber_id).where(PromotionUseRow.cause == received_id)
+    found = set(await tx.scalars(payer))
+    return found | set(await tx.scalars(rewarded)) if found else found
+
+
 async def wallet_minor(tx: Tx, subscriber_id: str) -> int:
     """What a subscriber's wallet holds. Hold his lock to spend it."""
     return -(await ledger.balance(tx, wallet(subscriber_id))).minor
+
+
+async def paid_since(tx: Tx, subscriber_id: str, since: datetime) -> dict[str, AllocationRow]:
+    """What a wallet has paid of invoices since then, by id, in order."""
+    query = select(AllocationRow).where(
+        AllocationRow.subscriber_id == subscriber_id,
+        AllocationRow.at >= since,
+        AllocationRow.amount_minor > 0,
+    )
+    rows = await tx.scalars(query.order_by(AllocationRow.at, AllocationRow.id))
+    return {row.id: row for row in rows}
 
 
 async def allocated(
