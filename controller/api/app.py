@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from fastapi import APIRouter, Depends, FastAPI
 
 from controller.api import (
+    branches,
     callbacks,
     errors,
     garden,
@@ -16,12 +17,15 @@ from controller.api import (
     health,
     ledger,
     notices,
+    operator,
     payments,
     plans,
     pools,
+    prices,
     probes,
     sessions,
     sites,
+    subscribers,
     tokens,
     vouchers,
 )
@@ -78,7 +82,7 @@ def _v1() -> APIRouter:
     router = APIRouter(prefix="/api/v1", dependencies=[Depends(only_staff)])
     for part in (sites, plans, vouchers, tokens, payments, sessions, grants, ledger, notices):
         router.include_router(part.router)
-    for part in (pools, garden, probes):
+    for part in (pools, garden, probes, prices, operator, branches, subscribers):
         router.include_router(part.router)
 
     @router.get("/openapi.json", include_in_schema=False)

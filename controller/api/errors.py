@@ -14,11 +14,14 @@ from starlette.exceptions import HTTPException
 from billing.errors import BillingRefusal, InvalidField
 from controller.noc.hub import TooManyViewers
 from controller.store.database import DatabaseBusy
+from controller.usecases.branches import BranchExists, BranchUnknown
 from controller.usecases.grants import DevicesFull, GrantOver, GrantUnknown
-from controller.usecases.plans import PlanDiffers, PlanUnknown, PlanWithdrawn
+from controller.usecases.plans import PlanDiffers, PlanForContracts, PlanUnknown, PlanWithdrawn
 from controller.usecases.pools import PoolExists, PoolHasParts, PoolUnknown
+from controller.usecases.prices import PriceUnknown
 from controller.usecases.probes import ProbeUnderWay
 from controller.usecases.sites import SiteExists, SiteUnknown
+from controller.usecases.subscribers import SubscriberExists, SubscriberUnknown
 from controller.usecases.token_keys import KeysFull, SlotsFull
 from controller.usecases.tokens import TokenRedeemed, TokenUnknown
 
@@ -79,10 +82,16 @@ KNOWN: dict[type[Exception], tuple[HTTPStatus, str]] = {
     SiteExists: (HTTPStatus.CONFLICT, "site_exists"),
     PlanDiffers: (HTTPStatus.CONFLICT, "plan_differs"),
     PlanWithdrawn: (HTTPStatus.CONFLICT, "plan_withdrawn"),
+    PlanForContracts: (HTTPStatus.CONFLICT, "plan_for_contracts"),
+    PriceUnknown: (HTTPStatus.NOT_FOUND, "not_found"),
     PoolUnknown: (HTTPStatus.NOT_FOUND, "not_found"),
     PoolExists: (HTTPStatus.CONFLICT, "pool_exists"),
     PoolHasParts: (HTTPStatus.CONFLICT, "pool_has_parts"),
     ProbeUnderWay: (HTTPStatus.CONFLICT, "probe_under_way"),
+    BranchUnknown: (HTTPStatus.NOT_FOUND, "not_found"),
+    BranchExists: (HTTPStatus.CONFLICT, "branch_exists"),
+    SubscriberUnknown: (HTTPStatus.NOT_FOUND, "not_found"),
+    SubscriberExists: (HTTPStatus.CONFLICT, "subscriber_exists"),
     GrantOver: (HTTPStatus.CONFLICT, "grant_over"),
     DevicesFull: (HTTPStatus.CONFLICT, "devices_full"),
     TooManyViewers: (HTTPStatus.SERVICE_UNAVAILABLE, "too_many_viewers"),

@@ -11,19 +11,23 @@ from typing import Annotated
 import typer
 
 from controller.cli import (
+    branches,
     doctor,
     garden,
     grants,
     here,
     ledger,
     notices,
+    operator,
     payments,
     plans,
     pools,
+    prices,
     probes,
     sessions,
     sites,
     status,
+    subscribers,
     tokens,
     vouchers,
 )
@@ -85,6 +89,11 @@ def show_version() -> None:
 for name, group in (
     ("site", sites.app),
     ("plan", plans.app),
+    ("price", prices.app),
+    ("operator", operator.app),
+    ("tax", operator.tax),
+    ("branch", branches.app),
+    ("subscriber", subscribers.app),
     ("pool", pools.app),
     ("garden", garden.app),
     ("voucher", vouchers.app),
