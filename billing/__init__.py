@@ -24,6 +24,7 @@ Files:
 - ``rating.py``    what volume costs: graduated, package and volume tariffs
 - ``tax.py``       excise and VAT, by dated rates
 - ``invoice.py``   lines of documents, and what they move in the ledger
+- ``sale.py``      the same of a sale that is paid at once
 - ``promo.py``     discounts and coupons, referral and loyalty rewards
 - ``dunning.py``   what happens to an invoice that is not paid, and when
 - ``instalment.py``  a debt that is paid in parts

@@ -1,0 +1,42 @@
+"""Who sells, at which branch, and at which rates of tax, as they are kept."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+
+from billing.tax import Rate, Rates, Tax, TaxClass, rates_for
+from controller.store.billing_rows import BranchRow, OperatorRow, TaxRateRow
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from controller.store.database import Tx
+
+ONLY = 1
+"""The operator's row."""
+
+
+async def operator(tx: Tx) -> OperatorRow:
+    """Who sells."""
+    return await tx.get_one(OperatorRow, ONLY)
+
+
+async def branch(tx: Tx, branch_id: str) -> BranchRow:
+    """A branch that a subscriber or a site belongs to, and that is there."""
+    return await tx.get_one(BranchRow, branch_id)
+
+
+async def rates(tx: Tx) -> tuple[Rate, ...]:
+    """Every rate of tax that is known."""
+    rows = await tx.scalars(select(TaxRateRow).order_by(TaxRateRow.tax, TaxRateRow.from_day))
+    return tuple(Rate(Tax(row.tax), row.from_day, row.basis_points) for row in rows)
+
+
+async def rates_on(tx: Tx, tax_class: TaxClass, day: date) -> Rates:
+    """What the operator charges on a thing on a day, by what it is registered for."""
+    who = await operator(tx)
+    return rates_for(
+        await rates(tx), tax_class, day, vat=who.vat_registered, excise=who.excise_registered
+    )

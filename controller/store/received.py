@@ -1,0 +1,62 @@
+"""Money that came in, and what wallets did with it, as it is kept."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from billing.accounts import wallet
+from controller.store import ledger
+from controller.store.billing_rows import AllocationRow, ReceivedRow
+from controller.store.database import ROW_LOCK
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from controller.store.database import Tx
+
+
+async def load(tx: Tx, received_id: str) -> ReceivedRow | None:
+    """Money that came in, or None."""
+    return await tx.get(ReceivedRow, received_id)
+
+
+async def add(tx: Tx, row: ReceivedRow) -> None:
+    """Keep money that came in."""
+    tx.add(row)
+    await tx.flush()
+
+
+async def locked(tx: Tx, received_id: str) -> ReceivedRow:
+    """Money that came in, locked and as it now is; it must be there."""
+    return await tx.get_one(
+        ReceivedRow, received_id, with_for_update=ROW_LOCK, populate_existing=True
+    )
+
+
+async def wallet_minor(tx: Tx, subscriber_id: str) -> int:
+    """What a subscriber's wallet holds. Hold his lock to spend it."""
+    return -(await ledger.balance(tx, wallet(subscriber_id))).minor
+
+
+async def allocated(
+    tx: Tx,
+    *,
+    allocation_id: str,
+    document_id: str,
+    subscriber_id: str,
+    amount_minor: int,
+    at: datetime,
+    transaction_id: str,
+) -> AllocationRow:
+    """Keep what a wallet paid of an invoice; negative when it was taken back."""
+    row = AllocationRow(
+        id=allocation_id,
+        document_id=document_id,
+        subscriber_id=subscriber_id,
+        amount_minor=amount_minor,
+        at=at,
+        transaction_id=transaction_id,
+    )
+    tx.add(row)
+    await tx.flush()
+    return row

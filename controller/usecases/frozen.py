@@ -1,0 +1,89 @@
+"""What a document prints beside its lines, as it was on the day of issue. PURE.
+
+It is kept as JSON in the document's row, so that neither a new address nor a new name changes what
+was issued. Keys of every document:
+
+* ``seller``: ``name``, ``pin``, ``branch``, ``kra_branch``, ``address``, ``phone``, ``email``,
+  ``pay_to``
+* ``buyer``: ``name``, ``pin``, ``address``, ``phone``
+* ``classes``: for each tax class and its rates ``tax_class``, ``excise_bp``, ``vat_bp``,
+  ``net_minor``, ``excise_minor``, ``vat_minor``, ``total_minor``
+
+A credit note also has ``of`` (the invoice: ``number``, ``issued_at``), a receipt ``received``
+(``id``, ``rail``, ``place``, ``receipt``, ``note``) and ``paid`` (a list of ``number`` and
+``amount_minor``: the invoices that the money went to), ``received_at``, and ``wallet_minor``, what
+the wallet held after it.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from billing.invoice import Line
+
+
+@dataclass(frozen=True, slots=True)
+class Seller:
+    """Who sells, at which branch."""
+
+    name: str
+    pin: str
+    branch: str
+    kra_branch: str
+    address: str
+    phone: str
+    email: str
+    pay_to: str
+
+
+@dataclass(frozen=True, slots=True)
+class Buyer:
+    """Who is charged."""
+
+    name: str
+    pin: str
+    address: str
+    phone: str
+
+
+def frozen(seller: Seller, buyer: Buyer, lines: Sequence[Line], **more: object) -> str:
+    """The JSON of a document."""
+    return json.dumps(
+        {
+            "seller": _fields(seller),
+            "buyer": _fields(buyer),
+            "classes": classes(lines),
+            **more,
+        },
+        ensure_ascii=False,
+    )
+
+
+def classes(lines: Sequence[Line]) -> list[dict[str, Any]]:
+    """The sums of lines for each tax class and its rates, in the order in which they come."""
+    groups: dict[tuple[str, int, int], list[Line]] = {}
+    for line in lines:
+        rates = (line.tax_class, line.rates.excise_bp, line.rates.vat_bp)
+        groups.setdefault(rates, []).append(line)
+    return [_class(*rates, of) for rates, of in groups.items()]
+
+
+def _class(tax_class: str, excise_bp: int, vat_bp: int, of: Sequence[Line]) -> dict[str, Any]:
+    return {
+        "tax_class": tax_class,
+        "excise_bp": excise_bp,
+        "vat_bp": vat_bp,
+        "net_minor": sum(line.taxed.net.minor for line in of),
+        "excise_minor": sum(line.taxed.excise.minor for line in of),
+        "vat_minor": sum(line.taxed.vat.minor for line in of),
+        "total_minor": sum(line.taxed.total.minor for line in of),
+    }
+
+
+def _fields(of: Seller | Buyer) -> Mapping[str, str]:
+    return {name: getattr(of, name) for name in type(of).__slots__}
