@@ -26,6 +26,7 @@ Files:
 - ``invoice.py``   lines of documents, and what they move in the ledger
 - ``sale.py``      the same of a sale that is paid at once
 - ``promo.py``     discounts and coupons, referral and loyalty rewards
+- ``scope.py``     for what, for whom, where and when a promotion is
 - ``dunning.py``   what happens to an invoice that is not paid, and when
 - ``instalment.py``  a debt that is paid in parts
 - ``ageing.py``    how old debts are

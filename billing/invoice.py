@@ -41,6 +41,7 @@ class LineKind(StrEnum):
     ITEM = "item"  # a thing or work that is sold once
     FEE = "fee"  # for paying late
     DISCOUNT = "discount"  # what a promotion takes off; negative
+    ADJUSTMENT = "adjustment"  # money from a wallet that is wanted back; no supply
 
 
 @dataclass(frozen=True, slots=True)

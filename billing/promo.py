@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, assert_never
+from typing import TYPE_CHECKING, Any
 
 from billing import written
 from billing.errors import InvalidField
 from billing.money import Money, split
-from billing.plan import ID_SHAPE
-from billing.price import SEGMENT_SHAPE
+from billing.scope import Scope, check_scope, covers, read_scope, scope_written
 from billing.tax import WHOLE
 
 if TYPE_CHECKING:
@@ -24,22 +23,7 @@ AMOUNT_MAX_MINOR = 250_000 * 100
 PERIODS_MAX = 120
 USES_MAX = 1_000_000
 EVERY_MAX = 1_000
-LISTED_MAX = 100
 _CODE = re.compile(r"[A-Z0-9]{3,20}", re.ASCII)
-
-
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """For what, for whom, where and when: an empty list is every one.
-
-    It holds from ``from_at`` up to, and without, ``until_at``; None is no bound.
-    """
-
-    plans: tuple[str, ...] = ()
-    segments: tuple[str, ...] = ()
-    branches: tuple[str, ...] = ()
-    from_at: datetime | None = None
-    until_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,25 +75,13 @@ Terms = Discount | Coupon | Referral | Loyalty
 def applies(terms: Terms, *, plan_id: str, segment: str, branch_id: str, at: datetime) -> bool:
     """Whether a promotion is for this plan, segment and branch at this moment."""
     scope = _scope(terms)
-    return (
-        (not scope.plans or plan_id in scope.plans)
-        and (not scope.segments or segment in scope.segments)
-        and (not scope.branches or branch_id in scope.branches)
-        and (scope.from_at is None or scope.from_at <= at)
-        and (scope.until_at is None or at < scope.until_at)
-    )
+    return covers(scope, plan_id=plan_id, segment=segment, branch_id=branch_id, at=at)
 
 
 def _scope(terms: Terms) -> Scope:
-    match terms:
-        case Discount() | Loyalty():
-            return terms.scope
-        case Coupon():
-            return terms.discount.scope
-        case Referral():
-            return Scope()
-        case _:
-            assert_never(terms)
+    if isinstance(terms, Referral):
+        return Scope()
+    return terms.discount.scope if isinstance(terms, Coupon) else terms.scope
 
 
 def discount_of(terms: Discount | Coupon, amount: Money) -> Money:
@@ -129,8 +101,11 @@ def discount_of(terms: Discount | Coupon, amount: Money) -> Money:
 def reward_of(terms: Loyalty, *, paid_invoices: int, paid: Money) -> Money:
     """What a subscriber earns with the invoice that is their ``paid_invoices``-th, and paid.
 
-    ``paid`` is how much was paid for it. Zero when there is nothing to earn yet.
+    ``paid`` is how much was paid for it. Zero when there is nothing to earn yet. Raises
+    `InvalidField` for a negative payment.
     """
+    if paid.minor < 0:
+        raise InvalidField("paid", f"want no less than 0, got {paid}")
     if terms.every_invoices is None or terms.reward is None:
         return _share(paid, terms.basis_points or 0)
     earned = paid_invoices > 0 and paid_invoices % terms.every_invoices == 0
@@ -151,20 +126,14 @@ def normal_code(text: str) -> str:
 
 def check_terms(terms: Terms) -> Terms:
     """The terms themselves when they can be kept. Raises `InvalidField` naming what is wrong."""
-    match terms:
-        case Discount():
-            _check_discount(terms)
-        case Coupon():
-            if normal_code(terms.code) != terms.code:
-                raise InvalidField("code", f"want its normal form, {normal_code(terms.code)}")
-            _check_within("uses_max", terms.uses_max, USES_MAX)
-            _check_discount(terms.discount)
-        case Referral():
-            _check_referral(terms)
-        case Loyalty():
-            _check_loyalty(terms)
-        case _:
-            assert_never(terms)
+    if isinstance(terms, Discount):
+        _check_discount(terms)
+    elif isinstance(terms, Coupon):
+        _check_coupon(terms)
+    elif isinstance(terms, Referral):
+        _check_referral(terms)
+    else:
+        _check_loyalty(terms)
     return terms
 
 
@@ -174,7 +143,14 @@ def _check_discount(terms: Discount) -> None:
     _check_within("basis_points", terms.basis_points, WHOLE)
     _check_amount("amount", terms.amount)
     _check_within("periods", terms.periods, PERIODS_MAX)
-    _check_scope(terms.scope)
+    check_scope(terms.scope)
+
+
+def _check_coupon(terms: Coupon) -> None:
+    if normal_code(terms.code) != terms.code:
+        raise InvalidField("code", f"want its normal form, {normal_code(terms.code)}")
+    _check_within("uses_max", terms.uses_max, USES_MAX)
+    _check_discount(terms.discount)
 
 
 def _check_referral(terms: Referral) -> None:
@@ -195,25 +171,7 @@ def _check_loyalty(terms: Loyalty) -> None:
     _check_within("basis_points", terms.basis_points, WHOLE)
     _check_within("every_invoices", terms.every_invoices, EVERY_MAX)
     _check_amount("reward", terms.reward)
-    _check_scope(terms.scope)
-
-
-def _check_scope(scope: Scope) -> None:
-    lists = (
-        ("plans", scope.plans, ID_SHAPE),
-        ("segments", scope.segments, SEGMENT_SHAPE),
-        ("branches", scope.branches, ID_SHAPE),
-    )
-    for name, listed, shape in lists:
-        if len(listed) > LISTED_MAX or len(set(listed)) < len(listed):
-            raise InvalidField(f"scope.{name}", f"want at most {LISTED_MAX}, and none twice")
-        if not all(shape.fullmatch(each) for each in listed):
-            raise InvalidField(f"scope.{name}", "one of them cannot be a name")
-    for name, at in (("from_at", scope.from_at), ("until_at", scope.until_at)):
-        if at is not None and at.tzinfo is None:
-            raise InvalidField(f"scope.{name}", "want an instant with its time zone")
-    if scope.from_at and scope.until_at and scope.until_at <= scope.from_at:
-        raise InvalidField("scope.until_at", "want an instant after the first")
+    check_scope(terms.scope)
 
 
 def _check_within(name: str, value: int | None, most: int) -> None:
@@ -228,29 +186,34 @@ def _check_amount(name: str, amount: Money | None) -> None:
 
 def terms_text(terms: Terms) -> str:
     """Terms as JSON text."""
-    match terms:
-        case Discount():
-            found = {"kind": "discount", **_discount_written(terms)}
-        case Coupon():
-            found = {"kind": "coupon", "code": terms.code, "uses_max": terms.uses_max}
-            found["discount"] = _discount_written(terms.discount)
-        case Referral():
-            found = {
+    if isinstance(terms, Discount):
+        return written.written({"kind": "discount", **_discount_written(terms)})
+    if isinstance(terms, Coupon):
+        return written.written(
+            {
+                "kind": "coupon",
+                "code": terms.code,
+                "uses_max": terms.uses_max,
+                "discount": _discount_written(terms.discount),
+            }
+        )
+    if isinstance(terms, Referral):
+        return written.written(
+            {
                 "kind": "referral",
                 "referrer": written.money_written(terms.referrer),
                 "referred": written.money_written(terms.referred),
             }
-        case Loyalty():
-            found = {
-                "kind": "loyalty",
-                "every_invoices": terms.every_invoices,
-                "reward": written.money_written(terms.reward),
-                "basis_points": terms.basis_points,
-                "scope": _scope_written(terms.scope),
-            }
-        case _:
-            assert_never(terms)
-    return written.written(found)
+        )
+    return written.written(
+        {
+            "kind": "loyalty",
+            "every_invoices": terms.every_invoices,
+            "reward": written.money_written(terms.reward),
+            "basis_points": terms.basis_points,
+            "scope": scope_written(terms.scope),
+        }
+    )
 
 
 def _discount_written(terms: Discount) -> dict[str, Any]:
@@ -258,17 +221,7 @@ def _discount_written(terms: Discount) -> dict[str, Any]:
         "basis_points": terms.basis_points,
         "amount": written.money_written(terms.amount),
         "periods": terms.periods,
-        "scope": _scope_written(terms.scope),
-    }
-
-
-def _scope_written(scope: Scope) -> dict[str, Any]:
-    return {
-        "plans": list(scope.plans),
-        "segments": list(scope.segments),
-        "branches": list(scope.branches),
-        "from_at": scope.from_at.isoformat() if scope.from_at else None,
-        "until_at": scope.until_at.isoformat() if scope.until_at else None,
+        "scope": scope_written(terms.scope),
     }
 
 
@@ -295,7 +248,7 @@ def _read_discount(found: dict[str, Any], where: str) -> Discount:
         basis_points=written.maybe_int(found, "basis_points", where),
         amount=written.maybe_money(found, "amount", where),
         periods=written.maybe_int(found, "periods", where),
-        scope=_read_scope(found, where),
+        scope=read_scope(found.get("scope", {}), f"{where}.scope"),
     )
 
 
@@ -323,18 +276,5 @@ def _read_loyalty(found: dict[str, Any]) -> Loyalty:
         every_invoices=written.maybe_int(found, "every_invoices", "terms"),
         reward=written.maybe_money(found, "reward", "terms"),
         basis_points=written.maybe_int(found, "basis_points", "terms"),
-        scope=_read_scope(found, "terms"),
-    )
-
-
-def _read_scope(found: dict[str, Any], where: str) -> Scope:
-    scope = written.an_object(found.get("scope", {}), f"{where}.scope")
-    where = f"{where}.scope"
-    written.only(scope, ("plans", "segments", "branches", "from_at", "until_at"), where)
-    return Scope(
-        plans=written.words(scope, "plans", where),
-        segments=written.words(scope, "segments", where),
-        branches=written.words(scope, "branches", where),
-        from_at=written.maybe_instant(scope, "from_at", where),
-        until_at=written.maybe_instant(scope, "until_at", where),
+        scope=read_scope(found.get("scope", {}), "terms.scope"),
     )

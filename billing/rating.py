@@ -14,7 +14,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
-from typing import assert_never
 
 from billing import written
 from billing.errors import InvalidField
@@ -92,15 +91,7 @@ def rated(tariff: Tariff, used_bytes: int) -> Money:
     if not 0 <= used_bytes <= USED_MAX_BYTES:
         raise InvalidField("used_bytes", f"want 0 to {USED_MAX_BYTES:,}, got {used_bytes:,}")
     used = -(-used_bytes // tariff.unit_bytes)
-    match tariff.formula:
-        case Formula.GRADUATED:
-            minor = _graduated(tariff.tiers, used)
-        case Formula.PACKAGE:
-            minor = _package(tariff.tiers, used)
-        case Formula.VOLUME:
-            minor = _volume(tariff.tiers, used)
-        case _:
-            assert_never(tariff.formula)
+    minor = _FORMULAS[tariff.formula](tariff.tiers, used)
     return Money(minor, tariff.tiers[0].price.currency)
 
 
@@ -116,19 +107,25 @@ def _graduated(tiers: tuple[Tier, ...], used: int) -> int:
 def _package(tiers: tuple[Tier, ...], used: int) -> int:
     minor = begin = size = 0
     for tier in tiers:
-        if used <= begin:
-            break
-        if tier.upto_units is None:
-            blocks = -(-(used - begin) // size)
-            return minor + blocks * tier.price.minor
-        minor += tier.price.minor
-        begin, size = tier.upto_units, tier.upto_units - begin
+        # An open tier has as many blocks as are begun, one with an end is one block.
+        end = tier.upto_units
+        size = size if end is None else end - begin
+        blocks = -(-max(0, used - begin) // size)
+        minor += (blocks if end is None else min(1, blocks)) * tier.price.minor
+        begin += size
     return minor
 
 
 def _volume(tiers: tuple[Tier, ...], used: int) -> int:
     reached = next(t for t in tiers if t.upto_units is None or used <= t.upto_units)
     return used * reached.price.minor
+
+
+_FORMULAS = {
+    Formula.GRADUATED: _graduated,
+    Formula.PACKAGE: _package,
+    Formula.VOLUME: _volume,
+}
 
 
 def tariff_text(tariff: Tariff) -> str:

@@ -86,3 +86,8 @@ async def paid_newest_first(tx: Tx, subscriber_id: str) -> list[tuple[str, int]]
         .order_by(func.max(AllocationRow.at).desc(), AllocationRow.document_id)
     )
     return [(document_id, int(minor)) for document_id, minor in await tx.execute(query)]
+
+
+async def owner(tx: Tx, document_id: str) -> str | None:
+    """Who owes an invoice; None when there is no such invoice."""
+    return await tx.scalar(select(DebtRow.subscriber_id).where(DebtRow.document_id == document_id))

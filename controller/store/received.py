@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sqlalchemy import select
+
 from billing.accounts import wallet
 from controller.store import ledger
-from controller.store.billing_rows import AllocationRow, ReceivedRow
+from controller.store.billing_rows import AllocationRow, PromotionUseRow, ReceivedRow
 from controller.store.database import ROW_LOCK
 
 if TYPE_CHECKING:
@@ -31,6 +33,14 @@ async def locked(tx: Tx, received_id: str) -> ReceivedRow:
     return await tx.get_one(
         ReceivedRow, received_id, with_for_update=ROW_LOCK, populate_existing=True
     )
+
+
+async def whose_money(tx: Tx, received_id: str) -> set[str]:
+    """Who paid it, and whom it brought rewards; nobody when it never came."""
+    payer = select(ReceivedRow.subscriber_id).where(ReceivedRow.id == received_id)
+    rewarded = select(PromotionUseRow.subscriber_id).where(PromotionUseRow.cause == received_id)
+    found = set(await tx.scalars(payer))
+    return found | set(await tx.scalars(rewarded)) if found else found
 
 
 async def wallet_minor(tx: Tx, subscriber_id: str) -> int:

@@ -9,7 +9,9 @@ from billing.accounts import receivable, wallet
 from billing.ids import TransactionId
 from billing.ledger import Posting, Transaction
 from billing.money import Money
-from controller.store import debts, ledger, received
+from controller.store import debts, dunning, ledger, received
+from controller.usecases.reckoning import reckoned_in, suspended_again
+from controller.usecases.rewards import earned_in
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -23,37 +25,62 @@ if TYPE_CHECKING:
 async def allocate_in(
     tx: Tx, deps: Deps, subscriber: SubscriberRow, now: datetime
 ) -> list[AllocationRow]:
-    """Pay what is open with what the wallet holds; the subscriber is locked by the caller."""
+    """Pay what is open with what the wallet holds; the caller holds the subscriber's lock.
+
+    Invoices that are paid may earn rewards, which pay what is open too. Afterwards the wallet is
+    empty, or nothing is open.
+    """
     del deps
-    held = await received.wallet_minor(tx, subscriber.id)
     paid: list[AllocationRow] = []
+    while True:
+        settled = await _round(tx, subscriber, paid, now)
+        if not settled or not await earned_in(tx, subscriber, settled, now):
+            return paid
+
+
+async def _round(
+    tx: Tx, subscriber: SubscriberRow, paid: list[AllocationRow], now: datetime
+) -> list[AllocationRow]:
+    """Spend the wallet once, adding to ``paid``; those payments that settled an invoice."""
+    held = await received.wallet_minor(tx, subscriber.id)
     if held <= 0:
-        return paid
+        return []
+    settled: list[AllocationRow] = []
     for debt in await debts.open_of(tx, subscriber.id):
+        amount = min(held, debt.open_minor)
+        row = await allocated_in(tx, debt, amount, now)
+        settle(debt, amount, now)
+        paid.append(row)
+        held -= amount
+        if debt.settled_at is not None:
+            settled.append(row)
+        else:
+            await reckoned_in(tx, debt, await dunning.policy_for(tx, subscriber.segment), now)
         if held == 0:
             break
-        amount = min(held, debt.open_minor)
-        paid.append(await _pay(tx, debt, amount, now))
-        held -= amount
-    return paid
+    return settled
 
 
 async def take_back_in(
-    tx: Tx, subscriber_id: str, amount_minor: int, now: datetime
+    tx: Tx, subscriber: SubscriberRow, amount_minor: int, now: datetime
 ) -> list[DebtRow]:
     """Take money back into the wallet from what it paid last; the debts that are open again.
 
-    It is as much as ``amount_minor``, or all that was paid.
+    It is as much as ``amount_minor``, or all that was paid. A service that was suspended for such
+    a debt, and resumed when it was paid, comes to its suspension again.
     """
+    policy = await dunning.policy_for(tx, subscriber.segment)
     opened: list[DebtRow] = []
-    for document_id, paid in await debts.paid_newest_first(tx, subscriber_id):
+    for document_id, paid in await debts.paid_newest_first(tx, subscriber.id):
         if amount_minor == 0:
             break
         part = min(amount_minor, paid)
         debt = await debts.locked(tx, document_id)
         assert debt is not None, "money paid something that is no debt"
         await allocated_in(tx, debt, -part, now)
-        reopen(debt, part)
+        debt.open_minor, debt.settled_at = debt.open_minor + part, None
+        suspended_again(debt, policy)
+        await reckoned_in(tx, debt, policy, now)
         opened.append(debt)
         amount_minor -= part
     return opened
@@ -65,12 +92,6 @@ def settle(debt: DebtRow, amount_minor: int, now: datetime) -> None:
     debt.open_minor -= amount_minor
     if debt.open_minor == 0:
         debt.settled_at, debt.step_at, debt.promised_until = now, None, None
-
-
-def reopen(debt: DebtRow, amount_minor: int) -> None:
-    """Note that so much of a debt is open again; when its next step is due is for the caller."""
-    debt.open_minor += amount_minor
-    debt.settled_at = None
 
 
 async def allocated_in(tx: Tx, debt: DebtRow, amount_minor: int, now: datetime) -> AllocationRow:
@@ -96,9 +117,3 @@ async def allocated_in(tx: Tx, debt: DebtRow, amount_minor: int, now: datetime) 
         at=now,
         transaction_id=transaction.id,
     )
-
-
-async def _pay(tx: Tx, debt: DebtRow, amount_minor: int, now: datetime) -> AllocationRow:
-    row = await allocated_in(tx, debt, amount_minor, now)
-    settle(debt, amount_minor, now)
-    return row

@@ -10,16 +10,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from billing.accounts import bad_debt, receivable
+from billing.dunning import Debt, next_step_at
 from billing.errors import InvalidField
 from billing.ids import TransactionId
 from billing.invoice import DocumentKind, credited, issued, shown_number, total
 from billing.ledger import Posting, Transaction
 from billing.money import Money
 from billing.tax import Taxed
-from controller.store import debts, documents, ledger, numbers, operators, payers, received
+from controller.store import debts, documents, dunning, ledger, numbers, operators, payers, received
 from controller.store.billing_rows import DocumentRow
 from controller.usecases.allocation import allocate_in, allocated_in, settle
 from controller.usecases.frozen import Buyer, Seller, frozen
+from controller.usecases.reckoning import reckoned_in
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -81,13 +83,7 @@ async def issue_in(
     )
     document = await _written(tx, draft)
     await _post(tx, document, issued(lines, subscriber.id))
-    await debts.add(
-        tx,
-        document=document,
-        due_at=due_at or now,
-        settled_at=None if document.total_minor else now,
-        step_at=None,
-    )
+    await _owed(tx, subscriber, document, due_at or now)
     await allocate_in(tx, deps, subscriber, now)
     return document
 
@@ -130,7 +126,7 @@ async def credit_in(
         tx, draft, of={"number": shown, "issued_at": invoice.issued_at.isoformat()}
     )
     await _post(tx, document, credited(lines, subscriber.id))
-    await _lowered(tx, invoice, document)
+    await _lowered(tx, subscriber, invoice, document)
     await allocate_in(tx, deps, subscriber, now)
     return document
 
@@ -227,7 +223,23 @@ async def _post(tx: Tx, document: DocumentRow, postings: tuple[Posting, ...]) ->
     assert posted is ledger.Posted.CREATED, "a document was booked before it was issued"
 
 
-async def _lowered(tx: Tx, invoice: DocumentRow, note: DocumentRow) -> None:
+async def _owed(tx: Tx, subscriber: SubscriberRow, invoice: DocumentRow, due_at: datetime) -> None:
+    """Make the debt of a new invoice; one of nothing is settled as it is issued."""
+    policy = await dunning.policy_for(tx, subscriber.segment)
+    owed = invoice.total_minor
+    debt = Debt(due_at=due_at, open_minor=owed, overdue_minor=0)
+    await debts.add(
+        tx,
+        document=invoice,
+        due_at=due_at,
+        settled_at=None if owed else invoice.issued_at,
+        step_at=next_step_at(policy, debt),
+    )
+
+
+async def _lowered(
+    tx: Tx, subscriber: SubscriberRow, invoice: DocumentRow, note: DocumentRow
+) -> None:
     """Lower an invoice's debt by a credit note: what is open, then what was paid, then lost."""
     debt = await debts.locked(tx, invoice.id)
     assert debt is not None, "an invoice without a debt"
@@ -237,6 +249,8 @@ async def _lowered(tx: Tx, invoice: DocumentRow, note: DocumentRow) -> None:
     lost = note.total_minor - lowered - back
     if lowered:
         settle(debt, lowered, note.issued_at)
+        policy = await dunning.policy_for(tx, subscriber.segment)
+        await reckoned_in(tx, debt, policy, note.issued_at)
     if back:
         await allocated_in(tx, debt, -back, note.issued_at)
     if lost:

@@ -56,7 +56,7 @@ async def give(
 
     Raises `InvalidField` (``device_mac``, ``plan_id``, ``site_id``), `DatabaseBusy`.
     """
-    _check_mac(device_mac)
+    check_mac(device_mac)
     now = deps.now()
     async with deps.db.begin() as tx:
         await must_exist(tx, site_id=site_id, plan_id=plan_id)
@@ -127,7 +127,7 @@ async def add_device(deps: Deps, grant_id: GrantId, device_mac: str) -> None:
     Raises `InvalidField` (``device_mac``), `GrantUnknown`, `GrantOver`, `DevicesFull`,
     `DatabaseBusy`.
     """
-    _check_mac(device_mac)
+    check_mac(device_mac)
     async with deps.db.begin() as tx:
         grant = await _locked(tx, grant_id)
         await admit(tx, grant, device_mac, site_id=SiteId(grant.site_id), now=deps.now())
@@ -284,7 +284,8 @@ async def _locked(tx: Tx, grant_id: str) -> GrantRow:
     return grant
 
 
-def _check_mac(device_mac: str) -> None:
+def check_mac(device_mac: str) -> None:
+    """Raise `InvalidField` (``device_mac``) for what is no device's address."""
     if not MAC_SHAPE.fullmatch(device_mac):
         raise InvalidField("device_mac", "want a MAC address like 02:00:00:00:00:01")
     if int(device_mac[:2], 16) & GROUP_BIT:

@@ -12,13 +12,17 @@ from typing import TYPE_CHECKING
 from billing import accounts
 from billing.errors import InvalidField
 from billing.ids import TransactionId
+from billing.invoice import Line, LineKind
 from billing.ledger import Posting, Transaction
 from billing.money import Money
-from controller.store import inbox, ledger, received
+from billing.tax import Rates, TaxClass, Taxed
+from controller.store import inbox, ledger, notices, received
 from controller.store.billing_rows import ReceivedRow
-from controller.usecases import payers
-from controller.usecases.allocation import allocate_in
-from controller.usecases.documents import receipt_in
+from controller.store.payers import locked as payers_locked
+from controller.usecases import payers, rewards
+from controller.usecases.allocation import allocate_in, take_back_in
+from controller.usecases.documents import issue_in, receipt_in
+from controller.usecases.resumption import after_money_in
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -28,7 +32,7 @@ if TYPE_CHECKING:
     from controller.store.database import Tx
     from controller.store.rows import SubscriberRow
 
-__all__ = ["ReceiptUsed", "allocate_in", "receive"]
+__all__ = ["ReceiptUsed", "ReceivedUnknown", "allocate_in", "receive", "reverse"]
 
 WITHHELD = "withheld-vat"
 """The rail of VAT that a customer withheld: its receipt is the number of the certificate."""
@@ -44,6 +48,12 @@ class ReceiptUsed(Exception):  # noqa: N818 - a refusal, see style
     """This receipt, or this id, has brought other money in."""
 
     field = "receipt"
+
+
+class ReceivedUnknown(Exception):  # noqa: N818 - a refusal, see style
+    """There is no such money that came in."""
+
+    field = "received_id"
 
 
 async def receive(
@@ -89,9 +99,98 @@ async def receive(
         before = await _taken_before(tx, row, now)
         if before is not None:
             return before
-        await _booked(tx, deps, subscriber, row, now)
+        changed, rewarded = await _booked(tx, deps, subscriber, row, now)
+    if rewarded is not None:
+        changed |= await spend(deps, rewarded)
+    wake(deps, changed)
+    return row
+
+
+async def spend(deps: Deps, subscriber_id: str) -> set[str]:
+    """Let a wallet pay what is open and renew what is to go on; the sites to wake."""
+    async with deps.db.begin() as tx:
+        subscriber = await payers.locked(tx, subscriber_id)
+        await allocate_in(tx, deps, subscriber, deps.now())
+        return await after_money_in(tx, deps, subscriber, deps.now())
+
+
+async def reverse(deps: Deps, received_id: str, *, reason: str) -> ReceivedRow:
+    """Book that money which came in went back: what it paid is open again; once.
+
+    The wallet loses it first, then what it paid last is open again; what is not to be had there
+    (it went to a friend, say) the subscriber owes by an invoice of its own. Rewards that it earned
+    are taken back as well, and staff are told. Raises `InvalidField` (``reason``),
+    `ReceivedUnknown`, `DatabaseBusy`.
+    """
+    check_reason(reason)
+    now = deps.now()
+    async with deps.db.begin() as tx:
+        owners = await received.whose_money(tx, received_id)
+        if not owners:
+            raise ReceivedUnknown(f"there is no received money {received_id[:40]}")
+        rows = await payers_locked(tx, *owners)
+        row = await received.locked(tx, received_id)
+        if row.reversed_at is not None:
+            return row
+        row.reversed_at = now
+        await _posted(
+            tx,
+            f"received:{row.id}:reversed",
+            Posting(landed(row), accounts.wallet(row.subscriber_id), Money(row.amount_minor)),
+            cause=f"reversed: {reason}",
+            at=now,
+        )
+        lost = await rewards.take_back_in(tx, row.id, now)
+        await _taken_back(tx, rows[row.subscriber_id], now)
+        await _told_staff(tx, row, reason, now)
+        for subscriber_id in sorted({row.subscriber_id, *lost}):
+            cause = f"reversed:{row.id}"
+            await made_good(tx, deps, rows[subscriber_id], cause=cause, now=now)
     deps.signals.wake("live")
     return row
+
+
+async def _taken_back(tx: Tx, subscriber: SubscriberRow, now: datetime) -> None:
+    """Take money back from what it paid, until the wallet is no longer below zero.
+
+    Invoices that are open again have not earned their rewards.
+    """
+    while (held := await received.wallet_minor(tx, subscriber.id)) < 0:
+        opened = await take_back_in(tx, subscriber, -held, now)
+        if not opened:
+            return
+        for debt in opened:
+            await rewards.take_back_in(tx, rewards.cause_of(debt.document_id), now)
+
+
+async def made_good(
+    tx: Tx, deps: Deps, subscriber: SubscriberRow, *, cause: str, now: datetime
+) -> None:
+    """Let a subscriber owe, by an invoice, what was taken from a wallet that did not hold it."""
+    short = -await received.wallet_minor(tx, subscriber.id)
+    if short <= 0:
+        return
+    nothing = Money(0)
+    line = Line(
+        kind=LineKind.ADJUSTMENT,
+        text="Money that was taken back after it had been spent",
+        account=accounts.wallet(subscriber.id),
+        taxed=Taxed(Money(short), nothing, nothing),
+        tax_class=TaxClass.EXEMPT,
+        rates=Rates(),
+    )
+    await issue_in(tx, deps, subscriber=subscriber, lines=(line,), cause=cause, now=now, due_at=now)
+
+
+async def _told_staff(tx: Tx, row: ReceivedRow, reason: str, now: datetime) -> None:
+    amount = Money(row.amount_minor, row.currency)
+    await notices.add(
+        tx,
+        now=now,
+        code="payment_reversed",
+        text=f"{amount} by {row.rail}, receipt {row.receipt}, was reversed: {reason}",
+        once=f"payment_reversed\n{row.id}",
+    )
 
 
 async def _taken_before(tx: Tx, row: ReceivedRow, now: datetime) -> ReceivedRow | None:
@@ -118,19 +217,41 @@ def _told(row: ReceivedRow) -> tuple[object, ...]:
 
 async def _booked(
     tx: Tx, deps: Deps, subscriber: SubscriberRow, row: ReceivedRow, now: datetime
-) -> None:
+) -> tuple[set[str], str | None]:
+    """Book new money and what it does; the sites to wake, and who else was rewarded for it."""
     await received.add(tx, row)
-    amount = Money(row.amount_minor, row.currency)
-    transaction = Transaction(
-        id=TransactionId(f"received:{row.id}"),
-        at=row.at,
+    await _posted(
+        tx,
+        f"received:{row.id}",
+        Posting(accounts.wallet(subscriber.id), landed(row), Money(row.amount_minor)),
         cause=f"received by {row.rail}, receipt {row.receipt}",
-        postings=(Posting(accounts.wallet(subscriber.id), landed(row), amount),),
+        at=row.at,
     )
-    posted = await ledger.post(tx, transaction)
-    assert posted is ledger.Posted.CREATED, f"{row.id} was in the ledger already"
+    rewarded = None
+    if row.rail != WITHHELD:
+        rewarded = await rewards.referral_in(tx, subscriber, row, now)
     paid = await allocate_in(tx, deps, subscriber, now)
+    changed = await after_money_in(tx, deps, subscriber, now)
     await receipt_in(tx, of=row, subscriber=subscriber, paid=paid, now=now)
+    return changed, rewarded
+
+
+async def _posted(tx: Tx, name: str, posting: Posting, *, cause: str, at: datetime) -> None:
+    posted = await ledger.post(tx, Transaction(TransactionId(name), at, cause, (posting,)))
+    assert posted is ledger.Posted.CREATED, f"{name} was in the ledger already"
+
+
+def wake(deps: Deps, site_ids: set[str]) -> None:
+    """Tell those who wait that money has moved, and these sites that they have news."""
+    for site_id in site_ids:
+        deps.signals.wake(f"site:{site_id}")
+    deps.signals.wake("live")
+
+
+def check_reason(reason: str) -> None:
+    """Raise `InvalidField` for a reason that says nothing."""
+    if not reason.strip() or len(reason) > _NOTE_MAX or "\0" in reason:
+        raise InvalidField("reason", f"want 1 to {_NOTE_MAX} characters")
 
 
 def landed(row: ReceivedRow) -> AccountName:

@@ -8,13 +8,18 @@ staff chose are cut and spelt so that they fit; what the customer has to type ne
 from __future__ import annotations
 
 import unicodedata
+from typing import TYPE_CHECKING
 
 from portal.captive.text import Tongue, tongue
+
+if TYPE_CHECKING:
+    from datetime import date
 
 PART_MAX = 160
 SITE_MAX = 20
 PLAN_MAX = 20
 PHONE_MAX = 15
+PAY_TO_MAX = 60
 
 GSM7 = frozenset(
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
@@ -38,6 +43,31 @@ def code_message(*, language: str, site: str, code: str, minutes: int) -> str:
     """What brings the short code that proves a phone."""
     t = _tongue(language)
     return _one_part(t("sms.code", code=code, site=_cut(site, SITE_MAX), minutes=minutes))
+
+
+def bill_message(
+    *,
+    language: str,
+    operator: str,
+    number: str,
+    amount: str,
+    due: date,
+    today: date,
+    pay_to: str,
+) -> str:
+    """What reminds of an invoice: before its day, on it, and after."""
+    t = _tongue(language)
+    when = "soon" if today < due else "today" if today == due else "late"
+    text = t(
+        f"bill.{when}",
+        operator=_cut(operator, SITE_MAX) or "Wi-Fi",
+        amount=amount,
+        number=number,
+        day=f"{due:%d/%m/%Y}",
+    )
+    room = PART_MAX - len(text) - 1
+    pay = _cut(pay_to, min(PAY_TO_MAX, room))
+    return _one_part(f"{text} {pay}" if pay else text)
 
 
 def gsm7(text: str) -> str:

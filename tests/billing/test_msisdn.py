@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from billing.errors import InvalidField
-from billing.msisdn import masked, parse_msisdn
+from billing.msisdn import masked, parse_msisdn, parse_phone_code
 
 FORMS = """
 0712345678        254712345678
@@ -82,3 +82,14 @@ def test_a_masked_number_hides_five_digits(number: str) -> None:
 @pytest.mark.parametrize("number", ["", "12345678"])
 def test_a_number_too_short_to_mask_is_hidden_whole(number: str) -> None:
     assert masked(number) == "••••"
+
+
+@pytest.mark.parametrize("typed", ["042137", "042 137", "042-137"])
+def test_a_phones_code_is_read_as_people_type_it(typed: str) -> None:
+    assert parse_phone_code(typed) == "042137"
+
+
+@pytest.mark.parametrize("typed", ["", "42137", "0421370", "04213a", "٠٤٢١٣٧"])
+def test_what_is_no_phones_code_is_refused(typed: str) -> None:
+    with pytest.raises(InvalidField, match="code"):
+        parse_phone_code(typed)

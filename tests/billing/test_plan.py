@@ -128,6 +128,16 @@ def test_a_plan_that_cannot_be_is_refused_by_field(plan: Plan, field: str) -> No
     assert refusal.value.field == field
 
 
+@pytest.mark.parametrize("pool_id", ["", "fast-lane"])
+def test_a_plan_names_a_pool_or_none(pool_id: str) -> None:
+    assert check_plan(a_plan(pool_id=pool_id)).pool_id == pool_id
+
+
+def test_what_is_no_pools_name_is_refused() -> None:
+    with pytest.raises(InvalidField, match="pool_id"):
+        check_plan(a_plan(pool_id="Fast lane"))
+
+
 def test_a_refusal_says_what_would_be_right() -> None:
     with pytest.raises(InvalidField, match=r"^devices_max: want 1 to 50, got 0$"):
         check_plan(a_plan(limits=limits(devices_max=0)))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import pytest
 
-from portal.account.messages import GSM7, PART_MAX, code_message, gsm7, token_message
+from portal.account.messages import GSM7, PART_MAX, bill_message, code_message, gsm7, token_message
 from portal.captive.text import TABLES
 
 CODE = "0123-4567-8901-2345-6789"
@@ -26,6 +28,38 @@ def test_a_code_with_the_longest_name_fits_one_part(language: str) -> None:
 
     assert len(text) <= PART_MAX
     assert text.startswith("012345 ")
+
+
+@pytest.mark.parametrize("language", TABLES)
+@pytest.mark.parametrize("today", [date(2026, 11, 30), date(2026, 12, 1), date(2026, 12, 2)])
+def test_a_reminder_with_the_longest_names_fits_one_part(language: str, today: date) -> None:
+    text = bill_message(
+        language=language,
+        operator=LONG,
+        number=f"INV-{'b' * 32}-000042",
+        amount="KES 1,234,567.89",
+        due=date(2026, 12, 1),
+        today=today,
+        pay_to=LONG * 4,
+    )
+
+    assert len(text) <= PART_MAX
+    assert set(text) <= GSM7
+    assert "KES 1,234,567.89" in text
+
+
+def test_a_reminder_says_how_to_pay() -> None:
+    text = bill_message(
+        language="en",
+        operator="Lango Net",
+        number="INV-main-000042",
+        amount="KES 1,500",
+        due=date(2026, 12, 1),
+        today=date(2026, 11, 28),
+        pay_to="PayBill 600111",
+    )
+
+    assert text == "Lango Net: KES 1,500 of INV-main-000042 is due on 01/12/2026. PayBill 600111"
 
 
 def test_without_a_help_line_no_help_is_promised() -> None:

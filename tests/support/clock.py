@@ -21,3 +21,8 @@ class Clock:
         """Let seconds pass."""
         assert seconds >= 0, "time does not run backwards here"
         self._now += timedelta(seconds=seconds)
+
+    def to(self, moment: datetime) -> None:
+        """Let time pass until then."""
+        assert moment >= self._now, "time does not run backwards here"
+        self._now = moment

@@ -211,6 +211,9 @@ TEXTS = {
     "sms.token": "{code} is your code for {plan}, Wi-Fi {site}. Join, tap Already paid, type it.",
     "sms.help": "Help {phone}",
     "sms.code": "{code} is your code for Wi-Fi {site}, for {minutes} minutes. Tell it to nobody.",
+    "bill.soon": "{operator}: {amount} of {number} is due on {day}.",
+    "bill.today": "{operator}: {amount} of {number} is due today.",
+    "bill.late": "{operator}: {amount} of {number} was due on {day}. Please pay to stay connected.",
     # words that count
     "unit.day.one": "{n} day",
     "unit.day.many": "{n} days",

@@ -211,6 +211,9 @@ TEXTS = {
     "sms.token": "{code} ni namba yako ya {plan}, Wi-Fi {site}. Jiunge, gusa Umeshalipa, andika.",
     "sms.help": "Msaada {phone}",
     "sms.code": "{code} ni namba yako ya Wi-Fi {site}, kwa dakika {minutes}. Usimwambie mtu.",
+    "bill.soon": "{operator}: {amount} ya {number} inatakiwa kulipwa kufikia {day}.",
+    "bill.today": "{operator}: {amount} ya {number} inatakiwa kulipwa leo.",
+    "bill.late": "{operator}: {amount} ya {number} ilitakiwa {day}. Tafadhali lipa ili usikatiwe.",
     # words that count
     "unit.day.one": "siku {n}",
     "unit.day.many": "siku {n}",

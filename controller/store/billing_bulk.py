@@ -1,0 +1,346 @@
+"""What billing reads and writes for many subscribers at once: a handful of statements for a batch.
+
+Rows go in by COPY on PostgreSQL and by one prepared statement on SQLite; nothing here makes an
+object for each row.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Row as Found
+from sqlalchemy import bindparam, case, func, insert, select, union_all, update
+
+from billing import accounts
+from billing.charge import Catalogue, Contract, Sold, Taken, Use
+from billing.dunning import DEFAULT, Policy, read_policy
+from billing.ids import PlanId
+from billing.money import Money
+from billing.price import Price
+from billing.promo import Coupon, Discount, read_terms
+from billing.rating import read_tariff
+from billing.tax import Rate, Tax, TaxClass
+from controller.store.billing_rows import (
+    BilledPeriodRow,
+    BillingRunRow,
+    BranchRow,
+    DocumentRow,
+    DunningPolicyRow,
+    NumberSeriesRow,
+    OperatorRow,
+    PriceRow,
+    PromotionRow,
+    PromotionUseRow,
+    SubscriptionRow,
+    TaxRateRow,
+)
+from controller.store.database import inserting
+from controller.store.plans import as_plan
+from controller.store.rows import GrantRow, PlanRow, PostingRow, SubscriberRow
+from controller.store.subscriptions import columns_of
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from datetime import datetime
+
+    from sqlalchemy import ColumnElement
+
+    from controller.store.database import Tx
+    from controller.store.rows import Row
+
+
+async def due_subscribers(tx: Tx, upto: datetime, *, limit: int) -> list[str]:
+    """Subscribers of whom something is due, those whose turn comes first, by id."""
+    query = (
+        select(SubscriptionRow.subscriber_id)
+        .where(SubscriptionRow.bill_at <= upto)
+        .order_by(SubscriptionRow.bill_at)
+        .limit(limit)
+    )
+    return sorted(set(await tx.scalars(query)))
+
+
+async def due_page(tx: Tx, upto: datetime, *, after: str, limit: int) -> list[str]:
+    """Subscribers of whom something is due, or a pause over, by then, by id, behind ``after``."""
+    query = (
+        select(SubscriptionRow.subscriber_id)
+        .where(_due(upto, paused=True), SubscriptionRow.subscriber_id > after)
+        .distinct()
+        .order_by(SubscriptionRow.subscriber_id)
+        .limit(limit)
+    )
+    return list(await tx.scalars(query))
+
+
+def _due(upto: datetime, *, paused: bool) -> ColumnElement[bool]:
+    due = SubscriptionRow.bill_at <= upto
+    over = (SubscriptionRow.state == "paused") & (SubscriptionRow.resume_at <= upto)
+    return due | over if paused else due
+
+
+async def subscribers(tx: Tx, ids: Collection[str], *, lock: bool) -> dict[str, Found[Any]]:
+    """Subscribers by id; with ``lock`` those that nobody else holds just now, locked."""
+    query = select(*SubscriberRow.__table__.c).where(SubscriberRow.id.in_(ids))
+    query = query.order_by(SubscriberRow.id)
+    if lock:
+        query = query.with_for_update(key_share=True, skip_locked=True)
+    return {row.id: row for row in await tx.execute(query)}
+
+
+async def due_of(
+    tx: Tx, subscriber_ids: Collection[str], upto: datetime, *, lock: bool, paused: bool
+) -> list[Found[Any]]:
+    """The subscriptions of these (locked) subscribers that are due, by id."""
+    query = (
+        select(*SubscriptionRow.__table__.c)
+        .where(SubscriptionRow.subscriber_id.in_(subscriber_ids), _due(upto, paused=paused))
+        .order_by(SubscriptionRow.id)
+    )
+    if lock:
+        query = query.with_for_update(key_share=True)
+    return list(await tx.execute(query))
+
+
+async def wallets(tx: Tx, subscriber_ids: Collection[str]) -> dict[str, int]:
+    """What wallets hold, in minor units; those that never held anything are not named."""
+    names = {str(accounts.wallet(one)): one for one in subscriber_ids}
+    parts = union_all(
+        select(PostingRow.source.label("name"), PostingRow.amount_minor.label("minor")).where(
+            PostingRow.source.in_(names)
+        ),
+        select(PostingRow.target, -PostingRow.amount_minor).where(PostingRow.target.in_(names)),
+    ).subquery()
+    query = select(parts.c.name, func.sum(parts.c.minor)).group_by(parts.c.name)
+    return {names[name]: int(minor) for name, minor in await tx.execute(query)}
+
+
+async def uses(tx: Tx, subscriptions: Sequence[Found[Any]], *, since: datetime) -> list[Use]:
+    """Volume of periods that ended after ``since``, or that run, which is not charged yet."""
+    ids = [row.id for row in subscriptions]
+    running = [row.grant_id for row in subscriptions if row.mode == "arrears" and row.grant_id]
+    billed = (
+        select(
+            BilledPeriodRow.subscription_id.label("subscription_id"),
+            BilledPeriodRow.grant_id.label("grant_id"),
+            func.max(BilledPeriodRow.billed_bytes).label("billed"),
+        )
+        .where(
+            BilledPeriodRow.subscription_id.in_(ids),
+            BilledPeriodRow.end_at > since,
+            BilledPeriodRow.grant_id.is_not(None),
+        )
+        .group_by(BilledPeriodRow.subscription_id, BilledPeriodRow.grant_id)
+    )
+    now_running = (
+        select(SubscriptionRow.id, SubscriptionRow.grant_id, func.min(0))
+        .where(SubscriptionRow.id.in_(ids), SubscriptionRow.grant_id.in_(running))
+        .group_by(SubscriptionRow.id, SubscriptionRow.grant_id)
+    )
+    parts = union_all(billed, now_running).subquery()
+    query = (
+        select(
+            parts.c.subscription_id,
+            parts.c.grant_id,
+            GrantRow.plan_id,
+            GrantRow.used_bytes,
+            func.max(parts.c.billed),
+        )
+        .join(GrantRow, GrantRow.id == parts.c.grant_id)
+        .join(PlanRow, PlanRow.id == GrantRow.plan_id)
+        .where(PlanRow.tariff.is_not(None))
+        .group_by(parts.c.subscription_id, parts.c.grant_id, GrantRow.plan_id, GrantRow.used_bytes)
+        .having(GrantRow.used_bytes > func.max(parts.c.billed))
+        .order_by(parts.c.subscription_id, parts.c.grant_id)
+    )
+    return [Use(*row) for row in await tx.execute(query)]
+
+
+async def promotions(tx: Tx, subscriber_ids: Collection[str]) -> dict[str, list[Taken]]:
+    """The discounts that these subscribers took up and that still lower an invoice."""
+    query = (
+        select(
+            PromotionUseRow.subscriber_id,
+            PromotionUseRow.id,
+            PromotionUseRow.periods_left,
+            PromotionRow.id.label("promotion_id"),
+            PromotionRow.name,
+            PromotionRow.terms,
+        )
+        .join(PromotionRow, PromotionRow.id == PromotionUseRow.promotion_id)
+        .where(
+            PromotionUseRow.subscriber_id.in_(subscriber_ids),
+            PromotionRow.kind.in_(("discount", "coupon")),
+            PromotionUseRow.reversed_at.is_(None),
+            PromotionUseRow.periods_left.is_(None) | (PromotionUseRow.periods_left > 0),
+        )
+        .order_by(PromotionUseRow.subscriber_id, PromotionUseRow.at, PromotionUseRow.id)
+    )
+    found: dict[str, list[Taken]] = {}
+    for row in await tx.execute(query):
+        terms = read_terms(row.terms)
+        assert isinstance(terms, Discount | Coupon)
+        found.setdefault(row.subscriber_id, []).append(
+            Taken(
+                use_id=row.id,
+                promotion_id=row.promotion_id,
+                name=row.name,
+                terms=terms,
+                left=row.periods_left,
+            )
+        )
+    return found
+
+
+async def catalogue(tx: Tx) -> Catalogue:
+    """Everything that has a price, and what is charged on it."""
+    operator = await tx.get_one(OperatorRow, 1)
+    prices: dict[str, list[Price]] = {}
+    for row in await tx.scalars(select(PriceRow)):
+        price = Price(
+            PlanId(row.plan_id),
+            row.segment,
+            row.branch_id,
+            Money(row.amount_minor, row.currency),
+            row.from_day,
+            row.until_day,
+        )
+        prices.setdefault(row.plan_id, []).append(price)
+    return Catalogue(
+        sold={row.id: sold_of(row) for row in await tx.scalars(select(PlanRow))},
+        prices=prices,
+        rates=tuple(
+            Rate(Tax(row.tax), row.from_day, row.basis_points)
+            for row in await tx.scalars(select(TaxRateRow))
+        ),
+        vat=operator.vat_registered,
+        excise=operator.excise_registered,
+    )
+
+
+def sold_of(row: PlanRow) -> Sold:
+    """A plan as it is billed."""
+    return Sold(
+        plan=as_plan(row),
+        tax_class=TaxClass(row.tax_class),
+        tax_included=row.tax_included,
+        tariff=None if row.tariff is None else read_tariff(row.tariff),
+    )
+
+
+async def policies(tx: Tx) -> dict[str, Policy]:
+    """What happens to unpaid invoices, by segment; "" is for all others."""
+    rows = await tx.scalars(select(DunningPolicyRow))
+    return {"": DEFAULT} | {row.segment: read_policy(row.steps) for row in rows}
+
+
+async def sellers(tx: Tx) -> tuple[OperatorRow, dict[str, BranchRow]]:
+    """Who sells, and at which branches."""
+    branches = {row.id: row for row in await tx.scalars(select(BranchRow))}
+    return await tx.get_one(OperatorRow, 1), branches
+
+
+async def causes(
+    tx: Tx, subscriber_ids: Collection[str], wanted: Collection[str]
+) -> set[tuple[str, str]]:
+    """Which invoices (subscriber and cause) were issued already."""
+    query = select(DocumentRow.subscriber_id, DocumentRow.cause).where(
+        DocumentRow.subscriber_id.in_(subscriber_ids),
+        DocumentRow.kind == "invoice",
+        DocumentRow.cause.in_(wanted),
+    )
+    return {(one, cause) for one, cause in await tx.execute(query)}
+
+
+async def take_numbers(tx: Tx, series: str, count: int) -> int:
+    """The first of so many numbers of a series, taken at once. The last lock of a transaction."""
+    statement = inserting(tx, NumberSeriesRow).values(series=series, next_number=1 + count)
+    taken = statement.on_conflict_do_update(
+        index_elements=["series"], set_={"next_number": NumberSeriesRow.next_number + count}
+    ).returning(NumberSeriesRow.next_number)
+    return (await tx.execute(taken)).scalar_one() - count
+
+
+async def turn(
+    tx: Tx,
+    changed: Iterable[tuple[Contract, str | None]],
+    was: Mapping[str, Found[Any]],
+    now: datetime,
+) -> None:
+    """Keep what contracts have become, each with the grant that it has then."""
+    values = [
+        {
+            "the_id": contract.id,
+            "grant_id": grant_id,
+            "state_at": (
+                was[contract.id].state_at if was[contract.id].state == contract.state else now
+            ),
+            **columns_of(contract),
+        }
+        for contract, grant_id in changed
+    ]
+    await _many(
+        tx, update(SubscriptionRow).where(SubscriptionRow.id == bindparam("the_id")), values
+    )
+
+
+async def charged(tx: Tx, of: Iterable[Use]) -> None:
+    """Note how much of grants has been charged by volume."""
+    values = [
+        {"sub": use.contract_id, "granted": use.grant_id, "billed_bytes": use.used_bytes}
+        for use in of
+    ]
+    statement = update(BilledPeriodRow).where(
+        BilledPeriodRow.subscription_id == bindparam("sub"),
+        BilledPeriodRow.grant_id == bindparam("granted"),
+    )
+    await _many(tx, statement, values)
+
+
+async def lowered(tx: Tx, use_ids: Iterable[str]) -> None:
+    """Note that promotions have lowered so many more invoices: one for each time they are named."""
+    values = [{"the_id": name, "times": times} for name, times in Counter(use_ids).items()]
+    left = PromotionUseRow.periods_left - bindparam("times")
+    statement = (
+        update(PromotionUseRow)
+        .where(PromotionUseRow.id == bindparam("the_id"))
+        .values(periods_left=case((left < 0, 0), else_=left))
+    )
+    await _many(tx, statement, values)
+
+
+async def _many(tx: Tx, statement: Any, values: list[dict[str, Any]]) -> None:
+    if values:
+        await (await tx.connection()).execute(statement, values)
+
+
+def values_of(row: Row) -> tuple[Any, ...]:
+    """A row that was never added to a session, as a tuple in the order of its table's columns."""
+    return tuple(getattr(row, column.key) for column in row.__table__.columns)
+
+
+async def write(tx: Tx, row: type[Row], rows: Sequence[tuple[Any, ...]]) -> None:
+    """Insert rows, each a tuple of all columns in the order of the table."""
+    if not rows:
+        return
+    columns = [column.key for column in row.__table__.columns]
+    connection = await tx.connection()
+    if tx.get_bind().dialect.name != "postgresql":
+        await connection.execute(
+            insert(row), [dict(zip(columns, one, strict=True)) for one in rows]
+        )
+        return
+    driver: Any = (await connection.get_raw_connection()).driver_connection
+    names = ", ".join(f'"{column}"' for column in columns)
+    async with (
+        driver.cursor() as cursor,
+        cursor.copy(f'COPY "{row.__tablename__}" ({names}) FROM STDIN') as copy,
+    ):
+        for one in rows:
+            await copy.write_row(one)
+
+
+async def note_run(tx: Tx, *, began_at: datetime, ended_at: datetime, done: str) -> None:
+    """Keep what a round of due work has done."""
+    tx.add(BillingRunRow(id=secrets.token_hex(16), began_at=began_at, ended_at=ended_at, done=done))

@@ -1,0 +1,167 @@
+"""Promotions, and what subscribers have had of them, as they are kept."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import exists, func, or_, select, update
+
+from billing.promo import Loyalty, Referral, read_terms
+from controller.store.billing_rows import (
+    AllocationRow,
+    DebtRow,
+    PromotionRow,
+    PromotionUseRow,
+    ReceivedRow,
+)
+from controller.store.database import ROW_LOCK, inserted
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from billing.promo import Terms
+    from controller.store.database import Tx
+
+
+async def load(tx: Tx, promotion_id: str) -> PromotionRow | None:
+    """A promotion, or None."""
+    return await tx.get(PromotionRow, promotion_id)
+
+
+async def add(tx: Tx, row: PromotionRow) -> bool:
+    """Keep a new promotion; False when there is one of its id."""
+    columns = ("id", "kind", "name", "terms", "starts_at", "ends_at", "created_at")
+    return await inserted(tx, PromotionRow, **{name: getattr(row, name) for name in columns})
+
+
+async def locked(tx: Tx, promotion_id: str) -> PromotionRow | None:
+    """A promotion, locked and as it now is, or None."""
+    return await tx.get(
+        PromotionRow, promotion_id, with_for_update=ROW_LOCK, populate_existing=True
+    )
+
+
+async def listed(tx: Tx) -> list[PromotionRow]:
+    """Every promotion, the newest first."""
+    order = (PromotionRow.created_at.desc(), PromotionRow.id)
+    return list(await tx.scalars(select(PromotionRow).order_by(*order)))
+
+
+async def running(tx: Tx, kind: str, now: datetime) -> list[PromotionRow]:
+    """Promotions of a kind that can be had now."""
+    query = select(PromotionRow).where(
+        PromotionRow.kind == kind,
+        PromotionRow.withdrawn_at.is_(None),
+        PromotionRow.starts_at <= now,
+        or_(PromotionRow.ends_at.is_(None), PromotionRow.ends_at > now),
+    )
+    return list(await tx.scalars(query.order_by(PromotionRow.id)))
+
+
+async def referrals(tx: Tx, now: datetime) -> list[tuple[PromotionRow, Referral]]:
+    """The referral rewards of now."""
+    found = [(row, read_terms(row.terms)) for row in await running(tx, "referral", now)]
+    return [(row, terms) for row, terms in found if isinstance(terms, Referral)]
+
+
+async def loyalties(tx: Tx, now: datetime) -> list[tuple[PromotionRow, Loyalty]]:
+    """The loyalty rewards of now."""
+    found = [(row, read_terms(row.terms)) for row in await running(tx, "loyalty", now)]
+    return [(row, terms) for row, terms in found if isinstance(terms, Loyalty)]
+
+
+async def taken_by(tx: Tx, subscriber_id: str) -> list[tuple[PromotionUseRow, PromotionRow, Terms]]:
+    """Discounts and coupons that lower a subscriber's next invoices, in the order taken up."""
+    query = (
+        select(PromotionUseRow, PromotionRow)
+        .join(PromotionRow, PromotionRow.id == PromotionUseRow.promotion_id)
+        .where(
+            PromotionUseRow.subscriber_id == subscriber_id,
+            PromotionUseRow.reversed_at.is_(None),
+            PromotionRow.kind.in_(("discount", "coupon")),
+            or_(PromotionUseRow.periods_left.is_(None), PromotionUseRow.periods_left > 0),
+        )
+        .order_by(PromotionUseRow.at, PromotionUseRow.id)
+        .execution_options(populate_existing=True)
+    )
+    return [(use, row, read_terms(row.terms)) for use, row in await tx.execute(query)]
+
+
+async def lowered(tx: Tx, use_ids: Sequence[str]) -> None:
+    """Note that promotions lowered invoices: one period less, for each time that one is named."""
+    for use_id in use_ids:
+        await tx.execute(
+            update(PromotionUseRow)
+            .where(PromotionUseRow.id == use_id, PromotionUseRow.periods_left > 0)
+            .values(periods_left=PromotionUseRow.periods_left - 1)
+        )
+
+
+async def uses(tx: Tx, promotion_id: str) -> int:
+    """How many subscribers have a promotion. Lock it, or there may be one more."""
+    query = select(func.count()).where(
+        PromotionUseRow.promotion_id == promotion_id, PromotionUseRow.reversed_at.is_(None)
+    )
+    return (await tx.execute(query)).scalar_one()
+
+
+async def use_of(
+    tx: Tx, promotion_id: str, subscriber_id: str, cause: str
+) -> PromotionUseRow | None:
+    """A use of a promotion, or None."""
+    query = select(PromotionUseRow).where(
+        PromotionUseRow.promotion_id == promotion_id,
+        PromotionUseRow.subscriber_id == subscriber_id,
+        PromotionUseRow.cause == cause,
+    )
+    return (await tx.scalars(query)).first()
+
+
+async def add_use(tx: Tx, row: PromotionUseRow) -> None:
+    """Keep a use of a promotion."""
+    tx.add(row)
+    await tx.flush()
+
+
+async def rewards_of(tx: Tx, cause: str) -> list[PromotionUseRow]:
+    """Rewards that a cause, or what it begins, earned, and that were not taken back; by id."""
+    query = select(PromotionUseRow).where(
+        or_(PromotionUseRow.cause == cause, PromotionUseRow.cause.startswith(f"{cause}:")),
+        PromotionUseRow.reward_minor > 0,
+        PromotionUseRow.reversed_at.is_(None),
+    )
+    return list(await tx.scalars(query.order_by(PromotionUseRow.id)))
+
+
+async def was_referred(tx: Tx, promotion_id: str, subscriber_id: str) -> bool:
+    """Whether a payment of this subscriber has earned this referral's rewards."""
+    query = (
+        select(PromotionUseRow.id)
+        .join(ReceivedRow, ReceivedRow.id == PromotionUseRow.cause)
+        .where(
+            PromotionUseRow.promotion_id == promotion_id,
+            PromotionUseRow.reversed_at.is_(None),
+            ReceivedRow.subscriber_id == subscriber_id,
+        )
+    )
+    return (await tx.scalar(query.limit(1))) is not None
+
+
+async def paid_before(tx: Tx, subscriber_id: str, received_id: str) -> bool:
+    """Whether a subscriber has paid anything else that was not reversed."""
+    query = select(ReceivedRow.id).where(
+        ReceivedRow.subscriber_id == subscriber_id,
+        ReceivedRow.id != received_id,
+        ReceivedRow.reversed_at.is_(None),
+    )
+    return (await tx.scalar(query.limit(1))) is not None
+
+
+async def invoices_paid(tx: Tx, subscriber_id: str) -> int:
+    """How many invoices of a subscriber are settled, and not without any money."""
+    paid = exists().where(AllocationRow.document_id == DebtRow.document_id)
+    query = select(func.count()).where(
+        DebtRow.subscriber_id == subscriber_id, DebtRow.settled_at.is_not(None), paid
+    )
+    return (await tx.execute(query)).scalar_one()

@@ -1,0 +1,314 @@
+"""A batch of billing: load subscribers with what is due, ask the pure rule, save in bulk.
+
+The single subscription that is started or renewed is a batch of one.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections import Counter
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from billing.charge import Account
+from billing.invoice import DocumentKind, series_of
+from billing.money import Money
+from billing.run import Outcome, caught_up, cause_of
+from controller.store import billing_bulk as bulk
+from controller.store import payers, promotions
+from controller.store.billing_rows import (
+    AllocationRow,
+    BilledPeriodRow,
+    DebtRow,
+    DocumentLineRow,
+    DocumentRow,
+)
+from controller.store.rows import LedgerTransactionRow, PostingRow
+from controller.store.subscriptions import as_contract
+from controller.usecases import period_grants, rewards
+from controller.usecases.allocation import allocate_in
+from controller.usecases.frozen import Buyer, Seller
+from controller.usecases.invoice_rows import InvoiceRows, Numbered, Payer
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+    from datetime import datetime
+
+    from billing.charge import Catalogue, Contract, Use
+    from billing.dunning import Policy
+    from billing.run import Bill, Turn, Turned
+    from controller.deps import Deps
+    from controller.store.billing_rows import BranchRow, OperatorRow
+    from controller.store.database import Tx
+
+LATE_MAX = timedelta(days=92)
+"""Use that a site reports so long after its period ended is not charged any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shop:
+    """What is the same for all subscribers of a round."""
+
+    catalogue: Catalogue
+    policies: Mapping[str, Policy]
+    operator: OperatorRow
+    branches: Mapping[str, BranchRow]
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Subscribers with what is due of theirs, as plain values; rows by subscription."""
+
+    shop: Shop
+    accounts: Mapping[str, Account]
+    payers: Mapping[str, Payer]
+    due: Mapping[str, Sequence[Contract]]
+    uses: Mapping[str, Sequence[Use]]
+    rows: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What a batch came to. ``sites`` have news."""
+
+    turned: Mapping[str, Turned]
+    sites: frozenset[str] = frozenset()
+
+    def count(self, outcome: Outcome) -> int:
+        """How many times subscriptions came to this."""
+        return sum(turn.outcome is outcome for each in self.turned.values() for turn in each.turns)
+
+    @property
+    def invoices(self) -> int:
+        """How many invoices were issued."""
+        return sum(len(each.bills) for each in self.turned.values())
+
+
+async def bill_in(
+    tx: Tx, deps: Deps, subscriber_ids: Collection[str], now: datetime, *, lock: bool = False
+) -> Batch:
+    """Bill all that is due of these subscribers, in the caller's transaction.
+
+    With ``lock`` they are locked here, and those that somebody else holds are left for later;
+    without it the caller holds their locks. Takes the numbers of the invoices last.
+    """
+    await tx.flush()
+    loaded = await load(tx, subscriber_ids, now, lock=lock)
+    found = decided(loaded, now)
+    last = {name: turn for each in found.values() for name, turn in each.last.items()}
+    given = {
+        name: new for name, turn in last.items() if (new := _given(turn, loaded, now)) is not None
+    }
+    await bulk.turn(
+        tx,
+        [(turn.contract, _grant_of(name, given, loaded)) for name, turn in last.items()],
+        loaded.rows,
+        now,
+    )
+    lapsed = [name for name, turn in last.items() if turn.outcome is Outcome.LAPSED]
+    sites = await period_grants.carry_out(
+        tx,
+        period_grants.Changes(
+            given=list(given.values()),
+            replaced=[loaded.rows[name].grant_id for name in given],
+            suspended=[loaded.rows[name].grant_id for name in lapsed],
+        ),
+        now,
+    )
+    await _issue(tx, deps, loaded, found, given=given, now=now)
+    return Batch(found, frozenset(sites))
+
+
+def decided(loaded: Loaded, upto: datetime) -> dict[str, Turned]:
+    """What all that is due of each subscriber comes to."""
+    return {
+        one: caught_up(
+            loaded.accounts[one],
+            contracts,
+            loaded.uses.get(one, ()),
+            loaded.shop.catalogue,
+            upto=upto,
+        )
+        for one, contracts in loaded.due.items()
+    }
+
+
+async def load(
+    tx: Tx, ids: Collection[str], upto: datetime, *, lock: bool, paused: bool = False
+) -> Loaded:
+    """Subscribers with what is due of theirs by then, in a handful of statements.
+
+    With ``paused`` also those subscriptions whose pause is over by then.
+    """
+    who = await bulk.subscribers(tx, ids, lock=lock)
+    rows = await bulk.due_of(tx, who, upto, lock=lock, paused=paused)
+    shop = await _shop(tx)
+    wallets = await bulk.wallets(tx, who)
+    taken = await bulk.promotions(tx, who)
+    due: dict[str, list[Contract]] = {}
+    owner = dict[str, str]()
+    for row in rows:
+        due.setdefault(row.subscriber_id, []).append(as_contract(row))
+        owner[row.id] = row.subscriber_id
+    uses: dict[str, list[Use]] = {}
+    for use in await bulk.uses(tx, rows, since=upto - LATE_MAX):
+        uses.setdefault(owner[use.contract_id], []).append(use)
+    return Loaded(
+        shop=shop,
+        accounts={
+            one: Account(
+                id=one,
+                segment=row.segment,
+                branch_id=row.branch_id,
+                wallet=Money(wallets.get(one, 0)),
+                taken=tuple(taken.get(one, ())),
+            )
+            for one, row in who.items()
+        },
+        payers={one: _payer(row, shop) for one, row in who.items()},
+        due=due,
+        uses=uses,
+        rows={row.id: row for row in rows},
+    )
+
+
+async def _shop(tx: Tx) -> Shop:
+    operator, branches = await bulk.sellers(tx)
+    return Shop(await bulk.catalogue(tx), await bulk.policies(tx), operator, branches)
+
+
+def _payer(row: Any, shop: Shop) -> Payer:
+    operator, branch = shop.operator, shop.branches[row.branch_id]
+    return Payer(
+        subscriber_id=row.id,
+        branch_id=row.branch_id,
+        buyer=Buyer(name=row.name, pin=row.kra_pin, address=row.address, phone=row.msisdn),
+        seller=Seller(
+            name=operator.name,
+            pin=operator.kra_pin,
+            branch=branch.name,
+            kra_branch=branch.kra_branch,
+            address=branch.address,
+            phone=branch.phone,
+            email=branch.email,
+            pay_to=operator.pay_to,
+        ),
+        policy=shop.policies.get(row.segment, shop.policies[""]),
+    )
+
+
+def _given(turn: Turn, loaded: Loaded, now: datetime) -> period_grants.New | None:
+    """The grant that a turn gives; none for a period that is over already."""
+    if turn.served is None or turn.served.end <= now:
+        return None
+    row = loaded.rows[turn.contract.id]
+    return period_grants.New(
+        subscription_id=row.id,
+        subscriber_id=row.subscriber_id,
+        site_id=row.site_id,
+        plan_id=turn.contract.plan_id,
+        devices=row.devices,
+        start=turn.served.start,
+    )
+
+
+def _grant_of(
+    subscription_id: str, given: Mapping[str, period_grants.New], loaded: Loaded
+) -> str | None:
+    new = given.get(subscription_id)
+    held: str | None = loaded.rows[subscription_id].grant_id
+    return held if new is None else new.grant_id
+
+
+async def _issue(
+    tx: Tx,
+    deps: Deps,
+    loaded: Loaded,
+    found: Mapping[str, Turned],
+    *,
+    given: Mapping[str, period_grants.New],
+    now: datetime,
+) -> None:
+    """Give the bills their numbers, and write everything that an invoice is."""
+    bills = [(one, bill) for one, each in found.items() for bill in each.bills]
+    if not bills:
+        return
+    bills.sort(key=lambda each: (loaded.accounts[each[0]].branch_id, each[1].at))
+    await bulk.lowered(tx, [use for each in found.values() for use in each.lowered])
+    causes = await _causes(tx, bills)
+    numbers = await _numbers(tx, [loaded.accounts[one].branch_id for one, _ in bills])
+    rows = InvoiceRows()
+    for (one, bill), cause, (series, number) in zip(bills, causes, numbers, strict=True):
+        numbered = Numbered(
+            bill=bill,
+            payer=loaded.payers[one],
+            document_id=secrets.token_hex(16),
+            allocation_id=secrets.token_hex(16),
+            series=series,
+            number=number,
+            cause=cause,
+            grants={t.contract.id: _used_by(t, given, loaded) for t in bill.turns},
+        )
+        rows.add(numbered, now)
+    await _write(tx, rows)
+    await bulk.charged(tx, [use for _, bill in bills for t in bill.turns for use in t.charged])
+    await _rewarded(tx, deps, rows, now)
+
+
+async def _rewarded(tx: Tx, deps: Deps, rows: InvoiceRows, now: datetime) -> None:
+    """Give what loyalty earns for invoices that wallets paid at once; where none runs, nothing."""
+    if not await promotions.loyalties(tx, now):
+        return
+    settled = {debt[0] for debt in rows.debts if not debt[3]}
+    paid: dict[str, list[AllocationRow]] = {}
+    for values in rows.allocations:
+        row = AllocationRow(
+            **dict(zip(AllocationRow.__table__.columns.keys(), values, strict=True))
+        )
+        if row.document_id in settled:
+            paid.setdefault(row.subscriber_id, []).append(row)
+    for subscriber_id, allocations in paid.items():
+        subscriber = await payers.loaded(tx, subscriber_id)
+        if await rewards.earned_in(tx, subscriber, allocations, now):
+            await allocate_in(tx, deps, subscriber, now)
+
+
+async def _numbers(tx: Tx, branches: Sequence[str]) -> list[tuple[str, int]]:
+    """A number for each invoice, of branches in order: taken at once for each of them."""
+    found = list[tuple[str, int]]()
+    for branch_id, count in Counter(branches).items():
+        first = await bulk.take_numbers(tx, series_of(DocumentKind.INVOICE, branch_id), count)
+        series = series_of(DocumentKind.INVOICE, branch_id)
+        found += [(series, first + n) for n in range(count)]
+    return found
+
+
+def _used_by(turn: Turn, given: Mapping[str, period_grants.New], loaded: Loaded) -> str | None:
+    """The grant whose use belongs to a billed period: in arrears the one that was used in it."""
+    held: str | None = loaded.rows[turn.contract.id].grant_id
+    if turn.contract.mode == "arrears":
+        return held
+    new = given.get(turn.contract.id)
+    is_running = new is not None and turn.served is not None and turn.served.start == new.start
+    return new.grant_id if new is not None and is_running else None
+
+
+async def _causes(tx: Tx, bills: Sequence[tuple[str, Bill]]) -> list[str]:
+    """The cause of each bill; who joined a period that is invoiced already has one of his own."""
+    plain = [cause_of(bill.period) for _, bill in bills]
+    known = await bulk.causes(tx, {one for one, _ in bills}, set(plain))
+    return [
+        f"{cause}:{bill.turns[0].contract.id}" if (one, cause) in known else cause
+        for (one, bill), cause in zip(bills, plain, strict=True)
+    ]
+
+
+async def _write(tx: Tx, rows: InvoiceRows) -> None:
+    await bulk.write(tx, DocumentRow, rows.documents)
+    await bulk.write(tx, DocumentLineRow, rows.lines)
+    await bulk.write(tx, DebtRow, rows.debts)
+    await bulk.write(tx, BilledPeriodRow, rows.periods)
+    await bulk.write(tx, LedgerTransactionRow, rows.transactions)
+    await bulk.write(tx, PostingRow, rows.postings)
+    await bulk.write(tx, AllocationRow, rows.allocations)

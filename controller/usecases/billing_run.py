@@ -1,0 +1,64 @@
+"""The clock of the business: what falls due by itself is billed, renewed, lapses, resumes.
+
+Due work is what is due by now, found again and again, so a controller that was down for days
+catches up with each thing once. Each batch is one transaction: what crashes in between is due
+still, and of two controllers each subscriber is billed by one.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from billing.run import Outcome
+from controller.store import billing_bulk as bulk
+from controller.usecases.billing_batch import bill_in
+from controller.usecases.billing_preview import Preview, preview
+from controller.usecases.pauses import resume_due
+from controller.usecases.subscriptions import wake
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from controller.deps import Deps
+    from controller.usecases.billing_batch import Batch
+
+__all__ = ["Preview", "bill_due", "preview"]
+
+BATCH_MAX = 1_000
+BATCHES_MAX = 10_000
+
+
+async def bill_due(deps: Deps) -> int:
+    """Do all that is due by now; how much that was. Raises `DatabaseBusy`."""
+    began_at = deps.now()
+    done = Counter[str]()
+    done["resumed"] = await resume_due(deps)
+    for _ in range(BATCHES_MAX):
+        batch = await _next_batch(deps, began_at)
+        if batch is None:
+            break
+        done["invoices"] += batch.invoices
+        for outcome in Outcome:
+            done[outcome.value] += batch.count(outcome)
+    if done.total():
+        await _note(deps, began_at, done)
+    return done.total() - done["invoices"]
+
+
+async def _next_batch(deps: Deps, now: datetime) -> Batch | None:
+    """Bill the next batch; None when nothing is due that is not in other hands."""
+    async with deps.db.begin() as tx:
+        ids = await bulk.due_subscribers(tx, now, limit=BATCH_MAX)
+        batch = await bill_in(tx, deps, ids, now, lock=True) if ids else None
+    if batch is None or not batch.turned:
+        return None
+    wake(deps, batch.sites)
+    return batch
+
+
+async def _note(deps: Deps, began_at: datetime, done: Counter[str]) -> None:
+    found = {name: count for name, count in sorted(done.items()) if count}
+    async with deps.db.begin() as tx:
+        await bulk.note_run(tx, began_at=began_at, ended_at=deps.now(), done=json.dumps(found))
