@@ -15,6 +15,7 @@ from controller.api import (
     garden,
     grants,
     health,
+    invoices,
     ledger,
     notices,
     operator,
@@ -23,9 +24,13 @@ from controller.api import (
     pools,
     prices,
     probes,
+    promotions,
+    received,
+    runs,
     sessions,
     sites,
     subscribers,
+    subscriptions,
     tokens,
     vouchers,
 )
@@ -83,6 +88,8 @@ def _v1() -> APIRouter:
     for part in (sites, plans, vouchers, tokens, payments, sessions, grants, ledger, notices):
         router.include_router(part.router)
     for part in (pools, garden, probes, prices, operator, branches, subscribers):
+        router.include_router(part.router)
+    for part in (subscriptions, invoices, received, promotions, runs):
         router.include_router(part.router)
 
     @router.get("/openapi.json", include_in_schema=False)

@@ -16,7 +16,9 @@ from controller.cli import (
     garden,
     grants,
     here,
+    invoices,
     ledger,
+    money,
     notices,
     operator,
     payments,
@@ -24,10 +26,13 @@ from controller.cli import (
     pools,
     prices,
     probes,
+    promotions,
+    runs,
     sessions,
     sites,
     status,
     subscribers,
+    subscriptions,
     tokens,
     vouchers,
 )
@@ -94,6 +99,13 @@ for name, group in (
     ("tax", operator.tax),
     ("branch", branches.app),
     ("subscriber", subscribers.app),
+    ("subscription", subscriptions.app),
+    ("invoice", invoices.app),
+    ("debt", invoices.debt),
+    ("received", money.received),
+    ("wallet", money.wallet),
+    ("promotion", promotions.app),
+    ("billing", runs.app),
     ("pool", pools.app),
     ("garden", garden.app),
     ("voucher", vouchers.app),
@@ -107,7 +119,7 @@ for name, group in (
     ("db", here.db),
 ):
     app.add_typer(group, name=name)
-for part in (here.app, status.app, doctor.app, probes.app):
+for part in (here.app, status.app, doctor.app, probes.app, money.app):
     app.add_typer(part)
 
 

@@ -27,10 +27,14 @@ ReferredBy = Annotated[str | None, typer.Option(help="The phone of who brought t
 HIDDEN = ("subscriptions", "documents")
 
 
+def digits_of(subscriber: str | None) -> str | None:
+    """A phone, or an id, without the spaces and signs with which phones are typed."""
+    return None if subscriber is None else "".join(c for c in subscriber if c not in " -+()./")
+
+
 def path_of(subscriber: str) -> str:
-    """Where a subscriber is in the API; phones may be typed with spaces and a plus."""
-    key = "".join(c for c in subscriber if c not in " -+()./")
-    return f"/api/v1/subscribers/{key}"
+    """Where a subscriber is in the API."""
+    return f"/api/v1/subscribers/{digits_of(subscriber)}"
 
 
 @taught(

@@ -10,8 +10,11 @@ from __future__ import annotations
 import re
 from datetime import datetime
 
+from billing.dunning import Step as DunningStep
+from billing.dunning import StepKind
 from billing.errors import InvalidField
 from billing.money import MINOR_PER_MAJOR, parse_money
+from billing.period import Cycle, Unit
 from billing.plan import DAY_MINUTES, Burst, Step, Window
 from billing.rating import Tier
 from controller.noc.text import NAIROBI
@@ -25,6 +28,8 @@ HOUR_MINUTES = 60
 _WINDOW = re.compile(r"([0-9]{1,2}:[0-9]{2})-([0-9]{1,2}:[0-9]{2}):(.+)")
 _DURATION = re.compile(rf"(?:[0-9]{{1,{DIGITS_MAX}}}[smhdw])+")
 _SIZE = re.compile(rf"([0-9]{{1,{DIGITS_MAX}}})(?:\.([0-9]{{1,3}}))?([kmgt]i?)?b?")
+_CYCLE = re.compile(r"([0-9]{1,6})?(minute|hour|day|week|month)s?")
+_DUNNING = re.compile(r"(remind|fee|suspend|recovery)([+-][0-9]{1,4})(?::(.+))?")
 _SHARE = re.compile(r"([0-9]{1,3})(?:\.([0-9]{1,2}))?%?")
 _RATE = re.compile(
     rf"([0-9]{{1,{DIGITS_MAX}}})(?:\.([0-9]{{1,3}}))?([kmg])?(?:b(?:it)?(?:/s|ps)?)?"
@@ -137,6 +142,24 @@ def tier(text: str) -> Tier:
     if not colon or not (upto == "rest" or (upto.isdecimal() and len(upto) <= DIGITS_MAX)):
         raise InvalidField("tier", f"{text!r} is not like 50:20 or rest:15")
     return Tier(None if upto == "rest" else int(upto), parse_money(price))
+
+
+def cycle(text: str) -> Cycle:
+    """``month``, ``2 weeks``, ``30 days``. Raises `InvalidField`."""
+    match = _CYCLE.fullmatch(_compact(text))
+    if match is None:
+        raise InvalidField("cycle", f"{text!r} is not like month, 2 weeks or 30 days")
+    count, unit = match.groups()
+    return Cycle(Unit(unit), int(count or 1))
+
+
+def dunning_step(text: str) -> DunningStep:
+    """``remind-3``, ``fee+5:100``: days from when it is due. Raises `InvalidField`."""
+    match = _DUNNING.fullmatch(_compact(text))
+    if match is None:
+        raise InvalidField("step", f"{text!r} is not like remind-3, fee+5:100 or suspend+7")
+    kind, days, fee = match.groups()
+    return DunningStep(StepKind(kind), int(days), None if fee is None else parse_money(fee))
 
 
 def _times(whole: str, part: str | None, unit: int) -> int:

@@ -42,7 +42,7 @@ async def by_id(tx: Tx, subscriber_id: str, *, lock: bool = False) -> Subscriber
     )
 
 
-async def by_phone(tx: Tx, msisdn: Msisdn, *, lock: bool = False) -> SubscriberRow | None:
+async def by_phone(tx: Tx, msisdn: str, *, lock: bool = False) -> SubscriberRow | None:
     """The subscriber with this phone, or None; held by this transaction when asked."""
     subscriber_id = await tx.scalar(select(SubscriberRow.id).where(SubscriberRow.msisdn == msisdn))
     return None if subscriber_id is None else await by_id(tx, subscriber_id, lock=lock)

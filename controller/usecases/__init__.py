@@ -15,6 +15,7 @@ does it wake those who wait (`Signals`). Each is idempotent by the id that its i
 - ``operators.py``  who sells, its logo, and the rates of taxes
 - ``branches.py``  branches of the operator
 - ``subscribers.py``  who pays and is granted
+- ``crediting.py``  an invoice, or an amount of it, is taken back by staff
 - ``particulars.py``  PURE: names, PINs and addresses as they may be written
 - ``grants.py``    give, revoke, suspend, add a device, bring to another site
 - ``allowances.py``  what each site may spend of a grant unasked, and what it is told of it

@@ -23,7 +23,7 @@ from controller.usecases.allocation import settle
 from controller.usecases.dunning import NextStep, dun_due, preview_dunning, set_policy
 from controller.usecases.money_in import check_reason, wake
 from controller.usecases.reckoning import reckoned_in, suspended_again
-from controller.usecases.resumption import after_money_in
+from controller.usecases.subscriptions import after_money_in
 
 if TYPE_CHECKING:
     from datetime import date, datetime

@@ -23,7 +23,7 @@ from controller.usecases.documents import issue_in
 from controller.usecases.messages import queue_in
 from controller.usecases.money_in import wake
 from controller.usecases.reckoning import as_debt, reckoned_in
-from controller.usecases.resumption import after_money_in, hold_for_debt_in
+from controller.usecases.subscriptions import after_money_in, hold_for_debt_in
 from portal.account.messages import bill_message
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from controller.store.payers import locked as payers_locked
 from controller.usecases import payers, rewards
 from controller.usecases.allocation import allocate_in, take_back_in
 from controller.usecases.documents import issue_in, receipt_in
-from controller.usecases.resumption import after_money_in
+from controller.usecases.subscriptions import after_money_in
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -14,7 +14,7 @@ from controller.store import ledger, received
 from controller.usecases import payers
 from controller.usecases.allocation import allocate_in
 from controller.usecases.money_in import check_reason, wake
-from controller.usecases.resumption import after_money_in
+from controller.usecases.subscriptions import after_money_in
 
 if TYPE_CHECKING:
     from datetime import datetime
