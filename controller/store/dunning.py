@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, func, insert, select
 
 from billing.dunning import DEFAULT, Policy, policy_text, read_policy
 from billing.instalment import Part
@@ -30,6 +30,9 @@ OTHERS = ""
 """The segment whose policy holds for all that have none of their own."""
 
 
+SEGMENTS = (OTHERS, "residential", "business", "enterprise")
+
+
 async def policy_for(tx: Tx, segment: str) -> Policy:
     """What happens to unpaid invoices of a segment."""
     row = await tx.get(DunningPolicyRow, segment) or await tx.get(DunningPolicyRow, OTHERS)
@@ -38,16 +41,22 @@ async def policy_for(tx: Tx, segment: str) -> Policy:
 
 async def policies(tx: Tx) -> dict[str, Policy]:
     """The policies that operators made, by segment."""
-    rows = await tx.scalars(select(DunningPolicyRow).order_by(DunningPolicyRow.segment))
+    query = select(DunningPolicyRow).order_by(DunningPolicyRow.segment)
+    rows = await tx.scalars(query.execution_options(populate_existing=True))
     return {row.segment: read_policy(row.steps) for row in rows}
+
+
+async def policy_of_each(tx: Tx) -> dict[str, Policy]:
+    """What holds for each segment, and for all others: `policy_for` of all at once."""
+    made = await policies(tx)
+    others = made.get(OTHERS, DEFAULT)
+    return {segment: made.get(segment, others) for segment in SEGMENTS}
 
 
 async def keep_policy(tx: Tx, segment: str, policy: Policy) -> None:
     """Keep the policy of a segment, in place of the one that it had."""
     row = {"segment": segment, "terms_days": policy.terms_days, "steps": policy_text(policy)}
     await upsert_many(tx, DunningPolicyRow, keys=["segment"], values=[row])
-    for known in (await tx.scalars(select(DunningPolicyRow))).all():
-        await tx.refresh(known)
 
 
 async def open_debts(tx: Tx) -> list[tuple[DebtRow, str]]:
@@ -79,9 +88,14 @@ async def open_debts(tx: Tx) -> list[tuple[DebtRow, str]]:
 
 async def subscribers_due(tx: Tx, now: datetime, *, limit: int) -> list[str]:
     """Subscribers of whose debts a step has fallen due; those first who wait longest."""
-    query = select(DebtRow.subscriber_id).where(DebtRow.step_at <= now).order_by(DebtRow.step_at)
-    found = list(await tx.scalars(query.limit(limit)))
-    return list(dict.fromkeys(found))
+    first = func.min(DebtRow.step_at)
+    query = (
+        select(DebtRow.subscriber_id)
+        .where(DebtRow.step_at <= now)
+        .group_by(DebtRow.subscriber_id)
+        .order_by(first, DebtRow.subscriber_id)
+    )
+    return list(await tx.scalars(query.limit(limit)))
 
 
 async def debts_upto(tx: Tx, upto: datetime) -> list[tuple[DebtRow, DocumentRow, SubscriberRow]]:
@@ -126,6 +140,20 @@ async def parts_of(tx: Tx, document_id: str) -> tuple[Part, ...]:
     query = select(InstalmentRow).where(InstalmentRow.document_id == document_id)
     rows = await tx.scalars(query.order_by(InstalmentRow.n))
     return tuple(Part(row.due_at, Money(row.amount_minor)) for row in rows)
+
+
+async def all_parts(tx: Tx) -> dict[str, tuple[Part, ...]]:
+    """The instalments of every open debt that was split, in order, by invoice."""
+    query = (
+        select(InstalmentRow)
+        .join(DebtRow, DebtRow.document_id == InstalmentRow.document_id)
+        .where(DebtRow.settled_at.is_(None))
+    )
+    found: dict[str, tuple[Part, ...]] = {}
+    for row in await tx.scalars(query.order_by(InstalmentRow.document_id, InstalmentRow.n)):
+        part = Part(row.due_at, Money(row.amount_minor))
+        found[row.document_id] = (*found.get(row.document_id, ()), part)
+    return found
 
 
 async def keep_parts(tx: Tx, document_id: str, parts: Sequence[Part]) -> None:

@@ -134,20 +134,6 @@ async def rewards_of(tx: Tx, cause: str) -> list[PromotionUseRow]:
     return list(await tx.scalars(query.order_by(PromotionUseRow.id)))
 
 
-async def was_referred(tx: Tx, promotion_id: str, subscriber_id: str) -> bool:
-    """Whether a payment of this subscriber has earned this referral's rewards."""
-    query = (
-        select(PromotionUseRow.id)
-        .join(ReceivedRow, ReceivedRow.id == PromotionUseRow.cause)
-        .where(
-            PromotionUseRow.promotion_id == promotion_id,
-            PromotionUseRow.reversed_at.is_(None),
-            ReceivedRow.subscriber_id == subscriber_id,
-        )
-    )
-    return (await tx.scalar(query.limit(1))) is not None
-
-
 async def paid_before(tx: Tx, subscriber_id: str, received_id: str) -> bool:
     """Whether a subscriber has paid anything else that was not reversed."""
     query = select(ReceivedRow.id).where(

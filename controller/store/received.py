@@ -48,6 +48,17 @@ async def wallet_minor(tx: Tx, subscriber_id: str) -> int:
     return -(await ledger.balance(tx, wallet(subscriber_id))).minor
 
 
+async def paid_since(tx: Tx, subscriber_id: str, since: datetime) -> dict[str, AllocationRow]:
+    """What a wallet has paid of invoices since then, by id, in order."""
+    query = select(AllocationRow).where(
+        AllocationRow.subscriber_id == subscriber_id,
+        AllocationRow.at >= since,
+        AllocationRow.amount_minor > 0,
+    )
+    rows = await tx.scalars(query.order_by(AllocationRow.at, AllocationRow.id))
+    return {row.id: row for row in rows}
+
+
 async def allocated(
     tx: Tx,
     *,

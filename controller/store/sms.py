@@ -29,8 +29,9 @@ def add(
     sealed: bytes,
     now: datetime,
     good_until: datetime | None,
+    leaves_at: datetime | None = None,
 ) -> None:
-    """Keep a message that is to leave at once."""
+    """Keep a message that is to leave then, or at once."""
     tx.add(
         SmsRow(
             id=sms_id,
@@ -40,7 +41,7 @@ def add(
             sealed=sealed,
             state=WAITING,
             created_at=now,
-            due_at=now,
+            due_at=leaves_at or now,
             good_until=good_until,
             tries=0,
             problem="",

@@ -26,6 +26,17 @@ does it wake those who wait (`Signals`). Each is idempotent by the id that its i
 - ``phone_codes.py``  a short code by SMS proves a phone
 - ``messages.py``  the outbox of text messages
 - ``outages.py``   sites that fall silent and come back
+- ``documents.py``  invoices, credit notes and receipts are issued; each once for its cause
+- ``frozen.py``    PURE: what a document prints beside its lines, as it was on the day of issue
+- ``money_in.py``  money comes in for an account, and is reversed
+- ``allocation.py``  wallets pay what is open, the oldest first
+- ``wallets.py``   wallets are put right by staff, and give to other wallets
+- ``debts.py``     parts, promises and losses of what is open
+- ``dunning.py``   reminders, fees, suspensions and the recovery list, by policy
+- ``reckoning.py``  how far a debt has come, and when its next step is due
+- ``promotions.py``  discounts, coupons, referrals and loyalty are made and taken up
+- ``rewards.py``   what they give into wallets, and take back
+- ``payers.py``    whose money moves
 - ``expire.py``    grants and vouchers that have come to their end
 
 Refusals are exceptions named as sentences; outcomes that a caller branches on are values.

@@ -15,7 +15,7 @@ from billing.dunning import StepKind, carried_over, check_policy, done_after, du
 from billing.errors import InvalidField
 from billing.invoice import Line, LineKind, shown_number
 from billing.money import Money
-from billing.period import day_of
+from billing.period import NAIROBI, day_of, midnight
 from billing.tax import TaxClass, taxed
 from controller.store import debts, documents, dunning, notices, operators, payers
 from controller.usecases.allocation import allocate_in
@@ -29,19 +29,23 @@ from portal.account.messages import bill_message
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from billing.dunning import Policy, Step
+    from billing.dunning import Debt, Policy, Step
     from controller.deps import Deps
     from controller.store.billing_rows import DebtRow, DocumentRow
     from controller.store.database import Tx
     from controller.store.rows import SubscriberRow
 
 BATCH_MAX = 200
-"""Subscribers whose turn comes in one round."""
+"""Subscribers who are looked up at once; each has a turn in every round."""
 
 REMINDER_GOOD_FOR = timedelta(days=1)
 """A reminder that could not be sent for so long is not sent at all."""
 
-SEGMENTS = ("", "residential", "business", "enterprise")
+FROM_HOUR, UNTIL_HOUR = 8, 20
+"""Reminders leave from eight in the morning until eight in the evening, in Nairobi."""
+
+FEE = "late-fee:"
+"""How the causes of invoices for paying late begin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +72,19 @@ class _Turn:
 
 async def dun_due(deps: Deps) -> int:
     """Take every step of dunning that is due; how many. Trouble with one holds up no other."""
-    async with deps.db.read() as tx:
-        due = await dunning.subscribers_due(tx, deps.now(), limit=BATCH_MAX)
-    taken, troubles = 0, list[Exception]()
-    for subscriber_id in due:
-        try:
-            taken += await _dun(deps, subscriber_id)
-        except Exception as trouble:  # noqa: BLE001 - raised below, after the others' turns
-            troubles.append(trouble)
+    taken, seen, troubles = 0, set[str](), list[Exception]()
+    while True:
+        async with deps.db.read() as tx:
+            due = await dunning.subscribers_due(tx, deps.now(), limit=BATCH_MAX + len(seen))
+        fresh = [subscriber_id for subscriber_id in due if subscriber_id not in seen]
+        if not fresh:
+            break
+        seen.update(fresh)
+        for subscriber_id in fresh:
+            try:
+                taken += await _dun(deps, subscriber_id)
+            except Exception as trouble:  # noqa: BLE001 - raised below, after the others' turns
+                troubles.append(trouble)
     if troubles:
         raise ExceptionGroup("dunning", troubles)
     return taken
@@ -85,9 +94,9 @@ async def preview_dunning(tx: Tx, deps: Deps, upto: datetime) -> tuple[NextStep,
     """The steps that would be taken at ``upto`` if nothing happened before; nothing is written."""
     del deps
     found: list[NextStep] = []
+    policies, parts_of = await dunning.policy_of_each(tx), await dunning.all_parts(tx)
     for row, invoice, who in await dunning.debts_upto(tx, upto):
-        policy = await dunning.policy_for(tx, who.segment)
-        parts = await dunning.parts_of(tx, row.document_id)
+        policy, parts = policies[who.segment], parts_of.get(row.document_id, ())
         found += [
             NextStep(
                 subscriber_id=who.id,
@@ -98,7 +107,7 @@ async def preview_dunning(tx: Tx, deps: Deps, upto: datetime) -> tuple[NextStep,
                 open=Money(row.open_minor, invoice.currency),
                 fee=step.fee,
             )
-            for step in due_steps(policy, as_debt(row, parts, upto), upto)
+            for step in _due(policy, as_debt(row, parts, upto), invoice, upto)
         ]
     return tuple(found)
 
@@ -110,18 +119,17 @@ async def set_policy(deps: Deps, segment: str, policy: Policy) -> Policy:
     day is taken late. Raises `InvalidField`.
     """
     check_policy(policy)
-    if segment not in SEGMENTS:
+    if segment not in dunning.SEGMENTS:
         raise InvalidField("segment", "want residential, business, enterprise, or none")
     now = deps.now()
     async with deps.db.begin() as tx:
         rows = await dunning.open_debts(tx)
-        old = {name: await dunning.policy_for(tx, name) for name in SEGMENTS}
+        old, parts_of = await dunning.policy_of_each(tx), await dunning.all_parts(tx)
         await dunning.keep_policy(tx, segment, policy)
-        new = {name: await dunning.policy_for(tx, name) for name in SEGMENTS}
+        new = await dunning.policy_of_each(tx)
         for row, of in rows:
             if old[of] != new[of]:
-                parts = await dunning.parts_of(tx, row.document_id)
-                debt = as_debt(row, parts, now)
+                debt = as_debt(row, parts_of.get(row.document_id, ()), now)
                 row.steps_done = carried_over(old[of], new[of], debt, now)
                 await reckoned_in(tx, row, new[of], now)
     deps.signals.wake("live")
@@ -143,7 +151,8 @@ async def _dun(deps: Deps, subscriber_id: str) -> int:
         if turn.suspend:
             sites |= await hold_for_debt_in(tx, deps, subscriber, now)
         for invoice, step in turn.fees:
-            await _charge(tx, deps, subscriber, invoice, step=step, now=now)
+            due_at = now + timedelta(days=policy.terms_days)
+            await _charge(tx, deps, subscriber, invoice, step=step, now=now, due_at=due_at)
     if turn.taken or sites:
         wake(deps, sites)
     return turn.taken
@@ -164,7 +173,7 @@ async def _step(
     debt = as_debt(row, parts, now)
     invoice = await documents.load(tx, row.document_id)
     assert invoice is not None
-    for step in due_steps(policy, debt, now):
+    for step in _due(policy, debt, invoice, now):
         again = f"{step.name}@{day_of(now)}"
         await dunning.note_step(tx, row.document_id, step=step.name, again=again, now=now)
         turn.taken += 1
@@ -184,6 +193,13 @@ async def _step(
     await reckoned_in(tx, row, policy, now)
 
 
+def _due(policy: Policy, debt: Debt, invoice: DocumentRow, now: datetime) -> list[Step]:
+    """The steps that are due; a fee that is not paid costs no further fee."""
+    is_fee = invoice.cause.startswith(FEE)
+    found = due_steps(policy, debt, now)
+    return [step for step in found if not (is_fee and step.kind is StepKind.FEE)]
+
+
 async def _remind(
     tx: Tx,
     deps: Deps,
@@ -201,13 +217,14 @@ async def _remind(
         await notices.add(tx, now=now, code="reminder_not_sent", text=text)
         return
     operator = await operators.operator(tx)
+    leaves_at = _by_day(now)
     text = bill_message(
         language=subscriber.language,
         operator=operator.name,
         number=number,
         amount=str(owed),
         due=day_of(due_at),
-        today=day_of(now),
+        today=day_of(leaves_at),
         pay_to=operator.pay_to,
     )
     queue_in(
@@ -219,7 +236,17 @@ async def _remind(
         about=invoice.id,
         now=now,
         good_for=REMINDER_GOOD_FOR,
+        leaves_at=leaves_at,
     )
+
+
+def _by_day(now: datetime) -> datetime:
+    """The next moment at which nobody is woken by a message."""
+    there = now.astimezone(NAIROBI)
+    if FROM_HOUR <= there.hour < UNTIL_HOUR:
+        return now
+    later = timedelta(days=1) if there.hour >= UNTIL_HOUR else timedelta(0)
+    return midnight(day_of(now) + later) + timedelta(hours=FROM_HOUR)
 
 
 async def _charge(
@@ -230,6 +257,7 @@ async def _charge(
     *,
     step: Step,
     now: datetime,
+    due_at: datetime,
 ) -> None:
     """Issue the invoice of a late fee, taxes included; once for each invoice and step."""
     assert step.fee is not None
@@ -243,8 +271,10 @@ async def _charge(
         tax_class=TaxClass.STANDARD,
         rates=rates,
     )
-    cause = f"late-fee:{invoice.id}:{step.name}"
-    await issue_in(tx, deps, subscriber=subscriber, lines=(line,), cause=cause, now=now, due_at=now)
+    cause = f"{FEE}{invoice.id}:{step.name}"
+    await issue_in(
+        tx, deps, subscriber=subscriber, lines=(line,), cause=cause, now=now, due_at=due_at
+    )
 
 
 async def _given_to_people(

@@ -42,8 +42,12 @@ def queue_in(
     about: str,
     now: datetime,
     good_for: timedelta | None = None,
+    leaves_at: datetime | None = None,
 ) -> None:
-    """Write a message down, within the caller's transaction; it leaves after the commit."""
+    """Write a message down, within the caller's transaction; it leaves after the commit.
+
+    Or at ``leaves_at``. ``good_for`` is counted from when it leaves.
+    """
     sms.add(
         tx,
         sms_id=secrets.token_hex(16),
@@ -52,7 +56,8 @@ def queue_in(
         msisdn=msisdn,
         sealed=deps.vault.seal(text.encode()),
         now=now,
-        good_until=None if good_for is None else now + good_for,
+        good_until=None if good_for is None else (leaves_at or now) + good_for,
+        leaves_at=leaves_at,
     )
 
 

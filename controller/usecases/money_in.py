@@ -220,6 +220,7 @@ async def _booked(
 ) -> tuple[set[str], str | None]:
     """Book new money and what it does; the sites to wake, and who else was rewarded for it."""
     await received.add(tx, row)
+    before = await received.paid_since(tx, subscriber.id, now)
     await _posted(
         tx,
         f"received:{row.id}",
@@ -230,8 +231,10 @@ async def _booked(
     rewarded = None
     if row.rail != WITHHELD:
         rewarded = await rewards.referral_in(tx, subscriber, row, now)
-    paid = await allocate_in(tx, deps, subscriber, now)
+    await allocate_in(tx, deps, subscriber, now)
     changed = await after_money_in(tx, deps, subscriber, now)
+    after = await received.paid_since(tx, subscriber.id, now)
+    paid = [after[name] for name in after if name not in before]
     await receipt_in(tx, of=row, subscriber=subscriber, paid=paid, now=now)
     return changed, rewarded
 

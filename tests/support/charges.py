@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from billing.accounts import other_income, plan_income
+from billing.accounts import adjustment, other_income, plan_income, wallet
+from billing.ids import TransactionId
 from billing.invoice import Line, LineKind
+from billing.ledger import Posting, Transaction
 from billing.money import Money
 from billing.tax import Rates, TaxClass, taxed
-from controller.store import payers
+from controller.store import ledger, payers
 from controller.store.rows import SubscriberRow
 from controller.usecases.documents import credit_in, issue_in
 from controller.usecases.money_in import receive
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
     from controller.deps import Deps
     from controller.store.billing_rows import DocumentRow, ReceivedRow
+    from controller.store.database import Tx
 
 KENYAN = Rates(excise_bp=1_500, vat_bp=1_600)
 ANNE = hex_id("anne")
@@ -135,3 +138,10 @@ async def paid_in(
         receipt=receipt or f"R-{name}",
         idempotent=hex_id(name),
     )
+
+
+async def a_gift_in(tx: Tx, subscriber_id: str, minor: int, now: datetime) -> None:
+    """Money that has come into a wallet and has paid nothing yet."""
+    posting = Posting(wallet(subscriber_id), adjustment("main"), Money(minor))
+    name = TransactionId(f"adjusted:gift-{subscriber_id}")
+    await ledger.post(tx, Transaction(name, now, "a gift", (posting,)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from dataclasses import replace
 from datetime import date, datetime, timedelta
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select, update
@@ -114,7 +115,7 @@ async def subscribed(
 ) -> str:
     """A subscription at the usual site, from now on; the id."""
     new = NewSubscription(
-        id=hex_id(f"{name}{subscriber[:8]}"),
+        id=sha256(f"{subscriber} {name}".encode()).hexdigest()[:32],
         subscriber=subscriber,
         plan_id=plan_id,
         site_id=SITE,
