@@ -363,6 +363,7 @@ async def test_another_segment_keeps_how_far_dunning_has_come(home: Office) -> N
     await made(home, "dunning-policies", policy)
     subscription = await started(home)
     home.clock.forward(days=12)
+    await made(home, "billing-runs/now")
     await made(home, f"subscribers/{PHONE}", {"segment": "business"})
     home.clock.forward(days=8)
     await made(home, "billing-runs/now")
