@@ -20,7 +20,7 @@ from controller.usecases import payers
 from controller.usecases.agreements import check_new, check_same
 from controller.usecases.billing_batch import bill_in
 from controller.usecases.period_grants import Changes, New, carry_out
-from controller.usecases.settling import bill_part_in, stop_in
+from controller.usecases.settling import bill_part_in, bill_volume_in, stop_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -41,7 +41,8 @@ class SubscriptionUnknown(Exception):  # noqa: N818 - a refusal, see style
 async def start(deps: Deps, new: NewSubscription) -> SubscriptionRow:
     """Agree on a subscription, and serve and bill it if it begins now.
 
-    Raises `InvalidField`, `SubscriberUnknown`, `SubscriptionDiffers`, `DatabaseBusy`.
+    Raises `InvalidField`, `CurrencyMismatch`, `SubscriberUnknown`, `SubscriptionDiffers`,
+    `DatabaseBusy`.
     """
     now = deps.now()
     async with deps.db.begin() as tx:
@@ -76,17 +77,19 @@ async def start(deps: Deps, new: NewSubscription) -> SubscriptionRow:
             created_at=now,
         )
         tx.add(row)
-        changed = (await bill_in(tx, deps, [subscriber.id], now)).sites
+        batch = await bill_in(tx, deps, [subscriber.id], now)
+        for refusal in batch.refused.values():
+            raise refusal
         await tx.refresh(row)
-    wake(deps, changed)
+    wake(deps, batch.sites)
     return row
 
 
 async def end(deps: Deps, subscription_id: str, *, credit_rest: bool = True) -> None:
     """End a subscription now, for good. Repeating changes nothing.
 
-    What was served in arrears is billed; with ``credit_rest`` the days that are billed and left are
-    credited. Raises `SubscriptionUnknown`, `DatabaseBusy`.
+    What was served in arrears is billed, and volume that was not charged; with ``credit_rest`` the
+    days that are billed and left are credited. Raises `SubscriptionUnknown`, `DatabaseBusy`.
     """
     now = deps.now()
     async with deps.db.begin() as tx:
@@ -99,6 +102,7 @@ async def end(deps: Deps, subscription_id: str, *, credit_rest: bool = True) -> 
         if was.state == State.ACTIVE or was.hold in {Hold.DEBT, Hold.STAFF}:
             stopped_at = now if was.state == State.ACTIVE else since
             await stop_in(tx, deps, subscriber, row, stopped_at=stopped_at, credit=credit_rest)
+        await bill_volume_in(tx, deps, subscriber, row, now)
     wake(deps, changed)
     await use_wallet(deps, subscriber.id)
 

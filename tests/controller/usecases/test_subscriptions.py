@@ -122,6 +122,23 @@ async def test_part_of_the_debt_resumes_nothing(shop: World) -> None:
     assert (await subscription(shop, line)).state == "active"
 
 
+async def test_debt_that_has_not_come_to_its_suspension_keeps_nobody_suspended(
+    shop: World,
+) -> None:
+    amina = await a_subscriber(shop)
+    line = await subscribed(shop, amina, Mode.ADVANCE, name="a")
+    await subscribed(shop, amina, Mode.ADVANCE, name="b", begins_at=at("2027-09-05"))
+    await run_at(shop, "2027-09-05")
+    await run_at(shop, "2027-09-15")
+    held = await subscription(shop, line)
+    await pays(shop, amina, 3_000)
+    back = await subscription(shop, line)
+    await run_at(shop, "2027-09-19")
+
+    assert (held.hold, back.state) == (Hold.DEBT, "active")
+    assert (await subscription(shop, line)).hold == Hold.DEBT
+
+
 async def test_arrears_is_served_first_and_billed_at_the_end_with_its_volume(shop: World) -> None:
     amina = await a_subscriber(shop)
     line = await subscribed(shop, amina, Mode.ARREARS, plan_id=METERED)
@@ -307,6 +324,17 @@ async def test_ended_in_arrears_is_billed_for_what_was_served(shop: World) -> No
     await end(shop.deps, line)
 
     assert await invoices(shop, amina) == [("09-01/09-16", 1_500)]
+
+
+@pytest.mark.parametrize("mode", Mode)
+async def test_volume_is_charged_when_it_ends(shop: World, mode: Mode) -> None:
+    amina = await a_subscriber(shop)
+    await pays(shop, amina, 1_000)
+    line = await subscribed(shop, amina, mode, plan_id=METERED)
+    await used(shop, (await the_grant(shop, line)).id, 7 * GB)
+    await end(shop.deps, line, credit_rest=False)
+
+    assert [minor for kind, _, minor in await lines_of(shop, amina) if kind == "usage"] == [70_00]
 
 
 async def test_site_is_told_of_the_new_period_and_forgets_the_old(shop: World) -> None:
