@@ -9,19 +9,28 @@ from typing import TYPE_CHECKING, Any
 from fastapi import APIRouter, Depends, FastAPI
 
 from controller.api import (
+    branches,
     callbacks,
     errors,
     garden,
     grants,
     health,
+    invoices,
     ledger,
     notices,
+    operator,
     payments,
     plans,
     pools,
+    prices,
     probes,
+    promotions,
+    received,
+    runs,
     sessions,
     sites,
+    subscribers,
+    subscriptions,
     tokens,
     vouchers,
 )
@@ -78,7 +87,9 @@ def _v1() -> APIRouter:
     router = APIRouter(prefix="/api/v1", dependencies=[Depends(only_staff)])
     for part in (sites, plans, vouchers, tokens, payments, sessions, grants, ledger, notices):
         router.include_router(part.router)
-    for part in (pools, garden, probes):
+    for part in (pools, garden, probes, prices, operator, branches, subscribers):
+        router.include_router(part.router)
+    for part in (subscriptions, invoices, received, promotions, runs):
         router.include_router(part.router)
 
     @router.get("/openapi.json", include_in_schema=False)

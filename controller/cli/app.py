@@ -11,19 +11,28 @@ from typing import Annotated
 import typer
 
 from controller.cli import (
+    branches,
     doctor,
     garden,
     grants,
     here,
+    invoices,
     ledger,
+    money,
     notices,
+    operator,
     payments,
     plans,
     pools,
+    prices,
     probes,
+    promotions,
+    runs,
     sessions,
     sites,
     status,
+    subscribers,
+    subscriptions,
     tokens,
     vouchers,
 )
@@ -85,6 +94,18 @@ def show_version() -> None:
 for name, group in (
     ("site", sites.app),
     ("plan", plans.app),
+    ("price", prices.app),
+    ("operator", operator.app),
+    ("tax", operator.tax),
+    ("branch", branches.app),
+    ("subscriber", subscribers.app),
+    ("subscription", subscriptions.app),
+    ("invoice", invoices.app),
+    ("debt", invoices.debt),
+    ("received", money.received),
+    ("wallet", money.wallet),
+    ("promotion", promotions.app),
+    ("billing", runs.app),
     ("pool", pools.app),
     ("garden", garden.app),
     ("voucher", vouchers.app),
@@ -98,7 +119,7 @@ for name, group in (
     ("db", here.db),
 ):
     app.add_typer(group, name=name)
-for part in (here.app, status.app, doctor.app, probes.app):
+for part in (here.app, status.app, doctor.app, probes.app, money.app):
     app.add_typer(part)
 
 
