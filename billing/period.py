@@ -106,11 +106,12 @@ def boundary(cycle: Cycle, anchor: datetime, n: int) -> datetime:
     first = day_of(anchor)
     if cycle.anchor_day is None:
         return midnight(_month_later(first, cycle.count * n, first.day))
-    ahead = 0 if _in_month(first.year, first.month, cycle.anchor_day) > first else 1
-    # The stub up to the first fixed day is period 0; whole cycles are counted from that day.
-    months = ahead + cycle.count * (n - 1)
-    if _in_month(first.year, first.month, cycle.anchor_day) == first:
+    fixed = _in_month(first.year, first.month, cycle.anchor_day)
+    if fixed == first:
         months = cycle.count * n
+    else:
+        # The stub up to the first fixed day is period 0; whole cycles are counted from that day.
+        months = (0 if fixed > first else 1) + cycle.count * (n - 1)
     return midnight(_month_later(first, months, cycle.anchor_day))
 
 

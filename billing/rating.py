@@ -62,7 +62,7 @@ def check_tariff(tariff: Tariff) -> Tariff:
         raise InvalidField("tariff.tiers", f"want {least} to {TIERS_MAX} of them")
     for n, tier in enumerate(tariff.tiers):
         _check_tier(tariff, n, tier)
-    ends = [0, *(tier.upto_units or 0 for tier in tariff.tiers[:-1])]
+    ends = [tier.upto_units or 0 for tier in tariff.tiers[:-1]]
     if any(a >= b for a, b in pairwise(ends)):
         raise InvalidField("tariff.tiers", "want each tier to end after the one before")
     return tariff

@@ -45,6 +45,8 @@ from controller.store.database import Database
 from controller.store.migrations import upgrade
 from controller.systemd import Systemd
 from controller.usecases import sites
+from controller.usecases.billing_run import bill_due
+from controller.usecases.dunning import dun_due
 from controller.usecases.expire import expire_due
 from controller.usecases.ingest import ingest
 from controller.usecases.messages import send_due
@@ -73,6 +75,10 @@ SILENCE_EVERY_S = 10.0
 SMS_EVERY_S = 1.0
 TOKENS_EVERY_S = 5.0
 PROBES_EVERY_S = 10.0
+BILL_EVERY_S = 10.0
+BILL_MAX_S = 1_800.0
+"""A night's run of a large operator; what it has not reached is due still."""
+
 HTTP_CONNECTIONS_MAX = 1_000
 HTTP_BACKLOG = 512
 HTTP_STOP_S = 1
@@ -108,6 +114,8 @@ def due_work() -> tuple[Job, ...]:
         Job("silence", SILENCE_EVERY_S, SilenceWatch().look),
         Job("send_sms", SMS_EVERY_S, send_due),
         Job("make_tokens_ready", TOKENS_EVERY_S, make_ready),
+        Job("bill_due", BILL_EVERY_S, bill_due, round_max_s=BILL_MAX_S),
+        Job("dun_due", BILL_EVERY_S, dun_due, round_max_s=BILL_MAX_S),
         Job("give_up_probes", PROBES_EVERY_S, give_up_probes),
         Job("watch", WATCH_EVERY_S, Watch().look, worth_telling=False),
     )

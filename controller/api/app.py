@@ -9,21 +9,30 @@ from typing import TYPE_CHECKING, Any
 from fastapi import APIRouter, Depends, FastAPI
 
 from controller.api import (
+    branches,
     callbacks,
     errors,
     garden,
     grants,
     health,
+    invoices,
     ledger,
     notices,
+    operator,
     papers,
     payments,
     plans,
     pools,
+    prices,
     probes,
+    promotions,
+    received,
     reports,
+    runs,
     sessions,
     sites,
+    subscribers,
+    subscriptions,
     tokens,
     voucher_sales,
     vouchers,
@@ -82,7 +91,9 @@ def _v1() -> APIRouter:
     router = APIRouter(prefix="/api/v1", dependencies=[Depends(only_staff)])
     for part in (sites, plans, vouchers, tokens, payments, sessions, grants, ledger, notices):
         router.include_router(part.router)
-    for part in (pools, garden, probes):
+    for part in (pools, garden, probes, prices, operator, branches, subscribers):
+        router.include_router(part.router)
+    for part in (subscriptions, invoices, received, promotions, runs):
         router.include_router(part.router)
     for part in (papers, reports, voucher_sales):
         router.include_router(part.router)

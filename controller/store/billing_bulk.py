@@ -45,6 +45,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
     from datetime import datetime
 
+    from sqlalchemy import ColumnElement
+
     from controller.store.database import Tx
     from controller.store.rows import Row
 
@@ -61,15 +63,21 @@ async def due_subscribers(tx: Tx, upto: datetime, *, limit: int) -> list[str]:
 
 
 async def due_page(tx: Tx, upto: datetime, *, after: str, limit: int) -> list[str]:
-    """Subscribers of whom something is due by then, by id, behind ``after``."""
+    """Subscribers of whom something is due, or a pause over, by then, by id, behind ``after``."""
     query = (
         select(SubscriptionRow.subscriber_id)
-        .where(SubscriptionRow.bill_at <= upto, SubscriptionRow.subscriber_id > after)
+        .where(_due(upto, paused=True), SubscriptionRow.subscriber_id > after)
         .distinct()
         .order_by(SubscriptionRow.subscriber_id)
         .limit(limit)
     )
     return list(await tx.scalars(query))
+
+
+def _due(upto: datetime, *, paused: bool) -> ColumnElement[bool]:
+    due = SubscriptionRow.bill_at <= upto
+    over = (SubscriptionRow.state == "paused") & (SubscriptionRow.resume_at <= upto)
+    return due | over if paused else due
 
 
 async def subscribers(tx: Tx, ids: Collection[str], *, lock: bool) -> dict[str, Found[Any]]:
@@ -82,12 +90,12 @@ async def subscribers(tx: Tx, ids: Collection[str], *, lock: bool) -> dict[str, 
 
 
 async def due_of(
-    tx: Tx, subscriber_ids: Collection[str], upto: datetime, *, lock: bool
+    tx: Tx, subscriber_ids: Collection[str], upto: datetime, *, lock: bool, paused: bool
 ) -> list[Found[Any]]:
     """The subscriptions of these (locked) subscribers that are due, by id."""
     query = (
         select(*SubscriptionRow.__table__.c)
-        .where(SubscriptionRow.subscriber_id.in_(subscriber_ids), SubscriptionRow.bill_at <= upto)
+        .where(SubscriptionRow.subscriber_id.in_(subscriber_ids), _due(upto, paused=paused))
         .order_by(SubscriptionRow.id)
     )
     if lock:
@@ -108,7 +116,9 @@ async def wallets(tx: Tx, subscriber_ids: Collection[str]) -> dict[str, int]:
     return {names[name]: int(minor) for name, minor in await tx.execute(query)}
 
 
-async def uses(tx: Tx, subscriptions: Sequence[Found[Any]], *, since: datetime) -> list[Use]:
+async def uses(
+    tx: Tx, subscriptions: Sequence[Found[Any] | SubscriptionRow], *, since: datetime
+) -> list[Use]:
     """Volume of periods that ended after ``since``, or that run, which is not charged yet."""
     ids = [row.id for row in subscriptions]
     running = [row.grant_id for row in subscriptions if row.mode == "arrears" and row.grant_id]
@@ -234,13 +244,13 @@ async def sellers(tx: Tx) -> tuple[OperatorRow, dict[str, BranchRow]]:
 
 
 async def causes(
-    tx: Tx, subscriber_ids: Collection[str], wanted: Collection[str]
+    tx: Tx, subscriber_ids: Collection[str], *, since: datetime
 ) -> set[tuple[str, str]]:
-    """Which invoices (subscriber and cause) were issued already."""
+    """The invoices (subscriber and cause) that were issued for periods from then on."""
     query = select(DocumentRow.subscriber_id, DocumentRow.cause).where(
         DocumentRow.subscriber_id.in_(subscriber_ids),
         DocumentRow.kind == "invoice",
-        DocumentRow.cause.in_(wanted),
+        DocumentRow.period_start >= since,
     )
     return {(one, cause) for one, cause in await tx.execute(query)}
 

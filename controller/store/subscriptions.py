@@ -92,6 +92,11 @@ async def locked(tx: Tx, subscription_id: str) -> tuple[SubscriptionRow, Subscri
     return row, subscriber
 
 
+async def subscriber(tx: Tx, subscriber_id: str) -> SubscriberRow:
+    """Who has a subscription."""
+    return await tx.get_one(SubscriberRow, subscriber_id)
+
+
 async def subscriber_locked(tx: Tx, subscriber_id: str) -> SubscriberRow | None:
     """A subscriber, locked, or None."""
     return await tx.get(

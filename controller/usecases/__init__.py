@@ -10,7 +10,13 @@ does it wake those who wait (`Signals`). Each is idempotent by the id that its i
 - ``redeem.py``    a voucher becomes a grant
 - ``ingest.py``    an agent's records become sessions, usage and spending
 - ``sites.py``     sites, join tokens, certificates, desired state for agents
-- ``plans.py``     what is for sale; on every site
+- ``plans.py``     what is for sale; that for hotspots on every site
+- ``prices.py``    other amounts for a plan: for a segment, at a branch, on certain days
+- ``operators.py``  who sells, its logo, and the rates of taxes
+- ``branches.py``  branches of the operator
+- ``subscribers.py``  who pays and is granted
+- ``crediting.py``  an invoice, or an amount of it, is taken back by staff
+- ``particulars.py``  PURE: names, PINs and addresses as they may be written
 - ``grants.py``    give, revoke, suspend, add a device, bring to another site
 - ``allowances.py``  what each site may spend of a grant unasked, and what it is told of it
 - ``vouchers.py``  batches of codes, and the chunks by which sites redeem them offline
@@ -20,7 +26,26 @@ does it wake those who wait (`Signals`). Each is idempotent by the id that its i
 - ``phone_codes.py``  a short code by SMS proves a phone
 - ``messages.py``  the outbox of text messages
 - ``outages.py``   sites that fall silent and come back
+- ``documents.py``  invoices, credit notes and receipts are issued; each once for its cause
+- ``frozen.py``    PURE: what a document prints beside its lines, as it was on the day of issue
+- ``money_in.py``  money comes in for an account, and is reversed
+- ``allocation.py``  wallets pay what is open, the oldest first
+- ``wallets.py``   wallets are put right by staff, and give to other wallets
+- ``debts.py``     parts, promises and losses of what is open
+- ``dunning.py``   reminders, fees, suspensions and the recovery list, by policy
+- ``reckoning.py``  how far a debt has come, and when its next step is due
+- ``promotions.py``  discounts, coupons, referrals and loyalty are made and taken up
+- ``rewards.py``   what they give into wallets, and take back
+- ``payers.py``    whose money moves
 - ``expire.py``    grants and vouchers that have come to their end
+- ``agreements.py``  the terms of a subscription, and whether they can be
+- ``subscriptions.py``  agreed on, served, held back, served again, ended
+- ``pauses.py``, ``plan_changes.py``  by the subscriber's wish; changes are quoted to the cent
+- ``settling.py``  a part of a running period is billed, or credited
+- ``billing_run.py``  what is due is billed, in batches; ``billing_preview.py`` a dry run of it
+- ``billing_batch.py``  a batch: load, ask the pure rule, save in bulk
+- ``invoice_rows.py``  PURE: the invoices of a batch as rows
+- ``period_grants.py``  the grants of billed periods, many at once
 
 Refusals are exceptions named as sentences; outcomes that a caller branches on are values.
 """

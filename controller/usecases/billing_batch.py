@@ -12,11 +12,12 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from billing.charge import Account
+from billing.errors import BillingRefusal
 from billing.invoice import DocumentKind, series_of
 from billing.money import Money
-from billing.run import Outcome, caught_up, cause_of
+from billing.run import TURNS_MAX, Outcome, caught_up, cause_of
 from controller.store import billing_bulk as bulk
-from controller.store import payers, promotions
+from controller.store import notices, payers, promotions
 from controller.store.billing_rows import (
     AllocationRow,
     BilledPeriodRow,
@@ -70,10 +71,11 @@ class Loaded:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What a batch came to. ``sites`` have news."""
+    """What a batch came to. ``sites`` have news; of the ``refused`` nothing was billed."""
 
     turned: Mapping[str, Turned]
-    sites: frozenset[str] = frozenset()
+    sites: frozenset[str]
+    refused: Mapping[str, BillingRefusal]
 
     def count(self, outcome: Outcome) -> int:
         """How many times subscriptions came to this."""
@@ -95,7 +97,8 @@ async def bill_in(
     """
     await tx.flush()
     loaded = await load(tx, subscriber_ids, now, lock=lock)
-    found = decided(loaded, now)
+    found, refused = decided(loaded, now)
+    await _tell(tx, refused, now)
     last = {name: turn for each in found.values() for name, turn in each.last.items()}
     given = {
         name: new for name, turn in last.items() if (new := _given(turn, loaded, now)) is not None
@@ -117,27 +120,54 @@ async def bill_in(
         now,
     )
     await _issue(tx, deps, loaded, found, given=given, now=now)
-    return Batch(found, frozenset(sites))
+    return Batch(found, frozenset(sites), refused)
 
 
-def decided(loaded: Loaded, upto: datetime) -> dict[str, Turned]:
-    """What all that is due of each subscriber comes to."""
-    return {
-        one: caught_up(
-            loaded.accounts[one],
-            contracts,
-            loaded.uses.get(one, ()),
-            loaded.shop.catalogue,
-            upto=upto,
+def decided(
+    loaded: Loaded, upto: datetime, *, turns_max: int = TURNS_MAX
+) -> tuple[dict[str, Turned], dict[str, BillingRefusal]]:
+    """What all that is due of each subscriber comes to, and of whom the rules can make nothing.
+
+    One whose terms cannot be billed is no reason not to bill the others.
+    """
+    found: dict[str, Turned] = {}
+    refused: dict[str, BillingRefusal] = {}
+    for one, contracts in loaded.due.items():
+        try:
+            found[one] = caught_up(
+                loaded.accounts[one],
+                contracts,
+                loaded.uses.get(one, ()),
+                loaded.shop.catalogue,
+                upto=upto,
+                turns_max=turns_max,
+            )
+        except BillingRefusal as refusal:
+            refused[one] = refusal
+    return found, refused
+
+
+async def _tell(tx: Tx, refused: Mapping[str, BillingRefusal], now: datetime) -> None:
+    """Tell staff, once, of a subscriber who could not be billed."""
+    for one, refusal in refused.items():
+        await notices.add(
+            tx,
+            now=now,
+            code="billing_refused",
+            text=f"subscriber {one} could not be billed: {refusal}",
+            once=f"billing_refused\n{one}\n{refusal}",
         )
-        for one, contracts in loaded.due.items()
-    }
 
 
-async def load(tx: Tx, ids: Collection[str], upto: datetime, *, lock: bool) -> Loaded:
-    """Subscribers with what is due of theirs by then, in a handful of statements."""
+async def load(
+    tx: Tx, ids: Collection[str], upto: datetime, *, lock: bool, paused: bool = False
+) -> Loaded:
+    """Subscribers with what is due of theirs by then, in a handful of statements.
+
+    With ``paused`` also those subscriptions whose pause is over by then.
+    """
     who = await bulk.subscribers(tx, ids, lock=lock)
-    rows = await bulk.due_of(tx, who, upto, lock=lock)
+    rows = await bulk.due_of(tx, who, upto, lock=lock, paused=paused)
     shop = await _shop(tx)
     wallets = await bulk.wallets(tx, who)
     taken = await bulk.promotions(tx, who)
@@ -294,7 +324,8 @@ def _used_by(turn: Turn, given: Mapping[str, period_grants.New], loaded: Loaded)
 async def _causes(tx: Tx, bills: Sequence[tuple[str, Bill]]) -> list[str]:
     """The cause of each bill; who joined a period that is invoiced already has one of his own."""
     plain = [cause_of(bill.period) for _, bill in bills]
-    known = await bulk.causes(tx, {one for one, _ in bills}, set(plain))
+    earliest = min(bill.period.start for _, bill in bills)
+    known = await bulk.causes(tx, {one for one, _ in bills}, since=earliest)
     return [
         f"{cause}:{bill.turns[0].contract.id}" if (one, cause) in known else cause
         for (one, bill), cause in zip(bills, plain, strict=True)

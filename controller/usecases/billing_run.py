@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 from billing.run import Outcome
 from controller.store import billing_bulk as bulk
 from controller.usecases.billing_batch import bill_in
+from controller.usecases.billing_preview import Preview, preview
+from controller.usecases.pauses import resume_due
 from controller.usecases.subscriptions import wake
 
 if TYPE_CHECKING:
@@ -22,16 +24,19 @@ if TYPE_CHECKING:
     from controller.deps import Deps
     from controller.usecases.billing_batch import Batch
 
+__all__ = ["Preview", "bill_due", "preview"]
+
 BATCH_MAX = 1_000
 BATCHES_MAX = 10_000
 
 
-async def bill_due(deps: Deps) -> int:
+async def bill_due(deps: Deps, *, batch_max: int = BATCH_MAX) -> int:
     """Do all that is due by now; how much that was. Raises `DatabaseBusy`."""
     began_at = deps.now()
     done = Counter[str]()
+    done["resumed"] = await resume_due(deps)
     for _ in range(BATCHES_MAX):
-        batch = await _next_batch(deps, began_at)
+        batch = await _next_batch(deps, began_at, batch_max)
         if batch is None:
             break
         done["invoices"] += batch.invoices
@@ -42,10 +47,10 @@ async def bill_due(deps: Deps) -> int:
     return done.total() - done["invoices"]
 
 
-async def _next_batch(deps: Deps, now: datetime) -> Batch | None:
+async def _next_batch(deps: Deps, now: datetime, batch_max: int) -> Batch | None:
     """Bill the next batch; None when nothing is due that is not in other hands."""
     async with deps.db.begin() as tx:
-        ids = await bulk.due_subscribers(tx, now, limit=BATCH_MAX)
+        ids = await bulk.due_subscribers(tx, now, limit=batch_max)
         batch = await bill_in(tx, deps, ids, now, lock=True) if ids else None
     if batch is None or not batch.turned:
         return None

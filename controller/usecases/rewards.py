@@ -64,8 +64,6 @@ async def referral_in(
     referrer = await payers.loaded(tx, brought_by)
     rewarded = None
     for promotion, terms in await promotions.referrals(tx, now):
-        if await promotions.was_referred(tx, promotion.id, subscriber.id):
-            continue
         for who, amount in ((subscriber, terms.referred), (referrer, terms.referrer)):
             if amount.minor:
                 await _give(tx, promotion.id, who, cause=money.id, reward=amount, now=now)

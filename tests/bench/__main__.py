@@ -18,6 +18,7 @@ NAMES = (
     "portal",
     "shaper-build",
     "shaper-replan",
+    "small",
 )
 
 

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from billing.dunning import (
     DEFAULT,
-    FEE_MAX_MINOR,
     LEAST_OVERDUE,
     STEPS_MAX,
     Debt,
@@ -167,6 +166,18 @@ def test_nobody_is_suspended_for_cents(row: str) -> None:
     assert names(due_steps(POLICY, debt, DUE + 8 * DAY)) == expected
 
 
+def test_reminders_of_an_overdue_amount_are_for_a_shilling_or_more() -> None:
+    day = DUE + DAY
+    policy = steps_of("remind+0,remind+1")
+
+    assert names(due_steps(policy, Debt(DUE, 150_000, LEAST_OVERDUE), day)) == "remind+1"
+    assert names(due_steps(policy, Debt(DUE, 150_000, LEAST_OVERDUE - 1), day)) == "remind+0"
+
+
+def test_a_debt_of_a_shilling_has_a_first_step() -> None:
+    assert next_step_at(POLICY, Debt(DUE, LEAST_OVERDUE, 0)) == DUE - 3 * DAY
+
+
 def test_a_debt_of_cents_has_no_next_step() -> None:
     assert next_step_at(POLICY, a_debt(DUE, minor=LEAST_OVERDUE - 1)) is None
 
@@ -233,6 +244,7 @@ CHANGES = """
   remind+0,suspend+7       1     3    remind+0,suspend+2,recovery+30    recovery+30
   remind+0,suspend+7       1     3    remind+0,suspend+5                suspend+5
   remind+0,suspend+7       1     3    remind+0                          -
+  remind+0,suspend+7       1     7    remind+0,suspend+7                suspend+7
   remind+0,suspend+7       2     9    suspend+14                        suspend+14
   remind+0,suspend+7       1     9    remind+0,suspend+7,recovery+30    suspend+7,recovery+30
   remind+0,suspend+7       1     9    remind-5,remind+0,suspend+8       suspend+8
@@ -266,7 +278,7 @@ def test_a_shorter_policy_leaves_a_debt_that_came_further_alone() -> None:
 
 
 def test_the_default_reminds_suspends_and_recovers_without_a_fee() -> None:
-    assert check_policy(DEFAULT) is DEFAULT
+    assert check_policy(DEFAULT).terms_days == 7
     assert names(DEFAULT.steps) == "remind-3,remind+0,remind+3,suspend+7,recovery+30"
 
 
@@ -295,7 +307,7 @@ REMIND = Step(StepKind.REMIND, 3)
         (Policy(7, (replace(REMIND, fee=Money(1)),)), "policy.steps[0].fee"),
         (Policy(7, (replace(FEE, fee=Money(0)),)), "policy.steps[0].fee"),
         (Policy(7, (replace(FEE, fee=Money(-1)),)), "policy.steps[0].fee"),
-        (Policy(7, (replace(FEE, fee=Money(FEE_MAX_MINOR + 1)),)), "policy.steps[0].fee"),
+        (Policy(7, (replace(FEE, fee=Money(10_000_001)),)), "policy.steps[0].fee"),
     ],
 )
 def test_a_policy_that_cannot_be_is_refused(policy: Policy, field: str) -> None:
@@ -303,6 +315,12 @@ def test_a_policy_that_cannot_be_is_refused(policy: Policy, field: str) -> None:
         check_policy(policy)
 
     assert refused.value.field == field
+
+
+def test_a_fee_may_be_a_hundred_thousand_shillings() -> None:
+    policy = Policy(0, (replace(FEE, fee=Money(10_000_000)),))
+
+    assert check_policy(policy) is policy
 
 
 def written(**changes: Any) -> str:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from billing.errors import InvalidField
 from billing.ids import PlanId
 from billing.money import Money
-from billing.price import AMOUNT_MAX_MINOR, Price, check_prices, price_on
+from billing.price import Price, check_prices, price_on
 from tests.support.builders import a_plan
 
 HOME = a_plan("home", shillings=2_000)
@@ -91,7 +91,9 @@ def test_a_price_holds_from_its_first_day_up_to_its_last(day: str, shillings: in
     autumn = a_price(1_500, from_day="2026-11-01", until_day="2026-12-01")
     later = a_price(1_700, from_day="2026-12-01")
 
-    assert cost(autumn, later, day=date.fromisoformat(day)) == Money(shillings * 100)
+    on = date.fromisoformat(day)
+
+    assert cost(autumn, later, day=on) == cost(later, autumn, day=on) == Money(shillings * 100)
 
 
 def test_another_plans_price_is_none_of_this_one() -> None:
@@ -141,7 +143,7 @@ def test_prices_stand_beside_those_of_another_plan_segment_branch_or_time(beside
     ("new", "field"),
     [
         (a_price(-1), "amount"),
-        (a_price(AMOUNT_MAX_MINOR // 100 + 1), "amount"),
+        (a_price(10_000_001), "amount"),
         (a_price(segment="Big Business"), "segment"),
         (a_price(segment="s" * 17), "segment"),
         (a_price(branch_id="b" * 33), "branch_id"),
@@ -159,6 +161,20 @@ def test_a_price_that_cannot_be_is_refused(new: Price, field: str) -> None:
     assert refused.value.field == field
 
 
-@pytest.mark.parametrize("shillings", [0, AMOUNT_MAX_MINOR // 100])
+@pytest.mark.parametrize(
+    ("until_day", "problem"),
+    [
+        (None, "a price from 2026-01-01 already holds"),
+        ("2027-01-01", "a price from 2026-01-01 until 2027-01-01 already holds"),
+    ],
+)
+def test_a_refusal_names_the_price_that_is_in_the_way(until_day: str | None, problem: str) -> None:
+    with pytest.raises(InvalidField) as refused:
+        check_prices([a_price(until_day=until_day)], a_price(from_day="2026-06-01"))
+
+    assert refused.value.problem == problem
+
+
+@pytest.mark.parametrize("shillings", [0, 10_000_000])
 def test_a_price_may_be_nothing_or_ten_million(shillings: int) -> None:
     assert check_prices([], a_price(shillings)).amount == Money(shillings * 100)

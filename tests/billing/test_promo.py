@@ -231,7 +231,7 @@ SHILLING = Money(100)
         (Discount(basis_points=WHOLE + 1), "basis_points"),
         (Discount(amount=Money(0)), "amount"),
         (Discount(amount=Money(-1)), "amount"),
-        (Discount(amount=Money(AMOUNT_MAX_MINOR + 1)), "amount"),
+        (Discount(amount=Money(25_000_001)), "amount"),
         (replace(HALF, periods=0), "periods"),
         (replace(HALF, periods=PERIODS_MAX + 1), "periods"),
         (replace(HALF, scope=Scope(plans=("Home",))), "scope.plans"),
@@ -251,7 +251,7 @@ SHILLING = Money(100)
         (Coupon("KARIBU", Discount()), "amount"),
         (Referral(Money(0), Money(0)), "referrer"),
         (Referral(Money(-1), SHILLING), "referrer"),
-        (Referral(SHILLING, Money(AMOUNT_MAX_MINOR + 1)), "referred"),
+        (Referral(SHILLING, Money(25_000_001)), "referred"),
         (Referral(SHILLING, Money(100, "USD")), "referred"),
         (Loyalty(), "reward"),
         (Loyalty(every_invoices=5, reward=SHILLING, basis_points=1), "reward"),
@@ -273,6 +273,12 @@ def test_terms_that_cannot_be_are_refused(kept: Terms, field: str) -> None:
 
 @pytest.mark.parametrize("kept", [Referral(SHILLING, Money(0)), Referral(Money(0), SHILLING)])
 def test_a_referral_may_reward_one_of_the_two(kept: Referral) -> None:
+    assert check_terms(kept) is kept
+
+
+def test_a_discount_may_be_a_quarter_of_a_million_shillings() -> None:
+    kept = Discount(amount=Money(25_000_000))
+
     assert check_terms(kept) is kept
 
 

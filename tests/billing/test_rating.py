@@ -28,6 +28,8 @@ GB = 10**9
 # and again 40 GB.
 TIERS = (Tier(10, Money(5_000)), Tier(50, Money(3_000)), Tier(None, Money(2_000)))
 
+OPEN = TIERS[-1]
+
 # What so many bytes cost, in shillings.
 TABLE = """
   used           graduated  package  volume
@@ -60,6 +62,22 @@ def test_use_costs_what_the_table_says(formula: Formula, used: int, shillings: i
 
 def test_the_table_knows_every_formula() -> None:
     assert {formula for formula, _, _ in cells()} == set(Formula)
+
+
+@pytest.mark.parametrize("formula", [Formula.GRADUATED, Formula.VOLUME])
+def test_one_price_for_all_use_is_a_tariff(formula: Formula) -> None:
+    tariff = check_tariff(Tariff(formula, GB, (OPEN,)))
+
+    assert rated(tariff, 3 * GB) == Money(6_000)
+
+
+def test_a_tariff_may_have_twenty_tiers_and_reach_as_far_as_use_does() -> None:
+    last = USED_MAX_BYTES // GB
+    tiers = (*(Tier(last - n, Money(1)) for n in range(18, -1, -1)), OPEN)
+    tariff = Tariff(Formula.GRADUATED, GB, tiers)
+
+    assert check_tariff(tariff) is tariff
+    assert rated(tariff, USED_MAX_BYTES) == Money(last)
 
 
 @st.composite
@@ -116,9 +134,6 @@ def test_a_tariff_is_read_as_it_was_written(tariff: Tariff) -> None:
 def test_use_that_cannot_be_is_refused(used_bytes: int) -> None:
     with pytest.raises(InvalidField, match="used_bytes"):
         rated(Tariff(Formula.VOLUME, GB, TIERS), used_bytes)
-
-
-OPEN = Tier(None, Money(2_000))
 
 
 @pytest.mark.parametrize(

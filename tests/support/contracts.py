@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from dataclasses import replace
 from datetime import date, datetime, timedelta
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select, update
@@ -25,9 +26,12 @@ from controller.store.billing_rows import (
     NumberSeriesRow,
     SubscriptionRow,
 )
-from controller.store.rows import GrantRow, PlanRow, SubscriberRow
+from controller.store.rows import GrantRow, PlanRow, SiteItemRow, SubscriberRow
+from controller.usecases.agreements import NewSubscription
+from controller.usecases.billing_run import bill_due
+from controller.usecases.dunning import dun_due
 from controller.usecases.money_in import receive
-from controller.usecases.subscriptions import NewSubscription, start, use_wallet
+from controller.usecases.subscriptions import start, use_wallet
 from tests.support.builders import MAC, SITE, hex_id, limits
 
 if TYPE_CHECKING:
@@ -111,7 +115,7 @@ async def subscribed(
 ) -> str:
     """A subscription at the usual site, from now on; the id."""
     new = NewSubscription(
-        id=hex_id(f"{name}{subscriber[:8]}"),
+        id=sha256(f"{subscriber} {name}".encode()).hexdigest()[:32],
         subscriber=subscriber,
         plan_id=plan_id,
         site_id=SITE,
@@ -136,6 +140,13 @@ async def pays(world: World, subscriber: str, shillings: int) -> None:
         idempotent=name,
     )
     await use_wallet(world.deps, subscriber)
+
+
+async def run_at(world: World, day: str, clock: str = "00:00") -> None:
+    """Let time come, and all that is due be done: billing, then dunning."""
+    world.clock.to(at(day, clock))
+    await bill_due(world.deps)
+    await dun_due(world.deps)
 
 
 async def used(world: World, grant_id: str | None, total_bytes: int) -> None:
@@ -164,6 +175,13 @@ async def the_grant(world: World, name: str) -> GrantRow:
     row = await subscription(world, name)
     async with world.deps.db.read() as tx:
         return await tx.get_one(GrantRow, row.grant_id)
+
+
+async def is_told(world: World, grant_id: str) -> bool:
+    """Whether the usual site is told of a grant."""
+    async with world.deps.db.read() as tx:
+        row = await tx.get(SiteItemRow, (SITE, f"grant/{grant_id}"))
+        return row is not None and row.body is not None
 
 
 async def invoices(world: World, subscriber: str) -> list[tuple[str, int]]:

@@ -103,7 +103,7 @@ async def test_papers_are_for_staff(office: Office, invoice: DocumentRow, path: 
         ("documents/INV-main-x/pdf", {}, 404, None),
         ("documents/-1/pdf", {}, 404, None),
         (f"documents/INV-main-{'9' * 40}/pdf", {}, 404, None),
-        ("statements/254700000000", {}, 404, None),
+        ("statements/254700000000", {}, 404, "subscriber"),
         (f"statements/{ANNE}", {"from": "2026-11-02", "until": "2026-11-01"}, 422, "until"),
         (f"statements/{ANNE}", {"from": "soon"}, 422, "from"),
         (f"statements/{ANNE}", {"format": "doc"}, 422, "format"),

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 from PIL import Image
-from sqlalchemy import update
 
-from controller.store.billing_rows import OperatorRow
+from controller.usecases.operators import set_logo
 from tests.support.charges import a_subscriber
 from tests.support.day_of_business import registered
 from tests.support.office import an_office
@@ -38,7 +37,6 @@ async def office(tmp_path: Path, db: Database, logo: bytes) -> Office:
     """Ready to issue documents to Anne."""
     office = an_office(tmp_path, db)
     await registered(office.deps)
-    async with office.deps.db.begin() as tx:
-        await tx.execute(update(OperatorRow).values(logo=logo))
+    await set_logo(office.deps, logo)
     await a_subscriber(office.deps, name="anne", kra_pin="A001234567B", address="Milimani")
     return office

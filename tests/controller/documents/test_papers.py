@@ -18,10 +18,9 @@ from controller.documents.issued import letter
 from controller.documents.page import page_of
 from controller.documents.paper import Look, per_cent
 from controller.documents.pdf import DEJAVU, HELVETICA, drawn, face_for
-from controller.store import logos
 from controller.store.billing_rows import BranchRow, OperatorRow
 from controller.store.rows import SubscriberRow
-from controller.usecases.frozen import logo_name
+from controller.usecases.operators import set_logo
 from controller.usecases.papers import DocumentUnknown, address_of, code_of, paper, paper_of_holder
 from tests.support.charges import ANNE, KENYAN, a_credit, a_line, an_invoice, an_item, paid_in
 from tests.support.day_of_business import lowered
@@ -33,13 +32,13 @@ if TYPE_CHECKING:
 PDF_CPU_MAX_S = 0.030
 
 
-async def everything_changes(office: Office, logo: bytes) -> None:
-    """Another name, address, colour and logo of whoever sells and buys; the old logo is kept."""
+async def everything_changes(office: Office) -> None:
+    """Another name, address, colour and no logo of whoever sells, and another buyer."""
+    await set_logo(office.deps, None)
     async with office.deps.db.begin() as tx:
-        await logos.keep(tx, logo_name(logo), logo)
         await tx.execute(
             update(OperatorRow).values(
-                name="Other", kra_pin="P0", colour="#ff0000", logo=None, pay_to="nobody"
+                name="Other", kra_pin="P0", colour="#ff0000", pay_to="nobody"
             )
         )
         await tx.execute(update(BranchRow).values(address="elsewhere", phone="0", name="Moved"))
@@ -69,15 +68,16 @@ async def test_an_invoice_says_who_sells_what_to_whom(office: Office) -> None:
     assert found == await paper(office.deps, row.id)
 
 
-async def test_nothing_that_changes_later_changes_a_document(office: Office, logo: bytes) -> None:
+async def test_nothing_that_changes_later_changes_a_document(office: Office) -> None:
     row = await an_invoice(office.deps)
     before = await paper(office.deps, row.id)
     await paid_in(office.deps, 700)
-    await everything_changes(office, logo)
+    await everything_changes(office)
     office.clock.forward(days=400)
     after = await paper(office.deps, row.id)
 
     assert after == before
+    assert after.look.logo is not None
     assert drawn(after) == drawn(before)
     assert page_of(after) == page_of(before)
 

@@ -151,10 +151,10 @@ async def test_what_is_over_or_withdrawn_is_taken_up_by_nobody_else(anne: World)
     anne.clock.to(ends_at)
     with pytest.raises(PromotionOver):
         await take_up(anne.deps, msisdn_or_id=ANNE, promotion_id="promo")
-    async with anne.deps.db.read() as tx:
-        kept = [row.id for _, row, _ in await promotions.taken_by(tx, ANNE)]
+    with pytest.raises(PromotionUnknown):
+        await withdraw(anne.deps, "none")
 
-    assert kept == ["other"]
+    assert (await uses(anne, "other"), await uses(anne, "promo")) == (1, 0)
 
 
 async def test_a_discount_lowers_as_many_invoices_as_it_says(anne: World) -> None:
@@ -183,6 +183,14 @@ async def test_both_are_rewarded_when_the_one_who_was_referred_first_pays(anne: 
     assert await wallet(anne, BEN) == 25_000
     assert (await balances_now(anne.deps.db))["expense:main:reward:promo"] == 25_000
     await assert_the_books_are_right(anne.deps.db)
+
+
+async def test_who_has_paid_before_the_promotion_began_earns_nothing(anne: World) -> None:
+    await paid_in(anne.deps, 100, BEN, name="one")
+    await made(anne, REFERRAL)
+    await paid_in(anne.deps, 100, BEN, name="two")
+
+    assert (await wallet(anne), await wallet(anne, BEN)) == (0, 20_000)
 
 
 async def test_first_payments_in_parallel_reward_once(anne: World, db_url: str) -> None:
