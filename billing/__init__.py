@@ -22,6 +22,9 @@ Files:
 - ``price.py``     what a plan costs whom, where and when
 - ``proration.py`` what a part of a period costs
 - ``rating.py``    what volume costs: graduated, package and volume tariffs
+- ``charge.py``    what a subscription costs: lines for parts of periods, and for volume
+- ``run.py``       what all that is due of a subscriber comes to: run, preview and single case
+- ``change.py``    what a change of plan comes to
 - ``tax.py``       excise and VAT, by dated rates
 - ``invoice.py``   lines of documents, and what they move in the ledger
 - ``promo.py``     discounts and coupons, referral and loyalty rewards

@@ -12,8 +12,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from billing.accounts import discount, plan_income
-from billing.invoice import TEXT_MAX, Line, LineKind
-from billing.money import Money
+from billing.invoice import TEXT_MAX, Line, LineKind, part_of, total
+from billing.money import Money, split
 from billing.period import (
     CALENDAR,
     NAIROBI,
@@ -222,7 +222,7 @@ def lines_for(
     for taken in account.taken:
         off = _off(taken, account, plan_id=plan_id, amount=left, at=part.start)
         if off.minor:
-            lines.append(_discount(line, account, sold=sold, taken=taken, off=off))
+            lines.append(_discount(line, account, sold=sold, taken=taken, left=left, off=off))
             used.append(taken.use_id)
             left -= off
     return tuple(lines), tuple(used)
@@ -274,34 +274,29 @@ def days_text(part: Period) -> str:
 def rest_of(lines: Sequence[Line], *, part: Period, rest: Period) -> tuple[Line, ...]:
     """The share of lines for ``part`` that is for its ``rest``: what a credit note gives back.
 
-    Each of net, excise and VAT is split by itself, so that a credit of the whole is the whole.
+    A charge comes before what lowers it. Net, excise and VAT have their shares of what is left, so
+    that a credit of the whole is the whole, and no part of a credit is below zero.
     """
-    return tuple(
-        Line(
-            kind=line.kind,
-            text=f"{line.text.partition(',')[0]}, {days_text(rest)}"[:TEXT_MAX],
-            account=line.account,
-            taxed=Taxed(
-                _share(line.taxed.net, part, rest),
-                _share(line.taxed.excise, part, rest),
-                _share(line.taxed.vat, part, rest),
-            ),
-            tax_class=line.tax_class,
-            rates=line.rates,
-            subscription_id=line.subscription_id,
-            plan_id=line.plan_id,
-        )
-        for line in lines
-    )
+    found, before = list[Line](), list[Taxed]()
+    for n, line in enumerate(lines, start=1):
+        upto = _share(total(lines[:n]), part, rest)
+        text = f"{line.text.partition(',')[0]}, {days_text(rest)}"
+        share = upto if not before else _less(upto, before[-1])
+        found.append(part_of(line, share, text[:TEXT_MAX]))
+        before.append(upto)
+    return tuple(found)
 
 
-def _share(amount: Money, part: Period, rest: Period) -> Money:
-    """The rest's share of an amount; that of a discount mirrors that of a charge."""
-    if amount.minor < 0:
-        return Money(
-            -_share(Money(-amount.minor, amount.currency), part, rest).minor, amount.currency
-        )
-    return prorated(amount, whole=part, part=rest)
+def _share(whole: Taxed, part: Period, rest: Period) -> Taxed:
+    """The rest's share of an amount and of its taxes."""
+    if whole.total.minor == 0:
+        return whole
+    parts = (whole.net.minor, whole.excise.minor, whole.vat.minor)
+    return Taxed(*split(prorated(whole.total, whole=part, part=rest), parts))
+
+
+def _less(of: Taxed, less: Taxed) -> Taxed:
+    return Taxed(of.net - less.net, of.excise - less.excise, of.vat - less.vat)
 
 
 def _off(taken: Taken, account: Account, *, plan_id: str, amount: Money, at: datetime) -> Money:
@@ -319,12 +314,17 @@ def _off(taken: Taken, account: Account, *, plan_id: str, amount: Money, at: dat
     return min(discount_of(taken.terms, amount), amount)
 
 
-def _discount(line: Line, account: Account, *, sold: Sold, taken: Taken, off: Money) -> Line:
+def _discount(
+    line: Line, account: Account, *, sold: Sold, taken: Taken, left: Money, off: Money
+) -> Line:
+    """What is taken off, with its taxes: so much that those of what is left are right."""
+    before = taxed(left, line.rates, included=sold.tax_included)
+    after = taxed(left - off, line.rates, included=sold.tax_included)
     return Line(
         kind=LineKind.DISCOUNT,
         text=f"{taken.name}, {line.text}"[:TEXT_MAX],
         account=discount(account.branch_id, taken.promotion_id),
-        taxed=taxed(Money(-off.minor, off.currency), line.rates, included=sold.tax_included),
+        taxed=_less(after, before),
         tax_class=line.tax_class,
         rates=line.rates,
         subscription_id=line.subscription_id,

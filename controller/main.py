@@ -75,7 +75,7 @@ SILENCE_EVERY_S = 10.0
 SMS_EVERY_S = 1.0
 TOKENS_EVERY_S = 5.0
 PROBES_EVERY_S = 10.0
-BILL_EVERY_S = 30.0
+BILL_EVERY_S = 10.0
 BILL_MAX_S = 1_800.0
 """A night's run of a large operator; what it has not reached is due still."""
 

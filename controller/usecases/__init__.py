@@ -32,6 +32,14 @@ does it wake those who wait (`Signals`). Each is idempotent by the id that its i
 - ``rewards.py``   what they give into wallets, and take back
 - ``payers.py``    whose money moves
 - ``expire.py``    grants and vouchers that have come to their end
+- ``agreements.py``  the terms of a subscription, and whether they can be
+- ``subscriptions.py``  agreed on, served, held back, served again, ended
+- ``pauses.py``, ``plan_changes.py``  by the subscriber's wish; changes are quoted to the cent
+- ``settling.py``  a part of a running period is billed, or credited
+- ``billing_run.py``  what is due is billed, in batches; ``billing_preview.py`` a dry run of it
+- ``billing_batch.py``  a batch: load, ask the pure rule, save in bulk
+- ``invoice_rows.py``  PURE: the invoices of a batch as rows
+- ``period_grants.py``  the grants of billed periods, many at once
 
 Refusals are exceptions named as sentences; outcomes that a caller branches on are values.
 """

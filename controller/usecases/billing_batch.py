@@ -12,11 +12,12 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from billing.charge import Account
+from billing.errors import BillingRefusal
 from billing.invoice import DocumentKind, series_of
 from billing.money import Money
 from billing.run import Outcome, caught_up, cause_of
 from controller.store import billing_bulk as bulk
-from controller.store import payers, promotions
+from controller.store import notices, payers, promotions
 from controller.store.billing_rows import (
     AllocationRow,
     BilledPeriodRow,
@@ -70,10 +71,11 @@ class Loaded:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What a batch came to. ``sites`` have news."""
+    """What a batch came to. ``sites`` have news; of the ``refused`` nothing was billed."""
 
     turned: Mapping[str, Turned]
-    sites: frozenset[str] = frozenset()
+    sites: frozenset[str]
+    refused: Mapping[str, BillingRefusal]
 
     def count(self, outcome: Outcome) -> int:
         """How many times subscriptions came to this."""
@@ -95,7 +97,8 @@ async def bill_in(
     """
     await tx.flush()
     loaded = await load(tx, subscriber_ids, now, lock=lock)
-    found = decided(loaded, now)
+    found, refused = decided(loaded, now)
+    await _tell(tx, refused, now)
     last = {name: turn for each in found.values() for name, turn in each.last.items()}
     given = {
         name: new for name, turn in last.items() if (new := _given(turn, loaded, now)) is not None
@@ -117,21 +120,40 @@ async def bill_in(
         now,
     )
     await _issue(tx, deps, loaded, found, given=given, now=now)
-    return Batch(found, frozenset(sites))
+    return Batch(found, frozenset(sites), refused)
 
 
-def decided(loaded: Loaded, upto: datetime) -> dict[str, Turned]:
-    """What all that is due of each subscriber comes to."""
-    return {
-        one: caught_up(
-            loaded.accounts[one],
-            contracts,
-            loaded.uses.get(one, ()),
-            loaded.shop.catalogue,
-            upto=upto,
+def decided(loaded: Loaded, upto: datetime) -> tuple[dict[str, Turned], dict[str, BillingRefusal]]:
+    """What all that is due of each subscriber comes to, and of whom the rules can make nothing.
+
+    One whose terms cannot be billed is no reason not to bill the others.
+    """
+    found: dict[str, Turned] = {}
+    refused: dict[str, BillingRefusal] = {}
+    for one, contracts in loaded.due.items():
+        try:
+            found[one] = caught_up(
+                loaded.accounts[one],
+                contracts,
+                loaded.uses.get(one, ()),
+                loaded.shop.catalogue,
+                upto=upto,
+            )
+        except BillingRefusal as refusal:
+            refused[one] = refusal
+    return found, refused
+
+
+async def _tell(tx: Tx, refused: Mapping[str, BillingRefusal], now: datetime) -> None:
+    """Tell staff, once, of a subscriber who could not be billed."""
+    for one, refusal in refused.items():
+        await notices.add(
+            tx,
+            now=now,
+            code="billing_refused",
+            text=f"subscriber {one} could not be billed: {refusal}",
+            once=f"billing_refused\n{one}\n{refusal}",
         )
-        for one, contracts in loaded.due.items()
-    }
 
 
 async def load(

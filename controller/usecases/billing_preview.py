@@ -113,7 +113,7 @@ async def preview(deps: Deps, upto: datetime) -> Preview:
         while ids := await bulk.due_page(tx, upto, after=after, limit=PAGE_MAX):
             loaded = await load(tx, ids, upto, lock=False, paused=True)
             resuming = _with_resumed(loaded, now)
-            for one, turned in decided(resuming, upto).items():
+            for one, turned in decided(resuming, upto)[0].items():
                 _count(sums, turned)
                 kinds = _kinds(turned, resuming.due[one], loaded.due[one])
                 for kind in kinds:

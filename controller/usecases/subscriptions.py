@@ -41,7 +41,8 @@ class SubscriptionUnknown(Exception):  # noqa: N818 - a refusal, see style
 async def start(deps: Deps, new: NewSubscription) -> SubscriptionRow:
     """Agree on a subscription, and serve and bill it if it begins now.
 
-    Raises `InvalidField`, `SubscriberUnknown`, `SubscriptionDiffers`, `DatabaseBusy`.
+    Raises `InvalidField`, `CurrencyMismatch`, `SubscriberUnknown`, `SubscriptionDiffers`,
+    `DatabaseBusy`.
     """
     now = deps.now()
     async with deps.db.begin() as tx:
@@ -76,9 +77,11 @@ async def start(deps: Deps, new: NewSubscription) -> SubscriptionRow:
             created_at=now,
         )
         tx.add(row)
-        changed = (await bill_in(tx, deps, [subscriber.id], now)).sites
+        batch = await bill_in(tx, deps, [subscriber.id], now)
+        for refusal in batch.refused.values():
+            raise refusal
         await tx.refresh(row)
-    wake(deps, changed)
+    wake(deps, batch.sites)
     return row
 
 

@@ -30,7 +30,13 @@ from controller.store.billing_rows import (
     SubscriptionRow,
 )
 from controller.store.database import Database
-from controller.store.rows import GrantSiteRow, LedgerTransactionRow, PlanRow, PostingRow
+from controller.store.rows import (
+    GrantSiteRow,
+    LedgerTransactionRow,
+    NoticeRow,
+    PlanRow,
+    PostingRow,
+)
 from controller.usecases import promotions
 from controller.usecases.billing_preview import sentences
 from controller.usecases.billing_run import bill_due, preview
@@ -505,3 +511,24 @@ async def test_minutes_are_caught_up_with_bit_by_bit(shop: World) -> None:
     await bill_due(shop.deps)
 
     assert len(await invoices(shop, amina)) == 4 * 24 * 6 + 1
+    assert len(await grants_of(shop, amina)) == 2, "no grant for a time that is over"
+
+
+async def test_who_cannot_be_billed_is_told_to_staff_and_keeps_nobody_waiting(
+    shop: World,
+) -> None:
+    amina, brian = await a_subscriber(shop), await a_subscriber(shop, "brian")
+    await pays(shop, amina, 20_000)
+    await subscribed(shop, amina, Mode.PREPAID, plan_id=FASTER)
+    await subscribed(shop, brian, Mode.ADVANCE)
+    async with shop.deps.db.begin() as tx:
+        await tx.execute(update(PlanRow).where(PlanRow.id == FASTER).values(currency="USD"))
+    shop.clock.to(at("2027-10-01"))
+    await bill_due(shop.deps)
+    await bill_due(shop.deps)
+
+    assert len(await invoices(shop, brian)) == 2
+    assert len(await invoices(shop, amina)) == 1
+    notices = await all_of(shop, NoticeRow)
+    assert [row["code"] for row in notices] == ["billing_refused"]
+    assert amina in str(notices[0]["text"])
