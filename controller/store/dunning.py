@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, func, insert, select
 
 from billing.dunning import DEFAULT, Policy, policy_text, read_policy
 from billing.instalment import Part
@@ -40,9 +40,15 @@ async def policy_for(tx: Tx, segment: str) -> Policy:
 
 
 async def policies(tx: Tx) -> dict[str, Policy]:
-    """The policy that holds for each segment, and for all others."""
-    rows = await tx.scalars(select(DunningPolicyRow).execution_options(populate_existing=True))
-    made = {row.segment: read_policy(row.steps) for row in rows}
+    """The policies that operators made, by segment."""
+    query = select(DunningPolicyRow).order_by(DunningPolicyRow.segment)
+    rows = await tx.scalars(query.execution_options(populate_existing=True))
+    return {row.segment: read_policy(row.steps) for row in rows}
+
+
+async def policy_of_each(tx: Tx) -> dict[str, Policy]:
+    """What holds for each segment, and for all others: `policy_for` of all at once."""
+    made = await policies(tx)
     others = made.get(OTHERS, DEFAULT)
     return {segment: made.get(segment, others) for segment in SEGMENTS}
 
@@ -82,9 +88,14 @@ async def open_debts(tx: Tx) -> list[tuple[DebtRow, str]]:
 
 async def subscribers_due(tx: Tx, now: datetime, *, limit: int) -> list[str]:
     """Subscribers of whose debts a step has fallen due; those first who wait longest."""
-    query = select(DebtRow.subscriber_id).where(DebtRow.step_at <= now).order_by(DebtRow.step_at)
-    found = list(await tx.scalars(query.limit(limit)))
-    return list(dict.fromkeys(found))
+    first = func.min(DebtRow.step_at)
+    query = (
+        select(DebtRow.subscriber_id)
+        .where(DebtRow.step_at <= now)
+        .group_by(DebtRow.subscriber_id)
+        .order_by(first, DebtRow.subscriber_id)
+    )
+    return list(await tx.scalars(query.limit(limit)))
 
 
 async def debts_upto(tx: Tx, upto: datetime) -> list[tuple[DebtRow, DocumentRow, SubscriberRow]]:

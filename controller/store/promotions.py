@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import exists, func, or_, select, update
+from sqlalchemy import exists, func, or_, select
 
 from billing.promo import Loyalty, Referral, read_terms
 from controller.store.billing_rows import (
@@ -17,10 +17,8 @@ from controller.store.billing_rows import (
 from controller.store.database import ROW_LOCK, inserted
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from datetime import datetime
 
-    from billing.promo import Terms
     from controller.store.database import Tx
 
 
@@ -69,33 +67,6 @@ async def loyalties(tx: Tx, now: datetime) -> list[tuple[PromotionRow, Loyalty]]
     """The loyalty rewards of now."""
     found = [(row, read_terms(row.terms)) for row in await running(tx, "loyalty", now)]
     return [(row, terms) for row, terms in found if isinstance(terms, Loyalty)]
-
-
-async def taken_by(tx: Tx, subscriber_id: str) -> list[tuple[PromotionUseRow, PromotionRow, Terms]]:
-    """Discounts and coupons that lower a subscriber's next invoices, in the order taken up."""
-    query = (
-        select(PromotionUseRow, PromotionRow)
-        .join(PromotionRow, PromotionRow.id == PromotionUseRow.promotion_id)
-        .where(
-            PromotionUseRow.subscriber_id == subscriber_id,
-            PromotionUseRow.reversed_at.is_(None),
-            PromotionRow.kind.in_(("discount", "coupon")),
-            or_(PromotionUseRow.periods_left.is_(None), PromotionUseRow.periods_left > 0),
-        )
-        .order_by(PromotionUseRow.at, PromotionUseRow.id)
-        .execution_options(populate_existing=True)
-    )
-    return [(use, row, read_terms(row.terms)) for use, row in await tx.execute(query)]
-
-
-async def lowered(tx: Tx, use_ids: Sequence[str]) -> None:
-    """Note that promotions lowered invoices: one period less, for each time that one is named."""
-    for use_id in use_ids:
-        await tx.execute(
-            update(PromotionUseRow)
-            .where(PromotionUseRow.id == use_id, PromotionUseRow.periods_left > 0)
-            .values(periods_left=PromotionUseRow.periods_left - 1)
-        )
 
 
 async def uses(tx: Tx, promotion_id: str) -> int:

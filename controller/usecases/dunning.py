@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from controller.store.rows import SubscriberRow
 
 BATCH_MAX = 200
-"""Subscribers whose turn comes in one round."""
+"""Subscribers who are looked up at once; each has a turn in every round."""
 
 REMINDER_GOOD_FOR = timedelta(days=1)
 """A reminder that could not be sent for so long is not sent at all."""
@@ -72,14 +72,19 @@ class _Turn:
 
 async def dun_due(deps: Deps) -> int:
     """Take every step of dunning that is due; how many. Trouble with one holds up no other."""
-    async with deps.db.read() as tx:
-        due = await dunning.subscribers_due(tx, deps.now(), limit=BATCH_MAX)
-    taken, troubles = 0, list[Exception]()
-    for subscriber_id in due:
-        try:
-            taken += await _dun(deps, subscriber_id)
-        except Exception as trouble:  # noqa: BLE001 - raised below, after the others' turns
-            troubles.append(trouble)
+    taken, seen, troubles = 0, set[str](), list[Exception]()
+    while True:
+        async with deps.db.read() as tx:
+            due = await dunning.subscribers_due(tx, deps.now(), limit=BATCH_MAX + len(seen))
+        fresh = [subscriber_id for subscriber_id in due if subscriber_id not in seen]
+        if not fresh:
+            break
+        seen.update(fresh)
+        for subscriber_id in fresh:
+            try:
+                taken += await _dun(deps, subscriber_id)
+            except Exception as trouble:  # noqa: BLE001 - raised below, after the others' turns
+                troubles.append(trouble)
     if troubles:
         raise ExceptionGroup("dunning", troubles)
     return taken
@@ -89,7 +94,7 @@ async def preview_dunning(tx: Tx, deps: Deps, upto: datetime) -> tuple[NextStep,
     """The steps that would be taken at ``upto`` if nothing happened before; nothing is written."""
     del deps
     found: list[NextStep] = []
-    policies, parts_of = await dunning.policies(tx), await dunning.all_parts(tx)
+    policies, parts_of = await dunning.policy_of_each(tx), await dunning.all_parts(tx)
     for row, invoice, who in await dunning.debts_upto(tx, upto):
         policy, parts = policies[who.segment], parts_of.get(row.document_id, ())
         found += [
@@ -119,9 +124,9 @@ async def set_policy(deps: Deps, segment: str, policy: Policy) -> Policy:
     now = deps.now()
     async with deps.db.begin() as tx:
         rows = await dunning.open_debts(tx)
-        old, parts_of = await dunning.policies(tx), await dunning.all_parts(tx)
+        old, parts_of = await dunning.policy_of_each(tx), await dunning.all_parts(tx)
         await dunning.keep_policy(tx, segment, policy)
-        new = await dunning.policies(tx)
+        new = await dunning.policy_of_each(tx)
         for row, of in rows:
             if old[of] != new[of]:
                 debt = as_debt(row, parts_of.get(row.document_id, ()), now)

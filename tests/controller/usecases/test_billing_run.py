@@ -511,6 +511,7 @@ async def test_minutes_are_caught_up_with_bit_by_bit(shop: World) -> None:
     await bill_due(shop.deps)
 
     assert len(await invoices(shop, amina)) == 4 * 24 * 6 + 1
+    assert len(await grants_of(shop, amina)) == 2, "no grant for a time that is over"
 
 
 async def test_who_cannot_be_billed_is_told_to_staff_and_keeps_nobody_waiting(

@@ -29,10 +29,11 @@ from controller.usecases.debts import (
     set_policy,
     write_off,
 )
+from controller.usecases.dunning import BATCH_MAX
 from controller.usecases.messages import send_due
 from controller.usecases.money_in import reverse
 from tests.support.books import assert_the_books_are_right, balances_now
-from tests.support.builders import Killed, MortalDatabase, hex_id
+from tests.support.builders import Killed, MortalDatabase, a_world, hex_id
 from tests.support.charges import (
     ANNE,
     a_credit,
@@ -45,6 +46,8 @@ from tests.support.charges import (
 from tests.support.contracts import subscribed, subscription, with_plans
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.support.builders import Moment, World
 
 DAY = 86_400
@@ -368,6 +371,34 @@ async def test_what_cannot_be_agreed_is_refused(anne: World) -> None:
         await promise(anne.deps, invoice.id, day=day_of(now))
     with pytest.raises(DebtSettled):
         await write_off(anne.deps, invoice.id, reason="moved away", idempotent=hex_id("loss"))
+    with pytest.raises(InvalidField, match="idempotent"):
+        await write_off(anne.deps, invoice.id, reason="moved away", idempotent="loss")
+
+
+async def test_what_is_agreed_again_stays_as_it_is(anne: World) -> None:
+    invoice = await an_invoice(anne.deps)
+    day, first = day_of(in_days(anne, 3)), in_days(anne, 10)
+    promised = [await promise(anne.deps, invoice.id, day=day) for _ in range(2)]
+    agreed = [
+        await agree_instalments(
+            anne.deps, invoice.id, count=2, first_due=first, cycle=Cycle(Unit.WEEK)
+        )
+        for _ in range(2)
+    ]
+
+    assert promised[0] == promised[1]
+    assert agreed[0] == agreed[1]
+
+
+async def test_without_a_site_a_reminder_is_told_to_staff(db: Database, tmp_path: Path) -> None:
+    world = a_world(db, tmp_path)
+    await a_subscriber(world.deps)
+    await an_invoice(world.deps, due_at=in_days(world, 1))
+    await dun_due(world.deps)
+    async with db.read() as tx:
+        told = list(await tx.scalars(select(NoticeRow.code)))
+
+    assert told == ["reminder_not_sent"]
 
 
 async def test_a_debt_is_written_off_once(anne: World) -> None:
@@ -425,6 +456,19 @@ async def test_a_preview_says_what_is_then_done_and_writes_nothing(anne: World) 
     assert [step.fee for step in seen if step.kind is StepKind.FEE] == [Money(10_000)]
 
 
+async def test_a_preview_knows_instalments(anne: World) -> None:
+    invoice = await an_invoice(anne.deps)
+    await agree_instalments(
+        anne.deps, invoice.id, count=2, first_due=in_days(anne, 10), cycle=Cycle(Unit.DAY, 30)
+    )
+    await set_policy(anne.deps, "", STRICT)
+    async with anne.deps.db.read() as tx:
+        early = await preview_dunning(tx, anne.deps, in_days(anne, 6))
+        late = await preview_dunning(tx, anne.deps, in_days(anne, 8))
+
+    assert ([step.step for step in early], [step.step for step in late]) == ([], ["remind-3"])
+
+
 async def test_a_policy_that_changes_repeats_no_step(anne: World) -> None:
     await an_invoice(anne.deps, due_at=in_days(anne, 7))
     await days_pass(anne, 5)
@@ -442,6 +486,15 @@ async def test_a_segment_without_a_policy_follows_that_of_all_others(anne: World
         await set_policy(anne.deps, "rich", STRICT)
 
     assert found == STRICT
+
+
+async def test_a_round_takes_all_that_is_due_however_much_it_is(anne: World) -> None:
+    for n in range(BATCH_MAX + 1):
+        name = await a_subscriber(anne.deps, f"s{n}")
+        await an_invoice(anne.deps, name)
+    anne.clock.advance(8 * DAY)
+
+    assert await dun_due(anne.deps) == 2 * (BATCH_MAX + 1)
 
 
 @pytest.mark.parametrize("moment", ["before", "inside", "after"])

@@ -12,10 +12,10 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.exc import DBAPIError
 
 from billing.errors import InvalidField
-from billing.invoice import part_of
+from billing.invoice import DocumentKind, part_of
 from billing.money import Money
 from billing.tax import Rates, taxed
-from controller.store import debts, documents, payers, received
+from controller.store import debts, documents, numbers, payers, received
 from controller.store.billing_rows import (
     BranchRow,
     DebtRow,
@@ -207,6 +207,15 @@ async def test_no_more_is_credited_than_was_charged(anne: World) -> None:
     await assert_the_books_are_right(anne.deps.db)
 
 
+async def test_a_cause_credits_once(anne: World) -> None:
+    invoice = await an_invoice(anne.deps)
+    await a_credit(anne.deps, invoice, a_line(100))
+    with pytest.raises(AssertionError, match="credited before"):
+        await a_credit(anne.deps, invoice, a_line(100))
+
+    assert await open_of(anne, invoice.id) == 140_000
+
+
 async def test_a_credit_of_all_lines_takes_all_of_it_back(anne: World) -> None:
     invoice = await an_invoice(anne.deps, ANNE, a_line(minor=33_333), an_item())
     async with anne.deps.db.read() as tx:
@@ -235,6 +244,26 @@ async def test_parallel_issuers_and_rolled_back_ones_leave_no_gap(
     assert numbers == list(range(1, len(numbers) + 1))
     assert len(numbers) == len([n for n in range(PARALLEL * 2) if n % 3])
     await assert_the_books_are_right(world.deps.db)
+
+
+async def test_who_needs_two_series_waits_for_nobody_who_waits_for_him(world: World) -> None:
+    async def take(*kinds: DocumentKind) -> list[int]:
+        async with world.deps.db.begin() as tx:
+            return [(await numbers.take(tx, kind, "main"))[1] for kind in kinds]
+
+    invoice, note, receipt = DocumentKind.INVOICE, DocumentKind.CREDIT_NOTE, DocumentKind.RECEIPT
+    orders = ((note, invoice), (invoice, receipt), (receipt, note))
+    taken = await asyncio.gather(*(take(*orders[n % 3]) for n in range(3 * PARALLEL)))
+    by_kind = [
+        sorted(
+            got[order.index(kind)]
+            for order, got in zip(orders * PARALLEL, taken, strict=True)
+            if kind in order
+        )
+        for kind in (invoice, note, receipt)
+    ]
+
+    assert by_kind == [list(range(1, 2 * PARALLEL + 1))] * 3
 
 
 async def test_two_runs_at_once_issue_one_invoice_for_a_cause(anne: World, db_url: str) -> None:

@@ -336,6 +336,37 @@ async def test_a_wallet_gives_no_more_than_it_holds(anne: World) -> None:
     await assert_the_books_are_right(anne.deps.db)
 
 
+async def test_a_gift_is_given_once_and_to_somebody_else(anne: World) -> None:
+    await paid_in(anne.deps, 100)
+
+    async def gift(source: str, target: str, *, minor: int = 4_000, name: str = "") -> None:
+        await transfer(
+            anne.deps,
+            source=source,
+            target=target,
+            amount=Money(minor),
+            idempotent=name or hex_id("gift"),
+            note="for Ben",
+        )
+
+    await gift(ANNE, BEN)
+    await gift(ANNE, BEN)
+    for field, spoilt in (
+        ("idempotent", gift(ANNE, BEN, minor=5_000)),
+        ("idempotent", gift(ANNE, BEN, name="short")),
+        ("amount", gift(ANNE, BEN, minor=0)),
+        ("target", gift(ANNE, ANNE, name=hex_id("self"))),
+        ("source", gift("nobody", ANNE)),
+        ("target", gift(ANNE, "nobody")),
+    ):
+        with pytest.raises((InvalidField, IdUsed, SubscriberUnknown)) as refused:
+            await spoilt
+        assert getattr(refused.value, "field", "") == field
+
+    assert (await wallet(anne), await wallet(anne, BEN)) == (6_000, 4_000)
+    await assert_the_books_are_right(anne.deps.db)
+
+
 async def test_a_gift_pays_what_the_friend_owes(anne: World) -> None:
     invoice = await an_invoice(anne.deps, BEN)
     await paid_in(anne.deps, 2_000)

@@ -11,6 +11,7 @@ from billing.errors import InvalidField, SubscriptionSuspended
 from controller.usecases.pauses import pause, resume
 from controller.usecases.subscriptions import suspend
 from tests.support.contracts import (
+    GB,
     a_subscriber,
     at,
     credits_of,
@@ -22,6 +23,7 @@ from tests.support.contracts import (
     subscribed,
     subscription,
     the_grant,
+    used,
     wallet,
 )
 
@@ -103,6 +105,32 @@ async def test_paused_in_arrears_is_billed_for_what_was_served(shop: World) -> N
     await run_at(shop, "2027-10-01")
 
     assert await invoices(shop, amina) == [("09-01/09-11", 1_000), ("09-21/10-01", 1_000)]
+
+
+async def test_time_between_a_pause_and_the_end_of_a_debt_is_not_billed(shop: World) -> None:
+    amina = await a_subscriber(shop)
+    line = await subscribed(shop, amina, Mode.ARREARS)
+    shop.clock.to(at("2027-09-10", "10:00"))
+    await pause(shop.deps, line)
+    await run_at(shop, "2027-09-26")
+    await resume(shop.deps, line)
+    shop.clock.to(at("2027-09-28", "10:00"))
+    await pays(shop, amina, 1_000)
+    await run_at(shop, "2027-10-01")
+
+    assert await invoices(shop, amina) == [("09-01/09-11", 1_000), ("09-28/10-01", 300)]
+
+
+async def test_volume_that_was_used_is_not_credited(shop: World) -> None:
+    amina = await a_subscriber(shop)
+    await pays(shop, amina, 5_000)
+    line = await subscribed(shop, amina, Mode.ADVANCE, plan_id="metered")
+    await used(shop, (await the_grant(shop, line)).id, 3 * GB)
+    await run_at(shop, "2027-10-01")
+    shop.clock.to(at("2027-10-16", "10:00"))
+    await pause(shop.deps, line)
+
+    assert await credits_of(shop, amina) == [483_87]
 
 
 async def test_who_owes_after_a_pause_is_suspended_for_that(shop: World) -> None:

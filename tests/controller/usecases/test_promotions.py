@@ -151,10 +151,10 @@ async def test_what_is_over_or_withdrawn_is_taken_up_by_nobody_else(anne: World)
     anne.clock.to(ends_at)
     with pytest.raises(PromotionOver):
         await take_up(anne.deps, msisdn_or_id=ANNE, promotion_id="promo")
-    async with anne.deps.db.read() as tx:
-        kept = [row.id for _, row, _ in await promotions.taken_by(tx, ANNE)]
+    with pytest.raises(PromotionUnknown):
+        await withdraw(anne.deps, "none")
 
-    assert kept == ["other"]
+    assert (await uses(anne, "other"), await uses(anne, "promo")) == (1, 0)
 
 
 async def test_a_discount_lowers_as_many_invoices_as_it_says(anne: World) -> None:

@@ -122,6 +122,23 @@ async def test_part_of_the_debt_resumes_nothing(shop: World) -> None:
     assert (await subscription(shop, line)).state == "active"
 
 
+async def test_debt_that_has_not_come_to_its_suspension_keeps_nobody_suspended(
+    shop: World,
+) -> None:
+    amina = await a_subscriber(shop)
+    line = await subscribed(shop, amina, Mode.ADVANCE, name="a")
+    await subscribed(shop, amina, Mode.ADVANCE, name="b", begins_at=at("2027-09-05"))
+    await run_at(shop, "2027-09-05")
+    await run_at(shop, "2027-09-15")
+    held = await subscription(shop, line)
+    await pays(shop, amina, 3_000)
+    back = await subscription(shop, line)
+    await run_at(shop, "2027-09-19")
+
+    assert (held.hold, back.state) == (Hold.DEBT, "active")
+    assert (await subscription(shop, line)).hold == Hold.DEBT
+
+
 async def test_arrears_is_served_first_and_billed_at_the_end_with_its_volume(shop: World) -> None:
     amina = await a_subscriber(shop)
     line = await subscribed(shop, amina, Mode.ARREARS, plan_id=METERED)
