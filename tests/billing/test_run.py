@@ -117,6 +117,15 @@ def test_discount_for_two_invoices_lowers_two() -> None:
     assert found.lowered == ("use", "use")
 
 
+def test_discount_for_one_invoice_lowers_one_of_two_that_are_due_together() -> None:
+    account = an_account(taken=(a_discount(basis_points=5_000, left=1),))
+    due = [a_contract(name="a"), a_contract(name="b", cycle=Cycle(Unit.MONTH, 2))]
+    found = caught_up(account, due, [], CATALOGUE, upto=at("2027-09-01"))
+
+    assert [bill.total.minor // 100 for bill in found.bills] == [1_500, 3_000]
+    assert found.lowered == ("use",)
+
+
 def test_discount_without_an_end_goes_on() -> None:
     account = an_account(taken=(a_discount(basis_points=5_000),))
     due = [a_contract(name="a"), a_contract(name="b")]
@@ -162,12 +171,12 @@ def test_whenever_somebody_looks_it_comes_to_the_same(
 ) -> None:
     end = at("2027-09-01") + timedelta(days=150)
     account = an_account(shillings, taken=(a_discount(basis_points=777, left=3),))
-    at_once = caught_up(account, town, [], CATALOGUE, upto=end)
+    at_once = caught_up(account, town, [], CATALOGUE, upto=end, turns_max=999)
     bills = list[Bill]()
     held = {one.id: one for one in town}
     for day in (*days, 150):
         upto = at("2027-09-01") + timedelta(days=day)
-        step = caught_up(account, list(held.values()), [], CATALOGUE, upto=upto)
+        step = caught_up(account, list(held.values()), [], CATALOGUE, upto=upto, turns_max=999)
         bills += step.bills
         held |= {name: turn.contract for name, turn in step.last.items()}
         (taken,) = account.taken
