@@ -134,10 +134,8 @@ class Papers:
     def _check_rates(self, paper: Paper, line: PaperLine) -> None:
         """The rates are those of the day of supply."""
         day = day_in_nairobi(paper.issued_at)
-        if line.subscription_id is not None:
-            start, end = paper.period
-            assert start is not None
-            assert end is not None
+        start, end = paper.period
+        if line.subscription_id is not None and start is not None and end is not None:
             in_arrears = self.histories[line.subscription_id].line.mode == "arrears"
             day = day_in_nairobi(end - _TICK if in_arrears else start)
         tax_class = "standard" if line.plan_id is None else GOODS[line.plan_id].tax_class
@@ -155,7 +153,9 @@ class Papers:
         good = GOODS[plan_id]
         column = 3 if good.included else 0
         amount = self._cost(paper, one, plan_id)
-        assert charge.sums[column] == amount, f"{paper.cause} costs {charge.sums}, not {amount}"
+        assert charge.sums[column] == amount, (
+            f"{paper.cause} costs {charge.sums}, not {amount} ({plan_id}, {one.line}, {one.plans})"
+        )
         _check_taxes(charge.sums, charge.rates, included=good.included)
         for n, line in enumerate(discounts, start=1):
             name = line.account.split(":")[OFF_ACCOUNT]
@@ -192,16 +192,15 @@ class Papers:
         return share(price, (start, end), whole)
 
     def _price(self, paper: Paper, one: History, plan_id: str, day: date) -> int:
-        on, following = one.plans_at(paper.issued_at), one.next_at(paper.issued_at)
         is_change = paper.cause.startswith("change:")
-        if following is not None and not is_change and plan_id == following:
-            one.agree(paper.issued_at, following)
-            on = {following: None}
-        else:
-            late = following is not None and one.line.mode != "arrears" and not is_change
-            assert not late, f"{paper.cause}: {plan_id} goes on, {following} was to follow"
-        assert plan_id in on, f"{paper.cause} is for {plan_id}, agreed on {on}"
-        bespoke = on[plan_id]
+        on, bespoke = one.plan_at(paper.issued_at, changed=is_change)
+        following = one.next_at(paper.issued_at)
+        if following is not None and not is_change:
+            if plan_id == following:
+                one.agree(paper.issued_at, following)
+                on, bespoke = following, None
+            assert plan_id == following or one.line.mode == "arrears", f"{following} was to follow"
+        assert plan_id == on, f"{paper.cause} is for {plan_id}, agreed on {on}"
         person = self.people[paper.subscriber_id]
         return price_on(plan_id, person, day) if bespoke is None else bespoke
 

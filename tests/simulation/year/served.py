@@ -52,11 +52,11 @@ class History:
     held: list[Span] = field(default_factory=list)
     kept_rest: bool = False
 
-    def plans_at(self, at: datetime) -> dict[str, int | None]:
-        """The plans of that moment, of a change both, each with its bespoke price."""
-        before = [one for one in self.plans if one[0] < at][-1:]
-        now = [one for one in self.plans if one[0] == at]
-        return {plan_id: bespoke for _, plan_id, bespoke in (*before, *now)}
+    def plan_at(self, at: datetime, *, changed: bool) -> tuple[str, int | None]:
+        """The plan of that moment, and its bespoke price: with what changed then, or before it."""
+        known = [one for one in self.plans if one[0] < at or (changed and one[0] == at)]
+        _, plan_id, bespoke = (known or self.plans)[-1 if known else 0]
+        return plan_id, bespoke
 
     def next_at(self, at: datetime) -> str | None:
         """The plan that is to follow, as of that moment."""
@@ -66,6 +66,8 @@ class History:
         """It is on another plan from then on, and nothing else is to follow."""
         self.plans.append((at, plan_id, bespoke))
         self.nexts.append((at, None))
+        self.plans.sort(key=lambda one: one[0])
+        self.nexts.sort(key=lambda one: one[0])
 
     def days(self, spans: list[Span], upto: datetime) -> set[date]:
         """The days in Nairobi of which some spans have a part, those before ``upto`` alone."""

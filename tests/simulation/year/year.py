@@ -13,6 +13,7 @@ from sqlalchemy import func, select
 
 from controller.store.billing_rows import DebtRow
 from controller.store.database import Database
+from controller.usecases import pauses
 from controller.usecases.billing_run import bill_due
 from controller.usecases.dunning import dun_due
 from controller.usecases.sites import NewSite, add_site
@@ -104,6 +105,7 @@ class Year:
     judge: Judge
     crashes: bool = False
     twin: Deps | None = None
+    is_down: bool = False
     batch_max: int = 1_000
     owner: dict[str, Person] = field(default_factory=dict)
     joined: list[Person] = field(default_factory=list)
@@ -185,8 +187,29 @@ class Year:
         await self._until(at_day(today + 1), exactly=False)
         self.clock.to(at_day(today + 1))
 
+    async def stand_still(self) -> None:
+        """Nobody does anything any more; pauses end."""
+        self._agenda.clear()
+        for name, history in self.witness.histories.items():
+            if history.state == "paused":
+                await pauses.resume(self.deps, name)
+        self.witness.look(self.sight, self.now())
+
+    async def down(self, days: int) -> None:
+        """The scheduler is down for so many days, on which people do what they do."""
+        first = day_in_nairobi(self.now())
+        self.is_down = True
+        for n in range(days):
+            self.judge.excused.add(first + n * DAY)
+            await self.daytime()
+        self.is_down = False
+        await self.night()
+
     async def _until(self, at: datetime, *, exactly: bool = True) -> None:
         """Let time pass, doing what falls due on its moment; at that one too when ``exactly``."""
+        if self.is_down:
+            self.clock.to(max(at, self.now()))
+            return
         while (due := self._next()) is not None and due < at:
             if due > self.now():
                 self.clock.to(due)
