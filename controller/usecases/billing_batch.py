@@ -203,8 +203,13 @@ async def load(
 
 
 async def _shop(tx: Tx) -> Shop:
-    operator, branches = await bulk.sellers(tx)
-    return Shop(await bulk.catalogue(tx), await bulk.policies(tx), operator, branches)
+    """What is the same for all, read once in a transaction: so all of it is billed alike."""
+    if "shop" not in tx.info:
+        operator, branches = await bulk.sellers(tx)
+        catalogue, policies = await bulk.catalogue(tx), await bulk.policies(tx)
+        tx.info["shop"] = Shop(catalogue, policies, operator, branches)
+    shop: Shop = tx.info["shop"]
+    return shop
 
 
 def _payer(row: Any, shop: Shop) -> Payer:
