@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 import shutil
 from contextlib import asynccontextmanager
@@ -11,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from billing.dunning import Policy
 from controller.store.database import Database
 from controller.usecases.debts import set_policy
-from billing.dunning import Policy
 from tests.simulation.year.books import books_of, differences
 from tests.simulation.year.provider import SEGMENTS, at_day, people
 from tests.simulation.year.year import FrailDatabase, Year, opened
@@ -34,10 +33,16 @@ async def a_year(
     template: Path, folder: Path, everybody: list[Person], *, inline: bool = True, **how: Any
 ) -> AsyncIterator[Year]:
     """A year that is about to begin, on a SQLite file of its own."""
+    _copy(template, folder)
+    async with _on(
+        sqlite_url(folder / "lango.db"), folder, everybody, inline=inline, **how
+    ) as year:
+        yield year
+
+
+def _copy(template: Path, folder: Path) -> None:
     folder.mkdir()
     shutil.copy(template, folder / "lango.db")
-    async with _on(sqlite_url(folder / "lango.db"), folder, everybody, inline=inline, **how) as year:
-        yield year
 
 
 @asynccontextmanager
@@ -57,7 +62,7 @@ async def lived(year: Year, days: int) -> Books:
     return books_of(year.sight)
 
 
-@pytest.mark.parametrize(("seed", "subscribers", "days"), [(1, 24, 366), (2, 60, 75)])
+@pytest.mark.parametrize(("seed", "subscribers", "days"), [(1, 20, 366), (2, 40, 60)])
 async def test_every_night_the_books_are_right(
     sqlite_template: Path, tmp_path: Path, seed: int, subscribers: int, days: int
 ) -> None:
@@ -67,8 +72,8 @@ async def test_every_night_the_books_are_right(
 
     counts = year.judge.papers.counts
     assert year.figures.nights == days + 1
-    assert min(counts["invoice"], counts["credit_note"], counts["receipt"]) > 20
-    assert year.tally.did.keys() >= {"pause", "reverse", "change_now", "promise", "write_off"}
+    assert min(counts["invoice"], counts["receipt"], counts["credit_note"] * 9) > 80
+    assert year.tally.did.keys() >= {"pause", "reverse", "change_now", "promise"}
 
 
 async def test_years_with_crashes_and_with_two_schedulers_are_the_same_year(

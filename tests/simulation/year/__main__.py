@@ -42,6 +42,7 @@ async def _live(folder: Path, told: argparse.Namespace) -> int:
     everybody = people(told.subscribers, told.seed, told.days)
     year = await opened(sqlite_url(folder / "lango.db"), folder, everybody, inline=True)
     try:
+        await year.take_over()
         for _ in range(told.days):
             await year.night()
             await year.daytime()

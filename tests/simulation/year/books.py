@@ -7,7 +7,8 @@ so is the order of the lines for volume, which is that of the ids of grants.
 Of two years in which the same things happened at the same moments everything else must be equal,
 also when processes died, or two did the same work. Of a year that was caught up with later, these
 may differ: when documents were issued and are due (who is billed late is given the days from then
-on), and so how far dunning has come; when states changed; grants of periods that were over.
+on), and so how far dunning has come; when states changed; and what grants there were, and how much
+of each was charged, for periods that were over have none of their own.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ def books_of(sight: Sight, *, timed: bool = True) -> Books:
         "balances": _balances(sight),
         "debts": _debts(sight, names, timed=timed),
         "subscriptions": _subscriptions(sight, timed=timed),
-        "billed": _billed(sight, names),
+        "billed": _billed(sight, names, timed=timed),
         "uses": _uses(sight, names),
         "allocations": _allocations(sight, names),
         "received": _plain(sight, "SELECT id, amount_minor, reversed_at FROM received"),
@@ -90,7 +91,11 @@ def _balances(sight: Sight) -> list[Any]:
 def _debts(sight: Sight, names: dict[str, str], *, timed: bool) -> list[Any]:
     query = "SELECT document_id, open_minor, due_at, steps_done, step_at, promised_until FROM debt"
     return _sorted(
-        (_told(names, name), minor, *((moment(due), done, moment(at), moment(until)) if timed else ()))
+        (
+            _told(names, name),
+            minor,
+            *((moment(due), done, moment(at), moment(until)) if timed else ()),
+        )
         for name, minor, due, done, at, until in sight.tuples(query)
     )
 
@@ -101,19 +106,28 @@ def _subscriptions(sight: Sight, *, timed: bool) -> list[Any]:
                state, hold, resume_at, state_at FROM subscription
     """
     found = []
-    for name, plan, after, anchor, n, bill, paid, price, *state, resume, since in sight.tuples(query):
+    for name, plan, after, anchor, n, bill, paid, price, *state, resume, since in sight.tuples(
+        query
+    ):
         when = (moment(anchor), moment(bill), moment(paid), moment(resume))
         found.append((name, plan, after, n, price, state, when, moment(since) if timed else None))
     return _sorted(found)
 
 
-def _billed(sight: Sight, names: dict[str, str]) -> list[Any]:
+def _billed(sight: Sight, names: dict[str, str], *, timed: bool) -> list[Any]:
     query = """
         SELECT subscription_id, start_at, end_at, credited_from, document_id, billed_bytes
         FROM billed_period
     """
     return _sorted(
-        (name, moment(start), moment(end), moment(cut), _told(names, document), volume)
+        (
+            name,
+            moment(start),
+            moment(end),
+            moment(cut),
+            _told(names, document),
+            volume if timed else 0,
+        )
         for name, start, end, cut, document, volume in sight.tuples(query)
     )
 
@@ -127,7 +141,9 @@ def _uses(sight: Sight, names: dict[str, str]) -> list[Any]:
     for promotion, who, cause, *rest in sight.tuples(query):
         kind, _, invoice = cause.partition(":")
         told = _told(names, invoice.partition(":")[0]) if kind == "paid" else cause
-        found.append((promotion, who, told, [int(one) if one is not None else None for one in rest]))
+        found.append(
+            (promotion, who, told, [int(one) if one is not None else None for one in rest])
+        )
     return _sorted(found)
 
 

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from tests.simulation.year.naive import DAY, day_in_nairobi
-from tests.simulation.year.papers import Papers
 from tests.simulation.year.sight import moment
 
 if TYPE_CHECKING:
     from datetime import date, datetime
 
+    from tests.simulation.year.papers import Papers
     from tests.simulation.year.people import Tally
     from tests.simulation.year.served import History, Witness
     from tests.simulation.year.sight import Sight
@@ -73,7 +74,9 @@ class Judge:
         self.read()
         self.papers.read()
         assert sum(self.held.values()) == 0
-        query = "SELECT subscriber_id, SUM(open_minor) FROM debt WHERE settled_at IS NULL GROUP BY 1"
+        query = (
+            "SELECT subscriber_id, SUM(open_minor) FROM debt WHERE settled_at IS NULL GROUP BY 1"
+        )
         open_of = {who: int(minor) for who, minor in self.sight.tuples(query)}
         assert {who: minor for who, minor in self.owed.items() if minor} == open_of
         below = {who: minor for who, minor in self.wallets.items() if minor < 0}
@@ -130,7 +133,7 @@ class Judge:
             (moment(start), moment(cut) or moment(end), moment(end), document)
             for start, end, cut, document in self.sight.tuples(BILLED, one.line.id)
         ]
-        for before, after in zip(rows, rows[1:], strict=False):
+        for before, after in pairwise(rows):
             assert before[1] <= after[0], f"{one.line.id} is billed twice from {after[0]}"  # type: ignore[operator]
         for start, _, end, document in rows:
             period = self.papers.periods[document]
@@ -152,13 +155,13 @@ class Judge:
         free = served - billed - self.excused
         if in_arrears and one.state != "ended" and one.billed_until is not None:
             free = {day for day in free if day < day_in_nairobi(one.billed_until)}
-        assert not free, f"{one.line.id} was served and not billed: {sorted(free)[:9]}"
+        assert not free, f"{one} was served and not billed: {sorted(free)[:9]}"
         unserved = billed - served - self.excused
         if not in_arrears:
             unserved -= one.days(one.held, now)
             if one.kept_rest:
                 unserved = {day for day in unserved if day <= max(served, default=today)}
-        assert not unserved, f"{one.line.id} was billed and not served: {sorted(unserved)[:9]}"
+        assert not unserved, f"{one} was billed and not served: {sorted(unserved)[:9]}"
 
     def _tile_hours(self, one: History, rows: list[tuple[Any, ...]], now: datetime) -> None:
         """The same by the second: what was billed less what was held is what was served."""

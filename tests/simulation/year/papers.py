@@ -8,10 +8,10 @@ from datetime import timedelta
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
+from billing.promo import Coupon, Discount
 from tests.simulation.year.naive import day_in_nairobi, share, taxes, volume, whole_around
 from tests.simulation.year.provider import GOODS, OTHERS, PROMOTIONS, RATES
 from tests.simulation.year.sight import moment
-from billing.promo import Coupon, Discount
 
 if TYPE_CHECKING:
     from datetime import date, datetime
@@ -251,7 +251,11 @@ class Papers:
 
 def price_on(plan_id: str, person: Person, day: date) -> int:
     """The price list: a segment's at a branch, then a segment's, then a branch's, then all's."""
-    for segment, branch in ((person.segment, person.branch), (person.segment, ""), ("", person.branch)):
+    for segment, branch in (
+        (person.segment, person.branch),
+        (person.segment, ""),
+        ("", person.branch),
+    ):
         for each in OTHERS:
             holds = each.from_day <= day and (each.until_day is None or day < each.until_day)
             if (each.plan_id, each.segment, each.branch) == (plan_id, segment, branch) and holds:
@@ -290,14 +294,14 @@ def _paper(found: tuple[Any, ...]) -> Paper:
         issued_at=issued_at,
         due_at=moment(due),
         period=(moment(start), moment(end)),
-        sums=tuple(sums),  # type: ignore[arg-type]
+        sums=tuple(sums),
         refers_to=refers_to,
     )
 
 
 def _line(found: tuple[Any, ...]) -> PaperLine:
     _, _, kind, account, subscription_id, plan_id, tax_class, excise, vat, *sums = found
-    return PaperLine(kind, account, subscription_id, plan_id, tax_class, (excise, vat), tuple(sums))  # type: ignore[arg-type]
+    return PaperLine(kind, account, subscription_id, plan_id, tax_class, (excise, vat), tuple(sums))
 
 
 def _reading_order(paper: Paper) -> tuple[bool, str, int]:

@@ -24,7 +24,7 @@ from controller.usecases.documents import credit_in
 from controller.usecases.money_in import WITHHELD, receive, reverse
 from controller.usecases.promotions import PromotionUsedUp, take_up
 from tests.simulation.year.naive import DAY, day_in_nairobi
-from tests.simulation.year.provider import GB, GOODS, Line, Person, an_id, join
+from tests.simulation.year.provider import GB, GOODS, Line, Person, an_id, drawn, join
 from tests.simulation.year.served import History
 from tests.support.builders import MAC, SITE
 from tests.support.contracts import used
@@ -102,6 +102,13 @@ async def _join(year: Year, person: Person) -> None:
     year.plan_whim(person)
 
 
+async def begin_only(year: Year, person: Person) -> None:
+    """Join, and begin with what was agreed on, at once."""
+    await join(year.deps, person, brought=False)
+    for line in person.lines:
+        await _start(year, person, line, begins_at=None)
+
+
 async def _take(year: Year, person: Person, name: str) -> None:
     try:
         code = {"jan50": "JAN50", "free": "FREE"}.get(name, "")
@@ -111,15 +118,18 @@ async def _take(year: Year, person: Person, name: str) -> None:
 
 
 async def _begin(year: Year, person: Person, line: Line) -> None:
-    now = year.now()
+    """Begin now or, now and then, in some days."""
     later = person.chance.random() < 0.15 and line.rhythm.by_days
-    begins_at = now + person.chance.randrange(1, 9) * DAY if later else None
-    rhythm = line.rhythm
-    first = begins_at or now
-    anchor = year.midnight(first) if rhythm.by_days else first
-    year.witness.histories[line.id] = History(
-        line, [anchor], [(now, line.plan_id, line.bespoke)]
-    )
+    begins_at = year.now() + person.chance.randrange(1, 9) * DAY if later else None
+    await _start(year, person, line, begins_at=begins_at)
+    if GOODS[line.plan_id].steps is not None:
+        year.plan(person, 1 + person.chance.randrange(9), "use", line.id)
+
+
+async def _start(year: Year, person: Person, line: Line, *, begins_at: datetime | None) -> None:
+    now, rhythm = year.now(), line.rhythm
+    anchor = year.midnight(begins_at or now) if rhythm.by_days else begins_at or now
+    year.witness.histories[line.id] = History(line, [anchor], [(now, line.plan_id, line.bespoke)])
     year.owner[line.id] = person
     await subscriptions.start(
         year.deps,
@@ -135,8 +145,6 @@ async def _begin(year: Year, person: Person, line: Line) -> None:
             price=None if line.bespoke is None else Money(line.bespoke),
         ),
     )
-    if GOODS[line.plan_id].steps is not None:
-        year.plan(person, 1 + person.chance.randrange(9), "use", line.id)
 
 
 async def _pay(year: Year, person: Person, minor: int, rail: str = "mpesa") -> None:
@@ -195,16 +203,19 @@ async def _use(year: Year, person: Person, line_id: str) -> None:
     if grant_id is not None:
         more = chance.randrange(1, 25 * GB)
         year.tally.used[grant_id] = year.tally.used.get(grant_id, 0) + more
-        await used(year, grant_id, year.tally.used[grant_id])
+        await used(year.world, grant_id, year.tally.used[grant_id])
     if state != "ended":
         year.old_grants[line_id] = grant_id if grant_id != late else None
-        year.plan(person, 5 + chance.randrange(20), "use", line_id)
+        rarely = 3 if year.is_big else 1
+        year.plan(person, (5 + chance.randrange(20)) * rarely, "use", line_id)
 
 
 async def _whim(year: Year, person: Person) -> None:
-    what = person.chance.choices(*zip(*WHIMS, strict=True))[0]
-    line = person.chance.choice(person.lines)
+    what = drawn(person.chance, WHIMS)
     year.plan_whim(person)
+    if not person.lines:
+        return
+    line = person.chance.choice(person.lines)
     await act(year, person, what, line)
 
 
@@ -303,9 +314,7 @@ async def _parts(year: Year, person: Person, line: Line) -> None:
 async def _write_off(year: Year, person: Person, line: Line) -> None:
     for document_id, _, _ in year.sight.tuples(OPEN, person.id)[:1]:
         name = an_id("lost", person.id, line.id, year.now())
-        lost = await debts.write_off(
-            year.deps, document_id, reason="moved away", idempotent=name
-        )
+        lost = await debts.write_off(year.deps, document_id, reason="moved away", idempotent=name)
         year.tally.lost[person.id] += lost.minor
 
 
@@ -353,6 +362,7 @@ async def _transfer(year: Year, person: Person, line: Line) -> None:
     )
     year.tally.given[person.id] -= minor
     year.tally.given[friend.id] += minor
+    year.friends.add(friend.id)
 
 
 async def _another(year: Year, person: Person, line: Line) -> None:
@@ -379,9 +389,11 @@ def react(year: Year, person: Person, *, owed: int, mode: str, until: datetime |
                 year.plan(person, chance.randrange(1, 6), "pay", owed // 3)
                 year.plan(person, chance.randrange(6, 30), "settle")
             case "over":
-                year.plan(person, chance.randrange(1, 7), "pay", owed * chance.randrange(11, 22) // 10)
+                year.plan(
+                    person, chance.randrange(1, 7), "pay", owed * chance.randrange(11, 22) // 10
+                )
             case "ahead":
-                year.plan(person, chance.randrange(1, 7), "pay", owed * 3)
+                year.plan(person, chance.randrange(1, 7), "pay", owed * 4)
             case "withholds":
                 year.plan(person, chance.randrange(1, 9), "withhold")
             case "never" if chance.random() < 0.8:
@@ -397,7 +409,7 @@ def _top_up(year: Year, person: Person, cost: int, until: datetime | None) -> No
         return
     left = max(1, (until - year.now()) // DAY) if until is not None else 1
     late = chance.randrange(0, 12) if person.habit in {"late", "never"} else 0
-    times = {"ahead": 3, "over": 2}.get(person.habit, 1)
+    times = {"ahead": 4, "over": 2}.get(person.habit, 1)
     year.plan(person, left + late, "top_up", cost * times)
 
 

@@ -9,7 +9,7 @@ import random
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from sqlalchemy import insert, update
 
@@ -21,16 +21,27 @@ from billing.promo import Coupon, Discount, Loyalty, Referral
 from billing.rating import Formula, Tariff, Tier, tariff_text
 from billing.scope import Scope
 from controller.store import plans
-from controller.store.billing_rows import BranchRow, OperatorRow, PriceRow, TaxRateRow
+from controller.store.billing_rows import (
+    BranchRow,
+    OperatorRow,
+    PriceRow,
+    SubscriptionRow,
+    TaxRateRow,
+)
 from controller.store.rows import PlanRow, SubscriberRow
 from controller.usecases.debts import set_policy
 from controller.usecases.promotions import create
 from tests.simulation.year.naive import Rhythm, Steps, midnight_in_nairobi
-from tests.support.builders import limits
+from tests.support.builders import MAC, SITE, limits
+from tests.support.charges import a_gift_in
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from controller.deps import Deps
     from controller.store.database import Tx
+
+Drawn = TypeVar("Drawn")
 
 BEGINS = midnight_in_nairobi(date(2027, 12, 20))
 """The first night: a leap day and three ends of months are in the first hundred."""
@@ -122,12 +133,12 @@ MANY = 1_000
 """So many subscribers are like those of a real provider; of fewer, more are odd."""
 
 _USUAL = (
-    (Rhythm("month"), 40),
-    (Rhythm("month", 1, 1), 20),
-    (Rhythm("month", 3), 25),
-    (Rhythm("month", 6, 15), 8),
-    (Rhythm("week", 2), 2),
-    (Rhythm("day", 10), 1),
+    (Rhythm("month"), 20),
+    (Rhythm("month", 1, 1), 8),
+    (Rhythm("month", 3), 36),
+    (Rhythm("month", 6, 15), 22),
+    (Rhythm("month", 12), 13),
+    (Rhythm("week", 4), 1),
 )
 _MODES = (("prepaid", 45), ("advance", 40), ("arrears", 15))
 HABITS = (
@@ -175,20 +186,25 @@ def an_id(*parts: object) -> str:
     return sha256(" ".join(map(str, parts)).encode()).hexdigest()[:32]
 
 
+def drawn(chance: random.Random, weighted: Sequence[tuple[Drawn, int]]) -> Drawn:
+    """One of some, each as often as its weight says."""
+    return chance.choices([one for one, _ in weighted], [weight for _, weight in weighted])[0]
+
+
 def people(count: int, seed: int, days: int) -> list[Person]:
     """Everybody who is a subscriber some day of so many."""
     found: list[Person] = []
     for n in range(count):
         chance = random.Random(f"{seed}/{n}")
         segment = chance.choices(SEGMENTS, (70, 25, 5))[0]
-        joins = 0 if chance.random() < 0.7 else chance.randrange(days)
+        joins = 0 if chance.random() < (0.9 if count >= MANY else 0.7) else chance.randrange(days)
         person = Person(
             n=n,
             id=an_id("person", seed, n),
             msisdn=f"2547{n:08d}",
             segment=segment,
             branch=chance.choice(BRANCHES),
-            habit=chance.choices(*zip(*HABITS, strict=True))[0],
+            habit=drawn(chance, HABITS),
             joins=joins,
             chance=chance,
             lines=[],
@@ -205,11 +221,11 @@ def people(count: int, seed: int, days: int) -> list[Person]:
 
 def _line(person: Person, k: int, count: int) -> Line:
     chance = person.chance
-    mode = chance.choices(*zip(*_MODES, strict=True))[0]
+    mode = drawn(chance, _MODES)
     plan_id = chance.choice(sorted(GOODS))
     bespoke = chance.randrange(0, 4_000_00) if chance.random() < 0.08 else None
-    rhythm = chance.choices(*zip(*_USUAL, strict=True))[0]
-    if chance.random() < (0.05 if count >= MANY else 0.5):
+    rhythm = drawn(chance, _USUAL)
+    if chance.random() < (0.03 if count >= MANY else 0.5):
         rhythm = _odd(chance)
     return Line(an_id(person.id, "line", k), plan_id, mode, rhythm, bespoke)
 
@@ -304,17 +320,65 @@ def _price(n: int, other: Other, now: datetime) -> dict[str, object]:
 
 async def join(deps: Deps, person: Person, *, brought: bool) -> None:
     """Let somebody be a subscriber; ``brought`` by another one, if that one is there already."""
-    row = SubscriberRow(
+    row = _row(person, deps.now(), brought=brought)
+    async with deps.db.begin() as tx:
+        tx.add(row)
+
+
+def _row(person: Person, now: datetime, *, brought: bool) -> SubscriberRow:
+    return SubscriberRow(
         id=person.id,
         msisdn=person.msisdn,
-        created_at=deps.now(),
+        created_at=now,
         name=f"Person {person.n}",
         segment=person.segment,
         branch_id=person.branch,
         referred_by=person.referred_by if brought else None,
     )
+
+
+async def taken_over(deps: Deps, everybody: list[Person]) -> None:
+    """Let those who are there from the beginning be subscribers, as from a provider's old books.
+
+    Their subscriptions are agreed on, and begin when the scheduler next looks; wallets hold what
+    was in the old ones.
+    """
+    now = deps.now()
     async with deps.db.begin() as tx:
-        tx.add(row)
+        for person in everybody:
+            tx.add(_row(person, now, brought=False))
+        await tx.flush()
+        tx.add_all(_agreed(person, line, now) for person in everybody for line in person.lines)
+        for person in everybody:
+            if opening(person):
+                await a_gift_in(tx, person.id, opening(person), now)
+
+
+def opening(person: Person) -> int:
+    """What the wallet held in the old books: some periods of what is paid before."""
+    periods = 1 + person.n % 3
+    before = [line for line in person.lines if line.mode == "prepaid"]
+    return sum(GOODS[line.plan_id].price * periods * 3 // 2 for line in before)
+
+
+def _agreed(person: Person, line: Line, now: datetime) -> SubscriptionRow:
+    return SubscriptionRow(
+        id=line.id,
+        subscriber_id=person.id,
+        plan_id=line.plan_id,
+        site_id=SITE,
+        devices=MAC,
+        mode=line.mode,
+        cycle_unit=line.rhythm.unit,
+        cycle_count=line.rhythm.count,
+        anchor_day=line.rhythm.fixed,
+        anchor_at=now,
+        bill_at=now,
+        price_minor=line.bespoke,
+        state="pending",
+        state_at=now,
+        created_at=now,
+    )
 
 
 def at_day(n: int) -> datetime:

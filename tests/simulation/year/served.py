@@ -88,7 +88,10 @@ def _begun(until: datetime) -> bool:
 
 @dataclass(slots=True)
 class Witness:
-    """Looks at the grants, and remembers. ``fell`` are suspensions for a debt since it was asked."""
+    """Looks at the grants, and remembers.
+
+    ``fell`` and ``lapsed`` are subscriptions that were suspended since they were last asked for.
+    """
 
     histories: dict[str, History] = field(default_factory=dict)
     fell: list[str] = field(default_factory=list)
@@ -141,4 +144,3 @@ def _turn(spans: list[Span], now: datetime, *, on: bool, was: bool) -> None:
         spans.append(Span(now))
     if was and not on:
         spans[-1].until = now
-

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections import defaultdict
 from contextlib import asynccontextmanager
@@ -23,20 +24,21 @@ from tests.simulation.year.judge import Judge
 from tests.simulation.year.naive import DAY, day_in_nairobi, midnight_in_nairobi
 from tests.simulation.year.papers import Papers
 from tests.simulation.year.people import Tally
-from tests.simulation.year.provider import MANY, at_day, set_up
-from tests.simulation.year.served import Witness
+from tests.simulation.year.provider import GOODS, MANY, at_day, opening, set_up, taken_over
+from tests.simulation.year.served import History, Witness
 from tests.simulation.year.sight import Sight, moment
-from tests.support.builders import SITE, a_world
 from tests.support.books import assert_the_books_are_right
+from tests.support.builders import SITE, a_world
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator, Callable, Coroutine
     from datetime import datetime
     from pathlib import Path
 
     from controller.deps import Deps
     from controller.store.database import Tx
     from tests.simulation.year.provider import Person
+    from tests.support.builders import World
     from tests.support.clock import Clock
 
 ROUNDS_MAX = 2_000
@@ -96,8 +98,7 @@ class Figures:
 class Year:
     """A provider's year on a database that is migrated and empty."""
 
-    deps: Deps
-    clock: Clock
+    world: World
     sight: Sight
     everybody: list[Person]
     witness: Witness
@@ -109,6 +110,7 @@ class Year:
     batch_max: int = 1_000
     owner: dict[str, Person] = field(default_factory=dict)
     joined: list[Person] = field(default_factory=list)
+    friends: set[str] = field(default_factory=set)
     reversed: set[str] = field(default_factory=set)
     old_grants: dict[str, str | None] = field(default_factory=dict)
     figures: Figures = field(default_factory=Figures)
@@ -116,6 +118,16 @@ class Year:
         default_factory=lambda: defaultdict(list)
     )
     _planned: int = 0
+
+    @property
+    def deps(self) -> Deps:
+        """The controller."""
+        return self.world.deps
+
+    @property
+    def clock(self) -> Clock:
+        """The clock that the controller reads."""
+        return self.world.clock
 
     def now(self) -> datetime:
         """The present moment."""
@@ -130,6 +142,11 @@ class Year:
         """Today, counted from the first."""
         return (self.now() - at_day(0)) // DAY
 
+    @property
+    def is_big(self) -> bool:
+        """Whether people are so many that each does less."""
+        return len(self.everybody) >= MANY
+
     def plan(self, person: Person, days: int, what: str, *given: Any) -> None:
         """Let somebody do something in so many days (at least one), by day."""
         at = at_day(self.day + max(1, days)) + timedelta(
@@ -139,12 +156,28 @@ class Year:
 
     def plan_whim(self, person: Person) -> None:
         """Let somebody change their mind some day."""
-        often = 250 if len(self.everybody) >= MANY else 25
+        often = 300 if self.is_big else 25
         self.plan(person, person.chance.randrange(1, 2 * often), "whim")
 
     def _plan_at(self, at: datetime, person: Person, what: str, *given: Any) -> None:
         self._planned += 1
         self._agenda[(at - at_day(0)) // DAY].append((at, person.n, self._planned, what, given))
+
+    async def take_over(self) -> None:
+        """Let all who are there on the first day be subscribers at once."""
+        first = [person for person in self.everybody if person.joins == 0]
+        for person in first:
+            person.joins = -1
+            self.tally.given[person.id] += opening(person)
+            for line in person.lines:
+                plans = [(self.now(), line.plan_id, line.bespoke)]
+                self.witness.histories[line.id] = History(line, [self.now()], plans)
+                self.owner[line.id] = person
+                if GOODS[line.plan_id].steps is not None:
+                    self.plan(person, person.chance.randrange(1, 9), "use", line.id)
+            self.plan_whim(person)
+        self.joined += first
+        await taken_over(self.deps, first)
 
     async def live(self, days: int) -> None:
         """So many days from the night on that has come; and the night after them."""
@@ -172,20 +205,31 @@ class Year:
         rested = False
         for at, n, _, what, given in entries:
             if at >= noon and not rested:
-                rested = await self._until(noon) or True
+                await self._until(noon)
+                rested = True
             await self._until(at, exactly=False)
             self.clock.to(max(at, self.now()))
             person = by_n[n]
             if what == "join":
                 self.joined.append(person)
             await people.act(self, person, what, *given)
-            self.witness.look(self.sight, self.now(), person.id)
+            for one in {person.id, person.referred_by or "", *self.friends}:
+                self.witness.look(self.sight, self.now(), one)
+            self.friends.clear()
             self.judge.read()
             self._fell()
         if not rested:
             await self._until(noon)
         await self._until(at_day(today + 1), exactly=False)
         self.clock.to(at_day(today + 1))
+
+    async def begin(self, person: Person) -> None:
+        """Let somebody join now who does nothing but to have what was agreed on."""
+        await people.begin_only(self, person)
+
+    async def bill(self) -> None:
+        """Bill what is due, and no more."""
+        await bill_due(self.deps)
 
     async def stand_still(self) -> None:
         """Nobody does anything any more; pauses end."""
@@ -210,17 +254,18 @@ class Year:
         if self.is_down:
             self.clock.to(max(at, self.now()))
             return
-        while (due := self._next()) is not None and due < at:
+        while (due := self.next_due()) is not None and due < at:
             if due > self.now():
                 self.clock.to(due)
             await self.work(dunning=False)
-            if self._next() == due:
+            if self.next_due() == due:
                 break  # refused: it is due for ever
         if exactly:
             self.clock.to(at)
             await self.work()
 
-    def _next(self) -> datetime | None:
+    def next_due(self) -> datetime | None:
+        """When the next thing is due that the scheduler bills or resumes."""
         found = [at for at in map(moment, self.sight.tuples(NEXT)[0]) if at is not None]
         return min(found, default=None)
 
@@ -235,7 +280,7 @@ class Year:
         self.witness.look(self.sight, self.now())
         self._fell()
 
-    async def _done(self, job: Callable[[Deps], Awaitable[object]]) -> None:
+    async def _done(self, job: Callable[[Deps], Coroutine[Any, Any, int]]) -> None:
         """Do a job until a process lived to its end; where there are two, at the same time."""
         frail = self.deps.db
         if self.crashes:
@@ -250,11 +295,9 @@ class Year:
                 finally:
                     frail.armed = False
         elif self.twin is not None:
-            import asyncio  # noqa: PLC0415
-
             async with asyncio.TaskGroup() as group:
-                group.create_task(_some(job(self.deps)))
-                group.create_task(_some(job(self.twin)))
+                group.create_task(job(self.deps))
+                group.create_task(job(self.twin))
         await job(self.deps)
 
     async def _steps_due(self) -> bool:
@@ -274,7 +317,9 @@ class Year:
         fresh = [one for one in self.judge.papers.fresh if one.kind == "invoice"]
         self.judge.papers.fresh.clear()
         who = self._by_id()
-        for paper in sorted(fresh, key=lambda one: (who[one.subscriber_id].n, one.issued_at, one.cause)):
+        for paper in sorted(
+            fresh, key=lambda one: (who[one.subscriber_id].n, one.issued_at, one.cause)
+        ):
             person = who[paper.subscriber_id]
             names = [line.subscription_id for line in paper.lines if line.subscription_id]
             mode = self.witness.histories[names[0]].line.mode if names else ""
@@ -299,10 +344,6 @@ class Year:
         return {person.id: person for person in self.everybody}
 
 
-async def _some(job: Awaitable[object]) -> None:
-    await job
-
-
 async def opened(url: str, folder: Path, everybody: list[Person], **how: Any) -> Year:
     """A year that is about to begin. On SQLite ``inline`` spares the threads."""
     inline = how.pop("inline", False)
@@ -315,4 +356,4 @@ async def opened(url: str, folder: Path, everybody: list[Person], **how: Any) ->
     sight, witness, tally = Sight(url), Witness(), Tally()
     papers = Papers(sight, witness.histories, {one.id: one for one in everybody})
     judge = Judge(sight, witness, tally, papers)
-    return Year(world.deps, world.clock, sight, everybody, witness, tally, judge, **how)
+    return Year(world, sight, everybody, witness, tally, judge, **how)
