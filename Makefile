@@ -15,7 +15,7 @@ PYTEST := $(BIN)/python -m pytest -q --dist loadfile
 NONE_FOUND := test "$$?$(if $(ARGS),,!)" = 5
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check fmt bench sim setup setup-test system-run system-test proto lock openapi coverage clean
+.PHONY: help run test check fmt bench sim year setup setup-test system-run system-test proto lock openapi coverage clean
 
 help: ## Explain each word
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ bench: setup-test ## Measure against peers and limits (NAME=admission for one); 
 
 sim: setup-test ## Live simulated stories of a whole operator (SEEDS="7" or "1-100"); a failing seed replays
 	@$(BIN)/python -m tests.simulation $(SEEDS)
+
+year: setup-test ## A year of 10,000 subscribers, its books judged every night (ARGS="--seed 2 --days 90")
+	@$(BIN)/python -m tests.simulation.year --subscribers 10000 $(ARGS)
 
 coverage: setup-test ## Tests of the pure rules with branch coverage, which must be whole
 	@$(BIN)/python -m pytest -q tests/billing --cov=billing --cov-branch --cov-fail-under=100

@@ -166,7 +166,9 @@ def turned(
             continue
         mine = [use for use in uses if use.contract_id == contract.id]
         part = part_of_period(contract)
-        turn, lines, used = _turn(contract, account, mine, catalogue)
+        elsewhere = [use_id for use_id, period in lowered if period != part]
+        seen = replace(account, taken=_left(account.taken, elsewhere))
+        turn, lines, used = _turn(contract, seen, mine, catalogue)
         cost = total(lines).total
         if contract.mode is Mode.PREPAID and wallet.minor < cost.minor:
             turns.append(_lapsed(contract))

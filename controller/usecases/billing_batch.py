@@ -44,7 +44,10 @@ if TYPE_CHECKING:
     from controller.store.database import Tx
 
 LATE_MAX = timedelta(days=92)
-"""Use that a site reports so long after its period ended is not charged any more."""
+"""Use that a site reports so long after its period ended is not charged any more.
+
+It is counted from when the first thing was due: what is caught up with is charged as on its day.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +180,8 @@ async def load(
         due.setdefault(row.subscriber_id, []).append(as_contract(row))
         owner[row.id] = row.subscriber_id
     uses: dict[str, list[Use]] = {}
-    for use in await bulk.uses(tx, rows, since=upto - LATE_MAX):
+    first = min((row.bill_at for row in rows if row.bill_at is not None), default=upto)
+    for use in await bulk.uses(tx, rows, since=min(first, upto) - LATE_MAX):
         uses.setdefault(owner[use.contract_id], []).append(use)
     return Loaded(
         shop=shop,
@@ -199,8 +203,13 @@ async def load(
 
 
 async def _shop(tx: Tx) -> Shop:
-    operator, branches = await bulk.sellers(tx)
-    return Shop(await bulk.catalogue(tx), await bulk.policies(tx), operator, branches)
+    """What is the same for all, read once in a transaction: so all of it is billed alike."""
+    if "shop" not in tx.info:
+        operator, branches = await bulk.sellers(tx)
+        catalogue, policies = await bulk.catalogue(tx), await bulk.policies(tx)
+        tx.info["shop"] = Shop(catalogue, policies, operator, branches)
+    shop: Shop = tx.info["shop"]
+    return shop
 
 
 def _payer(row: Any, shop: Shop) -> Payer:

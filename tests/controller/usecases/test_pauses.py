@@ -8,7 +8,9 @@ import pytest
 
 from billing.charge import Mode
 from billing.errors import InvalidField, SubscriptionSuspended
+from billing.promo import Discount
 from controller.usecases.pauses import pause, resume
+from controller.usecases.promotions import create, take_up
 from controller.usecases.subscriptions import suspend
 from tests.support.contracts import (
     GB,
@@ -171,3 +173,18 @@ async def test_what_is_suspended_cannot_be_paused_and_no_pause_ends_in_the_past(
 
     with pytest.raises(SubscriptionSuspended):
         await pause(shop.deps, line)
+
+
+async def test_part_that_is_billed_for_a_pause_uses_a_discount_up(shop: World) -> None:
+    amina = await a_subscriber(shop)
+    terms = Discount(basis_points=5_000, periods=1)
+    await create(shop.deps, name="Half", terms=terms, promotion_id="half")
+    await take_up(shop.deps, msisdn_or_id=amina, promotion_id="half")
+    line = await subscribed(shop, amina, Mode.ARREARS)
+    shop.clock.to(at("2027-09-10", "15:00"))
+    await pause(shop.deps, line)
+    shop.clock.to(at("2027-09-21", "09:00"))
+    await resume(shop.deps, line)
+    await run_at(shop, "2027-10-01")
+
+    assert await invoices(shop, amina) == [("09-01/09-11", 500), ("09-21/10-01", 1_000)]
