@@ -47,6 +47,19 @@ def pairs(body: bytes) -> list[tuple[int, bytes]]:
     return found
 
 
+def places(body: bytes, start: int) -> dict[int, tuple[int, int]]:
+    """Where the content of each attribute from ``start`` on begins and ends, by type."""
+    found: dict[int, tuple[int, int]] = {}
+    position = start
+    while position + HEAD_BYTES <= len(body):
+        size, kind = _HEAD.unpack_from(body, position)
+        if size < HEAD_BYTES:
+            break
+        found[kind & _TYPE_MASK] = position + HEAD_BYTES, position + size
+        position += (size + 3) & ~3
+    return found
+
+
 def first(body: bytes, wanted: int, *, start: int = 0) -> bytes:
     """The first attribute of this type at or after ``start``, read no further; empty if none."""
     position = start

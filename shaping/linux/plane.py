@@ -286,9 +286,7 @@ class _Box:
         held = self._tables.held(self._now)
         nameless = self._shaper.know(held.pools)
         places, void = self._shaper.places(), frozenset(self._void)
-        shared: dict[Rate, Rate] = {}
-        rates = {slot: shared.setdefault(r, r) for slot, r in self._shaper.rates().items()}
-        adopted = adopt(held, rates, places=places, now=now, void=void)
+        adopted = adopt(held, self._shaper.rates(), places=places, now=now, void=void)
         self._shaper.adopt(adopted.slots)
         mirror = _mirror_of(adopted, before)
         mirror.strays += tuple(CutCounter(pool_name(held.pools[n], n)) for n in nameless)
