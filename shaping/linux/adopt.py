@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from itertools import chain
 from sys import intern
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from shaping.diff import CapRef, Observed, Standing, Way
 from shaping.linux.nft import (
@@ -22,13 +22,13 @@ from shaping.linux.nft import (
     meter_names,
     quota_name,
 )
-from shaping.linux.tc import classid_of, group_of, slot_of
+from shaping.linux.tc import group_of, slot_of
 from shaping.linux.wire import read_key
-from shaping.one import compact
+from shaping.one import nothing, with_one
 from shaping.plane import CapKey, MacAddress, MonotonicMs, SessionKey
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from shaping.diff import Address, Garden
     from shaping.linux.nft import Op
@@ -37,8 +37,6 @@ if TYPE_CHECKING:
     from shaping.pools import PoolPath
 
 _ADDRESS_BYTES = {"4": 4, "6": 16}
-_WHOLE = {"count_down", "count_up", "class", "group", "down"}
-"""The sets beside that with MACs in which every way has exactly one element."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +79,7 @@ def adopt(
     """
     epochs = _epochs(held.counters - void)
     caps = _caps(held.quotas)
-    ways: dict[SessionKey, dict[Address, Way]] = {}
+    ways: dict[SessionKey, Mapping[Address, Way]] = {}
     slots: dict[SessionKey, int] = {}
     taken: dict[int, SessionKey] = {}
     strays: list[Op] = []
@@ -91,15 +89,15 @@ def adopt(
             if found is None or not _fits(found, slots, taken):
                 strays += map(Cut, family.elements(address))
                 continue
-            ways.setdefault(found.session, {})[found.address] = found.way
+            ways[found.session] = with_one(ways.get(found.session), found.address, found.way)
             slots[found.session] = found.slot
             taken[found.slot] = found.session
     sessions: dict[SessionKey, Standing] = {}
     for key, epoch in epochs.items():
-        sessions[key] = Standing(epoch)
-        if key in slots:
-            pool = (places or {}).get(group_of(slots[key]), ())
-            sessions[key] = Standing(epoch, rates.get(slots[key]), compact(ways[key]), pool)
+        slot = slots.get(key)
+        pool = () if slot is None or places is None else places.get(group_of(slot), ())
+        rate = None if slot is None else rates.get(slot)
+        sessions[key] = Standing(epoch, rate, ways.get(key, nothing()), pool)
     macs = (read_key("blocked", one)[1] for one in held.sets.get("blocked", ()))
     blocked = frozenset(mac for mac in macs if mac)
     owners = {address: key for key, found in ways.items() for address in found}
@@ -113,12 +111,17 @@ def _epochs(counters: Collection[str]) -> dict[SessionKey, str]:
     whole: dict[SessionKey, str] = {}
     torn: set[SessionKey] = set()
     for name in counters:
-        way, key, epoch = (*name.split("."), "", "")[:3]
-        session, other = SessionKey(key), "u" if way == "d" else "d"
-        paired = f"{other}.{key}.{epoch}" in counters
+        way, _, rest = name.partition(".")
+        key, _, epoch = rest.partition(".")
+        session = SessionKey(key)
+        if way == "u" and f"d.{rest}" in counters:
+            continue
+        paired = way == "d" and f"u.{rest}" in counters
         if not paired or whole.setdefault(session, intern(epoch)) != epoch:
             torn.add(session)
-    return {session: epoch for session, epoch in whole.items() if session not in torn}
+    for session in torn:
+        whole.pop(session, None)
+    return whole
 
 
 def _caps(quotas: Iterable[str]) -> dict[CapKey, int]:
@@ -133,45 +136,45 @@ def _caps(quotas: Iterable[str]) -> dict[CapKey, int]:
 
 @dataclass(frozen=True, slots=True)
 class _Family:
-    """What the sets say of the addresses of one family; they are named without its number.
+    """What is held of the addresses of one family.
 
-    ``ups`` are the keys of the set with MACs, by address: one for each, unless a stranger came.
+    ``maps`` are in the order of `MAPPED`. ``ups`` are the keys of ``up``, which have a MAC as well,
+    by address: one for each, unless a stranger came.
     """
 
     number: str
-    sets: Mapping[str, Mapping[bytes, Told]]
+    maps: Sequence[Mapping[bytes, Told]]
+    down: Mapping[bytes, Told]
     up: Mapping[bytes, Told]
     ups: Mapping[bytes, tuple[bytes, ...]]
 
     def addresses(self) -> Iterable[bytes]:
         """Every address that any set knows."""
-        return dict.fromkeys(chain(self.ups, *self.sets.values()))
+        return dict.fromkeys(chain(self.ups, self.down, *self.maps))
 
-    def told(self, key: bytes) -> dict[str, Told]:
-        """What each set but that with MACs says of an address that it knows."""
-        return {name: column[key] for name, column in self.sets.items() if key in column}
-
-    def elements(self, key: bytes) -> Iterator[Element]:
+    def elements(self, address: bytes) -> Iterator[Element]:
         """All elements of an address, to be cut."""
-        for up in self.ups.get(key, ()):
-            yield Element(f"up{self.number}", *read_key(f"up{self.number}", up))
-        for name, value in self.told(key).items():
-            address, _ = read_key(name + self.number, key)
-            yield Element(name + self.number, address, value=None if name == "down" else value)
+        keys = [(f"up{self.number}", key) for key in self.ups.get(address, ())]
+        if address in self.down:
+            keys.append((f"down{self.number}", address))
+        yield from (Element(name, *read_key(name, key)) for name, key in keys)
+        for kind, told in zip(MAPPED, self.maps, strict=True):
+            if address in told:
+                name = f"{kind}{self.number}"
+                yield Element(name, read_key(name, address)[0], value=told[address])
 
 
 def _families(sets: Mapping[str, Mapping[bytes, Told]]) -> Iterator[_Family]:
     for number, size in _ADDRESS_BYTES.items():
-        up = sets.get(f"up{number}", {})
+        up, down = sets.get(f"up{number}", {}), sets.get(f"down{number}", {})
         ups: dict[bytes, tuple[bytes, ...]] = {}
         for key in up:
             ups[key[:size]] = *ups.get(key[:size], ()), key
-        others = {name: sets.get(f"{name}{number}", {}) for name in ("down", *MAPPED)}
-        yield _Family(number, others, up, ups)
+        maps = [sets.get(f"{name}{number}", {}) for name in MAPPED]
+        yield _Family(number, maps, down, up, ups)
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
+class _Found(NamedTuple):
     session: SessionKey
     slot: int
     address: Address
@@ -187,35 +190,24 @@ def _whole(
     now: MonotonicMs,
 ) -> _Found | None:
     """The way of this address, when its elements are those of one way, all and no more."""
-    told, ups = family.told(key), family.ups.get(key, ())
-    if len(ups) != 1 or not told.keys() >= _WHOLE:
+    ups = family.ups.get(key, ())
+    if len(ups) != 1 or key not in family.down:
         return None
-    address, mac = read_key(f"up{family.number}", ups[0])
-    session, slot = SessionKey(_parts(told["count_down"])[1]), slot_of(_number(told["class"]))
-    if session not in epochs or slot is None or address is None or mac is None:
+    up, down, classid, mark, quota = [told.get(key) for told in family.maps]
+    session, slot = SessionKey(str(down)[2:].partition(".")[0]), slot_of(_number(classid))
+    epoch, cap = epochs.get(session), None if quota is None else _cap(quota)
+    if epoch is None or slot is None or mark != group_of(slot):
         return None
-    lefts = family.up[ups[0]], told["down"]
-    if (lefts[0] is None) != (lefts[1] is None):
+    lefts = family.up[ups[0]], family.down[key]
+    if (down, up) != meter_names(session, epoch) or (lefts[0] is None) != (lefts[1] is None):
+        return None
+    if cap and (caps.get(cap.key) != cap.revision or quota != quota_name(cap)):
         return None
     until = min((MonotonicMs(now + left) for left in lefts if isinstance(left, int)), default=None)
-    way = Way(MacAddress(intern(mac)), until, _cap(told["cap"]) if "cap" in told else None)
-    if way.cap is not None and caps.get(way.cap.key) != way.cap.revision:
+    address, mac = read_key(f"up{family.number}", ups[0])
+    if address is None or mac is None:
         return None
-    if told != _needed(session, epochs[session], way, slot) | {"down": told["down"]}:
-        return None
-    return _Found(session, slot, address, way)
-
-
-def _needed(session: SessionKey, epoch: str, way: Way, slot: int) -> dict[str, Told]:
-    """What the maps say of an address that has this way."""
-    down, up = meter_names(session, epoch)
-    needed: dict[str, Told] = {
-        "count_down": down,
-        "count_up": up,
-        "class": classid_of(slot),
-        "group": group_of(slot),
-    }
-    return needed if way.cap is None else {**needed, "cap": quota_name(way.cap)}
+    return _Found(session, slot, address, Way(MacAddress(intern(mac)), until, cap))
 
 
 def _fits(found: _Found, slots: Mapping[SessionKey, int], taken: Mapping[int, SessionKey]) -> bool:
@@ -224,18 +216,12 @@ def _fits(found: _Found, slots: Mapping[SessionKey, int], taken: Mapping[int, Se
     return slots.get(session, slot) == slot and taken.get(slot, session) == session
 
 
-def _parts(name: Told) -> tuple[str, str, str]:
-    """The three words of the name that a map leads to."""
-    kind, key, last = (*str(name).split("."), "", "")[:3]
-    return kind, key, last
-
-
 def _number(told: Told) -> int:
     return told if isinstance(told, int) else 0
 
 
 def _cap(name: Told) -> CapRef:
-    _, key, revision = _parts(name)
+    _, key, revision = (*str(name).split("."), "", "")[:3]
     return CapRef(CapKey(key), int(revision) if revision.isdecimal() else -1)
 
 

@@ -33,7 +33,7 @@ from shaping.linux.nft import (
 from shaping.plane import PlaneError, PoolKey
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from shaping.diff import Garden
     from shaping.linux.nft import LinuxConfig, Op
@@ -101,10 +101,11 @@ class Tables:
             else f"table inet {TABLE} was missing"
         )
 
-    def held(self, now: Callable[[], MonotonicMs]) -> Held:
+    def held(self, now: Callable[[], MonotonicMs], counters: Collection[str] | None = None) -> Held:
         """All that our table holds, but for its rules, as of the moment of the call.
 
-        Reading takes a while, so what is left of an element's time then is worked out.
+        Reading takes a while, so what is left of an element's time then is worked out. The names of
+        all ``counters`` may be known already.
         """
         began = now()
         sets: dict[str, Mapping[bytes, Told]] = {}
@@ -115,12 +116,11 @@ class Tables:
                 key: left + late_ms if isinstance(left, int) else None for key, left in lefts
             }
         sets |= {name: dict(self._elements(name)) for name in SETS if name not in TIMED}
-        counters = {name for name, _ in self._read(wire.counters_request(), wire.read_counters)}
-        pools = {name for name in counters if name.startswith("p.")}
-        counters -= pools
+        names = self.counted().keys() if counters is None else counters
+        pools = {name for name in names if name.startswith("p.")}
         return Held(
             sets,
-            frozenset(name for name in counters if not name.startswith(SEAL)),
+            frozenset(name for name in names if not name.startswith(("p.", SEAL))),
             frozenset(wire.read_quota(body)[0] for _, body in self._dump(wire.quotas_request())),
             dict(_pool_number(name) for name in pools),
             frozenset().union(*(self._networks(name) for name in GARDEN_SETS)),

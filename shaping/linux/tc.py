@@ -21,7 +21,7 @@ from shaping.linux.handles import (
     LEAF_MAJORS,
     ROOT_MAJOR,
 )
-from shaping.linux.messages import HEADER, split, steady
+from shaping.linux.messages import HEADER, split
 from shaping.plane import Burst, Rate
 
 GROUP_CLASSES = 250
@@ -372,16 +372,14 @@ def read_class(body: bytes) -> Class | None:
 def read_classes(run: bytes) -> list[Class]:
     """The HTB classes in a run of messages of a dump."""
     size, begin = int.from_bytes(run[:4], byteorder), HEADER.size + _TCM.size
-    kind, (at, end) = (
-        run[begin : begin + len(_HTB)],
-        places(run[:size], begin).get(_OPTIONS, (0, 0)),
+    found = places(run, size, begin, {_KIND: len(_HTB) - HEAD_BYTES})
+    if found is None or run[begin : begin + len(_HTB)] != _HTB or _OPTIONS not in found:
+        one_by_one = (read_class(body) for _, _, _, body in split(run))
+        return [one for one in one_by_one if one]
+    at, end = found[_OPTIONS]
+    layout = (
+        f"={HEADER.size + _CLASSID}xII{at - HEADER.size - _CLASSID - 8}x{end - at}s{size - end}x"
     )
-    fixed = begin, begin + len(_HTB) + HEAD_BYTES
-    if kind != _HTB or at != fixed[1] or not steady(run, size, *fixed):
-        found = (read_class(body) for _, _, _, body in split(run))
-        return [one for one in found if one]
-    # The statistics after the options are long and not wanted.
-    layout = f"={HEADER.size + _CLASSID}xII{at - HEADER.size - _CLASSID - 8}x{end - at}s{size - end}x"
     return [
         Class(classid, parent, _read_figures(options))
         for classid, parent, options in struct.iter_unpack(layout, run)

@@ -166,10 +166,9 @@ def _padded(body: bytes, at: int) -> int:
 
 def _read_alike(items: bytes, size: int, wanted: int) -> Iterator[tuple[bytes, Told]]:
     """Key and what is told of elements of this size: at once, if all are made alike."""
-    found = places(items[:size], HEAD_BYTES)
-    heads = [(at - HEAD_BYTES, at + _INSIDE.get(kind, 0)) for kind, (at, _) in found.items()]
-    if not all(steady(items, size, *head) for head in [(0, HEAD_BYTES), *heads]):
-        for at in range(0, len(items), size):
+    found = places(items, size, HEAD_BYTES, _INSIDE)
+    if found is None or not steady(items, size, 0, HEAD_BYTES):
+        for at in range(0, len(items), size) if len(items) > size else ():
             yield from _read_alike(items[at : at + size], size, wanted)
         return
     key_at, key_end = found[_KEY]
