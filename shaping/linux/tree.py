@@ -41,6 +41,7 @@ class Tree:
         self._direct = 0
         self._leaf = ""
         self._queue: list[tuple[int, int, bytes]] = []
+        self._leaves: dict[int, bytes] = {}
 
     def observe(self) -> list[str]:
         """Read the tree, build a root where ours is not; tell what was out of place."""
@@ -49,6 +50,7 @@ class Tree:
         self._ifindex = index_of(self.interface)
         self.classes, self.parents, self.groups, self._direct = {}, {}, set(), 0
         self._queue.clear()
+        self._leaves.clear()
         root = self._below(_TC_H_ROOT)
         if not self._has_root(root):
             self._build_root(root)
@@ -91,8 +93,7 @@ class Tree:
         kind = self._leaf or self._leaf_kind()
         limit = _limit(figures.bytes_per_s) if kind == "bfifo" else 0
         if before is None or (limit and limit != _limit(before.bytes_per_s)):
-            leaf = tc.leaf_message(self._ifindex, classid, kind, limit)
-            self._queue.append((tc.RTM_NEWQDISC, NLM_F_CREATE | NLM_F_REPLACE, leaf))
+            self._leaves[classid] = tc.leaf_message(self._ifindex, classid, kind, limit)
 
     def cut(self, low: int) -> None:
         """Take a pool or group from below the root, with all that is below it."""
@@ -102,9 +103,9 @@ class Tree:
         if low in self.groups:
             self.groups.discard(low)
             inner = tc.group_handle(low)
-            self.classes = {
-                key: at for key, at in self.classes.items() if tc.parent_of(key) != inner
-            }
+            for below in (self.classes, self._leaves):
+                for key in [key for key in below if tc.parent_of(key) == inner]:
+                    del below[key]
 
     def waiting(self) -> Mapping[int, int]:
         """How many packets wait in each group."""
@@ -113,7 +114,15 @@ class Tree:
 
     def flush(self) -> None:
         """Send what is queued."""
-        queue, self._queue = self._queue, []
+        # The kernel is faster when queues below classes come after all of the classes.
+        queue = [
+            *self._queue,
+            *(
+                (tc.RTM_NEWQDISC, NLM_F_CREATE | NLM_F_REPLACE, one)
+                for one in self._leaves.values()
+            ),
+        ]
+        self._queue, self._leaves = [], {}
         for number in self._netlink.request(queue):
             if number:
                 raise PlaneError(
