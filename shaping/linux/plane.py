@@ -194,7 +194,7 @@ class _Box:
         generation = self._tables.generation() if self._mirror is None else None
         found = self._tables.counted(self._many_names())
         if generation is not None:
-            self._named = generation, found.keys()
+            self._named = generation, tuple(found)
         read: dict[SessionKey, Counter] = {}
         sessions = self._mirror.sessions if self._mirror else {}
         # Of the names, which are there in every reading, the copy that we have anyway is kept.
@@ -204,7 +204,7 @@ class _Box:
             key, _, epoch = rest.partition(".")
             up_bytes = found.get(f"u.{rest}")
             if way == "d" and up_bytes is not None:
-                epoch = known.get(epoch, epoch)
+                epoch = known.setdefault(epoch, epoch)
                 read[SessionKey(known.get(key, key))] = Counter(epoch, down_bytes, up_bytes)
         fallen = [key for key, counter in read.items() if _fell(self._read.get(key), counter)]
         for key in fallen:

@@ -109,14 +109,19 @@ class Tables:
         """
         began = now()
         sets: dict[str, Mapping[bytes, Told]] = {}
-        for name in TIMED:
-            lefts = self._elements(name)
-            late_ms = now() - began
-            sets[name] = {
-                key: left + late_ms if isinstance(left, int) else None for key, left in lefts
-            }
-        sets |= {name: dict(self._elements(name)) for name in SETS if name not in TIMED}
+        # Every address is a key of six sets, and names are told twice: one copy of each will do.
         names = self.counted().keys() if counters is None else counters
+        name_of: dict[Told, Told] = {name: name for name in names}
+        key_of: dict[bytes, bytes] = {}
+        for name in SETS:
+            rows = self._elements(name)
+            late_ms = now() - began if name in TIMED else 0
+            sets[name] = {
+                key_of.setdefault(key, key): told + late_ms
+                if isinstance(told, int)
+                else name_of.get(told, told)
+                for key, told in rows
+            }
         pools = {name for name in names if name.startswith("p.")}
         return Held(
             sets,
