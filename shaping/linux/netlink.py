@@ -165,15 +165,19 @@ class NetlinkSocket:
     def ask(self, kind: int, body: bytes) -> bytes:
         """The body of the one message that answers a request.
 
-        Raises `NetlinkError` when the kernel refuses, and `PlaneError`.
+        Raises `NetlinkError` when the kernel refuses, or tells nothing, and `PlaneError`.
         """
-        # Some kernels tell the group of those who listen, and who asks only with this flag.
-        first = self._send([(kind, NLM_F_ECHO, body)], flags=0)
+        # Some kernels tell the group of those who listen, and who asks only with the flag for it;
+        # and what nobody is to see they neither tell nor refuse.
+        first = self._send([(kind, NLM_F_ECHO | NLM_F_ACK, body)], flags=0)
+        answer: bytes | None = None
         for answered, _, sequence, found in self._messages():
             if sequence == first and answered != ERROR:
-                return found
-            if sequence == first:
-                raise NetlinkError(0, _errno(found))
+                answer = found
+            elif sequence == first and answer is not None:
+                return answer
+            elif sequence == first:
+                raise NetlinkError(0, _errno(found) or errno.ENOENT)
         raise AssertionError("the kernel's messages have no end")
 
     def beginning(self, kind: int, body: bytes) -> Iterator[bytes]:
