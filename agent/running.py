@@ -302,6 +302,8 @@ async def _stay_small(loop: Loop, clock: Clock) -> None:
     code = small.Code()
     code.let_go()
     await _begun(loop)
+    # What is here now stays, and has no rings.
+    gc.freeze()
     gc.enable()
     for wait_s in itertools.chain(GIVE_BACK_FIRST_S, itertools.repeat(GIVE_BACK_S)):
         small.give_back()
