@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from billing.invoice import Line
     from billing.money import Money
 
-TURNS_MAX = 400
-"""Moments of one subscriber that are caught up with at once."""
+TURNS_MAX = 31
+"""Moments of one subscriber that are caught up with at once: a batch has to fit into memory."""
 
 
 class Outcome(StrEnum):
@@ -124,15 +124,16 @@ def caught_up(
     catalogue: Catalogue,
     *,
     upto: datetime,
+    turns_max: int = TURNS_MAX,
 ) -> Turned:
     """All that falls due of a subscriber by then, each thing once, the earliest first.
 
-    However long nobody looked, it comes to what it would have come to day by day; of very short
-    periods `TURNS_MAX` moments are done, and the rest is left for the next time.
+    However long nobody looked, it comes to what it would have come to day by day. So many moments
+    are done at most, and the rest is left for the next time.
     """
     found = Turned((), (), account.wallet)
     held = {contract.id: contract for contract in contracts}
-    for _ in range(TURNS_MAX):
+    for _ in range(turns_max):
         due = first_due([one for one in held.values() if one.bill_at and one.bill_at <= upto])
         if not due:
             break

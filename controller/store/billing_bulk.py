@@ -116,7 +116,9 @@ async def wallets(tx: Tx, subscriber_ids: Collection[str]) -> dict[str, int]:
     return {names[name]: int(minor) for name, minor in await tx.execute(query)}
 
 
-async def uses(tx: Tx, subscriptions: Sequence[Found[Any]], *, since: datetime) -> list[Use]:
+async def uses(
+    tx: Tx, subscriptions: Sequence[Found[Any] | SubscriptionRow], *, since: datetime
+) -> list[Use]:
     """Volume of periods that ended after ``since``, or that run, which is not charged yet."""
     ids = [row.id for row in subscriptions]
     running = [row.grant_id for row in subscriptions if row.mode == "arrears" and row.grant_id]
@@ -242,13 +244,13 @@ async def sellers(tx: Tx) -> tuple[OperatorRow, dict[str, BranchRow]]:
 
 
 async def causes(
-    tx: Tx, subscriber_ids: Collection[str], wanted: Collection[str]
+    tx: Tx, subscriber_ids: Collection[str], *, since: datetime
 ) -> set[tuple[str, str]]:
-    """Which invoices (subscriber and cause) were issued already."""
+    """The invoices (subscriber and cause) that were issued for periods from then on."""
     query = select(DocumentRow.subscriber_id, DocumentRow.cause).where(
         DocumentRow.subscriber_id.in_(subscriber_ids),
         DocumentRow.kind == "invoice",
-        DocumentRow.cause.in_(wanted),
+        DocumentRow.period_start >= since,
     )
     return {(one, cause) for one, cause in await tx.execute(query)}
 

@@ -15,7 +15,7 @@ from billing.charge import Account
 from billing.errors import BillingRefusal
 from billing.invoice import DocumentKind, series_of
 from billing.money import Money
-from billing.run import Outcome, caught_up, cause_of
+from billing.run import TURNS_MAX, Outcome, caught_up, cause_of
 from controller.store import billing_bulk as bulk
 from controller.store import notices, payers, promotions
 from controller.store.billing_rows import (
@@ -123,7 +123,9 @@ async def bill_in(
     return Batch(found, frozenset(sites), refused)
 
 
-def decided(loaded: Loaded, upto: datetime) -> tuple[dict[str, Turned], dict[str, BillingRefusal]]:
+def decided(
+    loaded: Loaded, upto: datetime, *, turns_max: int = TURNS_MAX
+) -> tuple[dict[str, Turned], dict[str, BillingRefusal]]:
     """What all that is due of each subscriber comes to, and of whom the rules can make nothing.
 
     One whose terms cannot be billed is no reason not to bill the others.
@@ -138,6 +140,7 @@ def decided(loaded: Loaded, upto: datetime) -> tuple[dict[str, Turned], dict[str
                 loaded.uses.get(one, ()),
                 loaded.shop.catalogue,
                 upto=upto,
+                turns_max=turns_max,
             )
         except BillingRefusal as refusal:
             refused[one] = refusal
@@ -319,7 +322,8 @@ def _used_by(turn: Turn, given: Mapping[str, period_grants.New], loaded: Loaded)
 async def _causes(tx: Tx, bills: Sequence[tuple[str, Bill]]) -> list[str]:
     """The cause of each bill; who joined a period that is invoiced already has one of his own."""
     plain = [cause_of(bill.period) for _, bill in bills]
-    known = await bulk.causes(tx, {one for one, _ in bills}, set(plain))
+    earliest = min(bill.period.start for _, bill in bills)
+    known = await bulk.causes(tx, {one for one, _ in bills}, since=earliest)
     return [
         f"{cause}:{bill.turns[0].contract.id}" if (one, cause) in known else cause
         for (one, bill), cause in zip(bills, plain, strict=True)

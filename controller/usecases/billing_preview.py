@@ -32,6 +32,9 @@ PAGE_MAX = 1_000
 NAMES_MAX = 1_000
 """So many subscribers are named of each kind; all are counted."""
 
+TURNS_MAX = 5_000
+"""Moments of one subscriber that are foreseen."""
+
 
 @dataclass(frozen=True, slots=True)
 class Named:
@@ -113,7 +116,7 @@ async def preview(deps: Deps, upto: datetime) -> Preview:
         while ids := await bulk.due_page(tx, upto, after=after, limit=PAGE_MAX):
             loaded = await load(tx, ids, upto, lock=False, paused=True)
             resuming = _with_resumed(loaded, now)
-            for one, turned in decided(resuming, upto)[0].items():
+            for one, turned in decided(resuming, upto, turns_max=TURNS_MAX)[0].items():
                 _count(sums, turned)
                 kinds = _kinds(turned, resuming.due[one], loaded.due[one])
                 for kind in kinds:

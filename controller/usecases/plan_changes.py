@@ -20,6 +20,7 @@ from controller.usecases.period_grants import Changes, carry_out
 from controller.usecases.settling import (
     DAY,
     bill_part_in,
+    bill_volume_in,
     credit_in_full,
     creditable,
     priced,
@@ -196,6 +197,8 @@ async def _booked(tx: Tx, deps: Deps, row: SubscriptionRow, asked: _Asked, now: 
     change, billed = asked.quote.change, asked.billed
     if billed is None:
         return
+    if billed.start_at == change.rest.start:
+        await bill_volume_in(tx, deps, asked.subscriber, row, now)  # the new part takes its place
     await credit_in_full(tx, deps, billed, cut=change.rest.start, now=now)
     days = 0 if row.mode == Mode.PREPAID else asked.terms_days
     document = await issue_in(

@@ -9,13 +9,21 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from billing.charge import Mode, ceiled, floored, lines_for, rest_of, served_before
+from billing.charge import (
+    Mode,
+    ceiled,
+    floored,
+    lines_for,
+    rest_of,
+    served_before,
+    volume_lines,
+)
 from billing.invoice import LineKind, total
-from billing.period import Period, number_at
+from billing.period import Period, day_of, number_at
 from billing.run import cause_of
-from controller.store import documents, subscriptions
+from controller.store import billing_bulk, documents, subscriptions
 from controller.store.subscriptions import as_contract
-from controller.usecases.billing_batch import load
+from controller.usecases.billing_batch import LATE_MAX, load
 from controller.usecases.documents import credit_in, issue_in
 
 if TYPE_CHECKING:
@@ -129,6 +137,30 @@ async def bill_part_in(
     )
     assert document is not None, "a part of a period is billed once"
     await subscriptions.put_billed(tx, contract.id, part, document.id, grant_id)
+
+
+async def bill_volume_in(
+    tx: Tx, deps: Deps, subscriber: SubscriberRow, row: SubscriptionRow, now: datetime
+) -> None:
+    """Invoice what volume is not charged yet, before its grant is forgotten. Takes a number.
+
+    What sites report only later is not charged: there is no invoice to come that would.
+    """
+    account, catalogue, terms_days = await priced(tx, subscriber, now)
+    contract = as_contract(row)
+    uses = await billing_bulk.uses(tx, [row], since=now - LATE_MAX)
+    lines, charged = volume_lines(contract, account, catalogue, uses, day=day_of(now))
+    if lines:
+        await issue_in(
+            tx,
+            deps,
+            subscriber=subscriber,
+            lines=lines,
+            cause=f"volume:{row.id}:{now.isoformat()}",
+            now=now,
+            due_at=floored(contract.cycle, now) + terms_days * DAY,
+        )
+        await billing_bulk.charged(tx, charged)
 
 
 async def priced(

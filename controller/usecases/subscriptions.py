@@ -20,7 +20,7 @@ from controller.usecases import payers
 from controller.usecases.agreements import check_new, check_same
 from controller.usecases.billing_batch import bill_in
 from controller.usecases.period_grants import Changes, New, carry_out
-from controller.usecases.settling import bill_part_in, stop_in
+from controller.usecases.settling import bill_part_in, bill_volume_in, stop_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -88,8 +88,8 @@ async def start(deps: Deps, new: NewSubscription) -> SubscriptionRow:
 async def end(deps: Deps, subscription_id: str, *, credit_rest: bool = True) -> None:
     """End a subscription now, for good. Repeating changes nothing.
 
-    What was served in arrears is billed; with ``credit_rest`` the days that are billed and left are
-    credited. Raises `SubscriptionUnknown`, `DatabaseBusy`.
+    What was served in arrears is billed, and volume that was not charged; with ``credit_rest`` the
+    days that are billed and left are credited. Raises `SubscriptionUnknown`, `DatabaseBusy`.
     """
     now = deps.now()
     async with deps.db.begin() as tx:
@@ -102,6 +102,7 @@ async def end(deps: Deps, subscription_id: str, *, credit_rest: bool = True) -> 
         if was.state == State.ACTIVE or was.hold in {Hold.DEBT, Hold.STAFF}:
             stopped_at = now if was.state == State.ACTIVE else since
             await stop_in(tx, deps, subscriber, row, stopped_at=stopped_at, credit=credit_rest)
+        await bill_volume_in(tx, deps, subscriber, row, now)
     wake(deps, changed)
     await use_wallet(deps, subscriber.id)
 

@@ -162,12 +162,12 @@ def test_whenever_somebody_looks_it_comes_to_the_same(
 ) -> None:
     end = at("2027-09-01") + timedelta(days=150)
     account = an_account(shillings, taken=(a_discount(basis_points=777, left=3),))
-    at_once = caught_up(account, town, [], CATALOGUE, upto=end)
+    at_once = caught_up(account, town, [], CATALOGUE, upto=end, turns_max=999)
     bills = list[Bill]()
     held = {one.id: one for one in town}
     for day in (*days, 150):
         upto = at("2027-09-01") + timedelta(days=day)
-        step = caught_up(account, list(held.values()), [], CATALOGUE, upto=upto)
+        step = caught_up(account, list(held.values()), [], CATALOGUE, upto=upto, turns_max=999)
         bills += step.bills
         held |= {name: turn.contract for name, turn in step.last.items()}
         (taken,) = account.taken

@@ -26,6 +26,7 @@ from controller.usecases.subscriptions import SubscriptionUnknown, end, suspend
 from tests.support.contracts import (
     FASTER,
     FIBRE,
+    GB,
     METERED,
     a_subscriber,
     at,
@@ -33,12 +34,14 @@ from tests.support.contracts import (
     documents,
     grants_of,
     invoices,
+    lines_of,
     owes,
     pays,
     run_at,
     subscribed,
     subscription,
     the_grant,
+    used,
     wallet,
 )
 
@@ -99,6 +102,17 @@ async def test_two_changes_on_one_day_charge_the_day_once(shop: World) -> None:
     await change_now(shop.deps, line, FIBRE)
 
     assert await wallet(shop, amina) == 17_000_00
+
+
+async def test_volume_of_the_first_day_is_charged_though_its_plan_is_left(shop: World) -> None:
+    amina = await a_subscriber(shop)
+    await pays(shop, amina, 20_000)
+    line = await subscribed(shop, amina, Mode.PREPAID, plan_id=METERED)
+    await used(shop, (await the_grant(shop, line)).id, 2 * GB)
+    await change_now(shop.deps, line, FIBRE)
+    await run_at(shop, "2027-10-01")
+
+    assert [minor for kind, _, minor in await lines_of(shop, amina) if kind == "usage"] == [20_00]
 
 
 async def test_prepaid_change_wants_the_difference_in_the_wallet(shop: World) -> None:

@@ -326,6 +326,17 @@ async def test_ended_in_arrears_is_billed_for_what_was_served(shop: World) -> No
     assert await invoices(shop, amina) == [("09-01/09-16", 1_500)]
 
 
+@pytest.mark.parametrize("mode", Mode)
+async def test_volume_is_charged_when_it_ends(shop: World, mode: Mode) -> None:
+    amina = await a_subscriber(shop)
+    await pays(shop, amina, 1_000)
+    line = await subscribed(shop, amina, mode, plan_id=METERED)
+    await used(shop, (await the_grant(shop, line)).id, 7 * GB)
+    await end(shop.deps, line, credit_rest=False)
+
+    assert [minor for kind, _, minor in await lines_of(shop, amina) if kind == "usage"] == [70_00]
+
+
 async def test_site_is_told_of_the_new_period_and_forgets_the_old(shop: World) -> None:
     amina = await a_subscriber(shop)
     await pays(shop, amina, 6_000)
