@@ -17,7 +17,7 @@ from billing.invoice import DocumentKind, series_of
 from billing.money import Money
 from billing.run import TURNS_MAX, Outcome, caught_up, cause_of
 from controller.store import billing_bulk as bulk
-from controller.store import notices, payers, promotions
+from controller.store import bulk_rows, notices, payers, promotions
 from controller.store.billing_rows import (
     AllocationRow,
     BilledPeriodRow,
@@ -331,10 +331,10 @@ async def _causes(tx: Tx, bills: Sequence[tuple[str, Bill]]) -> list[str]:
 
 
 async def _write(tx: Tx, rows: InvoiceRows) -> None:
-    await bulk.write(tx, DocumentRow, rows.documents)
-    await bulk.write(tx, DocumentLineRow, rows.lines)
-    await bulk.write(tx, DebtRow, rows.debts)
-    await bulk.write(tx, BilledPeriodRow, rows.periods)
-    await bulk.write(tx, LedgerTransactionRow, rows.transactions)
-    await bulk.write(tx, PostingRow, rows.postings)
-    await bulk.write(tx, AllocationRow, rows.allocations)
+    await bulk_rows.write(tx, DocumentRow, rows.documents)
+    await bulk_rows.write(tx, DocumentLineRow, rows.lines)
+    await bulk_rows.write(tx, DebtRow, rows.debts)
+    await bulk_rows.write(tx, BilledPeriodRow, rows.periods)
+    await bulk_rows.write(tx, LedgerTransactionRow, rows.transactions)
+    await bulk_rows.write(tx, PostingRow, rows.postings)
+    await bulk_rows.write(tx, AllocationRow, rows.allocations)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from billing.dunning import Policy
     from billing.invoice import Line
-    from billing.run import Bill
+    from billing.run import Bill, Turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ class InvoiceRows:
                 turn.billed.end,
                 one.document_id,
                 one.grants[turn.contract.id],
-                0,
+                _charged(turn, one.grants[turn.contract.id]),
                 None,
             )
             for turn in one.bill.turns
@@ -160,6 +160,11 @@ class InvoiceRows:
             (name, n, p.source, p.target, p.amount.minor, p.amount.currency)
             for n, p in enumerate(postings)
         )
+
+
+def _charged(turn: Turn, grant_id: str | None) -> int:
+    """How much of a grant's use a turn charges."""
+    return next((use.used_bytes for use in turn.charged if use.grant_id == grant_id), 0)
 
 
 def _line(document_id: str, n: int, line: Line) -> tuple[Any, ...]:
