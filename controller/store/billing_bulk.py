@@ -53,12 +53,18 @@ if TYPE_CHECKING:
 
 
 async def due_subscribers(tx: Tx, upto: datetime, *, limit: int) -> list[str]:
-    """Subscribers of whom something is due, those whose turn comes first, by id."""
+    """Subscribers of whom something is due, those whose turn comes first, by id.
+
+    They are locked, and those that somebody else holds just now are left out. Of what was done
+    while this looked, some may be among them.
+    """
     query = (
-        select(SubscriptionRow.subscriber_id)
+        select(SubscriberRow.id)
+        .join(SubscriptionRow, SubscriptionRow.subscriber_id == SubscriberRow.id)
         .where(SubscriptionRow.bill_at <= upto)
         .order_by(SubscriptionRow.bill_at)
         .limit(limit)
+        .with_for_update(of=SubscriberRow, key_share=True, skip_locked=True)
     )
     return sorted(set(await tx.scalars(query)))
 

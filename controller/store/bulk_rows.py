@@ -50,7 +50,11 @@ def values_of(row: Row) -> Values:
 @lru_cache(128)
 def columns_of(row: type[Row]) -> tuple[str, ...]:
     """The columns of a table, in their order."""
-    return tuple(column.key for column in row.__table__.columns)
+    return tuple(column.key for column in _columns(row))
+
+
+def _columns(row: type[Row]) -> list[Any]:
+    return list(row.__table__.columns)
 
 
 async def write(tx: Tx, row: type[Row], rows: Sequence[Values]) -> None:
@@ -64,6 +68,32 @@ async def write(tx: Tx, row: type[Row], rows: Sequence[Values]) -> None:
     marks = ", ".join("?" * len(columns))
     statement = f'INSERT INTO "{row.__tablename__}" ({_names(columns)}) VALUES ({marks})'  # noqa: S608
     await _each(tx, row, columns, statement, rows)
+
+
+async def write_new(tx: Tx, row: type[Row], rows: Sequence[Values]) -> set[Any]:
+    """Insert those rows whose first column, their only key, is not taken; the keys that were new.
+
+    On PostgreSQL this waits for others who are inserting the same; keys have to be in order, so
+    that no two wait for each other. On SQLite nobody else writes meanwhile.
+    """
+    if not rows:
+        return set()
+    columns = columns_of(row)
+    if is_postgres(tx):
+        kinds = [column.type.compile(dialect=tx.get_bind().dialect) for column in _columns(row)]
+        arrays = ", ".join(f"%s::{kind}[]" for kind in kinds)
+        async with (await _driver(tx)).cursor() as cursor:
+            await cursor.execute(
+                f'INSERT INTO "{row.__tablename__}" ({_names(columns)}) '  # noqa: S608
+                f'SELECT * FROM unnest({arrays}) ON CONFLICT DO NOTHING RETURNING "{columns[0]}"',
+                [list(values) for values in zip(*rows, strict=True)],
+            )
+            return {key for (key,) in await cursor.fetchall()}
+    key = getattr(row, columns[0])
+    taken = set(await tx.scalars(select(key).where(among(tx, key, [one[0] for one in rows]))))
+    new = [one for one in rows if one[0] not in taken]
+    await write(tx, row, new)
+    return {one[0] for one in new}
 
 
 async def put(

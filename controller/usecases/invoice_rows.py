@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from billing.accounts import receivable, wallet
 from billing.dunning import Debt, next_step_at
+from billing.ids import TransactionId
 from billing.invoice import DocumentKind, issued, shown_number, total
-from billing.ledger import Posting
+from billing.ledger import Posting, Transaction
 from billing.run import to_pay_until
+from controller.store.ledger import posting_values, transaction_values
 from controller.usecases.frozen import Buyer, Seller, frozen
 
 if TYPE_CHECKING:
@@ -155,11 +157,9 @@ class InvoiceRows:
     ) -> None:
         if not postings:
             return
-        self.transactions.append((name, now, cause))
-        self.postings.extend(
-            (name, n, p.source, p.target, p.amount.minor, p.amount.currency)
-            for n, p in enumerate(postings)
-        )
+        posted = Transaction(TransactionId(name), now, cause, postings)
+        self.transactions.append(transaction_values(posted))
+        self.postings.extend(posting_values(posted))
 
 
 def _charged(turn: Turn, grant_id: str | None) -> int:

@@ -70,10 +70,10 @@ def cluster() -> Iterator[Cluster]:
 def _server(made: Cluster) -> Iterator[None]:
     store = made.folder / "store"
     _run(
-        [_program("initdb"), "-D", str(store), "-U", ACCOUNT, "-A", "trust", *INITDB],
+        [program("initdb"), "-D", str(store), "-U", ACCOUNT, "-A", "trust", *INITDB],
         folder=made.folder,
     )
-    argv = [_program("postgres"), "-D", str(store), "-k", str(made.folder)]
+    argv = [program("postgres"), "-D", str(store), "-k", str(made.folder)]
     argv += ["-h", "127.0.0.1", "-p", str(made.port)]
     argv += [part for setting in SETTINGS for part in ("-c", setting)]
     with (made.folder / "log").open("wb") as log:
@@ -140,7 +140,7 @@ def _as_account() -> dict[str, Any]:
     return {"user": ACCOUNT, "group": ACCOUNT, "extra_groups": []}
 
 
-def _program(name: str) -> str:
+def program(name: str) -> str:
     """The newest installed server's program: Debian keeps them out of PATH."""
     places = Path("/usr/lib/postgresql").glob(f"*/bin/{name}")
     found = sorted(places, key=lambda place: float(place.parts[-3]))
