@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
     from datetime import datetime
 
-    from sqlalchemy import ColumnElement
+    from sqlalchemy import ColumnElement, Select
 
     from controller.store.database import Tx
 
@@ -93,7 +93,7 @@ async def subscribers(tx: Tx, ids: Collection[str], *, lock: bool) -> dict[str, 
     query = query.order_by(SubscriberRow.id)
     if lock:
         query = query.with_for_update(key_share=True, skip_locked=True)
-    return {row.id: row for row in await tx.execute(query)}
+    return {row.id: row for row in await _rows(tx, query)}
 
 
 async def due_of(
@@ -107,7 +107,7 @@ async def due_of(
     )
     if lock:
         query = query.with_for_update(key_share=True)
-    return list(await tx.execute(query))
+    return list(await _rows(tx, query))
 
 
 async def wallets(tx: Tx, subscriber_ids: Collection[str]) -> dict[str, int]:
@@ -122,7 +122,7 @@ async def wallets(tx: Tx, subscriber_ids: Collection[str]) -> dict[str, int]:
         ),
     ).subquery()
     query = select(parts.c.name, func.sum(parts.c.minor)).group_by(parts.c.name)
-    return {names[name]: int(minor) for name, minor in await tx.execute(query)}
+    return {names[name]: int(minor) for name, minor in await _rows(tx, query)}
 
 
 async def uses(
@@ -165,7 +165,7 @@ async def uses(
         .having(GrantRow.used_bytes > func.max(parts.c.billed))
         .order_by(parts.c.subscription_id, parts.c.grant_id)
     )
-    return [Use(*row) for row in await tx.execute(query)]
+    return [Use(*row) for row in await _rows(tx, query)]
 
 
 async def promotions(tx: Tx, subscriber_ids: Collection[str]) -> dict[str, list[Taken]]:
@@ -189,7 +189,7 @@ async def promotions(tx: Tx, subscriber_ids: Collection[str]) -> dict[str, list[
         .order_by(PromotionUseRow.subscriber_id, PromotionUseRow.at, PromotionUseRow.id)
     )
     found: dict[str, list[Taken]] = {}
-    for row in await tx.execute(query):
+    for row in await _rows(tx, query):
         terms = read_terms(row.terms)
         assert isinstance(terms, Discount | Coupon)
         found.setdefault(row.subscriber_id, []).append(
@@ -261,7 +261,7 @@ async def causes(
         DocumentRow.kind == "invoice",
         DocumentRow.period_start >= since,
     )
-    return {(one, cause) for one, cause in await tx.execute(query)}
+    return {(one, cause) for one, cause in await _rows(tx, query)}
 
 
 async def take_numbers(tx: Tx, series: str, count: int) -> int:
@@ -308,6 +308,11 @@ async def lowered(tx: Tx, use_ids: Iterable[str]) -> None:
     )
     if values:
         await (await tx.connection()).execute(statement, values)
+
+
+async def _rows(tx: Tx, query: Select[*tuple[Any, ...]]) -> Iterable[Any]:
+    """What a query finds, as plain rows: the session need not look at each of them."""
+    return (await (await tx.connection()).execute(query)).all()
 
 
 async def note_run(tx: Tx, *, began_at: datetime, ended_at: datetime, done: str) -> None:

@@ -7,16 +7,17 @@ is copied into a temporary table of the connection first, and from there into it
 from __future__ import annotations
 
 import json
+import secrets
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ARRAY, String, any_, func, literal, select
+from sqlalchemy import ARRAY, String, any_, func, select
 
 from controller.store.rows import Moment, Row
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
     from sqlalchemy import ColumnElement
     from sqlalchemy.orm import InstrumentedAttribute
@@ -26,15 +27,26 @@ if TYPE_CHECKING:
 Values = tuple[Any, ...]
 """A row: a value for each of some columns, in their order."""
 
+_BETWEEN = "\x1f"
+"""Stands between names that are handed over as one text, and in none."""
+
 
 def among(
     tx: Tx, column: InstrumentedAttribute[Any], names: Collection[str]
 ) -> ColumnElement[bool]:
     """Whether a column holds one of so many names: one variable, however many they are."""
     if is_postgres(tx):
-        return column == any_(literal(list(names), ARRAY(String)))
-    each = func.json_each(json.dumps(list(names))).table_valued("value")
-    return column.in_(select(each.c.value))
+        joined = _BETWEEN.join(names)
+        assert joined.count(_BETWEEN) == max(0, len(names) - 1), "a name holds a separator"
+        return column == any_(func.string_to_array(joined, _BETWEEN, type_=ARRAY(String)))
+    rows = func.json_each(json.dumps(list(names))).table_valued("value")
+    return column.in_(select(rows.c.value))
+
+
+def new_names(count: int) -> list[str]:
+    """So many new ids of 32 hexadecimal digits: the system is asked for chance once."""
+    digits = secrets.token_hex(16 * count)
+    return [digits[n : n + 32] for n in range(0, 32 * count, 32)]
 
 
 def is_postgres(tx: Tx) -> bool:
@@ -63,7 +75,7 @@ async def write(tx: Tx, row: type[Row], rows: Sequence[Values]) -> None:
         return
     columns = columns_of(row)
     if is_postgres(tx):
-        await _copy(tx, row.__tablename__, columns, rows)
+        await _copy(tx, row, row.__tablename__, columns, rows)
         return
     marks = ", ".join("?" * len(columns))
     statement = f'INSERT INTO "{row.__tablename__}" ({_names(columns)}) VALUES ({marks})'  # noqa: S608
@@ -146,11 +158,14 @@ async def _staged(tx: Tx, row: type[Row], columns: Sequence[str], rows: Sequence
         f'AS SELECT * FROM "{row.__tablename__}" WITH NO DATA',
     )
     await _run(tx, f'DELETE FROM "{there}"')  # noqa: S608
-    await _copy(tx, there, columns, rows)
+    await _copy(tx, row, there, columns, rows)
     return there
 
 
-async def _copy(tx: Tx, table: str, columns: Sequence[str], rows: Iterable[Values]) -> None:
+async def _copy(
+    tx: Tx, row: type[Row], table: str, columns: Sequence[str], rows: Iterable[Values]
+) -> None:
+    moments = _moments(row, columns)
     driver = await _driver(tx)
     async with (
         driver.cursor() as cursor,
@@ -158,7 +173,7 @@ async def _copy(tx: Tx, table: str, columns: Sequence[str], rows: Iterable[Value
     ):
         rendered = copy.formatter.write_row  # gathers rows, and gives them in large pieces
         for one in rows:
-            piece = rendered(one)
+            piece = rendered(_with_text(one, moments, _utc_text))
             if piece:
                 await copy.write(piece)
 
@@ -167,25 +182,38 @@ async def _each(
     tx: Tx, row: type[Row], columns: Sequence[str], statement: str, rows: Sequence[Values]
 ) -> None:
     """A statement for each of many rows of SQLite, which keeps times as text."""
-    kinds = row.__table__.columns
-    moments = [n for n, column in enumerate(columns) if isinstance(kinds[column].type, Moment)]
+    moments = _moments(row, columns)
     driver = await _driver(tx)
-    await driver.executemany(statement, [_as_kept(one, moments) for one in rows])
+    await driver.executemany(statement, [_with_text(one, moments, _text) for one in rows])
 
 
-def _as_kept(one: Values, moments: Sequence[int]) -> Sequence[Any]:
+def _moments(row: type[Row], columns: Sequence[str]) -> list[int]:
+    """Which of these columns hold times."""
+    kinds = row.__table__.columns
+    return [n for n, column in enumerate(columns) if isinstance(kinds[column].type, Moment)]
+
+
+def _with_text(
+    one: Values, moments: Sequence[int], text: Callable[[datetime], str]
+) -> Sequence[Any]:
+    """A row with its times as text: rows of a batch share theirs, so few are ever written out."""
     values = list(one)
     for n in moments:
         if values[n] is not None:
-            values[n] = _moment(values[n])
+            values[n] = text(values[n])
     return values
 
 
 @lru_cache(65_536)
-def _moment(at: datetime) -> str:
+def _text(at: datetime) -> str:
     """A time as SQLAlchemy keeps it in SQLite."""
     assert at.tzinfo is not None, "a naive time reached the database"
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}"
+
+
+@lru_cache(65_536)
+def _utc_text(at: datetime) -> str:
+    return f"{_text(at)}+00"
 
 
 async def _run(tx: Tx, statement: str) -> None:

@@ -7,6 +7,7 @@ generation, so that no device is without one in between.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from billing.grant import Grant, Spent
@@ -40,7 +41,12 @@ class New:
     @property
     def cause_id(self) -> str:
         """What gives it, once."""
-        return f"sub:{self.subscription_id}:{self.start:%Y%m%dT%H%M%S%f}"
+        return f"sub:{self.subscription_id}:{_written(self.start)}"
+
+
+@lru_cache(1_024)
+def _written(start: datetime) -> str:
+    return f"{start:%Y%m%dT%H%M%S%f}"
 
 
 @dataclass(frozen=True, slots=True)
