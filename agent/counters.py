@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from billing.metering import Meter, Volume, metered
+from shaping.one import compact
 
 if TYPE_CHECKING:
     from shaping.plane import Counter
@@ -21,7 +22,8 @@ def advance(meter: Meter, counter: Counter | None) -> tuple[Meter, Volume]:
     before = meter.epochs.get(counter.epoch, Volume())
     if (counter.down_bytes_total, counter.up_bytes_total) == (before.down_bytes, before.up_bytes):
         return meter, Volume()
-    after = metered(meter, counter.epoch, Volume(counter.down_bytes_total, counter.up_bytes_total))
+    total = Volume(counter.down_bytes_total, counter.up_bytes_total)
+    after = Meter(compact(metered(meter, counter.epoch, total).epochs))
     now = after.epochs[counter.epoch]
     grown = Volume(now.down_bytes - before.down_bytes, now.up_bytes - before.up_bytes)
     return after, grown

@@ -123,8 +123,9 @@ class Courier:
 
     def got_through(self) -> None:
         """The controller answered: whoever waits for the link tries at once."""
-        if not self.link_up:
-            log.info("link_up")
+        if self.link_up:
+            return  # nobody waits for it; who woke the others at each answer would never rest
+        log.info("link_up")
         self.link_up = True
         self._came_back.set()
         self._came_back = asyncio.Event()

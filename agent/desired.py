@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from agent import grants, speeds
+from agent.model import State
 from billing import speed
 from shaping.plane import POOL_DEPTH_MAX, Access, Cap, CapKey, Desired, Pool, PoolKey, SessionKey
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from agent.model import GrantUse, Session, SitePool, State
+    from agent.model import GrantUse, Session, SitePool
     from billing.plan import Limits
     from shaping.plane import MonotonicMs, Rate
 
@@ -28,12 +29,10 @@ POLL_CLOSING_MS = 20
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A desired state, and what each part of it was worked out from, so that it can be reused."""
+    """A desired state, and the state that it was worked out from, so that parts can be reused."""
 
     desired: Desired = field(default_factory=Desired)
-    sources: Mapping[SessionKey, tuple[Session, GrantUse]] = field(default_factory=dict)
-    funds: Mapping[CapKey, tuple[GrantUse, tuple[Session, ...]]] = field(default_factory=dict)
-    site_pools: Mapping[PoolKey, SitePool] = field(default_factory=dict)
+    state: State = field(default_factory=State)
 
 
 def same_grounds(was: State, now: State) -> bool:
@@ -56,17 +55,16 @@ def planned(state: State, mono: MonotonicMs, before: Plan) -> Plan:
     """The same, taking over from ``before`` whatever still follows from the same values."""
     access: dict[SessionKey, Access] = {}
     caps: dict[CapKey, Cap] = {}
-    sources: dict[SessionKey, tuple[Session, GrantUse]] = {}
-    funds: dict[CapKey, tuple[GrantUse, tuple[Session, ...]]] = {}
-    same_pools = state.pools is before.site_pools
+    was = before.state
+    same_pools = state.pools is was.pools
     pools = before.desired.pools if same_pools else shared_rates(state.pools)
     places = {port: key for key, one in state.pools.items() for port in one.ports if key in pools}
     for session_id, session in state.sessions.items():
         use = state.grants[session.grant_id]
         key = SessionKey(session_id)
-        sources[key] = (session, use)
-        old = before.sources.get(key)
-        known = before.desired.access[key] if old and old[0] is session and old[1] is use else None
+        like = before.desired.access.get(key)
+        same = was.sessions.get(session_id) is session and was.grants[use.grant.id] is use
+        known = like if same else None
         limits = use.grant.limits
         if known is None or not same_pools or _ran_out(known, mono) or not speeds.steady(limits):
             known = _access(
@@ -75,19 +73,17 @@ def planned(state: State, mono: MonotonicMs, before: Plan) -> Plan:
                 mono=mono,
                 rate=_rate(state, use),
                 pool=_pool(use, session, pools, places),
-                like=before.desired.access.get(key),
+                like=like,
             )
         access[key] = known
         if known.cap is not None and known.cap not in caps:
-            siblings = _siblings(state, use)
-            funds[known.cap] = (use, siblings)
             caps[known.cap] = (
                 before.desired.caps[known.cap]
-                if _same(before.funds.get(known.cap), use, siblings)
-                else _cap(use, siblings, mono)
+                if known.cap in before.desired.caps and _same(was, state, use)
+                else _cap(use, _siblings(state, use), mono)
             )
     whole = Desired(access=access, caps=caps, pools=pools, garden=state.garden.networks)
-    return Plan(desired=whole, sources=sources, funds=funds, site_pools=state.pools)
+    return Plan(desired=whole, state=state)
 
 
 def shared_rates(pools: Mapping[PoolKey, SitePool]) -> dict[PoolKey, Pool]:
@@ -191,15 +187,12 @@ def _ran_out(access: Access, mono: MonotonicMs) -> bool:
     return not access.closed and access.open_until is not None and access.open_until <= mono
 
 
-def _same(
-    before: tuple[GrantUse, tuple[Session, ...]] | None,
-    use: GrantUse,
-    siblings: tuple[Session, ...],
-) -> bool:
+def _same(was: State, now: State, use: GrantUse) -> bool:
     """Whether a cap was worked out from these very values."""
-    if before is None or before[0] is not use or len(before[1]) != len(siblings):
+    if was.grants.get(use.grant.id) is not use:
         return False
-    return all(old is new for old, new in zip(before[1], siblings, strict=True))
+    old, new = _siblings(was, use), _siblings(now, use)
+    return len(old) == len(new) and all(a is b for a, b in zip(old, new, strict=True))
 
 
 def _cap(use: GrantUse, siblings: tuple[Session, ...], mono: MonotonicMs) -> Cap:

@@ -12,7 +12,8 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import TYPE_CHECKING, TypeVar
 
 from agent.draft import addresses_of
-from agent.model import Device, Notice, Spell
+from agent.model import NOWHERE, Device, Notice, Spell
+from shaping.one import compact
 from shaping.plane import MonotonicMs, Sight
 
 if TYPE_CHECKING:
@@ -132,7 +133,7 @@ def usable(
             free6.append(asked)
     ipv4 = max(free4, key=lambda a: _last(device.ipv4, a), default=None)
     newest = sorted(free6, key=lambda a: _last(device.ipv6, a))[-IPV6_USED_MAX:]
-    return ipv4, frozenset(newest)
+    return ipv4, frozenset(newest) if newest else NOWHERE
 
 
 def contested(device: Device, mono: MonotonicMs) -> bool:
@@ -183,19 +184,21 @@ def _with(device: Device, address: IPv4Address | IPv6Address, mono: MonotonicMs)
     return replace(device, ipv6=_seen(device.ipv6, address, mono=mono, most=IPV6_KEPT_MAX))
 
 
-def _seen(spells: Mapping[A, Spell], address: A, *, mono: MonotonicMs, most: int) -> dict[A, Spell]:
+def _seen(
+    spells: Mapping[A, Spell], address: A, *, mono: MonotonicMs, most: int
+) -> Mapping[A, Spell]:
     first = spells[address].first_at if address in spells else mono
     after = {**spells, address: Spell(first_at=first, last_at=mono)}
     if len(after) > most:
         del after[min(after, key=lambda a: after[a].last_at)]
-    return after
+    return compact(after)
 
 
 def _without(device: Device, address: IPv4Address | IPv6Address | None) -> Device:
     return replace(
         device,
-        ipv4={a: s for a, s in device.ipv4.items() if address not in {None, a}},
-        ipv6={a: s for a, s in device.ipv6.items() if address not in {None, a}},
+        ipv4=compact({a: s for a, s in device.ipv4.items() if address not in {None, a}}),
+        ipv6=compact({a: s for a, s in device.ipv6.items() if address not in {None, a}}),
     )
 
 

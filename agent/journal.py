@@ -12,6 +12,7 @@ import secrets
 import sqlite3
 from contextlib import contextmanager, suppress
 from datetime import datetime
+from itertools import repeat
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from agent import keeping, outbox, parts
@@ -21,7 +22,7 @@ from agent.model import State
 from agent.outbox import SENT_MAX, Fill, Level
 from agent.reserve import Reserve
 from agent.uplink.seam import NO_PARTS
-from agent.wire import Unreadable, parse_item
+from agent.wire import Unreadable, parse_item, record_bodies
 from billing.ids import GrantId
 from shaping.plane import MonotonicMs
 
@@ -44,12 +45,16 @@ CHECKPOINT_PAGES = 2_000
 """The write-ahead log is carried over after so many pages (8 MB): what changes every minute is then
 written once more for many changes, and not for each."""
 
+CACHE_KB = 512
+"""Of pages that SQLite keeps in memory. Rows are read at the start alone; the system has them."""
+
 FORMAT = 1
 _PRAGMAS = (
     "locking_mode=EXCLUSIVE",
     "journal_mode=WAL",
     "synchronous=FULL",
     f"wal_autocheckpoint={CHECKPOINT_PAGES}",
+    f"cache_size=-{CACHE_KB}",
     # Some builds write zeros over whatever is deleted: on flash that hides nothing, and wears it.
     "secure_delete=OFF",
 )
@@ -195,27 +200,29 @@ class Journal:
 
         Answers whether anything had to be written. Raises `JournalError`; then nothing was.
         """
-        return self.commit_dated(state, [(fact, at) for fact in facts])
+        return self._write(state, record_bodies(zip(facts, repeat(at))))
 
     def commit_dated(self, state: State, told: Sequence[tuple[Fact, datetime]]) -> bool:
         """The same for facts of different moments, which the disk would not take when they came."""
+        return self._write(state, record_bodies(told))
+
+    def _write(self, state: State, bodies: Sequence[bytes]) -> bool:
         changes = [(kept, now, *kept.changes(now)) for kept, now in self._tables(state)]
-        meta = self._new_meta(state, len(told))
+        meta = self._new_meta(state, len(bodies))
         seen = state.seen.mono if state.seen is not None else MonotonicMs(0)
         fresh = self._seen_at is None or not 0 <= seen - self._seen_at < SEEN_STEP_MS
         moved = any(meta.get(key) != self._meta.get(key) for key in _WEIGHTY)
-        if not (told or fresh or moved or any(puts or drops for _, _, puts, drops in changes)):
+        if not (bodies or fresh or moved or any(puts or drops for _, _, puts, drops in changes)):
             self._adopt(state)
             return False
-        rows = outbox.rows(told, self.last_seq + 1)
         with self._transaction() as cursor:
             for kept, _, puts, drops in changes:
                 kept.save(cursor, puts, drops)
-            outbox.add(cursor, rows)
+            outbox.add(cursor, bodies, self.last_seq + 1)
             self._save_meta(cursor, meta)
         self._meta = meta
         self._seen_at = seen
-        self._waiting_bytes += sum(len(body) for _, body in rows)
+        self._waiting_bytes += sum(map(len, bodies))
         self._adopt(state)
         self._bound()
         return True
@@ -231,7 +238,7 @@ class Journal:
         with _read():
             records = outbox.oldest(self._db, most=most, bytes_max=bytes_max)
         if records:
-            self._told = (records[-1].seq, sum(len(record.body) for record in records))
+            self._told = (records[-1].seq, sum(len(body) for _, body in records))
         return records
 
     def newest(self, *, after: int, bytes_max: int) -> list[Record]:

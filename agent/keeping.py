@@ -36,6 +36,7 @@ from billing.payment import OrderStage, Reason
 from billing.plan import Burst, Limits, Step, Window
 from billing.quota import Allowance
 from portal.captive.gate import Offer
+from shaping.one import compact
 from shaping.plane import MacAddress, MonotonicMs
 
 if TYPE_CHECKING:
@@ -163,7 +164,7 @@ def read_session(text: str, counts: str | None, share: Sharing) -> Session:
     return Session(
         id=SessionId(share(raw["id"])),
         grant_id=GrantId(share(raw["grant_id"])),
-        mac=MacAddress(share(raw["mac"])),
+        mac=MacAddress(sys.intern(raw["mac"])),
         ipv4=None if raw["ipv4"] is None else _to_ipv4(raw["ipv4"]),
         ipv6=frozenset(map(IPv6Address, raw["ipv6"])) if raw["ipv6"] else NOWHERE,
         opened_at=share.instant(raw["opened_at"]),
@@ -243,7 +244,7 @@ def read_use(text: str, clock: str | None, share: Sharing) -> GrantUse:
             steps=_tuples(raw.get("steps")),
             windows=_tuples(raw.get("windows")),
         ),
-        devices=tuple(map(share, raw["devices"])),
+        devices=tuple(map(sys.intern, raw["devices"])),
         revoked=raw["revoked"],
     )
     return GrantUse(
@@ -267,9 +268,9 @@ def read_use(text: str, clock: str | None, share: Sharing) -> GrantUse:
         cap_revision=raw["cap_revision"],
         exhausted=raw["exhausted"],
         owes=raw["owes"],
-        joined=tuple(MacAddress(share(mac)) for mac in raw.get("joined", ())),
-        left=tuple(MacAddress(share(mac)) for mac in raw.get("left", ())),
-        companions=tuple(MacAddress(share(mac)) for mac in raw.get("companions", ())),
+        joined=tuple(MacAddress(sys.intern(mac)) for mac in raw.get("joined", ())),
+        left=tuple(MacAddress(sys.intern(mac)) for mac in raw.get("left", ())),
+        companions=tuple(MacAddress(sys.intern(mac)) for mac in raw.get("companions", ())),
     )
 
 
@@ -384,4 +385,4 @@ def _meter(meter: Meter) -> dict[str, object]:
 def _to_meter(raw: Mapping[str, list[int]], share: Sharing) -> Meter:
     if not raw:
         return UNMETERED
-    return Meter({share(epoch): Volume(*volume) for epoch, volume in raw.items()})
+    return Meter(compact({share(epoch): Volume(*volume) for epoch, volume in raw.items()}))

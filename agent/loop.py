@@ -169,7 +169,6 @@ class Loop:
         self._disk_trouble = _Trouble("journal")
         self._plan = Plan()
         self._last = Desired()
-        self._planned_from: State | None = None
         self._clean = False
         self._mend_at = 0
         self._count_at = 0
@@ -247,6 +246,12 @@ class Loop:
         counted = await self._count()
         now = self._clock.now()
         state, effects = self._decided(batch, counted, now)
+        if counted is None and _refills(self.state, state):
+            # Invariant: the plane is given a budget less all that has passed, not less all that
+            # had passed when it was last looked at.
+            counted = await self._count(at_once=True)
+            now = self._clock.now()
+            state, effects = self._decided(batch, counted, now)
         if counted is not None:
             self._count_ms = self._clock.now().mono - began
         told = await self._written(state, _facts(effects), now)
@@ -356,9 +361,10 @@ class Loop:
         self._room.set()
         return batch
 
-    async def _count(self) -> Counted | None:
+    async def _count(self, *, at_once: bool = False) -> Counted | None:
         mono = self._clock.now().mono
-        if not self.state.sessions or mono < max(self._count_at, self._plane_trouble.again_at):
+        count_at = mono if at_once else self._count_at
+        if not self.state.sessions or mono < max(count_at, self._plane_trouble.again_at):
             return None
         try:
             return Counted(await self._plane.counters(), applied=self._clean)
@@ -369,12 +375,13 @@ class Loop:
     async def _apply(self) -> bool:
         mono = self._clock.now().mono
         if mono < self._plane_trouble.again_at:
+            # What is decided meanwhile is not done: a closed session is not yet closed.
+            self._clean = False
             return False
         if self._clean and mono < self._mend_at and self._nothing_new(mono):
             self._note_applied()
             return True
         self._plan = planned(self.state, mono, self._plan)
-        self._planned_from = self.state
         want = self._plan.desired
         if self._clean and mono < self._mend_at and same_orders(self._last, want):
             self._note_applied()
@@ -395,10 +402,7 @@ class Loop:
 
     def _nothing_new(self, mono: MonotonicMs) -> bool:
         """Whether the plan of the last batch is still the plan, with no need to look closer."""
-        was, now = self._planned_from, self.state
-        if was is None or mono >= now.due_at:
-            return False
-        return same_grounds(was, now)
+        return mono < self.state.due_at and same_grounds(self._plan.state, self.state)
 
     def _note_applied(self) -> None:
         self.applied = AppliedState(self.state.generation, self.state.digest)
@@ -434,6 +438,18 @@ class Loop:
             await self._clock.sleep(max(1, self._disk_trouble.again_at - mono) / 1000)
             return
         await self._clock.wait(self._arrived.wait(), at_most_ms=max(1, min(dues) - mono))
+
+
+def _refills(before: State, after: State) -> bool:
+    """Whether the plane will be given a budget anew, in place of one that it is drawing on."""
+    if after.grants is before.grants:
+        return False
+    return any(
+        grant_id in before.grants
+        and before.grants[grant_id].cap_revision != after.grants[grant_id].cap_revision
+        for grant_id in before.index.by_grant
+        if grant_id in after.grants
+    )
 
 
 def _facts(effects: Sequence[Effect]) -> tuple[Fact, ...]:

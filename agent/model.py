@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from billing.metering import Meter, Volume
 from billing.quota import UNBOUND
+from shaping.one import nothing
 from shaping.plane import MonotonicMs
 
 if TYPE_CHECKING:
@@ -83,8 +84,8 @@ class Device:
     """
 
     mac: MacAddress
-    ipv4: Mapping[IPv4Address, Spell] = field(default_factory=dict)
-    ipv6: Mapping[IPv6Address, Spell] = field(default_factory=dict)
+    ipv4: Mapping[IPv4Address, Spell] = field(default_factory=nothing)
+    ipv6: Mapping[IPv6Address, Spell] = field(default_factory=nothing)
     port: str = ""
     contested_until: MonotonicMs | None = None
 

@@ -56,7 +56,7 @@ RENEW_MAX_S = 120
 SETTLE_S = 600
 """How often it is looked whether the controller has every record."""
 
-GIVE_BACK_S = 300
+GIVE_BACK_S = 60
 """How often memory is given back that is not used."""
 
 GIVE_BACK_FIRST_S = (5, 25)
@@ -259,6 +259,7 @@ def _pretended(clock: Clock) -> Parts:
 async def _tell_status(
     state_dir: Path, site_id: str, loop: Loop, courier: Courier, journal: Journal
 ) -> None:
+    await _begun(loop)
     while True:
         state, fill = loop.state, journal.fill
         values = {
@@ -287,13 +288,18 @@ async def _stay_small(loop: Loop, clock: Clock) -> None:
     """Give back what the start needed, once the site is as it was, and now and then."""
     code = small.Code()
     code.let_go()
-    started = asyncio.Event()
-    loop.listen(lambda _facts, _resync: started.set())
-    await started.wait()
+    await _begun(loop)
     for wait_s in itertools.chain(GIVE_BACK_FIRST_S, itertools.repeat(GIVE_BACK_S)):
         small.give_back()
         code.let_go()
         await clock.sleep(wait_s)
+
+
+async def _begun(loop: Loop) -> None:
+    """Until the first turn is done: the plane is as the journal says, or does not obey."""
+    begun = asyncio.Event()
+    loop.listen(lambda _facts, _resync: begun.set())
+    await begun.wait()
 
 
 async def settle(loop: Loop, journal: Journal, clock: Clock) -> None:

@@ -5,6 +5,7 @@ The rule itself is `billing.speed`; this file knows the clock and the plane's wo
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from agent import daytime
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 _MINUTE_MS = 60_000
 
+RATES_SHARED_MAX = 256
+"""Kinds of rates of which there is one object each."""
+
 
 def steady(limits: Limits) -> bool:
     """Whether the speed never changes."""
@@ -31,13 +35,15 @@ def rate(limits: Limits, used_bytes: int, minute: int | None) -> Rate:
     now = speed.speed(limits, used_bytes=used_bytes, minute=minute)
     plain = now == Speed(limits.down_bps, limits.up_bps)
     if limits.burst is None or not plain:
-        return Rate(down_bps=now.down_bps, up_bps=now.up_bps)
+        return _rate(now.down_bps, now.up_bps)
     burst = limits.burst
-    return Rate(
-        down_bps=now.down_bps,
-        up_bps=now.up_bps,
-        burst=Burst(burst.down_bps, burst.up_bps, burst.burst_bytes),
-    )
+    return _rate(now.down_bps, now.up_bps, Burst(burst.down_bps, burst.up_bps, burst.burst_bytes))
+
+
+@lru_cache(RATES_SHARED_MAX)
+def _rate(down_bps: int, up_bps: int, burst: Burst | None = None) -> Rate:
+    """One object for all sessions that have the same."""
+    return Rate(down_bps, up_bps, burst)
 
 
 def next_turn_at(limits: Limits, now: Instant, asleep_since: datetime | None) -> MonotonicMs | None:

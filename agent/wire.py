@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from ipaddress import ip_network
+from itertools import chain, repeat
 from typing import TYPE_CHECKING, NamedTuple, TypeVar, assert_never
 
 from google.protobuf.message import DecodeError
@@ -82,6 +83,9 @@ _RECORDS_TAG = 2 << 3 | 2
 _NEWEST_TAG = 6 << 3 | 2
 _SEQ_TAG = 1 << 3
 """The fields of a report and of a record that are written by hand: number and wire type."""
+
+_SEQ_LOW = [bytes((_SEQ_TAG, low | 128)) for low in range(128)]
+"""That field's tag and first byte, where more bytes follow."""
 
 _PB = edge_pb2.PurchaseState
 _STAGES = {
@@ -232,9 +236,8 @@ def render_report(
     )
     parts = [request.SerializeToString()]
     for tag, told in ((_RECORDS_TAG, records), (_NEWEST_TAG, backlog.newest)):
-        for seq, body in told:
-            place = _field(_SEQ_TAG, seq) if seq else b""
-            parts += (_field(tag, len(body) + len(place)), body, place)
+        placed = [body + _place(seq) if seq else body for seq, body in told]
+        parts.append(_repeated(tag, placed))
     return b"".join(parts)
 
 
@@ -244,7 +247,7 @@ def record_bodies(told: Iterable[tuple[Fact, datetime]]) -> list[bytes]:
     Most are readings: one message is filled again and again for those.
     """
     again = record_pb2.Record()
-    reading = again.reading
+    reading, serialize = again.reading, again.SerializeToString
     bodies: list[bytes] = []
     same: datetime | None = None
     for fact, at in told:
@@ -253,7 +256,7 @@ def record_bodies(told: Iterable[tuple[Fact, datetime]]) -> list[bytes]:
                 again.at_ms = (at - _EPOCH) // _MS
                 same = at
             _put_reading(reading, fact)
-            bodies.append(again.SerializeToString())
+            bodies.append(serialize())
         else:
             message = record_pb2.Record(at_ms=(at - _EPOCH) // _MS)
             _put_fact(message, fact)
@@ -270,10 +273,8 @@ def record_of(seq: int, at: datetime, fact: Fact) -> Record:
 def readable(rows: Iterable[tuple[int, bytes]]) -> list[Record]:
     """Records of their seq and body, each of which a report may carry. Raises `Unreadable`."""
     records = list(map(Record._make, rows))
-    parse = record_pb2.Record.FromString
     try:
-        for _, body in records:
-            parse(body)
+        edge_pb2.ReportRequest.FromString(_repeated(_RECORDS_TAG, [body for _, body in records]))
     except DecodeError as broken:
         raise Unreadable(f"record {records[0].seq} or one after it is no Record") from broken
     return records
@@ -499,13 +500,30 @@ def _same_key(key: str, want: str) -> None:
         raise InvalidField("key", f"the body is that of {want}")
 
 
-def _field(tag: int, number: int) -> bytes:
-    """A tag and a number as protobuf writes them: seven bits in each byte, the lowest first."""
+@lru_cache(SHARED_MAX)
+def _varint(number: int) -> bytes:
+    """A number as protobuf writes it: seven bits in each byte, the lowest first."""
     if number < 1 << 7:
-        return bytes((tag, number))
-    if number < 1 << 14:
-        return bytes((tag, number & 127 | 128, number >> 7))
-    return bytes((tag,)) + _field(number & 127 | 128, number >> 7)
+        return bytes((number,))
+    return bytes((number & 127 | 128,)) + _varint(number >> 7)
+
+
+def _repeated(tag: int, messages: Sequence[bytes]) -> bytes:
+    """Messages as a repeated field of another."""
+    heads = map(_head, repeat(tag), map(len, messages))
+    return b"".join(chain.from_iterable(zip(heads, messages, strict=True)))
+
+
+@lru_cache(SHARED_MAX)
+def _head(tag: int, size: int) -> bytes:
+    return bytes((tag,)) + _varint(size)
+
+
+def _place(seq: int) -> bytes:
+    """The field of a seq. Neighbours differ in the lowest bits alone."""
+    if seq < 1 << 7:
+        return bytes((_SEQ_TAG, seq))
+    return _SEQ_LOW[seq & 127] + _varint(seq >> 7)
 
 
 def _put_reading(message: record_pb2.Reading, fact: Reading) -> None:

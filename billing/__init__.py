@@ -27,6 +27,8 @@ Files:
 - ``change.py``    what a change of plan comes to
 - ``tax.py``       excise and VAT, by dated rates
 - ``invoice.py``   lines of documents, and what they move in the ledger
+- ``crediting.py``  what a credit note of an amount stands for
+- ``sale.py``      the same of a sale that is paid at once
 - ``promo.py``     discounts and coupons, referral and loyalty rewards
 - ``scope.py``     for what, for whom, where and when a promotion is
 - ``dunning.py``   what happens to an invoice that is not paid, and when

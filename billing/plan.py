@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from enum import StrEnum
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from billing.errors import InvalidField
+from billing.rating import check_tariff
+from billing.tax import TaxClass
 
 if TYPE_CHECKING:
     from billing.ids import PlanId
     from billing.money import Money
+    from billing.rating import Tariff
 
 STEPS_MAX = 8
 WINDOWS_MAX = 8
@@ -27,6 +31,16 @@ QUOTA_MAX_BYTES = 10**15
 DEVICES_MAX = 50
 PRICE_MAX_MINOR = 250_000 * 100
 """One M-PESA payment moves at most KES 250,000."""
+
+CONTRACT_PRICE_MAX_MINOR = 10_000_000 * 100
+"""A period that costs more than ten million shillings is a mistake in typing."""
+
+
+class Audience(StrEnum):
+    """Who a plan is for."""
+
+    HOTSPOT = "hotspot"  # anybody at a portal, who pays before and at once
+    CONTRACT = "contract"  # subscribers with a contract, who are invoiced
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +101,8 @@ class Plan:
     """A thing for sale: its name on screens, its price, and what one purchase of it allows.
 
     ``pool_id`` is the shared rate that its devices are in, at sites that have one of that name; ""
-    for that of the place where they are.
+    for that of the place where they are. ``tax_included`` says whether taxes are in the price or
+    come on top. ``tariff`` is what volume costs beside the price; None for nothing.
     """
 
     id: PlanId
@@ -95,6 +110,10 @@ class Plan:
     price: Money
     limits: Limits
     pool_id: str = ""
+    audience: Audience = Audience.HOTSPOT
+    tax_class: TaxClass = TaxClass.INTERNET
+    tax_included: bool = True
+    tariff: Tariff | None = None
 
 
 def check_plan(plan: Plan) -> Plan:
@@ -105,12 +124,36 @@ def check_plan(plan: Plan) -> Plan:
         raise InvalidField("name", f"want 1 to {NAME_MAX} characters")
     if plan.pool_id and not ID_SHAPE.fullmatch(plan.pool_id):
         raise InvalidField("pool_id", f"{plan.pool_id[:40]!r} is no pool id")
+    if plan.audience is Audience.HOTSPOT:
+        _check_hotspot(plan)
+    else:
+        _check_contract(plan)
+    check_limits(plan.limits)
+    return plan
+
+
+def _check_hotspot(plan: Plan) -> None:
+    """What is paid at once is paid in whole shillings, with all taxes, and never afterwards."""
     if not 0 <= plan.price.minor <= PRICE_MAX_MINOR:
         raise InvalidField("price", "want 0 to 250,000")
     if plan.price.minor % 100:
         raise InvalidField("price", "want whole shillings: M-PESA moves no cents")
-    check_limits(plan.limits)
-    return plan
+    if not plan.tax_included:
+        raise InvalidField("tax_included", "the price on a portal is all that is paid")
+    if plan.tariff is not None:
+        raise InvalidField("tariff", "only subscribers with a contract are charged by volume")
+
+
+def _check_contract(plan: Plan) -> None:
+    if not 0 <= plan.price.minor <= CONTRACT_PRICE_MAX_MINOR:
+        raise InvalidField("price", "want 0 to 10,000,000")
+    if plan.price.currency != "KES":
+        raise InvalidField("currency", "invoices are in KES")
+    if plan.tariff is None:
+        return
+    check_tariff(plan.tariff)
+    if plan.tariff.tiers[0].price.currency != plan.price.currency:
+        raise InvalidField("tariff.tiers[0].price", f"want {plan.price.currency}, as the plan's")
 
 
 def check_limits(limits: Limits) -> None:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Network, collapse_addresses
 from typing import TYPE_CHECKING, TypeAlias
 
+from shaping.one import compact, nothing
 from shaping.plane import GARDEN_MAX, PlaneError
 from shaping.pools import KEY, moved_pools, pool_rates, session_paths
 
@@ -75,7 +76,7 @@ class Standing:
 
     epoch: str
     rate: Rate | None = None
-    ways: Mapping[Address, Way] = field(default_factory=dict)
+    ways: Mapping[Address, Way] = field(default_factory=nothing)
     pool: PoolPath = ()
 
 
@@ -293,7 +294,8 @@ def diff(
     """
     same = same or same_rate
     if only is None:
-        sessions = observed.sessions.keys() | desired.access.keys()
+        # A box tells its own copies of the keys; those of who desires are kept.
+        sessions = desired.access.keys() | observed.sessions.keys()
         caps = observed.caps.keys() | desired.caps.keys()
     else:
         sessions, caps = set(only.sessions), set(only.caps)
@@ -365,7 +367,7 @@ def _standing(
     if access.closed or over or access.mac in desired.blocked:
         return Standing("")
     way = Way(access.mac, access.open_until, _cap_ref(key, access, desired))
-    ways = dict.fromkeys(_addresses(access), way)
+    ways = compact(dict.fromkeys(_addresses(access), way))
     if not ways:
         return Standing("")
     return Standing("", access.rate, ways, paths[access.pool] if access.pool else ())
@@ -405,7 +407,7 @@ def _kept(
         for address, way in new.ways.items()
     }
     rate = old.rate if old.rate and new.rate and same(old.rate, new.rate) else new.rate
-    return Standing(old.epoch, rate, ways, new.pool)
+    return Standing(old.epoch, rate, compact(ways), new.pool)
 
 
 def same_rate(old: Rate, new: Rate) -> bool:

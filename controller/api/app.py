@@ -9,20 +9,32 @@ from typing import TYPE_CHECKING, Any
 from fastapi import APIRouter, Depends, FastAPI
 
 from controller.api import (
+    branches,
     callbacks,
     errors,
     garden,
     grants,
     health,
+    invoices,
     ledger,
     notices,
+    operator,
+    papers,
     payments,
     plans,
     pools,
+    prices,
     probes,
+    promotions,
+    received,
+    reports,
+    runs,
     sessions,
     sites,
+    subscribers,
+    subscriptions,
     tokens,
+    voucher_sales,
     vouchers,
 )
 from controller.api.auth import Staff
@@ -67,6 +79,7 @@ def described_app() -> FastAPI:
     app.include_router(health.router)
     app.include_router(callbacks.router)
     app.include_router(_v1())
+    app.include_router(papers.public)
     app.include_router(page.router)
     app.mount("/noc/static", page.static_files(), name="static")
     errors.install(app)
@@ -78,7 +91,11 @@ def _v1() -> APIRouter:
     router = APIRouter(prefix="/api/v1", dependencies=[Depends(only_staff)])
     for part in (sites, plans, vouchers, tokens, payments, sessions, grants, ledger, notices):
         router.include_router(part.router)
-    for part in (pools, garden, probes):
+    for part in (pools, garden, probes, prices, operator, branches, subscribers):
+        router.include_router(part.router)
+    for part in (subscriptions, invoices, received, promotions, runs):
+        router.include_router(part.router)
+    for part in (papers, reports, voucher_sales):
         router.include_router(part.router)
 
     @router.get("/openapi.json", include_in_schema=False)

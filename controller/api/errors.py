@@ -11,16 +11,41 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from billing.errors import BillingRefusal, InvalidField
+from billing.errors import (
+    BillingRefusal,
+    InvalidField,
+    SubscriptionEnded,
+    SubscriptionNotStarted,
+    SubscriptionPaused,
+    SubscriptionSuspended,
+)
 from controller.noc.hub import TooManyViewers
 from controller.store.database import DatabaseBusy
+from controller.usecases import wallets
+from controller.usecases.agreements import SubscriptionDiffers
+from controller.usecases.branches import BranchExists, BranchUnknown
+from controller.usecases.debts import DebtSettled, DebtUnknown
 from controller.usecases.grants import DevicesFull, GrantOver, GrantUnknown
-from controller.usecases.plans import PlanDiffers, PlanUnknown, PlanWithdrawn
+from controller.usecases.money_in import ReceiptUsed, ReceivedUnknown
+from controller.usecases.papers import DocumentUnknown
+from controller.usecases.payers import SubscriberUnknown
+from controller.usecases.plan_changes import QuoteChanged, WalletTooLow
+from controller.usecases.plans import PlanDiffers, PlanForContracts, PlanUnknown, PlanWithdrawn
 from controller.usecases.pools import PoolExists, PoolHasParts, PoolUnknown
+from controller.usecases.prices import PriceUnknown
 from controller.usecases.probes import ProbeUnderWay
+from controller.usecases.promotions import (
+    PromotionDiffers,
+    PromotionOver,
+    PromotionUnknown,
+    PromotionUsedUp,
+)
 from controller.usecases.sites import SiteExists, SiteUnknown
+from controller.usecases.subscribers import SubscriberExists
+from controller.usecases.subscriptions import SubscriptionUnknown
 from controller.usecases.token_keys import KeysFull, SlotsFull
 from controller.usecases.tokens import TokenRedeemed, TokenUnknown
+from controller.usecases.voucher_sales import BatchSoldOut, BatchUnknown, SaleDiffers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -79,10 +104,38 @@ KNOWN: dict[type[Exception], tuple[HTTPStatus, str]] = {
     SiteExists: (HTTPStatus.CONFLICT, "site_exists"),
     PlanDiffers: (HTTPStatus.CONFLICT, "plan_differs"),
     PlanWithdrawn: (HTTPStatus.CONFLICT, "plan_withdrawn"),
+    PlanForContracts: (HTTPStatus.CONFLICT, "plan_for_contracts"),
+    PriceUnknown: (HTTPStatus.NOT_FOUND, "not_found"),
     PoolUnknown: (HTTPStatus.NOT_FOUND, "not_found"),
     PoolExists: (HTTPStatus.CONFLICT, "pool_exists"),
     PoolHasParts: (HTTPStatus.CONFLICT, "pool_has_parts"),
     ProbeUnderWay: (HTTPStatus.CONFLICT, "probe_under_way"),
+    DocumentUnknown: (HTTPStatus.NOT_FOUND, "not_found"),
+    BatchUnknown: (HTTPStatus.NOT_FOUND, "not_found"),
+    BatchSoldOut: (HTTPStatus.CONFLICT, "batch_sold_out"),
+    SaleDiffers: (HTTPStatus.CONFLICT, "sale_differs"),
+    BranchUnknown: (HTTPStatus.NOT_FOUND, "not_found"),
+    BranchExists: (HTTPStatus.CONFLICT, "branch_exists"),
+    SubscriberUnknown: (HTTPStatus.NOT_FOUND, "not_found"),
+    SubscriberExists: (HTTPStatus.CONFLICT, "subscriber_exists"),
+    SubscriptionUnknown: (HTTPStatus.NOT_FOUND, "not_found"),
+    SubscriptionDiffers: (HTTPStatus.CONFLICT, "subscription_differs"),
+    SubscriptionEnded: (HTTPStatus.CONFLICT, "subscription_ended"),
+    SubscriptionNotStarted: (HTTPStatus.CONFLICT, "subscription_not_started"),
+    SubscriptionPaused: (HTTPStatus.CONFLICT, "subscription_paused"),
+    SubscriptionSuspended: (HTTPStatus.CONFLICT, "subscription_suspended"),
+    QuoteChanged: (HTTPStatus.CONFLICT, "quote_changed"),
+    WalletTooLow: (HTTPStatus.CONFLICT, "wallet_too_low"),
+    wallets.WalletTooLow: (HTTPStatus.CONFLICT, "wallet_too_low"),
+    wallets.IdUsed: (HTTPStatus.CONFLICT, "id_used"),
+    DebtUnknown: (HTTPStatus.NOT_FOUND, "not_found"),
+    DebtSettled: (HTTPStatus.CONFLICT, "debt_settled"),
+    ReceiptUsed: (HTTPStatus.CONFLICT, "receipt_used"),
+    ReceivedUnknown: (HTTPStatus.NOT_FOUND, "not_found"),
+    PromotionUnknown: (HTTPStatus.NOT_FOUND, "not_found"),
+    PromotionDiffers: (HTTPStatus.CONFLICT, "promotion_differs"),
+    PromotionOver: (HTTPStatus.CONFLICT, "promotion_over"),
+    PromotionUsedUp: (HTTPStatus.CONFLICT, "promotion_used_up"),
     GrantOver: (HTTPStatus.CONFLICT, "grant_over"),
     DevicesFull: (HTTPStatus.CONFLICT, "devices_full"),
     TooManyViewers: (HTTPStatus.SERVICE_UNAVAILABLE, "too_many_viewers"),
@@ -152,7 +205,9 @@ def _invalid_field(request: Request, error: Exception) -> Response:
 
 def _known(request: Request, error: Exception) -> Response:
     status, code = next(KNOWN[kind] for kind in type(error).__mro__ if kind in KNOWN)
-    return problem(request, status, code=code, detail=str(error))
+    field = getattr(error, "field", None)
+    faults = [Fault(field, str(error))] if field else ()
+    return problem(request, status, code=code, detail=str(error), faults=faults)
 
 
 def _unreadable(request: Request, error: Exception) -> Response:

@@ -6,11 +6,11 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from billing.ids import PlanId
-from billing.plan import Plan
 from controller.api import pages
 from controller.api.errors import NotFound
 from controller.api.needs import Needed, PageAsked, SiteKey
-from controller.api.shapes import Page, PlanIn, PlanOut
+from controller.api.plan_shapes import PlanIn, PlanOut
+from controller.api.shapes import Page
 from controller.noc import views
 from controller.usecases import plans as usecase
 
@@ -40,15 +40,8 @@ async def list_plans(deps: Needed, asked: Annotated[PlansAsked, Query()]) -> Pag
 
 @router.post("", status_code=HTTPStatus.CREATED)
 async def add_plan(deps: Needed, asked: PlanIn) -> PlanOut:
-    """Put a plan on sale at every site. The same plan again changes nothing."""
-    plan = Plan(
-        id=PlanId(asked.id),
-        name=asked.name,
-        price=asked.price.money(),
-        limits=asked.limits(),
-        pool_id=asked.pool_id,
-    )
-    await usecase.add_plan(deps, plan, rank=asked.rank)
+    """Put a plan on sale, at every site unless it is for contracts. The same changes nothing."""
+    await usecase.add_plan(deps, asked.plan(), rank=asked.rank)
     return await show_plan(asked.id, deps)
 
 

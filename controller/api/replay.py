@@ -46,6 +46,11 @@ def key_of(request: Request) -> str:
     return key
 
 
+def id_of(request: Request) -> str:
+    """The id of what this request makes: of the same key and path always the same."""
+    return hashlib.sha256(f"{request.url.path}:{key_of(request)}".encode()).hexdigest()[:32]
+
+
 async def once(
     deps: Deps, request: Request, asked: BaseModel, work: Callable[[], Awaitable[BaseModel]]
 ) -> Response:

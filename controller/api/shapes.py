@@ -1,6 +1,5 @@
 """What goes out and comes in, as JSON. Money is text with two decimals; times are UTC."""
 
-from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Generic, Self, TypeVar
 
@@ -8,7 +7,6 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from billing.money import MINOR_PER_MAJOR, Money, parse_money
 from billing.msisdn import masked
-from billing.plan import STEPS_MAX, WINDOWS_MAX, Burst, Limits, Step, Window
 from billing.quota import left
 from controller.limits import limits_of
 from controller.noc.board import is_in_step, is_online, spent_of
@@ -23,7 +21,7 @@ from controller.noc.views import (
     TokenView,
     TransactionView,
 )
-from controller.store.rows import DoubleRedemptionRow, NoticeRow, OutageRow, PlanRow
+from controller.store.rows import DoubleRedemptionRow, NoticeRow, OutageRow
 from controller.usecases.outages import duration_s, is_down
 
 Line = TypeVar("Line")
@@ -87,6 +85,7 @@ class SiteOut(BaseModel):
 
     id: str
     name: str
+    branch_id: str
     operator_name: str
     help_phone: str
     language: str
@@ -106,6 +105,7 @@ class SiteOut(BaseModel):
         return cls(
             id=row.id,
             name=row.name,
+            branch_id=row.branch_id,
             operator_name=row.operator_name,
             help_phone=row.help_phone,
             language=row.language,
@@ -146,112 +146,6 @@ class JoinTokenOut(BaseModel):
     """A one-use join token. It is shown this once."""
 
     token: str
-
-
-class BurstShape(_In):
-    """So many bytes at this speed, each way, before the plan's rate holds."""
-
-    down_bps: StrictInt
-    up_bps: StrictInt
-    burst_bytes: StrictInt
-
-
-class StepShape(_In):
-    """The speed once ``after_bytes`` of a grant are used, both directions together."""
-
-    after_bytes: StrictInt
-    down_bps: StrictInt
-    up_bps: StrictInt
-
-
-class WindowShape(_In):
-    """The speed at certain hours, in minutes of the day in Nairobi; it may pass midnight."""
-
-    from_minute: StrictInt
-    until_minute: StrictInt
-    down_bps: StrictInt
-    up_bps: StrictInt
-
-
-class PlanIn(_In):
-    """A new plan. At least one of ``validity_s``, ``uptime_s`` and ``quota_bytes`` must bind.
-
-    Where a site has a pool of the name ``pool_id``, devices with this plan share it.
-    """
-
-    id: Words
-    name: Words
-    price: MoneyShape
-    down_bps: StrictInt
-    up_bps: StrictInt
-    validity_s: StrictInt | None = None
-    uptime_s: StrictInt | None = None
-    quota_bytes: StrictInt | None = None
-    devices_max: StrictInt = 1
-    burst: BurstShape | None = None
-    steps: Annotated[list[StepShape], Field(max_length=STEPS_MAX)] = []
-    windows: Annotated[list[WindowShape], Field(max_length=WINDOWS_MAX)] = []
-    rank: Annotated[StrictInt, Field(ge=0, le=10_000)] = 0
-    pool_id: Words = ""
-
-    def limits(self) -> Limits:
-        """What it allows, unchecked."""
-        return Limits(
-            down_bps=self.down_bps,
-            up_bps=self.up_bps,
-            validity_s=self.validity_s,
-            uptime_s=self.uptime_s,
-            quota_bytes=self.quota_bytes,
-            devices_max=self.devices_max,
-            burst=None if self.burst is None else Burst(**self.burst.model_dump()),
-            steps=tuple(Step(**step.model_dump()) for step in self.steps),
-            windows=tuple(Window(**window.model_dump()) for window in self.windows),
-        )
-
-
-class PlanOut(BaseModel):
-    """A plan, on sale unless ``withdrawn_at`` says since when it is not."""
-
-    id: str
-    name: str
-    price: MoneyShape
-    down_bps: int
-    up_bps: int
-    validity_s: int | None
-    uptime_s: int | None
-    quota_bytes: int | None
-    devices_max: int
-    burst: BurstShape | None
-    steps: list[StepShape]
-    windows: list[WindowShape]
-    rank: int
-    pool_id: str | None
-    created_at: datetime
-    withdrawn_at: datetime | None
-
-    @classmethod
-    def of(cls, row: PlanRow) -> Self:
-        """From its row."""
-        allows = limits_of(row)
-        burst = None if allows.burst is None else BurstShape(**asdict(allows.burst))
-        return cls(
-            id=row.id,
-            name=row.name,
-            price=MoneyShape.of(row.price_minor, row.currency),
-            down_bps=row.down_bps,
-            up_bps=row.up_bps,
-            validity_s=row.validity_s,
-            uptime_s=row.uptime_s,
-            quota_bytes=row.quota_bytes,
-            devices_max=row.devices_max,
-            burst=burst,
-            steps=[StepShape(**asdict(step)) for step in allows.steps],
-            windows=[WindowShape(**asdict(window)) for window in allows.windows],
-            rank=row.rank,
-            pool_id=row.pool_id,
-            created_at=row.created_at,
-            withdrawn_at=row.withdrawn_at,
-        )
 
 
 class VouchersIn(_In):

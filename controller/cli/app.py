@@ -11,20 +11,32 @@ from typing import Annotated
 import typer
 
 from controller.cli import (
+    branches,
     doctor,
     garden,
     grants,
     here,
+    invoices,
     ledger,
+    money,
     notices,
+    operator,
+    papers,
     payments,
     plans,
     pools,
+    prices,
     probes,
+    promotions,
+    reports,
+    runs,
     sessions,
     sites,
     status,
+    subscribers,
+    subscriptions,
     tokens,
+    voucher_sales,
     vouchers,
 )
 from controller.cli.desk import URL_USUAL, Desk
@@ -82,9 +94,23 @@ def show_version() -> None:
     typer.echo(f"lango {version('lango')}")
 
 
+vouchers.app.add_typer(voucher_sales.app)
+invoices.app.add_typer(papers.invoice)
 for name, group in (
     ("site", sites.app),
     ("plan", plans.app),
+    ("price", prices.app),
+    ("operator", operator.app),
+    ("tax", operator.tax),
+    ("branch", branches.app),
+    ("subscriber", subscribers.app),
+    ("subscription", subscriptions.app),
+    ("invoice", invoices.app),
+    ("debt", invoices.debt),
+    ("received", money.received),
+    ("wallet", money.wallet),
+    ("promotion", promotions.app),
+    ("billing", runs.app),
     ("pool", pools.app),
     ("garden", garden.app),
     ("voucher", vouchers.app),
@@ -98,7 +124,7 @@ for name, group in (
     ("db", here.db),
 ):
     app.add_typer(group, name=name)
-for part in (here.app, status.app, doctor.app, probes.app):
+for part in (here.app, status.app, doctor.app, probes.app, money.app, papers.app, reports.app):
     app.add_typer(part)
 
 

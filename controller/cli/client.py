@@ -34,6 +34,18 @@ class Api:
         """Make something. Carries a fresh ``Idempotency-Key``."""
         return self._ask("POST", path, body=body, timeout_s=timeout_s)
 
+    def file(
+        self,
+        path: str,
+        query: Mapping[str, Any] | None = None,
+        *,
+        body: Mapping[str, Any] | None = None,
+        timeout_s: float = TIMEOUT_S,
+    ) -> bytes:
+        """A file as it is; with a ``body`` it is made of that."""
+        method = "GET" if body is None else "POST"
+        return self._answer(method, path, query=query, body=body, timeout_s=timeout_s).content
+
     def lines(
         self, path: str, *, limit: int, query: Mapping[str, Any] | None = None
     ) -> list[dict[str, Any]]:
@@ -56,6 +68,17 @@ class Api:
         body: Mapping[str, Any] | None = None,
         timeout_s: float = TIMEOUT_S,
     ) -> dict[str, Any]:
+        return self._json(self._answer(method, path, query=query, body=body, timeout_s=timeout_s))
+
+    def _answer(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, Any] | None,
+        body: Mapping[str, Any] | None,
+        timeout_s: float,
+    ) -> httpx2.Response:
         headers = {"Accept": "application/json"}
         if self._key:
             headers["Authorization"] = f"Bearer {self._key}"
@@ -71,7 +94,7 @@ class Api:
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             raise self._unreachable(error) from error
         if answer.is_success:
-            return self._json(answer)
+            return answer
         raise self._fault(answer)
 
     def _json(self, answer: httpx2.Response) -> dict[str, Any]:

@@ -1,14 +1,16 @@
 """``lango plan``: what is for sale."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
 
-from billing.money import parse_money
-from billing.plan import Burst, Step, Window
-from controller.cli import units, words
+from billing.plan import Audience, Burst, Step, Window
+from billing.rating import Formula, Tier
+from billing.tax import TaxClass
+from controller.cli import billing_words, units, words
 from controller.cli.desk import Json, Limit, desk_of, typed
 from controller.cli.examples import taught
 from controller.cli.faults import WrongUse
@@ -22,6 +24,8 @@ OPTIONS = {
     "burst": ("--burst", ""),
     "steps": ("--step", ""),
     "windows": ("--window", ""),
+    "tariff.tiers": ("--tier", ""),
+    "tariff.unit_bytes": ("--per", "bytes"),
     "down_bps": ("--down", "bits per second"),
     "up_bps": ("--up", "bits per second"),
     "validity_s": ("--validity", "seconds"),
@@ -36,25 +40,28 @@ PARTS = {
     "up_bps": ", up, in bits per second",
     "after_bytes": ", in bytes",
     "burst_bytes": ", in bytes",
+    "upto_units": ", its end, in units",
+    "price": ", its price",
     "from_minute": ", its beginning, in minutes",
     "until_minute": ", its end, in minutes",
 }
 """The same of the parts of burst, steps and windows."""
 
-_PART = re.compile(r"(burst|steps|windows)(?:\[(\d+)\])?(?:\.(\w+))?(?=: )")
-
-
-def _amount(text: str) -> int:
-    return parse_money(text).minor
+_PART = re.compile(r"(burst|steps|windows|tariff\.tiers)(?:\[(\d+)\])?(?:\.(\w+))?(?=: )")
 
 
 DURATION = typed(units.duration_s)
 SIZE = typed(units.size_bytes)
 RATE = typed(units.rate_bps)
-AMOUNT = typed(_amount)
+AMOUNT = typed(units.minor)
 BURST = typed(units.burst)
 STEP = typed(units.step)
 WINDOW = typed(units.window)
+TIER = typed(units.tier)
+
+TARIFF_UNIT_BYTES = 10**9
+CONTRACT_VALIDITY_S = 366 * 86_400
+"""A plan for contracts that says no limit: longer than any period that is billed by the year."""
 
 
 @taught(
@@ -101,11 +108,16 @@ def _part_as_typed(part: re.Match[str]) -> str:
     return OPTIONS[field][0] + which + PARTS.get(inner or "", "")
 
 
+def _mark(line: dict[str, Any]) -> str:
+    contract = " (contract)" if line["audience"] == Audience.CONTRACT else ""
+    return contract + (" (withdrawn)" if line["withdrawn_at"] else "")
+
+
 def _row(line: dict[str, Any]) -> tuple[str, ...]:
     clocks = [line[clock] for clock in ("validity_s", "uptime_s") if line[clock] is not None]
     return (
         line["id"],
-        line["name"] + (" (withdrawn)" if line["withdrawn_at"] else ""),
+        line["name"] + _mark(line),
         words.price(line["price"]),
         words.rate(line["down_bps"]),
         words.rate(line["up_bps"]),
@@ -132,6 +144,7 @@ def show_plan(ctx: typer.Context, plan: PlanId, *, json: Json = False) -> None:
         "burst": words.burst(found["burst"]),
         "steps": [words.step(step) for step in found["steps"]],
         "windows": [words.window(window) for window in found["windows"]],
+        "tariff": billing_words.tariff(found["tariff"]),
     }
     desk.screen.fields(words.fields({**found, **speeds}))
 
@@ -143,6 +156,9 @@ def show_plan(ctx: typer.Context, plan: PlanId, *, json: Json = False) -> None:
     'lango plan add mb500 --name "500 MB" --price 30 --down 5M --up 2M --quota 500MB',
     "lango plan add d1 --name Day --price 50 --down 5M --up 2M --validity 1d \\\n"
     "    --burst 8M/4M:20MB --step 5GB:1M/512k --window 22:00-06:00:10M/5M",
+    "lango plan add home20 --name Home --contract --price 2,999.50 --down 20M --up 20M",
+    "lango plan add lte --name LTE --contract --price 500 --down 20M --up 5M \\\n"
+    "    --tariff graduated --tier 50:20 --tier rest:15",
 )
 def add_plan(
     ctx: typer.Context,
@@ -177,14 +193,33 @@ def add_plan(
     ] = None,
     rank: Annotated[int, typer.Option(help="Place on the portal; small comes first.")] = 0,
     pool: Annotated[str, typer.Option(help="The pool that its devices share.")] = "",
+    contract: Annotated[
+        bool, typer.Option("--contract", help="For subscriptions; no portal offers it.")
+    ] = False,
+    tax_class: Annotated[TaxClass, typer.Option(help="How it is taxed.")] = TaxClass.INTERNET,
+    without_tax: Annotated[
+        bool, typer.Option("--without-tax", help="Taxes come on top of the price.")
+    ] = False,
+    tariff: Annotated[
+        Formula | None, typer.Option(help="How volume is charged, beside the price.")
+    ] = None,
+    tier: Annotated[
+        list[Tier] | None,
+        typer.Option(parser=TIER, metavar="UPTO:PRICE", help="50:20, then rest:15. Repeat it."),
+    ] = None,
+    per: Annotated[
+        int | None, typer.Option(parser=SIZE, metavar="SIZE", help="What a tariff counts: 1GB")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Put a plan on sale at every site. The same plan again changes nothing."""
     desk = desk_of(ctx)
+    if contract and validity is None and uptime is None and quota is None:
+        validity = CONTRACT_VALIDITY_S
     body = {
         "id": plan,
         "name": name,
-        "price": {"amount": f"{price // 100}.{price % 100:02d}", "currency": "KES"},
+        "price": units.kes(price),
         "down_bps": down,
         "up_bps": up,
         "validity_s": validity,
@@ -196,6 +231,10 @@ def add_plan(
         "windows": [asdict(one) for one in window or ()],
         "rank": rank,
         "pool_id": pool,
+        "audience": Audience.CONTRACT if contract else Audience.HOTSPOT,
+        "tax_class": tax_class,
+        "tax_included": not without_tax,
+        "tariff": _tariff(tariff, per or TARIFF_UNIT_BYTES, tier or ()),
     }
     try:
         made = desk.api.post("/api/v1/plans", body)
@@ -205,7 +244,19 @@ def add_plan(
         desk.screen.json("plan", made)
         return
     desk.screen.line(made["id"])
-    desk.screen.say(f"{made['name']} is on sale at {words.price(made['price'])}.")
+    where = "for subscriptions" if contract else "at every site"
+    desk.screen.say(f"{made['name']} is on sale {where} at {words.price(made['price'])}.")
+
+
+def _tariff(formula: Formula | None, unit_bytes: int, tiers: Sequence[Tier]) -> Any:
+    if formula is None and not tiers:
+        return None
+    if formula is None or not tiers:
+        raise WrongUse("--tariff and --tier go together", next_step="see `lango plan add --help`")
+    written = [
+        {"upto_units": tier.upto_units, "price": units.kes(tier.price.minor)} for tier in tiers
+    ]
+    return {"formula": formula, "unit_bytes": unit_bytes, "tiers": written}
 
 
 @taught(

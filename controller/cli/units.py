@@ -10,8 +10,13 @@ from __future__ import annotations
 import re
 from datetime import datetime
 
+from billing.dunning import Step as DunningStep
+from billing.dunning import StepKind
 from billing.errors import InvalidField
+from billing.money import MINOR_PER_MAJOR, parse_money
+from billing.period import Cycle, Unit
 from billing.plan import DAY_MINUTES, Burst, Step, Window
+from billing.rating import Tier
 from controller.noc.text import NAIROBI
 
 DURATION_UNITS_S = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
@@ -23,6 +28,9 @@ HOUR_MINUTES = 60
 _WINDOW = re.compile(r"([0-9]{1,2}:[0-9]{2})-([0-9]{1,2}:[0-9]{2}):(.+)")
 _DURATION = re.compile(rf"(?:[0-9]{{1,{DIGITS_MAX}}}[smhdw])+")
 _SIZE = re.compile(rf"([0-9]{{1,{DIGITS_MAX}}})(?:\.([0-9]{{1,3}}))?([kmgt]i?)?b?")
+_CYCLE = re.compile(r"([0-9]{1,6})?(minute|hour|day|week|month)s?")
+_DUNNING = re.compile(r"(remind|fee|suspend|recovery)([+-][0-9]{1,4})(?::(.+))?")
+_SHARE = re.compile(r"([0-9]{1,3})(?:\.([0-9]{1,2}))?%?")
 _RATE = re.compile(
     rf"([0-9]{{1,{DIGITS_MAX}}})(?:\.([0-9]{{1,3}}))?([kmg])?(?:b(?:it)?(?:/s|ps)?)?"
 )
@@ -105,6 +113,53 @@ def day(text: str) -> datetime:
         return datetime.strptime(text.strip(), "%Y-%m-%d").replace(tzinfo=NAIROBI)
     except ValueError as error:
         raise InvalidField("day", f"{text!r} is not a day like 2027-01-31") from error
+
+
+def minor(text: str) -> int:
+    """Cents of ``1,250.50`` shillings. Raises `InvalidField`."""
+    return parse_money(text).minor
+
+
+def kes(amount_minor: int) -> dict[str, str]:
+    """An amount as the API takes it."""
+    sign = "-" if amount_minor < 0 else ""
+    whole, rest = divmod(abs(amount_minor), MINOR_PER_MAJOR["KES"])
+    return {"amount": f"{sign}{whole}.{rest:02d}", "currency": "KES"}
+
+
+def share_bp(text: str) -> int:
+    """Hundredths of a per cent of ``16%``, ``7.5``. Raises `InvalidField`."""
+    match = _SHARE.fullmatch(_compact(text))
+    if match is None:
+        raise InvalidField("share", f"{text!r} is not like 16% or 7.5%")
+    whole, part = match.groups(default="")
+    return int(whole) * 100 + int(part.ljust(2, "0"))
+
+
+def tier(text: str) -> Tier:
+    """``50:20``: up to 50 units at KES 20 each; ``rest:15``: all others. Raises `InvalidField`."""
+    upto, colon, price = _compact(text).partition(":")
+    if not colon or not (upto == "rest" or (upto.isdecimal() and len(upto) <= DIGITS_MAX)):
+        raise InvalidField("tier", f"{text!r} is not like 50:20 or rest:15")
+    return Tier(None if upto == "rest" else int(upto), parse_money(price))
+
+
+def cycle(text: str) -> Cycle:
+    """``month``, ``2 weeks``, ``30 days``. Raises `InvalidField`."""
+    match = _CYCLE.fullmatch(_compact(text))
+    if match is None:
+        raise InvalidField("cycle", f"{text!r} is not like month, 2 weeks or 30 days")
+    count, unit = match.groups()
+    return Cycle(Unit(unit), int(count or 1))
+
+
+def dunning_step(text: str) -> DunningStep:
+    """``remind-3``, ``fee+5:100``: days from when it is due. Raises `InvalidField`."""
+    match = _DUNNING.fullmatch(_compact(text))
+    if match is None:
+        raise InvalidField("step", f"{text!r} is not like remind-3, fee+5:100 or suspend+7")
+    kind, days, fee = match.groups()
+    return DunningStep(StepKind(kind), int(days), None if fee is None else parse_money(fee))
 
 
 def _times(whole: str, part: str | None, unit: int) -> int:

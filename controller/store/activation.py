@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import and_, delete, exists, func, or_, select
 
 from billing.ids import SiteId
+from billing.plan import Audience
 from controller.store.database import ROW_LOCK, inserted
 from controller.store.rows import PlanRow, SiteRow, TokenKeyRow, TokenRow, TokenSlotRow
 
@@ -101,6 +102,7 @@ async def unready_sites(tx: Tx) -> list[SiteId]:
     )
     lacking = exists().where(
         PlanRow.withdrawn_at.is_(None),
+        PlanRow.audience == Audience.HOTSPOT,
         PlanRow.price_minor > 0,
         ~has_slot.correlate(SiteRow, PlanRow),
     )

@@ -429,3 +429,12 @@ class VoucherSaleRow(Row):
     commission_minor: Mapped[int]
     currency: Mapped[str] = mapped_column(String(3))
     at: Mapped[datetime]
+
+
+class LogoRow(Row):
+    """A logo that documents were issued with, by the hash of its bytes; never changed."""
+
+    __tablename__ = "logo"
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    picture: Mapped[bytes]

@@ -8,7 +8,9 @@ from sqlalchemy import select, text
 
 from billing.ids import PlanId
 from billing.money import Money
-from billing.plan import Plan
+from billing.plan import Audience, Plan
+from billing.rating import read_tariff, tariff_text
+from billing.tax import TaxClass
 from controller.limits import limits_of, speeds_text
 from controller.store.database import inserted
 from controller.store.rows import PlanRow
@@ -28,6 +30,10 @@ def as_plan(row: PlanRow) -> Plan:
         price=Money(row.price_minor, row.currency),
         limits=limits_of(row),
         pool_id=row.pool_id or "",
+        audience=Audience(row.audience),
+        tax_class=TaxClass(row.tax_class),
+        tax_included=row.tax_included,
+        tariff=None if row.tariff is None else read_tariff(row.tariff),
     )
 
 
@@ -60,6 +66,10 @@ async def insert(tx: Tx, plan: Plan, *, rank: int, now: datetime) -> bool:
         rank=rank,
         pool_id=plan.pool_id or None,
         created_at=now,
+        audience=plan.audience,
+        tax_class=plan.tax_class,
+        tax_included=plan.tax_included,
+        tariff=None if plan.tariff is None else tariff_text(plan.tariff),
     )
 
 
@@ -75,6 +85,8 @@ async def load_many(tx: Tx, plan_ids: Collection[str]) -> dict[str, PlanRow]:
 
 
 async def on_sale(tx: Tx) -> list[PlanRow]:
-    """All plans that are not withdrawn, in the order to show."""
-    query = select(PlanRow).where(PlanRow.withdrawn_at.is_(None))
+    """All plans that sites offer and that are not withdrawn, in the order to show."""
+    query = select(PlanRow).where(
+        PlanRow.withdrawn_at.is_(None), PlanRow.audience == Audience.HOTSPOT
+    )
     return list(await tx.scalars(query.order_by(PlanRow.rank, PlanRow.id)))

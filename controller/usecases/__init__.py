@@ -10,7 +10,13 @@ does it wake those who wait (`Signals`). Each is idempotent by the id that its i
 - ``redeem.py``    a voucher becomes a grant
 - ``ingest.py``    an agent's records become sessions, usage and spending
 - ``sites.py``     sites, join tokens, certificates, desired state for agents
-- ``plans.py``     what is for sale; on every site
+- ``plans.py``     what is for sale; that for hotspots on every site
+- ``prices.py``    other amounts for a plan: for a segment, at a branch, on certain days
+- ``operators.py``  who sells, its logo, and the rates of taxes
+- ``branches.py``  branches of the operator
+- ``subscribers.py``  who pays and is granted
+- ``crediting.py``  an invoice, or an amount of it, is taken back by staff
+- ``particulars.py``  PURE: names, PINs and addresses as they may be written
 - ``grants.py``    give, revoke, suspend, add a device, bring to another site
 - ``allowances.py``  what each site may spend of a grant unasked, and what it is told of it
 - ``vouchers.py``  batches of codes, and the chunks by which sites redeem them offline

@@ -29,7 +29,7 @@ from controller.store.rows import LedgerTransactionRow, PostingRow
 from controller.store.subscriptions import as_contract
 from controller.usecases import period_grants, rewards
 from controller.usecases.allocation import allocate_in
-from controller.usecases.frozen import Buyer, Seller
+from controller.usecases.frozen import Buyer, Seller, logo_name
 from controller.usecases.invoice_rows import InvoiceRows, Numbered, Payer
 
 if TYPE_CHECKING:
@@ -227,6 +227,8 @@ def _seller(operator: OperatorRow, branch: BranchRow) -> Seller:
         phone=branch.phone,
         email=branch.email,
         pay_to=operator.pay_to,
+        colour=operator.colour,
+        logo=logo_name(operator.logo),
     )
 
 

@@ -20,7 +20,7 @@ from billing.tax import Taxed
 from controller.store import debts, documents, dunning, ledger, numbers, operators, payers, received
 from controller.store.billing_rows import DocumentRow
 from controller.usecases.allocation import allocate_in, allocated_in, settle
-from controller.usecases.frozen import Buyer, Seller, frozen
+from controller.usecases.frozen import Buyer, Seller, frozen, logo_name
 from controller.usecases.reckoning import reckoned_in
 
 if TYPE_CHECKING:
@@ -203,6 +203,8 @@ async def _printed(tx: Tx, draft: _Draft, **more: object) -> str:
         phone=branch.phone,
         email=branch.email,
         pay_to=operator.pay_to,
+        colour=operator.colour,
+        logo=logo_name(operator.logo),
     )
     who = draft.subscriber
     buyer = Buyer(name=who.name, pin=who.kra_pin, address=who.address, phone=who.msisdn)

@@ -7,13 +7,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from billing.ids import AccountName, OrderId, SiteId, TransactionId
+from billing import accounts
+from billing.ids import OrderId, SiteId, TransactionId
 from billing.ledger import Posting, Transaction
 from billing.money import Money
 from billing.msisdn import Msisdn
 from billing.payment import Evidence, PaymentState, Reason, moved
+from billing.period import day_of
 from billing.proof import ProofKind
-from controller.store import inbox, ledger, notices, payments
+from billing.sale import sold
+from billing.tax import TaxClass, taxed
+from controller.store import inbox, ledger, notices, operators, payments, plans, sites
 from controller.usecases.grants import give_in, learn_proof
 from controller.usecases.schedule import is_out_of_patience
 from controller.usecases.tokens import issue_in
@@ -119,7 +123,7 @@ async def paid(tx: Tx, deps: Deps, payment: PaymentRow, outcome: Outcome, now: d
     payment.receipt = outcome.receipt
     payment.settled_at = now
     payment.next_query_at = None
-    posted = await ledger.post(tx, settlement(payment, now))
+    posted = await ledger.post(tx, await settlement(tx, payment, now))
     # Invariant: a payment that was not settled has no transaction; both live and die together.
     assert posted is ledger.Posted.CREATED, f"payment {payment.order_id} was in the ledger already"
     await _hand_over(tx, deps, payment, now=now)
@@ -152,17 +156,25 @@ async def _hand_over(tx: Tx, deps: Deps, payment: PaymentRow, *, now: datetime) 
     )
 
 
-def settlement(payment: PaymentRow, now: datetime) -> Transaction:
-    """The one transaction of a settled payment: money came in, and paid for the plan."""
+async def settlement(tx: Tx, payment: PaymentRow, now: datetime) -> Transaction:
+    """The one transaction of a settled payment: money came in, paid for the plan, and its taxes."""
     amount = Money(payment.amount_minor, payment.currency)
-    wallet = AccountName(f"liability:wallet:{payment.subscriber_id}")
-    till = AccountName(f"asset:{payment.rail}:{payment.shortcode}")
-    income = AccountName(f"income:plan:{payment.plan_id}")
+    plan = await plans.load(tx, payment.plan_id)
+    site = await sites.load(tx, payment.site_id)
+    assert plan is not None
+    assert site is not None
+    purse = accounts.wallet(payment.subscriber_id)
+    rates = await operators.rates_on(tx, TaxClass(plan.tax_class), day_of(now))
+    income = accounts.plan_income(site.branch_id, payment.plan_id)
     return Transaction(
         id=TransactionId(f"payment:{payment.order_id}:settled"),
         at=now,
         cause=f"payment of order {OrderId(payment.order_id)} for plan {payment.plan_id}",
-        postings=(Posting(wallet, till, amount), Posting(income, wallet, amount)),
+        postings=(
+            Posting(purse, accounts.till(payment.rail, payment.shortcode), amount),
+            # What a portal shows is what is paid: taxes are in it.
+            *sold(taxed(amount, rates, included=True), income=income, paid_from=purse),
+        ),
     )
 
 

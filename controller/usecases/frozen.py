@@ -4,7 +4,7 @@ It is kept as JSON in the document's row, so that neither a new address nor a ne
 was issued. Keys of every document:
 
 * ``seller``: ``name``, ``pin``, ``branch``, ``kra_branch``, ``address``, ``phone``, ``email``,
-  ``pay_to``
+  ``pay_to``, ``colour``, ``logo`` (the name of a picture that is kept by it, or nothing)
 * ``buyer``: ``name``, ``pin``, ``address``, ``phone``
 * ``classes``: for each tax class and its rates ``tax_class``, ``excise_bp``, ``vat_bp``,
   ``net_minor``, ``excise_minor``, ``vat_minor``, ``total_minor``
@@ -17,6 +17,7 @@ the wallet held after it.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass
 from functools import lru_cache
@@ -32,7 +33,7 @@ _JSON = json.JSONEncoder(ensure_ascii=False)
 
 @dataclass(frozen=True, slots=True)
 class Seller:
-    """Who sells, at which branch."""
+    """Who sells, at which branch, and how its papers look."""
 
     name: str
     pin: str
@@ -42,6 +43,8 @@ class Seller:
     phone: str
     email: str
     pay_to: str
+    colour: str
+    logo: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,12 @@ def frozen(seller: Seller, buyer: Buyer, lines: Sequence[Line], **more: object) 
 @lru_cache(1_024)
 def _seller(seller: Seller) -> str:
     return _JSON.encode(_fields(seller))
+
+
+@lru_cache(4)
+def logo_name(picture: bytes | None) -> str:
+    """By which name a logo is kept: the hash of its bytes; empty for none."""
+    return hashlib.sha256(picture).hexdigest() if picture else ""
 
 
 def classes(lines: Sequence[Line]) -> list[dict[str, Any]]:

@@ -1,10 +1,13 @@
-"""What is for sale. A plan never changes; every site has every plan that is on sale."""
+"""What is for sale. A plan never changes; every site offers every hotspot plan that is on sale.
+
+Plans for contracts are offered nowhere: their grants bring a site all that it must know.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from billing.plan import check_plan
+from billing.plan import Audience, check_plan
 from controller.edge import wire
 from controller.store import items, plans, sites
 
@@ -13,6 +16,7 @@ if TYPE_CHECKING:
     from billing.plan import Plan
     from controller.deps import Deps
     from controller.store.database import Tx
+    from controller.store.rows import PlanRow
 
 
 class PlanDiffers(Exception):  # noqa: N818 - a refusal, see style
@@ -27,8 +31,14 @@ class PlanWithdrawn(Exception):  # noqa: N818 - a refusal, see style
     """The plan was withdrawn, and is not sold again: choose another id."""
 
 
+class PlanForContracts(Exception):  # noqa: N818 - a refusal, see style
+    """The plan is for subscribers with a contract, and is not sold as a code."""
+
+
 async def add_plan(deps: Deps, plan: Plan, *, rank: int = 0) -> None:
-    """Put a plan on sale at every site; ``rank`` says where it stands in the list, lower first.
+    """Put a plan on sale, at every site unless it is for contracts.
+
+    ``rank`` says where it stands in the list, lower first.
 
     Repeating changes nothing. Raises `InvalidField`, `PlanDiffers`, `PlanWithdrawn`,
     `DatabaseBusy`.
@@ -43,6 +53,8 @@ async def add_plan(deps: Deps, plan: Plan, *, rank: int = 0) -> None:
                 raise PlanDiffers(f"plan {plan.id} exists with other content")
             if kept.withdrawn_at is not None:
                 raise PlanWithdrawn(f"plan {plan.id} was withdrawn")
+            return
+        if plan.audience is Audience.CONTRACT:
             return
         changed = await _everywhere(tx, plan.id, wire.plan_body(plan, rank=rank))
     _wake(deps, changed)
@@ -63,6 +75,21 @@ async def withdraw_plan(deps: Deps, plan_id: PlanId) -> None:
         kept.withdrawn_at = deps.now()
         changed = await _everywhere(tx, plan_id, None)
     _wake(deps, changed)
+
+
+async def must_be_sold(tx: Tx, plan_id: str) -> PlanRow:
+    """A plan of which codes may be made.
+
+    Raises `PlanUnknown`, `PlanWithdrawn`, `PlanForContracts`.
+    """
+    plan = await plans.load(tx, plan_id)
+    if plan is None:
+        raise PlanUnknown(f"there is no plan {plan_id}")
+    if plan.withdrawn_at is not None:
+        raise PlanWithdrawn(f"plan {plan_id} was withdrawn")
+    if plan.audience == Audience.CONTRACT:
+        raise PlanForContracts(f"plan {plan_id} is for subscribers with a contract")
+    return plan
 
 
 def item_key(plan_id: str) -> str:

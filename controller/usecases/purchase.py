@@ -21,6 +21,7 @@ from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt,
 from billing.ids import GrantId, OrderId, PlanId, SiteId
 from billing.money import Money
 from billing.payment import Evidence, OrderStage, PaymentState, Reason, moved, stage
+from billing.plan import Audience
 from controller.payments.gateway import Push
 from controller.store import activation, grants, notices, payments, plans, subscribers
 from controller.store.database import DatabaseBusy, inserted
@@ -156,7 +157,9 @@ async def _noted(tx: Tx, deps: Deps, site_id: SiteId, order: NewOrder) -> OrderS
 
 def _is_sold(plan: PlanRow, purpose: Purpose) -> bool:
     """Free plans are not sold as tokens: anybody could have them sent to any phone."""
-    return plan.withdrawn_at is None and (plan.price_minor > 0 or purpose is Purpose.GRANT)
+    if plan.withdrawn_at is not None or plan.audience != Audience.HOTSPOT:
+        return False
+    return plan.price_minor > 0 or purpose is Purpose.GRANT
 
 
 async def _write_down(

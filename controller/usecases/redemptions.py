@@ -200,7 +200,7 @@ async def _book_double(
     )
     assert new, f"redemption {one.redemption_id} was double already, and has no grant"
     if price.minor:
-        posted = await ledger.post(tx, _loss(site_id, one, plan, price, now))
+        posted = await ledger.post(tx, _loss(site_id, one, price, now))
         # Invariant: a double redemption that was not known is in no ledger.
         assert posted is ledger.Posted.CREATED
     text = f"{what.kind} {what.code_name} was redeemed before as grant {what.first}: {price} lost"
@@ -214,16 +214,15 @@ async def _book_double(
     )
 
 
-def _loss(
-    site_id: SiteId, one: Redeemed, plan: PlanRow, price: Money, now: datetime
-) -> Transaction:
+def _loss(site_id: SiteId, one: Redeemed, price: Money, now: datetime) -> Transaction:
+    """What was given away is no sale: no plan earned it, and no tax is due on it."""
     return Transaction(
         id=TransactionId(f"redemption:{one.redemption_id}:double"),
         at=now,
         cause=f"redemption {one.redemption_id} of a code that was redeemed before",
         postings=(
             Posting(
-                source=AccountName(f"income:plan:{plan.id}"),
+                source=AccountName(f"income:double-redemption:{site_id}"),
                 target=AccountName(f"expense:double-redemption:{site_id}"),
                 amount=price,
             ),

@@ -22,7 +22,7 @@ from billing.token import SERIALS, Token, decode, encode, shown
 from controller.store import activation, notices, plans, sites, subscribers
 from controller.usecases import messages, token_keys
 from controller.usecases.grants import give_in
-from controller.usecases.plans import PlanUnknown, PlanWithdrawn
+from controller.usecases.plans import must_be_sold
 from controller.usecases.sites import SiteUnknown
 from portal.account.messages import token_message
 
@@ -253,12 +253,7 @@ async def _phone_of(tx: Tx, token: TokenRow) -> Msisdn | None:
 async def _must_be_sold(tx: Tx, site_id: SiteId, plan_id: PlanId) -> PlanRow:
     if await sites.load(tx, site_id) is None:
         raise SiteUnknown(f"there is no site {site_id}")
-    plan = await plans.load(tx, plan_id)
-    if plan is None:
-        raise PlanUnknown(f"there is no plan {plan_id}")
-    if plan.withdrawn_at is not None:
-        raise PlanWithdrawn(f"plan {plan_id} was withdrawn")
-    return plan
+    return await must_be_sold(tx, plan_id)
 
 
 async def _notice(tx: Tx, site_id: str, code: str, text: str, now: datetime, *, once: str) -> None:

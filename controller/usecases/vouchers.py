@@ -17,7 +17,7 @@ from billing.voucher import VoucherCode, new_code
 from controller.edge import wire
 from controller.store import items, plans, sites, vouchers
 from controller.store.vouchers import Hashes, Offline
-from controller.usecases.plans import PlanUnknown, PlanWithdrawn
+from controller.usecases.plans import must_be_sold
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -87,7 +87,7 @@ async def create_vouchers(
     async with deps.db.begin() as tx:
         # A site that is being added meanwhile would miss the batch, or the batch it.
         await plans.lock(tx)
-        await _sellable(tx, plan_id)
+        await must_be_sold(tx, plan_id)
         await vouchers.insert_batch(
             tx,
             hashes,
@@ -155,18 +155,10 @@ def item_key(batch: str, number: int) -> str:
 async def _check(deps: Deps, plan_id: PlanId, sites_named: Sequence[SiteId]) -> None:
     """Refuse what cannot be before the slow part begins."""
     async with deps.db.read() as tx:
-        await _sellable(tx, plan_id)
+        await must_be_sold(tx, plan_id)
         unknown = set(sites_named) - set(await sites.all_ids(tx))
     if unknown:
         raise InvalidField("sites", f"there is no site {min(unknown)}")
-
-
-async def _sellable(tx: Tx, plan_id: PlanId) -> None:
-    plan = await plans.load(tx, plan_id)
-    if plan is None:
-        raise PlanUnknown(f"there is no plan {plan_id}")
-    if plan.withdrawn_at is not None:
-        raise PlanWithdrawn(f"plan {plan_id} was withdrawn")
 
 
 async def _hashed(

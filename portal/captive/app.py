@@ -157,8 +157,10 @@ class _Portal:
         return self._desk.page(request, self._online(view, fresh=False))
 
     async def voucher(self, request: Request) -> Response:
-        """The one field for every kind of code."""
-        return self._desk.page(request, screens.Voucher(self._desk.face))
+        """The one field for every kind of code; a code in the address (of a slip) is typed in."""
+        told = query(request).get("code", "")[:CODE_LENGTH_MAX]
+        typed = "" if isinstance(codes.reading(told), codes.Fault) else told
+        return self._desk.page(request, screens.Voucher(self._desk.face, typed))
 
     async def redeem(self, request: Request) -> Response:
         """Redeem a code for this device; with a phone number, the code that was sent there."""

@@ -24,6 +24,7 @@ Files:
 
 - ``nft.py``         PURE  rules text, and the elements and objects that a change means
 - ``attributes.py``  PURE  type, length, value
+- ``messages.py``    PURE  messages, alone and in runs of one header
 - ``wire.py``        PURE  those as netlink messages, and netlink dumps as values
 - ``adopt.py``       PURE  what the kernel holds, read back as sessions; what fits none is stray
 - ``tc.py``          PURE  class numbers, rates and shaper messages

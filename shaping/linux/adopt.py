@@ -8,6 +8,7 @@ a half one is stray, goes, and is made anew by the next difference.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from sys import intern
 from typing import TYPE_CHECKING
 
 from shaping.diff import CapRef, Observed, Standing, Way
@@ -18,10 +19,10 @@ from shaping.linux.nft import (
     Element,
     meter_names,
     quota_name,
-    way_elements,
 )
-from shaping.linux.tc import group_of, slot_of
-from shaping.plane import CapKey, MonotonicMs, SessionKey
+from shaping.linux.tc import classid_of, group_of, slot_of
+from shaping.one import compact
+from shaping.plane import CapKey, MacAddress, MonotonicMs, SessionKey
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -40,6 +41,8 @@ _WHOLE = {"count_down", "count_up", "class", "group", "down", "up"}
 @dataclass(frozen=True, slots=True)
 class Held:
     """A dump of our table: elements with the milliseconds left, and names of objects.
+
+    All of it as of one moment.
 
     ``pools`` tells which pool has which number in the class trees.
     """
@@ -80,7 +83,7 @@ def adopt(
     taken: dict[int, SessionKey] = {}
     strays: list[Op] = []
     for address, rows in _by_address(held.elements).items():
-        found = _whole(address, rows, epochs=epochs, caps=caps, now=now)
+        found = _whole(rows, epochs=epochs, caps=caps, now=now)
         if found is None or not _fits(found, slots, taken):
             strays += [Cut(element) for element, _ in rows]
             continue
@@ -92,7 +95,7 @@ def adopt(
         sessions[key] = Standing(epoch)
         if key in slots:
             pool = (places or {}).get(group_of(slots[key]), ())
-            sessions[key] = Standing(epoch, rates.get(slots[key]), ways[key], pool)
+            sessions[key] = Standing(epoch, rates.get(slots[key]), compact(ways[key]), pool)
     blocked = frozenset(e.mac for e, _ in held.elements if e.set == "blocked" and e.mac)
     owners = {address: key for key, found in ways.items() for address in found}
     strays += _stray_objects(held, epochs, caps)
@@ -103,9 +106,10 @@ def adopt(
 def _epochs(counters: Iterable[str]) -> dict[SessionKey, str]:
     """Sessions whose both counters are there under one epoch."""
     found: dict[SessionKey, set[tuple[str, str]]] = {}
+    shared: dict[str, str] = {}
     for name in counters:
         way, key, epoch = (*name.split("."), "", "")[:3]
-        found.setdefault(SessionKey(key), set()).add((way, epoch))
+        found.setdefault(SessionKey(key), set()).add((way, shared.setdefault(epoch, epoch)))
     whole: dict[SessionKey, str] = {}
     for key, marks in found.items():
         epochs = {epoch for _, epoch in marks}
@@ -141,7 +145,6 @@ class _Found:
 
 
 def _whole(
-    address: Address,
     rows: Sequence[_Row],
     *,
     epochs: Mapping[SessionKey, str],
@@ -161,12 +164,20 @@ def _whole(
     if (lefts[0] is None) != (lefts[1] is None):
         return None
     until = min((MonotonicMs(now + left) for left in lefts if left is not None), default=None)
-    way = Way(mac, until, _cap(held["cap"][0]) if "cap" in held else None)
+    way = Way(MacAddress(intern(mac)), until, _cap(held["cap"][0]) if "cap" in held else None)
     if way.cap is not None and caps.get(way.cap.key) != way.cap.revision:
         return None
-    needed = way_elements(session, epochs[session], address, way, slot, now)
-    said = {(element.set, element.value) for element, _ in rows}
-    if {(element.set, element.value) for element in needed} != said:
+    down, up = meter_names(session, epochs[session])
+    needed: dict[str, str | int | None] = {"down": None, "up": None}
+    needed |= {
+        "count_down": down,
+        "count_up": up,
+        "class": classid_of(slot),
+        "group": group_of(slot),
+    }
+    if way.cap is not None:
+        needed["cap"] = quota_name(way.cap)
+    if {name: element.value for name, (element, _) in held.items()} != needed:
         return None
     return _Found(session, slot, way)
 

@@ -11,9 +11,11 @@ import errno
 import os
 import socket
 import struct
+from contextlib import suppress
 from sys import byteorder
 from typing import TYPE_CHECKING
 
+from shaping.linux.messages import ENDS, ERROR, HEADER, runs, split
 from shaping.plane import PlaneError
 
 if TYPE_CHECKING:
@@ -53,13 +55,11 @@ ANSWER_BYTES = 4 << 10
 
 _SO_SNDBUFFORCE = 32
 _SO_RCVBUFFORCE = 33
+_SO_RCVTIMEO_NEW = 66
 _SOL_NETLINK = 270
 _NETLINK_CAP_ACK = 10
-_ERROR = 2
-_DONE = 3
-_ENDS = frozenset({_ERROR, _DONE})
 _DUMP_INTERRUPTED = 0x10
-_HEADER = struct.Struct("=IHHII")
+_TIMEVAL = struct.Struct("=qq")
 
 
 class NetlinkError(Exception):
@@ -79,15 +79,6 @@ class _InterruptedDumpError(Exception):
     """A dump ran while the kernel's lists changed."""
 
 
-def split(block: bytes) -> Iterator[tuple[int, int, int, bytes]]:
-    """The (type, flags, sequence, body) messages in what one receive gave."""
-    position = 0
-    while position < len(block):
-        size, kind, flags, sequence, _ = _HEADER.unpack_from(block, position)
-        yield kind, flags, sequence, block[position + _HEADER.size : position + size]
-        position += (size + 3) & ~3
-
-
 def _errno(body: bytes) -> int:
     return -int.from_bytes(body[:4], byteorder, signed=True)
 
@@ -100,7 +91,9 @@ class NetlinkSocket:
         self._socket.setsockopt(socket.SOL_SOCKET, _SO_SNDBUFFORCE, SEND_BYTES_MAX)
         self._socket.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, 8 << 20)
         self._socket.setsockopt(_SOL_NETLINK, _NETLINK_CAP_ACK, 1)
-        self._socket.settimeout(ANSWER_WAIT_S)
+        # Not a timeout of Python's own: for that it asks before each receive whether it may.
+        wait = _TIMEVAL.pack(ANSWER_WAIT_S, 0)
+        self._socket.setsockopt(socket.SOL_SOCKET, _SO_RCVTIMEO_NEW, wait)
         self._socket.bind((0, 0))
         self._sequence = 0
 
@@ -144,10 +137,15 @@ class NetlinkSocket:
 
     def dump(self, kind: int, body: bytes) -> list[tuple[int, bytes]]:
         """All (type, body) messages that answer a dump request. Raises `PlaneError`."""
+        found = self.dump_runs(kind, body)
+        return [(kind, body) for run in found for kind, _, _, body in split(run)]
+
+    def dump_runs(self, kind: int, body: bytes) -> list[bytes]:
+        """The same as `runs`, for who can read many at once."""
         for _ in range(DUMP_TRIES):
             first = self._send([(kind, NLM_F_DUMP, body)], flags=0)
             try:
-                return self._dumped(first)
+                return list(self._dumped(first))
             except _InterruptedDumpError:
                 continue
         raise PlaneError("the kernel's tables changed faster than they could be read")
@@ -156,97 +154,109 @@ class NetlinkSocket:
         """The body of the one message that answers a request. Raises `PlaneError`."""
         first = self._send([(kind, 0, body)], flags=0)
         for answered, _, sequence, found in self._messages():
-            if sequence == first and answered != _ERROR:
+            if sequence == first and answered != ERROR:
                 return found
             if sequence == first:
                 raise NetlinkError(0, _errno(found))
         raise AssertionError("the kernel's messages have no end")
 
-    def answers(self, requests: Sequence[tuple[int, bytes]]) -> list[bytes]:
-        """The bodies of what is asked for by (type, body), one each; what is not there is left out.
+    def beginning(self, kind: int, body: bytes) -> Iterator[bytes]:
+        """The runs that answer a dump request, as they come; what changes meanwhile may be missing.
 
-        Raises `NetlinkError` and `PlaneError`.
+        Who takes no more of them must close the socket. Raises `NetlinkError` and `PlaneError`.
         """
+        with suppress(_InterruptedDumpError):
+            yield from self._dumped(self._send([(kind, NLM_F_DUMP, body)], flags=0))
+
+    def answers(self, question: tuple[int, bytes, bytes], asked: Sequence[bytes]) -> list[bytes]:
+        """The runs that answer a question about each of ``asked``; what is not there is left out.
+
+        A question is a type, and what of the body stands before and after what is asked, which is
+        always equally long. For `ASK_CHUNK` at most. Raises `NetlinkError` and `PlaneError`.
+        """
+        assert len(asked) <= ASK_CHUNK, "the answers might not find room"
+        assert len(set(map(len, asked))) <= 1, "the messages would not be equally long"
+        self._ask_each(question, asked)
         found: list[bytes] = []
-        for start in range(0, len(requests), ASK_CHUNK):
-            chunk = requests[start : start + ASK_CHUNK]
-            first = self._send([(kind, 0, body) for kind, body in chunk], flags=0)
-            for answered, _, sequence, body in self._messages(ANSWER_BYTES):
-                number = _errno(body) if answered == _ERROR else 0
-                if number not in {0, errno.ENOENT}:
-                    raise NetlinkError(sequence - first, number)
-                if answered != _ERROR and sequence >= first:
-                    found.append(body)
-                if sequence == self._sequence:
-                    break
+        waiting = len(asked)
+        while waiting:
+            block = self._received(ANSWER_BYTES, times=waiting)
+            for kind, _, sequence, run in runs(block):
+                if sequence != self._sequence:
+                    continue
+                waiting -= len(run) // int.from_bytes(run[:4], byteorder)
+                if kind != ERROR:
+                    found.append(run)
+                elif (number := _errno(run[HEADER.size :])) != errno.ENOENT:
+                    raise NetlinkError(len(asked) - waiting - 1, number)
         return found
 
-    def _dumped(self, first: int) -> list[tuple[int, bytes]]:
-        found: list[tuple[int, bytes]] = []
+    def _ask_each(self, question: tuple[int, bytes, bytes], asked: Sequence[bytes]) -> None:
+        kind, before, after = question
+        # One sequence number for all: the kernel answers each message once, in its turn.
+        self._sequence += 1
+        size = HEADER.size + len(before) + len(asked[0]) + len(after)
+        begin = HEADER.pack(size, kind, NLM_F_REQUEST, self._sequence, 0) + before
+        self._put(begin + (after + begin).join(asked) + after)
+
+    def _dumped(self, first: int) -> Iterator[bytes]:
         interrupted = False
-        unpack, head = _HEADER.unpack_from, _HEADER.size
         while True:
-            # Written out, not by way of `split`: dumps of tens of thousands of messages pass here.
-            block, position = self._received(RECEIVE_BYTES), 0
-            while position < len(block):
-                size, kind, flags, sequence, _ = unpack(block, position)
-                body = block[position + head : position + size]
-                position += (size + 3) & ~3
+            for kind, flags, sequence, run in runs(self._received(RECEIVE_BYTES)):
                 if sequence != first:
                     continue
                 interrupted = interrupted or bool(flags & _DUMP_INTERRUPTED)
-                if kind not in _ENDS:
-                    found.append((kind, body))
+                if kind not in ENDS:
+                    yield run
                     continue
-                number = _errno(body)
+                number = _errno(run[HEADER.size :])
                 if number and number != errno.EINTR:
                     raise NetlinkError(0, number)
                 if interrupted or number:
                     raise _InterruptedDumpError
-                return found
+                return
 
     def _send(self, messages: Sequence[tuple[int, int, bytes]], *, flags: int) -> int:
         first = self._sequence + 1
         parts: list[bytes] = []
         for kind, own, body in messages:
             self._sequence += 1
-            size = _HEADER.size + len(body)
-            parts.append(_HEADER.pack(size, kind, NLM_F_REQUEST | flags | own, self._sequence, 0))
+            size = HEADER.size + len(body)
+            parts.append(HEADER.pack(size, kind, NLM_F_REQUEST | flags | own, self._sequence, 0))
             parts.append(body)
             if size & 3:
                 parts.append(b"\0" * (-size % 4))
+        self._put(b"".join(parts))
+        return first
+
+    def _put(self, block: bytes) -> None:
         try:
-            self._socket.sendto(b"".join(parts), (0, 0))
+            self._socket.sendto(block, (0, 0))
         except OSError as error:
             raise PlaneError(f"netlink: {error}") from error
-        return first
 
     def _errors(self, first: int) -> Iterator[tuple[int, int]]:
         """(index, errno) of what is told about messages since ``first``; it has no end."""
         for kind, _, sequence, body in self._messages():
-            if kind == _ERROR and sequence >= first:
+            if kind == ERROR and sequence >= first:
                 yield sequence - first, _errno(body)
 
-    def _messages(self, room: int = RECEIVE_BYTES) -> Iterator[tuple[int, int, int, bytes]]:
+    def _messages(self) -> Iterator[tuple[int, int, int, bytes]]:
         while True:
-            yield from split(self._received(room))
+            yield from split(self._received(RECEIVE_BYTES))
 
-    def _received(self, room: int) -> bytes:
+    def _received(self, room: int, *, times: int = 1) -> bytes:
+        receive = self._socket.recv
         try:
-            return self._socket.recv(room)
+            return b"".join([receive(room) for _ in range(times)])
         except OSError as error:
             raise PlaneError(f"netlink gave no answer: {error}") from error
 
     def _drain(self) -> None:
         """Throw away answers to a batch that failed; they are queued already."""
-        self._socket.settimeout(0)
-        try:
-            while self._socket.recv(RECEIVE_BYTES):
+        with suppress(BlockingIOError):
+            while self._socket.recv(RECEIVE_BYTES, socket.MSG_DONTWAIT):
                 pass
-        except BlockingIOError:
-            pass
-        finally:
-            self._socket.settimeout(ANSWER_WAIT_S)
 
 
 class Ears:

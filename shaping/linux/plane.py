@@ -31,8 +31,9 @@ from shaping.linux.netlink import NETLINK_ROUTE, NetlinkError, NetlinkSocket
 from shaping.linux.nft import CutCounter, PutCounter, meter_names, ops, pool_name
 from shaping.linux.pins import Pins
 from shaping.linux.shaper import Shaper
-from shaping.linux.tables import OvertakenError, Tables
+from shaping.linux.tables import COUNTERS_BY_NAME, OvertakenError, Tables
 from shaping.linux.tc import group_of, same_rate
+from shaping.one import compact
 from shaping.plane import Applied, Counter, Desired, MonotonicMs, PlaneError, SessionKey
 from shaping.portions import portions
 
@@ -55,11 +56,6 @@ DEAR_MS = 100
 """When reading everything takes longer than this, a stranger's change of nftables may wait for the
 next regular look; otherwise it is looked into at once, unless strangers come too often: a DNS
 server that fills the garden by name changes something every few seconds."""
-
-COUNTERS_BY_NAME = 40_000
-"""So many counters or more are asked for one by one. The kernel tells all of a table in blocks of
-32 KB, and for each walks from the first counter to where it was: four times as long for twice as
-many."""
 
 TRIES = 3
 """An apply that somebody else's change came in between of looks again this often."""
@@ -196,23 +192,26 @@ class _Box:
     def counters(self) -> dict[SessionKey, Counter]:
         found = self._tables.counted(self._many_names())
         read: dict[SessionKey, Counter] = {}
+        sessions = self._mirror.sessions if self._mirror else {}
+        # Of the names, which are there in every reading, the copy that we have anyway is kept.
+        known = {one: one for key, standing in sessions.items() for one in (key, standing.epoch)}
         for name, down_bytes in found.items():
             way, _, rest = name.partition(".")
             key, _, epoch = rest.partition(".")
             up_bytes = found.get(f"u.{rest}")
             if way == "d" and up_bytes is not None:
-                read[SessionKey(key)] = Counter(epoch, down_bytes, up_bytes)
+                epoch = known.get(epoch, epoch)
+                read[SessionKey(known.get(key, key))] = Counter(epoch, down_bytes, up_bytes)
         fallen = [key for key, counter in read.items() if _fell(self._read.get(key), counter)]
         for key in fallen:
             # Somebody set it to zero by hand: the next apply begins a new life of it.
             self._void.update(meter_names(key, read.pop(key).epoch))
             self.forget()
-        self._read |= read
-        self._read = {key: self._read[key] for key in (*read, *fallen)}
+        self._read = read | {key: self._read[key] for key in fallen} if fallen else read
         return read
 
     def _many_names(self) -> list[str]:
-        """The counters that we believe in, where it is cheaper to ask for each of them."""
+        """The counters that we believe in, where it is cheaper to ask for some by name."""
         sessions = self._mirror.sessions if self._mirror else {}
         if 2 * len(sessions) < COUNTERS_BY_NAME:
             return []
@@ -259,8 +258,10 @@ class _Box:
         """Read what has no generation to tell of changes: the shapers and the pins."""
         began = _spent_ms()
         drift = [*self._shaper.observe(), *self._shaper.evicted()]
-        before, mirror.pins = mirror.pins, self._pins.held()
-        drift += _lost_pins(before, mirror.pins)
+        pins = self._pins.held()
+        if pins != mirror.pins:
+            drift += _lost_pins(mirror.pins, pins)
+            mirror.pins = pins
         pools, mirror.pools = mirror.pools, self._shaper.pools()
         drift += _changed_pools(pools, mirror.pools)
         rates, places = self._shaper.rates(), self._shaper.places()
@@ -282,10 +283,12 @@ class _Box:
         evicted = self._shaper.evicted()
         generation = self._tables.generation()
         now = self._now()
-        held = self._tables.held()
+        held = self._tables.held(self._now)
         nameless = self._shaper.know(held.pools)
         places, void = self._shaper.places(), frozenset(self._void)
-        adopted = adopt(held, self._shaper.rates(), places=places, now=now, void=void)
+        shared: dict[Rate, Rate] = {}
+        rates = {slot: shared.setdefault(r, r) for slot, r in self._shaper.rates().items()}
+        adopted = adopt(held, rates, places=places, now=now, void=void)
         self._shaper.adopt(adopted.slots)
         mirror = _mirror_of(adopted, before)
         mirror.strays += tuple(CutCounter(pool_name(held.pools[n], n)) for n in nameless)
@@ -394,7 +397,7 @@ def _exact(read: Standing, believed: Standing | None) -> Standing:
         for address, way in read.ways.items()
     }
     rate = believed.rate if _same(believed.rate, read.rate) else read.rate
-    return Standing(read.epoch, rate, ways, read.pool)
+    return Standing(read.epoch, rate, compact(ways), read.pool)
 
 
 def _losses(before: _Mirror, read: _Mirror, *, now: MonotonicMs) -> Iterator[str]:
@@ -468,6 +471,10 @@ def _note(
     mirror.blocked = desired.blocked
     mirror.garden = collapsed(desired.garden)
     mirror.strays = ()
+    if mirror.fresh:
+        # What was read goes with its copies of every address.
+        every = mirror.sessions.values()
+        mirror.pins = {who: way.mac for one in every for who, way in one.ways.items()}
     mirror.fresh = False
     mirror.pins.update({address: mac for address, mac in pins.items() if mac is not None})
     for address in (address for address, mac in pins.items() if mac is None):

@@ -6,6 +6,7 @@ The bits of a state are those of linux/neighbour.h.
 from __future__ import annotations
 
 import re
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
@@ -99,4 +100,4 @@ def _remember(known: dict[Known, Place], key: Known, value: Place) -> None:
 
 def _device_mac(link: str) -> MacAddress | None:
     """The MAC of one device; None for groups, nothing and other kinds of link."""
-    return MacAddress(link) if _DEVICE.fullmatch(link) and link != _NOBODY else None
+    return MacAddress(sys.intern(link)) if _DEVICE.fullmatch(link) and link != _NOBODY else None

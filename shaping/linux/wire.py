@@ -11,6 +11,7 @@ from sys import byteorder
 from typing import TYPE_CHECKING
 
 from shaping.linux.attributes import HEAD_BYTES, NESTED, attribute, attributes, pairs
+from shaping.linux.messages import HEADER, split, steady
 from shaping.linux.nft import (
     TABLE,
     Cut,
@@ -55,7 +56,6 @@ _TABLE = attribute(_LIST_TABLE, TABLE.encode() + b"\0")
 _U32 = struct.Struct(">I")
 _U64 = struct.Struct(">Q")
 _COUNTERS_OF_OURS = _HEAD.pack(_INET, 0, 0) + _TABLE + attribute(_OBJ_TYPE, _U32.pack(_COUNTER))
-_ASK_COUNTER = _SUBSYSTEM << 8 | _GETOBJ
 _MAC_BYTES = 6
 _V4_BYTES = 4
 
@@ -97,9 +97,14 @@ def counters_request() -> tuple[int, bytes]:
     return _objects_request(_COUNTER)
 
 
-def counter_request(name: str) -> tuple[int, bytes]:
-    """Asks for one of our named counters."""
-    return _ASK_COUNTER, _COUNTERS_OF_OURS + attribute(_OBJ_NAME, name.encode() + b"\0")
+def counter_question(length: int) -> tuple[int, bytes, bytes]:
+    """Asks for one of our named counters: type, and what stands before and after its name.
+
+    For names of ``length`` bytes.
+    """
+    name = attribute(_OBJ_NAME, bytes(length + 1))
+    before, after = name[:HEAD_BYTES], name[HEAD_BYTES + length :]
+    return kind_of(_GETOBJ), _COUNTERS_OF_OURS + before, after
 
 
 def quotas_request() -> tuple[int, bytes]:
@@ -168,6 +173,23 @@ def read_counter(body: bytes) -> tuple[str, int]:
     content = attrs[_OBJ_DATA]
     # Invariant: the kernel writes bytes before packets, so the value stands at a fixed place.
     return attrs[_OBJ_NAME][:-1].decode(), _U64.unpack_from(content, 4)[0]
+
+
+def read_counters(run: bytes) -> list[tuple[str, int]]:
+    """The same for each of a run of messages, which have one and the same header."""
+    size = int.from_bytes(run[:4], byteorder)
+    name_at, heads_at = HEADER.size + _NAME_AT, size + _COUNT_HEADS
+    length = int.from_bytes(run[name_at - HEAD_BYTES : name_at - 2], byteorder) - HEAD_BYTES - 1
+    between = size + _COUNT_AT - name_at - length
+    if (
+        run[name_at - 2] != _OBJ_NAME
+        or run[heads_at : heads_at + len(_COUNT_HEADS_ARE)] != _COUNT_HEADS_ARE
+        or not steady(run, size, name_at - HEAD_BYTES, name_at)
+        or not steady(run, size, heads_at, heads_at + len(_COUNT_HEADS_ARE))
+    ):
+        return [read_counter(body) for _, _, _, body in split(run)]
+    layout = f">{name_at}x{length}s{between}xQ{-_COUNT_END}x"
+    return [(name.decode(), count) for name, count in struct.iter_unpack(layout, run)]
 
 
 _NAME_AT = _HEAD.size + len(_TABLE) + HEAD_BYTES

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from agent.model import Fact
-    from agent.uplink.seam import AppliedState
+    from agent.uplink.seam import AppliedState, Order, OrderAnswer
     from agent.wire import Record
 
 
@@ -38,7 +39,14 @@ class ThinUplink(MemoryUplink):
     """A link over which no report arrives that has more bytes than it carries in time."""
 
     carries_bytes = 10**9
+    purchases = 0
     reports: list[Told]
+
+    async def purchase(self, order: Order) -> OrderAnswer:
+        self.purchases += 1
+        for _ in range(self.purchases % 7 * 3):  # while one is answered, another already waits
+            await asyncio.sleep(0)
+        return await super().purchase(order)
 
     async def report(
         self,
@@ -162,3 +170,13 @@ def test_reports_shrink_when_they_are_slow_and_grow_when_they_are_quick(
 
 def test_a_small_report_that_is_quick_says_nothing_about_large_ones() -> None:
     assert Pace(4_096).answered(1, full=False) == Pace(4_096)
+
+
+async def test_orders_that_wait_do_not_have_each_other_asked_about(site: Site) -> None:
+    for n in range(4):
+        await site.gate.order(f"127.0.0.{n + 5}", plan_id="hour", phone=f"071234567{n}")
+    await settle()
+    before = thin(site).purchases
+    await site.clock.advance(20)
+
+    assert thin(site).purchases - before <= 4 * 20 // 2

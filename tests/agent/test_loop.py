@@ -19,6 +19,7 @@ from agent.model import Notice, Reading, SessionClosed, SessionOpened, Sighted, 
 from agent.uplink.memory import MemoryController, MemoryUplink, grant_item, plan_item, site_item
 from billing.ids import OrderId
 from billing.payment import OrderStage, Reason
+from billing.quota import Allowance
 from billing.voucher import parse_code
 from portal.captive.gate import Refusal, SiteFace
 from shaping.memory import MemoryPlane
@@ -27,7 +28,7 @@ from tests.support.site import an_offer, some_limits
 from tests.support.steered import AtOnce, SteeredClock, settle
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Callable, Mapping
     from pathlib import Path
 
     from agent.model import Fact
@@ -44,6 +45,8 @@ class FaultyPlane(MemoryPlane):
     broken = False
     applies = 0
     counts = 0
+    afterwards: Callable[[], object] | None = None
+    """Called right after it was read."""
 
     async def apply(self, desired: Desired) -> Applied:
         self.applies += 1
@@ -56,7 +59,10 @@ class FaultyPlane(MemoryPlane):
             raise PlaneError("the box is out of order")
         self.counts += 1
         self.counting()
-        return await super().counters()
+        counters = await super().counters()
+        if self.afterwards is not None:
+            self.afterwards()
+        return counters
 
     def counting(self) -> None:
         """Called while it is read; reading takes no time unless a test says so."""
@@ -224,6 +230,23 @@ async def test_data_ends_at_the_cap(site: Site) -> None:
 
     assert passed == 1_000_000
     assert [f.reason for f in site.facts() if isinstance(f, SessionClosed)] == [Why.DATA]
+
+
+async def test_a_budget_that_is_given_anew_is_less_by_all_that_passed(site: Site) -> None:
+    limits, devices = some_limits(quota=1_000_000), ["02:00:7f:00:00:05"]
+    site.controller.put_item(*grant_item("f" * 32, limits=limits, devices=devices))
+    await settle()
+    await site.gate.sign_in(A)
+    await site.clock.advance(3)
+    passed = sum(10_000 for _ in range(30) if site.passes(down=9_000, up=1_000))
+    handed = Allowance(bytes=1_000_000)
+    site.controller.put_item(
+        *grant_item("f" * 32, limits=limits, devices=devices, allowance=handed)
+    )
+    await settle()
+    passed += sum(10_000 for _ in range(200) if site.passes(down=9_000, up=1_000))
+
+    assert passed == 1_000_000
 
 
 async def test_signing_in_opens_for_a_device_that_comes_back(site: Site) -> None:
@@ -402,6 +425,43 @@ async def test_a_plane_out_of_order_is_mended_when_it_is_back(site: Site) -> Non
 
     assert not view or site.passes()
     assert site.passes()
+
+
+async def test_a_box_that_could_not_be_counted_for_a_moment_is_well_again(site: Site) -> None:
+    order_id = await site.buy()
+    site.controller.pay(OrderId(order_id), limits=some_limits())
+    await settle()
+    await site.clock.advance(1)
+    site.plane.broken = True
+    await site.clock.advance(2)
+    was_well = site.loop.healthy
+    site.plane.broken = False
+    await site.clock.advance(4)
+
+    assert (was_well, site.loop.healthy) == (False, True)
+
+
+async def test_a_session_closed_while_the_box_is_out_of_order_is_counted_to_its_end(
+    site: Site,
+) -> None:
+    limits, devices = some_limits(), ["02:00:7f:00:00:05"]
+    site.controller.put_item(*grant_item("f" * 32, limits=limits, devices=devices))
+    await settle()
+    await site.gate.sign_in(A)
+    await site.clock.advance(1)
+    site.plane.broken = True
+    await site.clock.advance(2)
+    site.controller.put_item(*grant_item("f" * 32, limits=limits, devices=devices, revoked=True))
+    await settle()
+    site.plane.broken, passed = False, []
+    site.plane.afterwards = lambda: passed.append(site.passes(down=1_000, up=100))
+    await site.clock.advance(5)
+    site.plane.afterwards = None
+    await site.clock.advance(15)
+    readings = [fact for fact in site.facts() if isinstance(fact, Reading)]
+
+    assert any(passed)
+    assert readings[-1].down_bytes_total == 1_000 * sum(passed)
 
 
 async def test_what_somebody_removed_by_hand_is_put_back_and_told(site: Site) -> None:

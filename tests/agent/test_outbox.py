@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from agent.journal import Journal
+from agent.journal import Journal, JournalError
 from agent.model import Notice, Reading, SessionClosed, SessionOpened, State, Why
-from agent.outbox import OUTBOX_RECORDS_MAX, SENT_MAX, Level
+from agent.outbox import ADDED_AT_ONCE, OUTBOX_RECORDS_MAX, SENT_MAX, Level
 from agent.wire import record_bodies
 from billing.ids import GrantId, SessionId
 from tests.support.site import a_mac
@@ -73,6 +73,28 @@ def drained(journal: Journal) -> Iterator[Record]:
     while batch := journal.unsent():
         yield from batch
         journal.ack(batch[-1].seq)
+
+
+@pytest.mark.parametrize(
+    "count", [1, ADDED_AT_ONCE - 1, ADDED_AT_ONCE, ADDED_AT_ONCE + 1, 3 * ADDED_AT_ONCE + 7]
+)
+def test_records_of_a_batch_of_any_size_keep_their_order(journal: Journal, count: int) -> None:
+    facts: list[Fact] = [a_reading("s", number) for number in range(2 * count)]
+    journal.commit(State(), facts[:count], NOON)
+    journal.commit(State(), facts[count:], NOON)
+    found = journal.unsent()
+
+    assert [record.seq for record in found] == list(range(1, 2 * count + 1))
+    assert [record.fact for record in found] == facts
+    assert journal.fill.size_bytes == sum(len(record.body) for record in found)
+
+
+def test_a_body_that_cannot_be_read_is_told(journal: Journal) -> None:
+    journal.commit(State(), [a_reading("s", number) for number in range(9)], NOON)
+    journal._db.execute("UPDATE outbox SET body = x'0aff' WHERE seq = 5")  # noqa: SLF001 - the disk
+
+    with pytest.raises(JournalError, match="unreadable"):
+        journal.unsent()
 
 
 def test_a_week_offline_stays_within_the_bound_and_loses_no_byte(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from wirepb.v1 import desired_pb2 as pb
+from wirepb.v1 import edge_pb2
 
 from agent.decide import decide
 from agent.model import (
@@ -37,6 +38,7 @@ from agent.uplink.memory import (
     slot_item,
     token_keys_item,
 )
+from agent.uplink.seam import AppliedState, Backlog
 from agent.wire import (
     Granted,
     Slot,
@@ -44,6 +46,7 @@ from agent.wire import (
     Unreadable,
     parse_item,
     record_of,
+    render_report,
 )
 from billing.ids import GrantId, PlanId, RedemptionId, SessionId
 from billing.plan import Burst, Step, Window
@@ -196,6 +199,23 @@ def test_a_record_reads_back_the_same(fact: Fact) -> None:
     record = record_of(9, NOON, fact)
 
     assert (record.seq, record.at, record.fact) == (9, NOON, fact)
+
+
+SEQS = [1, 127, 128, 129, 300, 16_383, 16_384, 2_097_151, 2_097_152, 2**40 + 5, 2**64 - 1]
+
+
+@pytest.mark.parametrize("length", [1, 60, 200, 20_000])
+def test_a_report_carries_each_record_with_its_seq(length: int) -> None:
+    fact = Notice("n", "x" * length)
+    records = [record_of(seq, NOON, fact) for seq in SEQS]
+    backlog = Backlog((record_of(0, NOON, fact),), records=5, records_max=9)
+    wire = render_report("j", records, applied=AppliedState(7, b"d"), backlog=backlog, version="1")
+    report = edge_pb2.ReportRequest.FromString(wire)
+
+    assert [record.seq for record in report.records] == SEQS
+    assert {record.notice.text for record in report.records} == {"x" * length}
+    assert [(record.seq, record.notice.text) for record in report.newest] == [(0, "x" * length)]
+    assert (report.journal, report.applied_generation, report.outbox_records) == ("j", 7, 5)
 
 
 def test_what_items_mean_goes_with_them() -> None:

@@ -20,6 +20,7 @@ NAMES = (
     "portal",
     "shaper-build",
     "shaper-replan",
+    "small",
 )
 
 

@@ -204,7 +204,7 @@ async def _right(lab: Lab, customers: list[Device]) -> bool:
     devices = [mac for grant in answer.json()["data"] for mac in grant["devices"]]
     wanted = [device.mac for device in customers]
     balances = {one["account"]: one["balance"] for one in await lab.rig.stall.balances()}
-    taken = str(balances["income:plan:bench"]["amount"]).removeprefix("-")
+    taken = str(balances["income:main:plan:bench"]["amount"]).removeprefix("-")
     return sorted(devices) == sorted(wanted) and taken == f"{len(customers) * PRICE_KES}.00"
 
 

@@ -1,9 +1,9 @@
 """``count``: read 10,000 and 100,000 counters while one of them counts traffic.
 
-Ours is what the plane does every few seconds: it dumps few counters, and asks for many by name. The
-peer is ``nft -j list counters`` in a process of its own, and its JSON read; the limit is the bare
-netlink dump, not read. All in processor seconds, user and system. The oracle multiplies: datagrams
-sent times their size is what each must tell.
+Ours is what the plane does every few seconds: it dumps the first counters, and asks for any beyond
+those by name. The peer is ``nft -j list counters`` in a process of its own, and its JSON read; the
+limit is the bare netlink dump, not read. All in processor seconds, user and system. The oracle
+multiplies: datagrams sent times their size is what each must tell.
 """
 
 from __future__ import annotations
@@ -23,8 +23,7 @@ from typing import TYPE_CHECKING
 from shaping.linux import wire
 from shaping.linux.netlink import NETLINK_NETFILTER, NetlinkSocket
 from shaping.linux.nft import PutCounter, meter_names
-from shaping.linux.plane import COUNTERS_BY_NAME
-from shaping.linux.tables import Tables
+from shaping.linux.tables import COUNTERS_BY_NAME, Tables
 from shaping.plane import SessionKey
 from tests.bench.booth import WIRING, Booth
 from tests.bench.row import Row

@@ -79,7 +79,7 @@ def run() -> list[Row]:
     figures = {name: _Figures() for name in NAMES}
     peer: list[float] = []
     asked = list(_asked())
-    with cluster() as made, ExitStack() as stack:
+    with cluster(durable=True) as made, ExitStack() as stack:
         stores = {name: stack.enter_context(store(name)) for name in NAMES}
         for each in stores.values():
             _live_in(each)

@@ -81,7 +81,7 @@ ORDER = (
 """Tables in an order in which each refers to earlier ones only."""
 
 COMMIT_EVERY = 500
-SELLER = Seller("Lango Net", "P051234567X", "Main", "00", "", "", "", "")
+SELLER = Seller("Lango Net", "P051234567X", "Main", "00", "", "", "", "", "#0b5", "")
 
 
 def invoices_a_second(store: Store, count: int) -> float:

@@ -186,7 +186,7 @@ class Sqlite:
 def store(name: str) -> Iterator[Store]:
     """A fresh database of that kind."""
     if name == "postgresql":
-        with cluster() as made:
+        with cluster(durable=True) as made:
             yield Postgres(made)
         return
     folder = Path(tempfile.mkdtemp(prefix="lango-bench-"))

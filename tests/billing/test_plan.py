@@ -10,7 +10,8 @@ import pytest
 from billing.errors import InvalidField
 from billing.ids import PlanId
 from billing.money import Money
-from billing.plan import Burst, Limits, Plan, Step, Window, check_plan
+from billing.plan import Audience, Burst, Limits, Plan, Step, Window, check_plan
+from billing.rating import Formula, Tariff, Tier
 
 
 def limits(**but: Any) -> Limits:
@@ -30,10 +31,21 @@ def a_plan(**but: Any) -> Plan:
     return replace(plan, **but)
 
 
+def a_contract(**but: Any) -> Plan:
+    return a_plan(audience=Audience.CONTRACT, **but)
+
+
+def a_tariff(*, currency: str = "KES", unit_bytes: int = 10**9) -> Tariff:
+    return Tariff(Formula.GRADUATED, unit_bytes, (Tier(None, Money(20_00, currency)),))
+
+
 @pytest.mark.parametrize(
     "plan",
     [
         a_plan(),
+        a_contract(),
+        a_contract(price=Money(10_000_000_00)),
+        a_contract(price=Money(2_999_50), tax_included=False, tariff=a_tariff()),
         a_plan(price=Money(0)),
         a_plan(price=Money(250_000_00)),
         a_plan(id="a"),
@@ -56,6 +68,14 @@ def test_a_plan_within_its_limits_can_be_sold(plan: Plan) -> None:
 @pytest.mark.parametrize(
     ("plan", "field"),
     [
+        (a_plan(tax_included=False), "tax_included"),
+        (a_plan(tariff=a_tariff()), "tariff"),
+        (a_contract(price=Money(-1)), "price"),
+        (a_contract(price=Money(10_000_000_01)), "price"),
+        (a_contract(price=Money(100, "USD")), "currency"),
+        (a_contract(tariff=a_tariff(unit_bytes=0)), "tariff.unit_bytes"),
+        (a_contract(tariff=a_tariff(currency="USD")), "tariff.tiers[0].price"),
+        (a_contract(limits=limits(validity_s=0)), "validity_s"),
         (a_plan(id=""), "id"),
         (a_plan(id="a" * 33), "id"),
         (a_plan(id="Hour"), "id"),

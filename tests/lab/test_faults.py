@@ -36,7 +36,7 @@ async def test_one_credit_and_online(lab: Lab, fault: str) -> None:
         await lab.online(device, wait_s=60)
     accounts = {row["account"]: row["balance"] for row in await lab.rig.stall.balances()}
 
-    assert accounts[f"income:plan:{plan_id}"]["amount"] == "-10.00"
+    assert accounts[f"income:main:plan:{plan_id}"]["amount"] == "-10.00"
 
 
 @contextlib.asynccontextmanager

@@ -64,7 +64,7 @@ async def test_one_payment_of_a_plan_is_one_receipt_in_the_ledger(lab: Lab) -> N
     await lab.buy(device, await lab.sell("ledger"))
     accounts = {row["account"]: row["balance"] for row in await lab.rig.stall.balances()}
 
-    assert accounts["income:plan:ledger"]["amount"] == "-10.00"
+    assert accounts["income:main:plan:ledger"]["amount"] == "-10.00"
 
 
 @pytest.mark.parametrize("address", [INTERNET_V4, INTERNET_V6])

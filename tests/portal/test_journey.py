@@ -424,3 +424,15 @@ def test_every_refusal_has_its_status() -> None:
 
 def a_code() -> str:
     return "22222222222" + "2"
+
+
+async def test_the_code_of_a_slip_is_typed_in_and_no_more() -> None:
+    site = Site()
+    site.gate.voucher(a_code(), an_access())
+    async with site.phone() as phone:
+        scanned = await phone.get("/voucher", params={"code": a_code()})
+        odd = await phone.get("/voucher", params={"code": "1234"})
+
+    assert f'value="{a_code()}"' in scanned.text
+    assert 'value=""' in odd.text
+    assert site.gate.device(PHONE).access is None

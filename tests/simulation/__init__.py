@@ -14,6 +14,8 @@ books must agree with the world to the byte and the shilling.
 - ``office.py``      the controller, which can be killed; M-PESA and its payers
 - ``place.py``       a site: an agent on a box that is killed, loses its power, lies of the time
 - ``world.py``       all of it, and what really happened
+- ``deeds.py``       what people do
+- ``mishaps.py``     what befalls sites, links and the controller
 - ``story.py``       what happens next, by the seed
 - ``invariants.py``  what must hold
 - ``bugs.py``        bugs that a story or a named test must find, each a change of one place

@@ -6,35 +6,45 @@ test has a hand in it.
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from agent.model import VoucherMark
 from billing.ids import GrantId, SiteId
 from billing.metering import Volume
-from shaping.plane import MacAddress
+from shaping.plane import CapKey, MacAddress
 from tests.simulation.virtual import true_wall
-from tests.simulation.world import PLANS, PRICE
+from tests.simulation.world import PRICE
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tests.simulation.place import Place
     from tests.simulation.world import World
-
-PUNCTUAL_S = 1.0
-"""The kernel ends access on time; what the loop hands it may be this late at most."""
-
-
-INTERVAL_S = 6.0
-"""Bytes are known to the agent at most this much after they passed."""
-
 
 STUCK_BYTES = 65_536
 """Less than this may be left of a quota and yet not pass: no burst fits."""
 
+MARGIN_S = 60
+"""Who has at least so much time left is let in."""
+
+DOWN_S = 180
+"""A site that was silent for so long is taken to be cut off: what it holds may be lent again."""
+
+DOUBTS = ("redemption_doubtful", "foreign_session", "record_unreadable", "provider_id_differs")
+"""What the controller says of sites and of M-PESA when they do wrong: here none ever does."""
+
 
 class Broken(AssertionError):  # noqa: N818 - a sentence
     """An invariant does not hold; the sentence says which, and what was seen."""
+
+
+class Unsettled(Broken):
+    """Money was paid that is not in the books."""
 
 
 @dataclass(slots=True)
@@ -49,50 +59,79 @@ class Watcher:
 
     def after_each_step(self) -> None:
         """Invariants 1 to 8 of the design, as far as they can be seen at any moment."""
-        with _reading(self.world) as db:
+        faults = [*self.world.faults, *self.world.office.faults]
+        if faults:
+            raise Broken(faults[0])
+        _prompts(self.world)
+        with closing(_reading(self.world)) as db:
             _balances(db)
             _receipts(db)
+            _settled(self.world, db)
+            _codes(db)
+            _doubts(db)
             self._readings(db)
             self._acks(db)
+            self._quotas(db)
+            _handed(self.world, db)
+            _booked(self.world, db)
         for place in self.world.places:
             self._generation(place)
-        for place in self.world.places:
             _places(place)
-        with _reading(self.world) as db:
-            self._quotas(db)
-        _entitled(self.world)
 
     def at_the_end(self) -> None:
         """All faults are mended and all is quiet: books and world agree, to the unit."""
-        self.after_each_step()
-        with _reading(self.world) as db:
+        with closing(_reading(self.world)) as db:
             _money(self.world, db)
             _bytes(self.world, db)
-            _codes(self.world, db)
+            _taken(self.world, db)
             _in_step(self.world, db)
 
-    def owed(self) -> list[tuple[Place, MacAddress, str]]:
-        """Who must be let in now: devices with a grant that is good, with room for all it names."""
-        now = true_wall() + timedelta(seconds=60)
-        with _reading(self.world) as db:
+    def knows(self, provider_id: str) -> bool:
+        """Whether the controller has heard how M-PESA calls a payment."""
+        with closing(_reading(self.world)) as db:
+            row = db.execute("SELECT 1 FROM payment WHERE provider_id = ?", (provider_id,))
+            return row.fetchone() is not None
+
+    def owed(self, *, end: bool = False) -> list[tuple[Place, MacAddress, str]]:
+        """Who must be let in now: devices alone on a grant that is good, by what truly passed.
+
+        At the ``end`` also those that never came in yet.
+        """
+        with closing(_reading(self.world)) as db:
             rows = db.execute(
-                'SELECT g.id, g.devices, s.site_id FROM "grant" g'
-                " JOIN grant_site s ON s.grant_id = g.id JOIN plan p ON p.id = g.plan_id"
-                " WHERE g.ended_at IS NULL AND g.suspended_at IS NULL"
-                " AND (g.valid_until IS NULL OR g.valid_until > ?)"
-                " AND (p.quota_bytes IS NULL OR g.used_bytes + ? < p.quota_bytes)"
-                " AND (p.uptime_s IS NULL OR g.spent_uptime_s + 60 < p.uptime_s)"
-                " AND (SELECT count(*) FROM grant_site o WHERE o.grant_id = g.id) = 1",
-                (now.strftime("%Y-%m-%d %H:%M:%S"), STUCK_BYTES),
+                'SELECT g.id, g.devices, g.site_id, g.plan_id FROM "grant" g'
+                " JOIN grant_site s ON s.grant_id = g.id GROUP BY g.id HAVING count(*) = 1"
             ).fetchall()
-        room = {plan: limits.devices_max for plan, limits in PLANS.items()}
-        sites = {place.site_id: place for place in self.world.places}
+            shared = db.execute(
+                "SELECT grant_id FROM grant_site GROUP BY grant_id HAVING count(*) > 1"
+            ).fetchall()
+        known = dict(_latest(self.world))
+        untouched = known.keys() - {grant_id for (grant_id,) in shared}
+        owners = {grant_id: known[grant_id] for grant_id in untouched}
+        if end:
+            sites = {place.site_id: place for place in self.world.places}
+            for grant_id, devices, site, _ in rows:
+                owners.setdefault(grant_id, (sites[SiteId(site)], frozenset(devices.split())))
         return [
-            (sites[SiteId(site)], MacAddress(mac), grant_id)
-            for grant_id, devices, site in rows
-            if len(devices.split()) <= min(room.values())
-            for mac in devices.split()
+            (place, MacAddress(mac), grant_id)
+            for grant_id, (place, macs) in sorted(owners.items())
+            if len(macs) == 1 and place.able and self._good(grant_id, place)
+            for mac in macs
         ]
+
+    def _good(self, grant_id: str, place: Place) -> bool:
+        """Whether a grant has something left that nobody took from it."""
+        if grant_id in self.world.staffed or place.lost_track:
+            return False
+        grants = [(key, one) for key, one in place.grants.items() if one.id == grant_id]
+        if not grants:
+            return True
+        now, (_, first) = asyncio.get_running_loop().time(), grants[0]
+        lasts = [one for one in (first.validity_s, first.uptime_s) if one is not None]
+        used = sum(place.box.passed.get(key, Volume()).total_bytes for key, _ in grants)
+        return all(now + MARGIN_S < first.opened_s + one for one in lasts) and (
+            first.quota_bytes is None or used + STUCK_BYTES < first.quota_bytes
+        )
 
     def _readings(self, db: sqlite3.Connection) -> None:
         for session, epoch, down, up in db.execute(
@@ -142,7 +181,8 @@ class Watcher:
             bound, parts = quota, shares.get(grant_id, [])
             if len(parts) > 1:
                 self.bounds[grant_id] = max(self.bounds.get(grant_id, quota), sum(parts))
-                bound = self.bounds[grant_id] + _burst(self.world, grant_id)
+                bound = self.bounds[grant_id] + self.world.bursts[grant_id].most_bytes
+            bound += sum(place.box.spilled.get(CapKey(grant_id), 0) for place in sites)
             if sum(sites.values()) > bound:
                 raise Broken(
                     f"5: {sum(sites.values())} bytes passed of grant {grant_id}, which has"
@@ -158,19 +198,15 @@ class Watcher:
         self.generations[place.site_id] = now
 
 
-def _reading(world: World) -> _Closing:
-    return _Closing(sqlite3.connect(f"file:{world.office.folder / 'lango.db'}?mode=ro", uri=True))
+def _reading(world: World) -> sqlite3.Connection:
+    return sqlite3.connect(f"file:{world.office.folder / 'lango.db'}?mode=ro", uri=True)
 
 
-class _Closing:
-    def __init__(self, db: sqlite3.Connection) -> None:
-        self._db = db
-
-    def __enter__(self) -> sqlite3.Connection:
-        return self._db
-
-    def __exit__(self, *_: object) -> None:
-        self._db.close()
+def _latest(world: World) -> Iterator[tuple[str, tuple[Place, frozenset[str]]]]:
+    """The devices of each grant that was ever used, as its agent last named them."""
+    for place in world.places:
+        for grant in place.grants.values():
+            yield grant.id, (place, grant.latest)
 
 
 def _balances(db: sqlite3.Connection) -> None:
@@ -206,19 +242,69 @@ def _used(world: World) -> dict[str, dict[Place, int]]:
     return used
 
 
-def _burst(world: World, grant_id: str) -> int:
-    """The most that passed of a grant within one metering interval, all its sites together."""
-    log = sorted(
-        (at, size, key)
-        for key, seen in world.passed.items()
-        if seen.place.grants[key].id == grant_id
-        for at, size in seen.log
+def _prompts(world: World) -> None:
+    """Nobody is asked twice for the same order."""
+    pushes = world.office.gateway.pushes
+    if len({push.order_id for push in pushes}) < len(pushes):
+        raise Broken("money: somebody was asked twice for the same order")
+
+
+def _settled(world: World, db: sqlite3.Connection) -> None:
+    """What was settled was truly paid, is in the ledger, and gave one grant."""
+    paid = {one.push.order_id for one in world.office.gateway.asked.values() if one.code == "0"}
+    given = db.execute(
+        'SELECT order_id, (SELECT count(*) FROM "grant" WHERE cause_id = order_id)'
+        " FROM payment WHERE state = 'settled'"
+    ).fetchall()
+    for order, count in given:
+        if order not in paid:
+            raise Broken(f"money: order {order} was settled without payment")
+        if count != 1:
+            raise Broken(f"money: order {order} was paid and has {count} grants")
+    booked = db.execute(
+        "SELECT coalesce(sum(amount_minor), 0) FROM posting WHERE target LIKE 'asset:mpesa:%'"
+    ).fetchone()[0]
+    if booked != len(given) * PRICE.minor:
+        raise Broken(f"money: {len(given)} payments are settled, the ledger has {booked}")
+
+
+def _doubts(db: sqlite3.Connection) -> None:
+    """Sites that do right are never told that they do wrong."""
+    marks = ", ".join("?" * len(DOUBTS))
+    doubt = db.execute(f"SELECT text FROM notice WHERE code IN ({marks})", DOUBTS).fetchone()  # noqa: S608 - question marks
+    if doubt is not None:
+        raise Broken(f"staff were told: {doubt[0]}")
+
+
+def _handed(world: World, db: sqlite3.Connection) -> None:
+    """Invariant 5: while every site of a grant answers, their slices together are no more than it.
+
+    Beyond it may be what was used before a site heard that its slice became smaller. A site that is
+    or was cut off, by the controller's clock, excuses: what it held is lent again.
+    """
+    used = {grant_id: sum(sites.values()) for grant_id, sites in _used(world).items()}
+    silent = (true_wall() - timedelta(seconds=DOWN_S)).strftime("%Y-%m-%d %H:%M:%S")
+    rows = db.execute(
+        "SELECT h.grant_id, p.quota_bytes, sum(h.handed_bytes) FROM grant_site h"
+        ' JOIN "grant" g ON g.id = h.grant_id JOIN plan p ON p.id = g.plan_id'
+        " WHERE p.quota_bytes IS NOT NULL AND NOT EXISTS (SELECT 1 FROM grant_site s"
+        " JOIN site i ON i.id = s.site_id WHERE s.grant_id = h.grant_id AND"
+        " (i.last_seen_at < ? OR EXISTS (SELECT 1 FROM outage o WHERE o.site_id = i.id)))"
+        " GROUP BY h.grant_id",
+        (silent,),
     )
-    most = 0
-    for n, (until, _, _) in enumerate(log):
-        within = [size for at, size, _ in log[: n + 1] if until - at <= INTERVAL_S]
-        most = max(most, sum(within))
-    return most
+    for grant_id, quota, handed in rows:
+        if handed is not None and handed > quota + used.get(grant_id, 0):
+            raise Broken(f"5: {handed} bytes of grant {grant_id} are handed out, it has {quota}")
+
+
+def _booked(world: World, db: sqlite3.Connection) -> None:
+    """Invariant 4: the books never have more than passed."""
+    passed = {str(key): one for place in world.places for key, one in place.box.passed.items()}
+    for session, down, up in db.execute("SELECT id, down_bytes, up_bytes FROM session"):
+        truly = passed.get(session, Volume())
+        if down > truly.down_bytes or up > truly.up_bytes:
+            raise Broken(f"4: {session} has {down} and {up} in the books, and used {truly}")
 
 
 def _places(place: Place) -> None:
@@ -238,47 +324,12 @@ def _places(place: Place) -> None:
             )
 
 
-def _entitled(world: World) -> None:
-    """Invariant 8, and time: nothing passed outside the time that a grant gives."""
-    for key, seen in world.passed.items():
-        grant = seen.place.grants.get(key)
-        if grant is None:
-            raise Broken(f"8: {seen.macs} passed under {key}, which no agent ever opened")
-        if not seen.macs <= grant.devices:
-            raise Broken(f"8: {seen.macs} passed on grant {grant.id} of {grant.devices}")
-        if seen.paused:
-            raise Broken(f"8: {seen.macs} passed on grant {grant.id}, which was suspended")
-        if grant.validity_s is not None:
-            late = seen.last_s - grant.opened_s - grant.validity_s
-            if late > PUNCTUAL_S + seen.place.forgiven_s:
-                raise Broken(
-                    f"8: {seen.macs} passed {late:.1f} s after the end of grant {grant.id}"
-                )
-
-
 def _money(world: World, db: sqlite3.Connection) -> None:
-    paid = {
-        asked.push.order_id: asked.push.amount.minor
-        for asked in world.office.gateway.asked.values()
-        if asked.code == "0"
-    }
     rows = dict(db.execute("SELECT order_id, state FROM payment"))
-    for order in paid:
-        if rows.get(order) != "settled":
-            raise Broken(f"money: order {order} was paid and is {rows.get(order)}")
-    settled = {order for order, state in rows.items() if state == "settled"}
-    if settled - paid.keys():
-        raise Broken(f"money: settled without payment: {settled - paid.keys()}")
-    booked = db.execute(
-        "SELECT coalesce(sum(amount_minor), 0) FROM posting WHERE target LIKE 'asset:mpesa:%'"
-    ).fetchone()[0]
-    if booked != sum(paid.values()):
-        raise Broken(f"money: payers paid {sum(paid.values())}, the ledger has {booked}")
-    grants = dict(db.execute('SELECT cause_id, count(*) FROM "grant" GROUP BY cause_id'))
-    for order in paid:
-        if grants.get(order) != 1:
-            raise Broken(f"money: order {order} was paid and has {grants.get(order, 0)} grants")
-    assert all(amount == PRICE.minor for amount in paid.values())
+    for asked in world.office.gateway.asked.values():
+        order = asked.push.order_id
+        if asked.code == "0" and rows.get(order) != "settled":
+            raise Unsettled(f"money: order {order} was paid and is {rows.get(order)}")
 
 
 def _bytes(world: World, db: sqlite3.Connection) -> None:
@@ -297,7 +348,7 @@ def _bytes(world: World, db: sqlite3.Connection) -> None:
                 )
 
 
-def _codes(world: World, db: sqlite3.Connection) -> None:
+def _codes(db: sqlite3.Connection) -> None:
     """Invariant 3: a code gives one grant, and every further one is found and booked."""
     (vouchers,) = db.execute("SELECT count(*) FROM voucher WHERE grant_id IS NOT NULL").fetchone()
     (tokens,) = db.execute("SELECT count(*) FROM token WHERE grant_id IS NOT NULL").fetchone()
@@ -318,9 +369,24 @@ def _codes(world: World, db: sqlite3.Connection) -> None:
     ).fetchone()
     if not booked == lost == doubles * PRICE.minor:
         raise Broken(f"3: {doubles} codes came twice, {booked} is booked as lost")
+
+
+def _taken(world: World, db: sqlite3.Connection) -> None:
+    """Every code that was accepted somewhere is in the books, and twice if it was taken twice."""
+    (known,) = db.execute(
+        "SELECT (SELECT count(*) FROM voucher WHERE grant_id IS NOT NULL)"
+        " + (SELECT count(*) FROM token WHERE grant_id IS NOT NULL)"
+    ).fetchone()
     codes = {code for code, _, _ in world.accepted if code in world.codes}
-    if vouchers + tokens < len(codes):
-        raise Broken(f"3: {len(codes)} codes were accepted, {vouchers + tokens} are in the books")
+    if known < len(codes):
+        raise Broken(f"3: {len(codes)} codes were accepted, {known} are in the books")
+    (doubles,) = db.execute("SELECT count(*) FROM double_redemption").fetchone()
+    taken = [
+        {one for one in place.redeemed if isinstance(one, VoucherMark)} for place in world.places
+    ]
+    twice = set.intersection(*taken)
+    if doubles < len(twice):
+        raise Broken(f"3: {len(twice)} codes were taken at both sites, {doubles} are booked")
 
 
 def _in_step(world: World, db: sqlite3.Connection) -> None:

@@ -67,6 +67,10 @@ class Link:
         """Whether the next message comes a second time, later."""
         return self._chance.random() < self.weather.double
 
+    def late_s(self) -> float:
+        """How much later a second copy comes."""
+        return self._chance.choice((0.0, self._chance.random() * self.weather.delay_s * 100))
+
     async def travel(self) -> None:
         """As long as a message takes."""
         await asyncio.sleep(self._chance.random() * self.weather.delay_s)
@@ -135,8 +139,8 @@ class Stub:
         return type(answer).FromString(answer.SerializeToString())
 
     async def _again(self, verb: str, told: Any) -> None:
-        """The network's own copy of a message, which may come much later than the next ones."""
-        await asyncio.sleep(self._link.weather.delay_s * 100)
+        """The network's own copy of a message: at the same moment, or long after the next ones."""
+        await asyncio.sleep(self._link.late_s())
         with suppress(Exception):  # nobody is there to hear the answer
             await self._office.answer(verb, self._site_id, told)
 

@@ -52,6 +52,8 @@ class Office:
         self.folder, self.chance = folder, chance
         self.gateway = MemoryGateway()
         self.kills = 0
+        self.faults: list[str] = []
+        self._sent: dict[str, int] = {}
         self._vault = open_vault(folder)
         self._authority = open_authority(folder, START)
         self._open()
@@ -69,8 +71,18 @@ class Office:
 
     async def answer(self, verb: str, site_id: SiteId, request: Any) -> Any:
         """What the controller answers. Raises `Killed`, and whatever the verb refuses with."""
-        work = getattr(self.dispatch, verb)(site_id, request)
-        return await self._heard(work)
+        answer = await self._heard(getattr(self.dispatch, verb)(site_id, request))
+        if verb == "report":
+            self._must_be_sent(request, answer.acked_seq)
+        return answer
+
+    def _must_be_sent(self, request: Any, acked_seq: int) -> None:
+        """Invariant 7: an ack never speaks of records that nobody sent."""
+        seqs = [record.seq for record in request.records]
+        last = self._sent[request.journal] = max(self._sent.get(request.journal, 0), *seqs, 0)
+        if acked_seq > last:
+            self.faults.append(f"7: record {acked_seq} was acknowledged, {last} was the last sent")
+            raise Killed  # whoever believes it would ask again without end
 
     async def follow(
         self, site_id: SiteId, request: edge_pb2.FollowRequest
@@ -85,16 +97,17 @@ class Office:
                 return
             yield change
 
-    async def callback(self, url: str, body: bytes) -> None:
-        """M-PESA posts to us, and tries again a few times when it gets no answer."""
+    async def callback(self, url: str, body: bytes) -> bool:
+        """M-PESA posts to us, and tries a few times when it gets no answer; whether it got one."""
         for _ in range(3):
             work = take_callback(
                 self.deps, token=url.rsplit("/", 1)[1], body=body, source="196.201.214.200"
             )
             with suppress(Killed, DatabaseBusy):
                 await self._heard(work)
-                return
+                return True
             await asyncio.sleep(5)
+        return False
 
     def _open(self) -> None:
         path = str(self.folder / "lango.db")

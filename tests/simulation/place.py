@@ -11,14 +11,22 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from agent.courier import Courier
 from agent.gate import SiteGate
-from agent.journal import Journal, JournalError
+from agent.journal import SEEN_STEP_MS, Journal, JournalError
 from agent.loop import Loop
-from agent.model import Instant, Sighted
+from agent.model import Instant, Redeemed, Sighted
 from agent.running import settle
-from billing.ids import GrantId
 from billing.metering import Volume
 from shaping.memory import MemoryPlane
-from shaping.plane import Counter, MacAddress, MonotonicMs, Neighbour, SessionKey, Sight
+from shaping.plane import (
+    CapKey,
+    Counter,
+    MacAddress,
+    MonotonicMs,
+    Neighbour,
+    PlaneError,
+    SessionKey,
+    Sight,
+)
 from tests.simulation.network import Link, SimulatedUplink
 from tests.simulation.virtual import FIRST_S, true_wall, virtual_loop
 
@@ -28,7 +36,9 @@ if TYPE_CHECKING:
     from ipaddress import IPv4Address, IPv6Address
     from pathlib import Path
 
+    from agent.model import Fact
     from billing.ids import SiteId
+    from shaping.plane import Applied, Desired
     from tests.simulation.office import Office
 
 P = ParamSpec("P")
@@ -36,6 +46,15 @@ T = TypeVar("T")
 SEEN_EVERY_S = 45
 JOURNAL = "journal.db"
 _FULL = 2
+
+SURE_AFTER_S = 8.0
+"""The agent looks at its clock at least this often, and charges what it finds."""
+
+PAUSED_WITHIN_S = 2.0
+"""Nothing passes on a grant that the agent has known as suspended for so long."""
+
+PLANE_BACK_S = 12.0
+"""So long after the kernel obeys again everything that was decided is done."""
 
 
 class Clock:
@@ -71,20 +90,62 @@ class Clock:
 
 
 class Box(MemoryPlane):
-    """The pretended kernel, which tells what really passed."""
+    """The pretended kernel, which tells what really passed.
 
-    def __init__(self, now: Callable[[], MonotonicMs]) -> None:
+    ``heard`` is called with what it is told; ``meanwhile`` in the middle of every call, since
+    devices do not wait for the agent. While it is ``broken`` it goes on as it was and obeys nobody.
+    ``spilled`` is what passed of a budget at the very moment when it was given anew.
+    """
+
+    def __init__(
+        self,
+        now: Callable[[], MonotonicMs],
+        *,
+        heard: Callable[[Desired], None],
+        meanwhile: Callable[[], None],
+    ) -> None:
         super().__init__(now)
         self.passed: dict[SessionKey, Volume] = {}
         self.lost: dict[SessionKey, Volume] = {}
+        self.broken = False
+        self.spilled: dict[CapKey, int] = {}
+        self._just_now: tuple[MonotonicMs, dict[CapKey, int]] = (now(), {})
+        self._heard, self._meanwhile = heard, meanwhile
+
+    async def apply(self, desired: Desired) -> Applied:
+        """As the real one; it may also refuse."""
+        self._heard(desired)
+        self._meanwhile()
+        if self.broken:
+            raise PlaneError("the kernel refuses")
+        at, sizes = self._just_now
+        for key, cap in desired.caps.items():
+            budget = self._box.budgets.get(key)
+            if at == self._now() and budget is not None and budget.revision != cap.revision:
+                self.spilled[key] = self.spilled.get(key, 0) + sizes.get(key, 0)
+        return await super().apply(desired)
+
+    async def counters(self) -> Mapping[SessionKey, Counter]:
+        """As the real one; what passes afterwards is not in it."""
+        if self.broken:
+            raise PlaneError("the kernel does not answer")
+        counted = await super().counters()
+        self._meanwhile()
+        return counted
 
     def offer(self, address: IPv4Address, mac: MacAddress, size: Volume) -> SessionKey | None:
         """Traffic comes; under which session it passed, if it did."""
-        key = self.session_at(address)
+        key, way = self._box.ways.get(address, (None, None))
         if not self.pass_bytes(address, mac, down=size.down_bytes, up=size.up_bytes):
             return None
         assert key is not None
+        assert way is not None
         self.passed[key] = self.passed.get(key, Volume()) + size
+        if way.cap is not None:
+            if self._just_now[0] != self._now():
+                self._just_now = (self._now(), {})
+            sizes = self._just_now[1]
+            sizes[way.cap.key] = sizes.get(way.cap.key, 0) + size.total_bytes
         return key
 
     def session_at(self, address: IPv4Address | IPv6Address) -> SessionKey | None:
@@ -103,17 +164,19 @@ class Box(MemoryPlane):
 class Disk(Executor):
     """Does the journal's work where it is asked.
 
-    ``doomed``: power fails during the next piece. ``full``: it takes nothing.
+    ``doomed``: power fails during the next piece. ``full``: it takes nothing. ``behind``: it took
+    nothing the last time, so more is decided than is written.
     """
 
     def __init__(self) -> None:
         self.doomed: Callable[[Callable[[], object]], None] | None = None
-        self.full = False
+        self.full = self.behind = False
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """Do it now; or half of it, and then nothing more ever happens here."""
         future: Future[T] = Future()
         if self.full:
+            self.behind = True
             future.set_exception(JournalError("database or disk is full"))
             return future
         if self.doomed is not None:
@@ -124,16 +187,23 @@ class Disk(Executor):
             future.set_result(fn(*args, **kwargs))
         except Exception as error:  # noqa: BLE001 - it is told to whoever asked
             future.set_exception(error)
+        else:
+            self.behind = self.behind and not fn.__name__.startswith("commit")
         return future
 
 
 @dataclass(slots=True)
 class Granted:
-    """What a session was opened on, as the box saw it the first time."""
+    """What a session was opened on, as the box saw it the first time.
+
+    ``devices`` are all that ever had it, ``latest`` those that the agent named last.
+    """
 
     id: str
     devices: set[str]
+    latest: frozenset[str]
     validity_s: int | None
+    uptime_s: int | None
     quota_bytes: int | None
     devices_max: int
     opened_s: float
@@ -143,18 +213,32 @@ class Place:
     """One site. The box and its counters outlive the agent; the disk outlives the power."""
 
     def __init__(
-        self, folder: Path, site_id: SiteId, office: Office, chance: random.Random
+        self,
+        folder: Path,
+        site_id: SiteId,
+        office: Office,
+        *,
+        chance: random.Random,
+        faults: list[str],
+        meanwhile: Callable[[Place], None],
     ) -> None:
         self.site_id, self.office, self.chance = site_id, office, chance
-        self.folder, self.lives = folder, 0
+        self.folder, self.lives, self.faults = folder, 0, faults
         self.clock = Clock()
-        self.box = Box(now=lambda: self.clock.now().mono)
+        self.box = Box(
+            now=lambda: self.clock.now().mono,
+            heard=self._must_be_written,
+            meanwhile=lambda: meanwhile(self),
+        )
         self.link = Link(chance)
         self.devices: dict[IPv4Address, MacAddress] = {}
         self.up = False
         self.grants: dict[SessionKey, Granted] = {}
+        self.redeemed: set[object] = set()
         self._first: dict[str, float] = {}
-        self._owed_s = self._full_since = 0.0
+        self._suspended: dict[str, float] = {}
+        self._lost_s = self._unsure_s = self._sure_at = 0.0
+        self._full_since = self._obeyed_at = 0.0
         (folder / "0").mkdir(parents=True)
 
     @property
@@ -164,11 +248,11 @@ class Place:
 
     def start(self) -> None:
         """Start the agent on what is on the disk."""
-        life = self._life
+        life, self._suspended = self._life, {}
         self.disk = Disk()
         self.journal = Journal(self.disk_folder / JOURNAL)
         self.loop = Loop(journal=self.journal, plane=self.box, clock=self.clock, disk=self.disk)
-        self.loop.listen(lambda _facts, _resync: self.look())
+        self.loop.listen(self._listen)
         self.uplink = SimulatedUplink(self.office, self.site_id, self.link)
         courier = Courier(
             loop=self.loop, journal=self.journal, uplink=self.uplink, clock=self.clock
@@ -201,28 +285,52 @@ class Place:
                 Granted(
                     grant.id,
                     set(),
+                    frozenset(),
                     limits.validity_s,
+                    limits.uptime_s,
                     limits.quota_bytes,
                     limits.devices_max,
                     opened,
                 ),
             )
             known.devices.update(grant.devices)
+            known.latest = frozenset(grant.devices)
+        suspended = [use.grant.id for use in state.grants.values() if use.suspended]
+        self._suspended = {one: self._suspended.get(one, now) for one in suspended}
 
     def paused(self, key: SessionKey) -> bool:
-        """Whether the agent knows that the session's grant is suspended."""
-        use = self.loop.state.grants.get(GrantId(self.grants[key].id)) if self.up else None
-        return use is not None and use.suspended
+        """Whether the agent has known for a while that the session's grant is suspended."""
+        now = asyncio.get_running_loop().time()
+        since = self._suspended.get(self.grants[key].id, now) if self.up else now
+        return max(since, self._obeyed_at) + PAUSED_WITHIN_S < now and not self.box.broken
 
     @property
     def forgiven_s(self) -> float:
-        """Time that may be given once more: off with a wrong clock, or lost with a full disk."""
-        return self._owed_s
+        """Time that may be given once more: lost for good, or off while the clock is wrong."""
+        if not self.clock.wrong and asyncio.get_running_loop().time() > self._sure_at:
+            self._unsure_s = 0.0
+        return self._lost_s + self._unsure_s
+
+    @property
+    def lost_track(self) -> bool:
+        """Whether this site may have lost count of time, by a wrong clock or a full disk."""
+        return self._lost_s > 0 or self.disk.behind
+
+    @property
+    def able(self) -> bool:
+        """Whether the agent runs, on a box that does as it is told."""
+        settled = asyncio.get_running_loop().time() > self._obeyed_at
+        return self.up and settled and not (self.box.broken or self.disk.full)
 
     def boot(self, *, wrong: timedelta, off_s: float) -> None:
         """The power is back after ``off_s``."""
+        self._unsure_s += off_s + SEEN_STEP_MS / 1000
+        if self.clock.wrong:  # nobody knows any more when it was that the power failed
+            self._lost_s += self._unsure_s
+            self._unsure_s = 0.0
         self.clock.boot(wrong)
-        self._owed_s = self._owed_s + off_s if wrong else self._owed_s
+        self._sure_at = asyncio.get_running_loop().time() + SURE_AFTER_S
+        self.box.broken = False
         self.start()
 
     def fill_disk(self) -> None:
@@ -230,8 +338,16 @@ class Place:
         self._full_since = asyncio.get_running_loop().time()
         self.disk.full = True
 
+    def obey(self) -> None:
+        """The kernel does as it is told again."""
+        if self.box.broken:
+            self.box.broken = False
+            self._obeyed_at = asyncio.get_running_loop().time() + PLANE_BACK_S
+
     def set_right(self) -> None:
         """The machine hears the right time."""
+        if self.clock.wrong:
+            self._sure_at = asyncio.get_running_loop().time() + SURE_AFTER_S
         self.clock.wrong = timedelta(0)
 
     def ask(self, work: Callable[[SiteGate], Any]) -> asyncio.Task[Any]:
@@ -244,7 +360,7 @@ class Place:
         self.look()
         after = self.folder / str(self.lives + 1)
         after.mkdir()
-        torn = torn and not self.disk.full
+        torn = torn and not self.disk.behind
         if torn:
             written = asyncio.Event()
 
@@ -264,9 +380,26 @@ class Place:
         self.journal.close()
         self.up = False
         self.lives += 1
-        if self.disk.full:
+        if self.disk.behind:
             self._forget_unwritten()
-            self._owed_s += asyncio.get_running_loop().time() - self._full_since
+            self._lost_s += asyncio.get_running_loop().time() - self._full_since
+
+    def _listen(self, facts: tuple[Fact, ...], _resync: bool) -> None:  # noqa: FBT001 - a callback
+        self.look()
+        for fact in facts:
+            if isinstance(fact, Redeemed):
+                if fact.mark in self.redeemed:
+                    self.faults.append(f"3: {self.site_id} took {fact.mark} a second time")
+                self.redeemed.add(fact.mark)
+
+    def _must_be_written(self, desired: Desired) -> None:
+        """Invariant: the kernel is told nothing that the journal does not hold."""
+        if self.disk.behind:
+            return
+        rows = self.journal._db.execute("SELECT id FROM session").fetchall()  # noqa: SLF001 - is it there?
+        strange = desired.access.keys() - {SessionKey(key) for (key,) in rows}
+        if strange:
+            self.faults.append(f"7: the kernel of {self.site_id} was told of unwritten {strange}")
 
     def _forget_unwritten(self) -> None:
         """What was decided while the disk took nothing is lost with the agent, as it says."""

@@ -79,6 +79,10 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         within.run(LIFE.set, life)
         return self.create_task(work, context=within)
 
+    def living(self, life: str) -> bool:
+        """Whether any task of this life goes on."""
+        return bool(self._lives.get(life))
+
     async def end_life(self, life: str) -> None:
         """End every task of a life, whatever it was doing."""
         while tasks := self._lives.pop(life, None):

@@ -301,7 +301,7 @@ def a_sale(order_id: str = "a" * 32) -> tuple[Row, ...]:
         PostingRow(
             transaction_id=cause,
             n=1,
-            source="income:plan:hours-2",
+            source="income:main:plan:hours-2",
             target=wallet,
             amount_minor=1_000,
             currency="KES",

@@ -212,7 +212,7 @@ async def test_balances_are_money_as_text(office: Office) -> None:
     }
 
     assert found["asset:mpesa:600111"] == "10.00"
-    assert found["income:plan:hours-2"] == "-10.00"
+    assert found["income:main:plan:hours-2"] == "-10.00"
 
 
 async def test_transactions_show_their_postings(office: Office) -> None:

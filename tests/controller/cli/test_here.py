@@ -23,6 +23,17 @@ COMMANDS = [
     *("voucher create", "voucher list", "payment list", "payment show", "session list"),
     *("grant list", "grant give", "grant add-device", "grant revoke"),
     *("ledger balances", "ledger transactions", "notice list"),
+    *("operator show", "operator set", "operator logo", "tax list", "tax add"),
+    *("branch list", "branch add", "branch change", "branch move-site"),
+    *("price list", "price add", "price end"),
+    *("subscriber list", "subscriber show", "subscriber add", "subscriber change"),
+    *("subscription start", "subscription list", "subscription quote", "subscription change"),
+    *("subscription pause", "subscription suspend", "subscription resume", "subscription end"),
+    *("invoice list", "invoice show", "invoice credit", "debt list", "debt promise"),
+    *("debt instalments", "debt write-off", "debt policies", "debt set-policy"),
+    *("receive", "received list", "received reverse", "wallet adjust", "wallet transfer"),
+    *("promotion list", "promotion add", "promotion take", "promotion withdraw"),
+    *("billing preview", "billing now", "billing list"),
 ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,9 @@ from wirepb.v1 import desired_pb2
 
 from billing.errors import InvalidField
 from billing.ids import GrantId, PlanId, SiteId
+from billing.money import Money
+from billing.payment import OrderStage, Reason
+from billing.plan import Audience
 from controller.store.rows import GrantRow, SiteItemRow
 from controller.usecases.expire import REVOKED_SHOWN, VALIDITY_SLACK, expire_due
 from controller.usecases.grants import (
@@ -29,6 +33,7 @@ from controller.usecases.plans import (
     add_plan,
     withdraw_plan,
 )
+from controller.usecases.token_keys import make_ready
 from tests.support.builders import (
     MAC,
     OTHER_MAC,
@@ -244,3 +249,21 @@ async def test_paid_grant_that_expires_leaves_the_money_alone(world: World) -> N
 
     await assert_money_is_conserved(world.deps.db)
     assert (await world.order()).stage == "paid"
+
+
+def a_contract() -> Plan:
+    return replace(a_plan("home-20"), audience=Audience.CONTRACT, price=Money(2_999_50))
+
+
+async def test_a_plan_for_contracts_cannot_be_bought_at_a_portal(world: World) -> None:
+    await add_plan(world.deps, a_contract())
+    status = await world.order(plan_id="home-20")
+
+    assert (status.stage, status.reason) == (OrderStage.REFUSED, Reason.PLAN_UNKNOWN)
+
+
+async def test_a_plan_for_contracts_wants_no_slot_for_tokens(world: World) -> None:
+    await make_ready(world.deps)
+    await add_plan(world.deps, a_contract())
+
+    assert await make_ready(world.deps) == 0

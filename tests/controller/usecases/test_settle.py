@@ -13,7 +13,7 @@ from billing.ids import AccountName
 from billing.money import Money
 from billing.payment import OrderStage
 from controller.payments.memory import Scripted
-from controller.store import ledger, payments
+from controller.store import ledger, operators, payments
 from controller.store.database import Database
 from controller.store.rows import InboxRow, NoticeRow, PaymentRow, SubscriberRow
 from controller.usecases.settle import BODY_BYTES_MAX, Verdict, query_due, take_callback
@@ -124,7 +124,7 @@ async def test_money_moves_from_the_wallet_to_income(world: World) -> None:
             for account in (
                 f"asset:mpesa:{SHORTCODE}",
                 f"liability:wallet:{subscriber}",
-                "income:plan:hour",
+                "income:main:plan:hour",
             )
         }
 
@@ -388,4 +388,24 @@ async def test_killed_between_any_two_steps_it_ends_with_one_credit_or_none(
     ends = (OrderStage.CHECKING, 0) if lost else (OrderStage.PAID, 1)
     assert len(world.gateway.pushes) == (0 if lost else 1)
     assert (status.stage, await credited(world.deps.db)) == ends
+    await assert_money_is_conserved(world.deps.db)
+
+
+async def test_taxes_are_in_what_the_portal_showed(world: World) -> None:
+    async with world.deps.db.begin() as tx:
+        who = await operators.operator(tx)
+        who.vat_registered = who.excise_registered = True
+    await paid_but_not_told(world)
+    await world.call_back()
+    async with world.deps.db.read() as tx:
+        earned = {
+            account: (await ledger.balance(tx, AccountName(account))).minor
+            for account in ("income:main:plan:hour", "liability:tax:excise", "liability:tax:vat")
+        }
+
+    assert earned == {
+        "income:main:plan:hour": -1_499,
+        "liability:tax:excise": -225,
+        "liability:tax:vat": -276,
+    }
     await assert_money_is_conserved(world.deps.db)

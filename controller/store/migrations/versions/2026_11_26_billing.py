@@ -57,6 +57,15 @@ def upgrade() -> None:
     )
     for table in WRITTEN_ONCE:
         _never_changed(table)
+    # What plans earned before there were branches was earned by the first one.
+    op.execute(
+        "UPDATE posting SET source = 'income:main:' || substr(source, 8)"
+        " WHERE source LIKE 'income:plan:%'"
+    )
+    op.execute(
+        "UPDATE posting SET target = 'income:main:' || substr(target, 8)"
+        " WHERE target LIKE 'income:plan:%'"
+    )
 
 
 def _first_rows() -> None:

@@ -1,0 +1,95 @@
+"""The operator, who sells: its name, what it is registered for, how its documents look; taxes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from billing.errors import InvalidField
+from billing.tax import Rate, Tax
+from controller.png import check_png
+from controller.store import branches, logos
+from controller.usecases import particulars
+from controller.usecases.frozen import logo_name
+
+if TYPE_CHECKING:
+    from controller.deps import Deps
+    from controller.store.billing_rows import OperatorRow
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorChange:
+    """What is to be known of the operator; what is None stays as it is."""
+
+    name: str | None = None
+    kra_pin: str | None = None
+    vat_registered: bool | None = None
+    excise_registered: bool | None = None
+    colour: str | None = None
+    pay_to: str | None = None
+
+
+async def change_operator(deps: Deps, change: OperatorChange) -> None:
+    """Change what is known of the operator. Documents that were issued stay as they are.
+
+    Raises `InvalidField`, `DatabaseBusy`.
+    """
+    async with deps.db.begin() as tx:
+        row = await branches.operator_locked(tx)
+        if change.name is not None:
+            row.name = particulars.name(change.name)
+        if change.kra_pin is not None:
+            row.kra_pin = particulars.kra_pin(change.kra_pin)
+        if change.vat_registered is not None:
+            row.vat_registered = change.vat_registered
+        if change.excise_registered is not None:
+            row.excise_registered = change.excise_registered
+        if change.colour is not None:
+            row.colour = particulars.colour(change.colour)
+        if change.pay_to is not None:
+            row.pay_to = particulars.line("pay_to", change.pay_to)
+        _check_registered(row)
+
+
+def _check_registered(row: OperatorRow) -> None:
+    """Who charges taxes names itself on every invoice."""
+    if not (row.vat_registered or row.excise_registered):
+        return
+    if not row.kra_pin:
+        raise InvalidField("kra_pin", "who is registered for a tax has a PIN: say it")
+    if not row.name:
+        raise InvalidField("name", "who is registered for a tax has a name: say it")
+
+
+async def set_logo(deps: Deps, picture: bytes | None) -> None:
+    """Put a picture on documents, or (None) take it away.
+
+    Raises `InvalidField` (``logo``), `DatabaseBusy`.
+    """
+    if picture is not None:
+        check_png(picture, field="logo")
+    async with deps.db.begin() as tx:
+        row = await branches.operator_locked(tx)
+        row.logo = picture
+        if picture is not None:
+            # Documents that are issued with it name it by its hash, and show it for ever.
+            await logos.keep(tx, logo_name(picture), picture)
+
+
+async def add_tax_rate(deps: Deps, rate: Rate) -> None:
+    """Let another rate of a tax hold from a day on. The same again changes nothing.
+
+    Never before the latest one that is known of that tax: what was charged by it stays right.
+    Raises `InvalidField`, `DatabaseBusy`.
+    """
+    async with deps.db.begin() as tx:
+        await branches.operator_locked(tx)
+        rates = await branches.tax_rates(tx)
+        latest = max((row for row in rates if Tax(row.tax) is rate.tax), key=lambda r: r.from_day)
+        if rate == Rate(Tax(latest.tax), latest.from_day, latest.basis_points):
+            return
+        if rate.from_day <= latest.from_day:
+            raise InvalidField(
+                "from_day", f"want a day after {latest.from_day}, when the latest rate begins"
+            )
+        branches.add_tax_rate(tx, rate)
