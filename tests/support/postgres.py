@@ -83,10 +83,10 @@ def _memory() -> Path | None:
 def _server(made: Cluster, *, durable: bool) -> Iterator[None]:
     store = made.folder / "store"
     _run(
-        [_program("initdb"), "-D", str(store), "-U", ACCOUNT, "-A", "trust", *INITDB],
+        [program("initdb"), "-D", str(store), "-U", ACCOUNT, "-A", "trust", *INITDB],
         folder=made.folder,
     )
-    argv = [_program("postgres"), "-D", str(store), "-k", str(made.folder)]
+    argv = [program("postgres"), "-D", str(store), "-k", str(made.folder)]
     argv += ["-h", "127.0.0.1", "-p", str(made.port)]
     settings = (*SETTINGS, f"fsync={'on' if durable else 'off'}")
     argv += [part for setting in settings for part in ("-c", setting)]
@@ -154,7 +154,7 @@ def _as_account() -> dict[str, Any]:
     return {"user": ACCOUNT, "group": ACCOUNT, "extra_groups": []}
 
 
-def _program(name: str) -> str:
+def program(name: str) -> str:
     """The newest installed server's program: Debian keeps them out of PATH."""
     places = Path("/usr/lib/postgresql").glob(f"*/bin/{name}")
     found = sorted(places, key=lambda place: float(place.parts[-3]))
