@@ -94,6 +94,12 @@ class InlineConnection:
         """A new cursor."""
         return InlineCursor(self._conn.cursor(), self._chance)
 
+    async def executemany(self, sql: str, rows: Iterable[Any]) -> InlineCursor:
+        """Run a statement for each of many rows."""
+        cursor = self.cursor()
+        await cursor.executemany(sql, rows)
+        return cursor
+
     async def create_function(self, *arguments: Any, **options: Any) -> None:
         """Teach SQL a function."""
         self._conn.create_function(*arguments, **options)

@@ -165,6 +165,8 @@ async def test_documents_freeze_seller_buyer_and_sums_by_tax_class(anne: World) 
         "phone": "0700",
         "email": "",
         "pay_to": "PayBill 1",
+        "colour": "#0b6e4f",
+        "logo": "",
     }
     assert frozen["buyer"]["name"] == "Anne"
     assert (frozen["buyer"]["pin"], frozen["buyer"]["address"]) == ("A001234567Z", "House 4")

@@ -26,8 +26,8 @@ BUGS = (
     Bug(
         "a day is left out between two periods",
         "billing/run.py",
-        "n=contract.n + 1, billed_until=part.end)",
-        "n=contract.n + 1, billed_until=part.end + timedelta(days=1))",
+        "        billed_until=part.end,\n        plan_id=contract.next",
+        "        billed_until=part.end + timedelta(days=1),\n        plan_id=contract.next",
         tests=YEAR,
     ),
     Bug(
