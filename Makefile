@@ -4,7 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 REQUIREMENTS := packaging/requirements
-VENDOR := controller/noc/static/vendor
+VENDOR := controller/noc/static/vendor controller/documents/fonts
+VENDORED := controller/noc/static/vendor/.done
 NAME ?=
 SEEDS ?= 1-20
 ARGS ?=
@@ -14,7 +15,7 @@ PYTEST := $(BIN)/python -m pytest -q --dist loadfile
 NONE_FOUND := test "$$?$(if $(ARGS),,!)" = 5
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check fmt bench sim setup setup-test system-run system-test proto lock openapi coverage clean
+.PHONY: help run test check fmt bench sim year setup setup-test system-run system-test proto lock openapi coverage clean
 
 help: ## Explain each word
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,10 +43,13 @@ bench: setup-test ## Measure against peers and limits (NAME=admission for one); 
 sim: setup-test ## Live simulated stories of a whole operator (SEEDS="7" or "1-100"); a failing seed replays
 	@$(BIN)/python -m tests.simulation $(SEEDS)
 
+year: setup-test ## A year of 10,000 subscribers, its books judged every night (ARGS="--seed 2 --days 90")
+	@$(BIN)/python -m tests.simulation.year --subscribers 10000 $(ARGS)
+
 coverage: setup-test ## Tests of the pure rules with branch coverage, which must be whole
 	@$(BIN)/python -m pytest -q tests/billing --cov=billing --cov-branch --cov-fail-under=100
 
-setup: system-run $(VENV)/.run $(VENDOR)/.done ## System and Python packages and front-end files to run
+setup: system-run $(VENV)/.run $(VENDORED) ## System and Python packages and front-end files to run
 	@# A start must not wait for the compiler, also where Python is told to keep no bytecode.
 	@$(BIN)/python -m compileall -q agent billing controller portal proto/wirepb shaping
 
@@ -72,10 +76,10 @@ $(VENV)/.dev: $(REQUIREMENTS)/dev.txt $(VENV)/.run
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(REQUIREMENTS)/dev.txt
 	@touch $@
 
-$(VENDOR)/.done: package-lock.json $(VENV)/.run | system-run
+$(VENDORED): package-lock.json controller/vendor.py $(VENV)/.run | system-run
 	@echo "Fetching front-end files ..."
 	@npm ci --silent --no-audit --no-fund --ignore-scripts
-	@$(BIN)/python -m controller.noc.vendor
+	@$(BIN)/python -m controller.vendor
 	@touch $@
 
 proto: setup-test ## Write the generated wire code again

@@ -40,7 +40,7 @@ from shaping.one import compact
 from shaping.plane import MacAddress, MonotonicMs
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 UPTIME_STEP_MS = 60_000
 """Connected time is written down whenever its clock passes a multiple of this: all grants in one
@@ -151,14 +151,19 @@ def write_session(session: Session) -> str:
     )
 
 
-def read_session(text: str, counts: str | None, share: Sharing) -> Session:
-    """A session from its text, with its counts, where they were written after it."""
-    raw = _read(text)
+def read_all(texts: Iterable[str]) -> list[Any]:
+    """What is told by the texts of many rows. Raises `ValueError`."""
+    raw: list[Any] = json.loads(f"[{','.join(texts)}]")
+    return raw
+
+
+def read_session(raw: Any, counts: Any, share: Sharing) -> Session:
+    """A session from what its text tells, with its counts, where they were written after it."""
     if counts is None:
         meter, reported = raw["meter"], raw["reported"]
         moments = (raw["active_at"], raw["heard_at"], raw["reported_at"])
     else:
-        meter, reported, *moments = _read(counts)
+        meter, reported, *moments = counts
     active_at, heard_at, reported_at = (MonotonicMs(share(at)) for at in moments)
     known = _to_meter(meter, share)
     return Session(
@@ -230,10 +235,9 @@ def write_use(use: GrantUse) -> str:
     )
 
 
-def read_use(text: str, clock: str | None, share: Sharing) -> GrantUse:
-    """A grant and its use from their text, with its clock, where that was written after it."""
-    raw = _read(text)
-    uptime_ms, uptime_at = (raw["uptime_ms"], raw["uptime_at"]) if clock is None else _read(clock)
+def read_use(raw: Any, clock: Any, share: Sharing) -> GrantUse:
+    """A grant and its use from what their text tells, with its clock, where that came after it."""
+    uptime_ms, uptime_at = (raw["uptime_ms"], raw["uptime_at"]) if clock is None else clock
     grant = Grant(
         id=GrantId(share(raw["id"])),
         plan_id=PlanId(share(raw["plan_id"])),
@@ -325,17 +329,11 @@ def read_try(text: str) -> Try:
     return Try(TryKind(kind), MacAddress(mac), place, MonotonicMs(at))
 
 
-_DECODER = json.JSONDecoder()
 _LIMITS = ("down_bps", "up_bps", "validity_s", "uptime_s", "quota_bytes", "devices_max")
 
 
 def _text(value: Mapping[str, object] | list[object]) -> str:
     return json.dumps(value, separators=(",", ":"))
-
-
-def _read(text: str) -> Any:
-    """What was written by `_text`; there is nothing around it to look for."""
-    return _DECODER.raw_decode(text)[0]
 
 
 def _to_ipv4(text: str) -> IPv4Address:

@@ -62,6 +62,9 @@ GIVE_BACK_S = 60
 GIVE_BACK_FIRST_S = (5, 25)
 """The same after the start, which loads much that is needed once."""
 
+BEGIN_MAX_S = 10
+"""What can wait for the first turn waits for it so long: a disk may take nothing for days."""
+
 COLLECT_AFTER_OBJECTS = 20_000
 """Objects made before the interpreter looks for rings among them. What a sign-in makes is freed
 without that, and looking at every session again and again costs a quarter of the processor time."""
@@ -124,10 +127,14 @@ async def run(file: ConfigFile, *, dry_run: bool) -> None:
 
 
 def seldom_collect() -> None:
-    """Let the interpreter look for rings of dead objects less often, and not among what is here."""
+    """Let the interpreter look for rings of dead objects less often, and not among what is here.
+
+    Not at all while it begins: reading a journal makes many objects, and all of them stay.
+    """
     gc.set_threshold(COLLECT_AFTER_OBJECTS, 20, 20)
     gc.collect()
     gc.freeze()
+    gc.disable()
     small.give_back()
 
 
@@ -161,7 +168,7 @@ async def operate(
     log.info("started", site=parts.site_id, generation=loop.state.generation, version=version())
     async with asyncio.TaskGroup() as group:
         group.create_task(loop.run())
-        group.create_task(courier.run())
+        group.create_task(_deliver(loop, courier))
         group.create_task(parts.lan.watch(loop))
         group.create_task(settle(loop, journal, clock))
         group.create_task(_stay_small(loop, clock))
@@ -284,11 +291,20 @@ async def _tell_status(
         await asyncio.sleep(status.PERIOD_S)
 
 
+async def _deliver(loop: Loop, courier: Courier) -> None:
+    """Talk to the controller once the site is as it was: nothing it says could be done before."""
+    await _begun(loop)
+    await courier.run()
+
+
 async def _stay_small(loop: Loop, clock: Clock) -> None:
     """Give back what the start needed, once the site is as it was, and now and then."""
     code = small.Code()
     code.let_go()
     await _begun(loop)
+    # What is here now stays, and has no rings.
+    gc.freeze()
+    gc.enable()
     for wait_s in itertools.chain(GIVE_BACK_FIRST_S, itertools.repeat(GIVE_BACK_S)):
         small.give_back()
         code.let_go()
@@ -296,10 +312,13 @@ async def _stay_small(loop: Loop, clock: Clock) -> None:
 
 
 async def _begun(loop: Loop) -> None:
-    """Until the first turn is done: the plane is as the journal says, or does not obey."""
+    """Until the first turn is done: the plane is as the journal says, or does not obey.
+
+    `BEGIN_MAX_S` at most.
+    """
     begun = asyncio.Event()
     loop.listen(lambda _facts, _resync: begun.set())
-    await begun.wait()
+    await loop.wait(begun.wait(), at_most_ms=BEGIN_MAX_S * 1_000)
 
 
 async def settle(loop: Loop, journal: Journal, clock: Clock) -> None:

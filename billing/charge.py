@@ -6,9 +6,10 @@ the only place where they are made.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import StrEnum
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from billing.accounts import discount, plan_income
@@ -16,6 +17,7 @@ from billing.invoice import TEXT_MAX, Line, LineKind, part_of, total
 from billing.money import Money, split
 from billing.period import (
     CALENDAR,
+    KNOWN_MAX,
     NAIROBI,
     Period,
     anchored,
@@ -125,13 +127,19 @@ class Use:
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """What things cost: plans, other prices of them by plan, dated taxes, what is charged."""
+    """What things cost: plans, other prices of them by plan, dated taxes, what is charged.
+
+    ``rates_known`` are the rates that were looked up in it.
+    """
 
     sold: Mapping[str, Sold]
     prices: Mapping[str, Sequence[Price]]
     rates: tuple[Rate, ...]
     vat: bool
     excise: bool
+    rates_known: dict[tuple[TaxClass, date], Rates] = field(
+        default_factory=dict, init=False, compare=False, repr=False
+    )
 
 
 def floored(cycle: Cycle, at: datetime) -> datetime:
@@ -263,6 +271,7 @@ def tax_day(contract: Contract, part: Period) -> date:
     return day_of(part.end - SECOND if contract.mode is Mode.ARREARS else part.start)
 
 
+@lru_cache(KNOWN_MAX)
 def days_text(part: Period) -> str:
     """The days, or times, of a period as they stand on an invoice."""
     start, end = part.start.astimezone(NAIROBI), part.end.astimezone(NAIROBI)
@@ -357,4 +366,10 @@ def _line(
 
 
 def _rates(catalogue: Catalogue, tax_class: TaxClass, day: date) -> Rates:
-    return rates_for(catalogue.rates, tax_class, day, vat=catalogue.vat, excise=catalogue.excise)
+    known = catalogue.rates_known.get((tax_class, day))
+    if known is None:
+        known = rates_for(
+            catalogue.rates, tax_class, day, vat=catalogue.vat, excise=catalogue.excise
+        )
+        catalogue.rates_known[tax_class, day] = known
+    return known

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from billing.accounts import receivable, tax_due
 from billing.errors import InvalidField
 from billing.ledger import Posting
-from billing.money import Money
+from billing.money import Money, summed
 from billing.tax import Rates, Tax, TaxClass, Taxed
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from billing.ids import AccountName
 
 TEXT_MAX = 200
+
+_EXCISE, _VAT = tax_due(Tax.EXCISE), tax_due(Tax.VAT)
 
 
 class DocumentKind(StrEnum):
@@ -62,12 +64,12 @@ def total(lines: Sequence[Line]) -> Taxed:
     """The sum of lines, part by part. Raises `InvalidField` for none, or a sum below zero."""
     if not lines:
         raise InvalidField("lines", "want at least one")
-    zero = Money(0, lines[0].taxed.net.currency)
-    net = sum((line.taxed.net for line in lines), zero)
-    excise = sum((line.taxed.excise for line in lines), zero)
-    vat = sum((line.taxed.vat for line in lines), zero)
+    currency = lines[0].taxed.net.currency
+    net = summed([line.taxed.net for line in lines], currency)
+    excise = summed([line.taxed.excise for line in lines], currency)
+    vat = summed([line.taxed.vat for line in lines], currency)
     found = Taxed(net, excise, vat)
-    if found.total.minor < 0 or min(excise.minor, vat.minor) < 0:
+    if net.minor + excise.minor + vat.minor < 0 or min(excise.minor, vat.minor) < 0:
         raise InvalidField("lines", "they sum to less than nothing")
     return found
 
@@ -92,16 +94,13 @@ def part_of(line: Line, taxed: Taxed, text: str) -> Line:
 
 def _postings(lines: Sequence[Line], owed: AccountName) -> list[Posting]:
     """One posting for each account that the lines touch, in the order in which they do."""
-    sums: dict[AccountName, Money] = {}
+    parts: dict[AccountName, list[Money]] = {}
     for line in lines:
-        parts = (
-            (line.account, line.taxed.net),
-            (tax_due(Tax.EXCISE), line.taxed.excise),
-            (tax_due(Tax.VAT), line.taxed.vat),
-        )
-        for account, amount in parts:
-            sums[account] = sums[account] + amount if account in sums else amount
-    return [_moved(owed, account, amount) for account, amount in sums.items() if amount.minor]
+        of = line.taxed
+        for account, amount in ((line.account, of.net), (_EXCISE, of.excise), (_VAT, of.vat)):
+            parts.setdefault(account, []).append(amount)
+    sums = [(account, summed(of, of[0].currency)) for account, of in parts.items()]
+    return [_moved(owed, account, amount) for account, amount in sums if amount.minor]
 
 
 def _moved(owed: AccountName, account: AccountName, amount: Money) -> Posting:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from billing.errors import CurrencyMismatch, InvalidField
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 MINOR_PER_MAJOR = {"KES": 100, "USD": 100}
 """Minor units in one major unit, per known currency (ISO 4217)."""
@@ -87,6 +87,16 @@ def split(amount: Money, weights: Sequence[int]) -> tuple[Money, ...]:
     for i in by_fraction[:left]:
         floors[i] += 1
     return tuple(Money(f, amount.currency) for f in floors)
+
+
+def summed(amounts: Iterable[Money], currency: str) -> Money:
+    """The sum of amounts of one currency. Raises `CurrencyMismatch` for one of another."""
+    minor = 0
+    for amount in amounts:
+        if amount.currency != currency:
+            raise CurrencyMismatch(f"{amount.currency} and {currency} in one sum")
+        minor += amount.minor
+    return Money(minor, currency)
 
 
 def _same_currency(a: Money, b: Money) -> None:

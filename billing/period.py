@@ -12,12 +12,16 @@ import calendar
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from enum import StrEnum
+from functools import lru_cache
 
 from billing.errors import InvalidField
 
 NAIROBI = timezone(timedelta(hours=3), "EAT")
 COUNT_MAX = 1_000
 YEARS_MAX = 10
+
+KNOWN_MAX = 65_536
+"""Many subscribers share their days: so many answers of the calendar are kept."""
 
 
 class Unit(StrEnum):
@@ -75,6 +79,7 @@ class Period:
         assert self.start < self.end, "a period has a length"
 
 
+@lru_cache(KNOWN_MAX)
 def midnight(day: date) -> datetime:
     """When a day begins in Nairobi."""
     return datetime.combine(day, time(), NAIROBI).astimezone(UTC)
@@ -94,6 +99,7 @@ def anchored(cycle: Cycle, begins_at: datetime) -> datetime:
     return midnight(day_of(begins_at)) if cycle.unit in CALENDAR else begins_at.astimezone(UTC)
 
 
+@lru_cache(KNOWN_MAX)
 def boundary(cycle: Cycle, anchor: datetime, n: int) -> datetime:
     """When period ``n`` begins (and period ``n - 1`` ends); 0 is the first.
 
@@ -120,6 +126,7 @@ def period(cycle: Cycle, anchor: datetime, n: int) -> Period:
     return Period(boundary(cycle, anchor, n), boundary(cycle, anchor, n + 1))
 
 
+@lru_cache(KNOWN_MAX)
 def whole_period(cycle: Cycle, anchor: datetime, n: int) -> Period:
     """What period ``n`` would be if it were not cut short by a fixed day: what a price is for."""
     cut = period(cycle, anchor, n)

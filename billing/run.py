@@ -22,7 +22,7 @@ from billing.charge import (
 )
 from billing.invoice import total
 from billing.period import Period, boundary, day_of, midnight
-from billing.subscription import Event, Hold, State, moved
+from billing.subscription import Event, Hold, Move, State, moved
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -139,16 +139,22 @@ def caught_up(
             break
         step = turned(account, due, uses, catalogue)
         held |= {name: turn.contract for name, turn in step.last.items()}
+        found = _with(found, step) if found.turns else step
+        if all(one.bill_at is None or one.bill_at > upto for one in held.values()):
+            break
         account = replace(account, wallet=step.wallet, taken=_left(account.taken, step.lowered))
         charged = {use for turn in step.turns for use in turn.charged}
         uses = [use for use in uses if use not in charged]
-        found = Turned(
-            found.bills + step.bills,
-            found.turns + step.turns,
-            step.wallet,
-            found.lowered + step.lowered,
-        )
     return found
+
+
+def _with(found: Turned, step: Turned) -> Turned:
+    return Turned(
+        found.bills + step.bills,
+        found.turns + step.turns,
+        step.wallet,
+        found.lowered + step.lowered,
+    )
 
 
 def turned(
@@ -166,7 +172,9 @@ def turned(
             continue
         mine = [use for use in uses if use.contract_id == contract.id]
         part = part_of_period(contract)
-        turn, lines, used = _turn(contract, account, mine, catalogue)
+        elsewhere = [use_id for use_id, period in lowered if period != part]
+        seen = replace(account, taken=_left(account.taken, elsewhere))
+        turn, lines, used = _turn(contract, seen, mine, catalogue)
         cost = total(lines).total
         if contract.mode is Mode.PREPAID and wallet.minor < cost.minor:
             turns.append(_lapsed(contract))
@@ -213,22 +221,40 @@ def _turn(
     after = _gone_on(contract, part)
     served = part
     if in_arrears:
-        served = Period(part.end, boundary(after.cycle, after.anchor_at, after.n + 1))
+        served = Period(part.end, _end_after(contract))
     return Turn(after, Outcome.BILLED, part, served, charged), (*lines, *volume), used
 
 
 def _gone_on(contract: Contract, part: Period) -> Contract:
     """A contract whose part is billed: the next one is its turn."""
-    after = replace(contract, n=contract.n + 1, billed_until=part.end)
-    if contract.next_plan_id is not None:
-        after = replace(after, plan_id=contract.next_plan_id, next_plan_id=None, bespoke=None)
-    return _moved(replace(after, bill_at=due_at(after)), Event.BILLED)
+    move = _move(contract, Event.BILLED)
+    changes = contract.next_plan_id is not None
+    return replace(
+        contract,
+        n=contract.n + 1,
+        billed_until=part.end,
+        plan_id=contract.next_plan_id or contract.plan_id,
+        next_plan_id=None,
+        bespoke=None if changes else contract.bespoke,
+        state=move.state,
+        hold=move.hold,
+        bill_at=part.end if contract.mode is not Mode.ARREARS else _end_after(contract),
+    )
+
+
+def _end_after(contract: Contract) -> datetime:
+    """When the period after the running one ends."""
+    return boundary(contract.cycle, contract.anchor_at, contract.n + 2)
 
 
 def _moved(contract: Contract, event: Event) -> Contract:
-    hold = None if contract.hold is None else Hold(contract.hold)
-    move = moved(State(contract.state), hold, event)
+    move = _move(contract, event)
     return replace(contract, state=move.state, hold=move.hold)
+
+
+def _move(contract: Contract, event: Event) -> Move:
+    hold = None if contract.hold is None else Hold(contract.hold)
+    return moved(State(contract.state), hold, event)
 
 
 def _together(bill: Bill | None, more: Bill) -> Bill:

@@ -17,7 +17,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from billing.errors import InvalidField
-from billing.money import Money, split
+from billing.money import Money, split, summed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -85,7 +85,7 @@ class Taxed:
     @property
     def total(self) -> Money:
         """What is paid."""
-        return self.net + self.excise + self.vat
+        return summed((self.net, self.excise, self.vat), self.net.currency)
 
 
 def rate_on(rates: Iterable[Rate], tax: Tax, day: date) -> int:

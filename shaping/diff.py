@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Network, collapse_addresses
 from typing import TYPE_CHECKING, TypeAlias
 
-from shaping.one import compact, nothing
+from shaping.one import nothing, valued, with_one
 from shaping.plane import GARDEN_MAX, PlaneError
 from shaping.pools import KEY, moved_pools, pool_rates, session_paths
 
@@ -367,7 +367,9 @@ def _standing(
     if access.closed or over or access.mac in desired.blocked:
         return Standing("")
     way = Way(access.mac, access.open_until, _cap_ref(key, access, desired))
-    ways = compact(dict.fromkeys(_addresses(access), way))
+    ways: Mapping[Address, Way] = nothing()
+    for address in _addresses(access):
+        ways = with_one(ways, address, way)
     if not ways:
         return Standing("")
     return Standing("", access.rate, ways, paths[access.pool] if access.pool else ())
@@ -402,12 +404,13 @@ def _kept(
         return None
     if old is None:
         return Standing(epoch, new.rate, new.ways, new.pool)
-    ways = {
-        address: old.ways[address] if same_way(old.ways.get(address), way) else way
-        for address, way in new.ways.items()
-    }
+
+    def kept(address: Address, way: Way) -> Way:
+        was = old.ways.get(address)
+        return was if was is not None and same_way(was, way) else way
+
     rate = old.rate if old.rate and new.rate and same(old.rate, new.rate) else new.rate
-    return Standing(old.epoch, rate, compact(ways), new.pool)
+    return Standing(old.epoch, rate, valued(new.ways, kept), new.pool)
 
 
 def same_rate(old: Rate, new: Rate) -> bool:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import ItemsView, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -25,18 +25,35 @@ class One(Mapping[K, V]):
         self._value = value
 
     def __getitem__(self, key: object) -> V:
-        if key == self._key:
+        if key is self._key or key == self._key:
             return self._value
         raise KeyError(key)
 
     def __iter__(self) -> Iterator[K]:
-        yield self._key
+        return iter((self._key,))
+
+    def items(self) -> ItemsView[K, V]:
+        """The one key with its value."""
+        return _Items(self, (self._key, self._value))
 
     def __len__(self) -> int:
         return 1
 
     def __repr__(self) -> str:
         return repr({self._key: self._value})
+
+
+class _Items(ItemsView[K, V]):
+    """As the front page of mappings has it, without a look for what is there."""
+
+    __slots__ = ("_item",)
+
+    def __init__(self, one: One[K, V], item: tuple[K, V]) -> None:
+        super().__init__(one)
+        self._item = item
+
+    def __iter__(self) -> Iterator[tuple[K, V]]:
+        return iter((self._item,))
 
 
 def nothing() -> Mapping[Any, Any]:
@@ -51,3 +68,16 @@ def compact(mapping: Mapping[K, V]) -> Mapping[K, V]:
     for key, value in mapping.items():
         return One(key, value)
     return _NOTHING
+
+
+def with_one(mapping: Mapping[K, V] | None, key: K, value: V) -> Mapping[K, V]:
+    """A mapping as it was, with one more key."""
+    return compact({**mapping, key: value}) if mapping else One(key, value)
+
+
+def valued(mapping: Mapping[K, V], value_of: Callable[[K, V], V]) -> Mapping[K, V]:
+    """The same keys, each with the value that it and its old one give."""
+    if isinstance(mapping, One):
+        ((key, value),) = mapping.items()
+        return One(key, value_of(key, value))
+    return compact({key: value_of(key, value) for key, value in mapping.items()})

@@ -11,6 +11,6 @@ PURE files say what stands on a paper, from what was kept when it was issued; th
 * ``sheet.py``      slips of vouchers as PDF, to be cut
 * ``look.py``       the operator's logo, made small once
 
-``fonts`` holds the Latin part of DejaVu Sans, for names that the printer's own fonts cannot write
-(Wanjikũ, Kĩmani).
+``fonts``, made by the build step ``controller/vendor.py``, holds the Latin part of DejaVu Sans, for
+names that the printer's own fonts cannot write (Wanjikũ, Kĩmani).
 """

@@ -138,8 +138,8 @@ def face_for(texts: Sequence[str]) -> str:
 
 def load_dejavu(pdf: FPDF) -> None:
     """Make the face that is embedded known."""
-    pdf.add_font(DEJAVU, "", FONTS / "DejaVuSans-latin.ttf")
-    pdf.add_font(DEJAVU, "B", FONTS / "DejaVuSans-Bold-latin.ttf")
+    pdf.add_font(DEJAVU, "", FONTS / "DejaVuSans.ttf")
+    pdf.add_font(DEJAVU, "B", FONTS / "DejaVuSans-Bold.ttf")
 
 
 def draw_qr(pdf: FPDF, text: str, *, x: float, y: float, side: float) -> None:

@@ -6,7 +6,6 @@
 - ``board.py``    PURE: a snapshot and rates in, exactly what each panel shows out
 - ``hub.py``      looks once per tick, renders once, and fans the changed panels out to every tab
 - ``page.py``     the routes: page, stream, log-in, log-out, static files
-- ``vendor.py``   copies the pinned front-end files out of ``node_modules`` at build time
 - ``templates/``  Jinja; ``static/`` our own style and script, ``static/vendor/`` what was copied
 
 The page works without scripts (it reloads itself), asks no other host for anything, and never shows

@@ -11,7 +11,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Row as Found
-from sqlalchemy import bindparam, case, func, insert, select, union_all, update
+from sqlalchemy import bindparam, case, func, select, union_all, update
 
 from billing import accounts
 from billing.charge import Catalogue, Contract, Sold, Taken, Use
@@ -22,6 +22,7 @@ from billing.price import Price
 from billing.promo import Coupon, Discount, read_terms
 from billing.rating import read_tariff
 from billing.tax import Rate, Tax, TaxClass
+from controller.store import bulk_rows
 from controller.store.billing_rows import (
     BilledPeriodRow,
     BillingRunRow,
@@ -36,6 +37,7 @@ from controller.store.billing_rows import (
     SubscriptionRow,
     TaxRateRow,
 )
+from controller.store.bulk_rows import among
 from controller.store.database import inserting
 from controller.store.plans import as_plan
 from controller.store.rows import GrantRow, PlanRow, PostingRow, SubscriberRow
@@ -45,19 +47,24 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
     from datetime import datetime
 
-    from sqlalchemy import ColumnElement
+    from sqlalchemy import ColumnElement, Select
 
     from controller.store.database import Tx
-    from controller.store.rows import Row
 
 
 async def due_subscribers(tx: Tx, upto: datetime, *, limit: int) -> list[str]:
-    """Subscribers of whom something is due, those whose turn comes first, by id."""
+    """Subscribers of whom something is due, those whose turn comes first, by id.
+
+    They are locked, and those that somebody else holds just now are left out. Of what was done
+    while this looked, some may be among them.
+    """
     query = (
-        select(SubscriptionRow.subscriber_id)
+        select(SubscriberRow.id)
+        .join(SubscriptionRow, SubscriptionRow.subscriber_id == SubscriberRow.id)
         .where(SubscriptionRow.bill_at <= upto)
         .order_by(SubscriptionRow.bill_at)
         .limit(limit)
+        .with_for_update(of=SubscriberRow, key_share=True, skip_locked=True)
     )
     return sorted(set(await tx.scalars(query)))
 
@@ -82,11 +89,11 @@ def _due(upto: datetime, *, paused: bool) -> ColumnElement[bool]:
 
 async def subscribers(tx: Tx, ids: Collection[str], *, lock: bool) -> dict[str, Found[Any]]:
     """Subscribers by id; with ``lock`` those that nobody else holds just now, locked."""
-    query = select(*SubscriberRow.__table__.c).where(SubscriberRow.id.in_(ids))
+    query = select(*SubscriberRow.__table__.c).where(among(tx, SubscriberRow.id, ids))
     query = query.order_by(SubscriberRow.id)
     if lock:
         query = query.with_for_update(key_share=True, skip_locked=True)
-    return {row.id: row for row in await tx.execute(query)}
+    return {row.id: row for row in await _rows(tx, query)}
 
 
 async def due_of(
@@ -95,12 +102,12 @@ async def due_of(
     """The subscriptions of these (locked) subscribers that are due, by id."""
     query = (
         select(*SubscriptionRow.__table__.c)
-        .where(SubscriptionRow.subscriber_id.in_(subscriber_ids), _due(upto, paused=paused))
+        .where(among(tx, SubscriptionRow.subscriber_id, subscriber_ids), _due(upto, paused=paused))
         .order_by(SubscriptionRow.id)
     )
     if lock:
         query = query.with_for_update(key_share=True)
-    return list(await tx.execute(query))
+    return list(await _rows(tx, query))
 
 
 async def wallets(tx: Tx, subscriber_ids: Collection[str]) -> dict[str, int]:
@@ -108,12 +115,14 @@ async def wallets(tx: Tx, subscriber_ids: Collection[str]) -> dict[str, int]:
     names = {str(accounts.wallet(one)): one for one in subscriber_ids}
     parts = union_all(
         select(PostingRow.source.label("name"), PostingRow.amount_minor.label("minor")).where(
-            PostingRow.source.in_(names)
+            among(tx, PostingRow.source, names)
         ),
-        select(PostingRow.target, -PostingRow.amount_minor).where(PostingRow.target.in_(names)),
+        select(PostingRow.target, -PostingRow.amount_minor).where(
+            among(tx, PostingRow.target, names)
+        ),
     ).subquery()
     query = select(parts.c.name, func.sum(parts.c.minor)).group_by(parts.c.name)
-    return {names[name]: int(minor) for name, minor in await tx.execute(query)}
+    return {names[name]: int(minor) for name, minor in await _rows(tx, query)}
 
 
 async def uses(
@@ -129,7 +138,7 @@ async def uses(
             func.max(BilledPeriodRow.billed_bytes).label("billed"),
         )
         .where(
-            BilledPeriodRow.subscription_id.in_(ids),
+            among(tx, BilledPeriodRow.subscription_id, ids),
             BilledPeriodRow.end_at > since,
             BilledPeriodRow.grant_id.is_not(None),
         )
@@ -137,7 +146,7 @@ async def uses(
     )
     now_running = (
         select(SubscriptionRow.id, SubscriptionRow.grant_id, func.min(0))
-        .where(SubscriptionRow.id.in_(ids), SubscriptionRow.grant_id.in_(running))
+        .where(among(tx, SubscriptionRow.id, ids), among(tx, SubscriptionRow.grant_id, running))
         .group_by(SubscriptionRow.id, SubscriptionRow.grant_id)
     )
     parts = union_all(billed, now_running).subquery()
@@ -156,7 +165,7 @@ async def uses(
         .having(GrantRow.used_bytes > func.max(parts.c.billed))
         .order_by(parts.c.subscription_id, parts.c.grant_id)
     )
-    return [Use(*row) for row in await tx.execute(query)]
+    return [Use(*row) for row in await _rows(tx, query)]
 
 
 async def promotions(tx: Tx, subscriber_ids: Collection[str]) -> dict[str, list[Taken]]:
@@ -172,7 +181,7 @@ async def promotions(tx: Tx, subscriber_ids: Collection[str]) -> dict[str, list[
         )
         .join(PromotionRow, PromotionRow.id == PromotionUseRow.promotion_id)
         .where(
-            PromotionUseRow.subscriber_id.in_(subscriber_ids),
+            among(tx, PromotionUseRow.subscriber_id, subscriber_ids),
             PromotionRow.kind.in_(("discount", "coupon")),
             PromotionUseRow.reversed_at.is_(None),
             PromotionUseRow.periods_left.is_(None) | (PromotionUseRow.periods_left > 0),
@@ -180,7 +189,7 @@ async def promotions(tx: Tx, subscriber_ids: Collection[str]) -> dict[str, list[
         .order_by(PromotionUseRow.subscriber_id, PromotionUseRow.at, PromotionUseRow.id)
     )
     found: dict[str, list[Taken]] = {}
-    for row in await tx.execute(query):
+    for row in await _rows(tx, query):
         terms = read_terms(row.terms)
         assert isinstance(terms, Discount | Coupon)
         found.setdefault(row.subscriber_id, []).append(
@@ -248,11 +257,11 @@ async def causes(
 ) -> set[tuple[str, str]]:
     """The invoices (subscriber and cause) that were issued for periods from then on."""
     query = select(DocumentRow.subscriber_id, DocumentRow.cause).where(
-        DocumentRow.subscriber_id.in_(subscriber_ids),
+        among(tx, DocumentRow.subscriber_id, subscriber_ids),
         DocumentRow.kind == "invoice",
         DocumentRow.period_start >= since,
     )
-    return {(one, cause) for one, cause in await tx.execute(query)}
+    return {(one, cause) for one, cause in await _rows(tx, query)}
 
 
 async def take_numbers(tx: Tx, series: str, count: int) -> int:
@@ -271,33 +280,21 @@ async def turn(
     now: datetime,
 ) -> None:
     """Keep what contracts have become, each with the grant that it has then."""
-    values = [
-        {
-            "the_id": contract.id,
-            "grant_id": grant_id,
-            "state_at": (
-                was[contract.id].state_at if was[contract.id].state == contract.state else now
-            ),
-            **columns_of(contract),
-        }
-        for contract, grant_id in changed
-    ]
-    await _many(
-        tx, update(SubscriptionRow).where(SubscriptionRow.id == bindparam("the_id")), values
-    )
+    rows = list[bulk_rows.Values]()
+    columns: tuple[str, ...] = ()
+    for contract, grant_id in changed:
+        old, new = was[contract.id], columns_of(contract)
+        state_at = old.state_at if old.state == contract.state else now
+        columns = ("id", "grant_id", "state_at", *new)
+        rows.append((contract.id, grant_id, state_at, *new.values()))
+    await bulk_rows.change(tx, SubscriptionRow, rows, columns=columns, keys=("id",))
 
 
 async def charged(tx: Tx, of: Iterable[Use]) -> None:
     """Note how much of grants has been charged by volume."""
-    values = [
-        {"sub": use.contract_id, "granted": use.grant_id, "billed_bytes": use.used_bytes}
-        for use in of
-    ]
-    statement = update(BilledPeriodRow).where(
-        BilledPeriodRow.subscription_id == bindparam("sub"),
-        BilledPeriodRow.grant_id == bindparam("granted"),
-    )
-    await _many(tx, statement, values)
+    keys = ("subscription_id", "grant_id")
+    rows = [(use.contract_id, use.grant_id, use.used_bytes) for use in of]
+    await bulk_rows.change(tx, BilledPeriodRow, rows, columns=(*keys, "billed_bytes"), keys=keys)
 
 
 async def lowered(tx: Tx, use_ids: Iterable[str]) -> None:
@@ -306,41 +303,16 @@ async def lowered(tx: Tx, use_ids: Iterable[str]) -> None:
     left = PromotionUseRow.periods_left - bindparam("times")
     statement = (
         update(PromotionUseRow)
-        .where(PromotionUseRow.id == bindparam("the_id"))
+        .where(PromotionUseRow.id == bindparam("the_id"), PromotionUseRow.periods_left.is_not(None))
         .values(periods_left=case((left < 0, 0), else_=left))
     )
-    await _many(tx, statement, values)
-
-
-async def _many(tx: Tx, statement: Any, values: list[dict[str, Any]]) -> None:
     if values:
         await (await tx.connection()).execute(statement, values)
 
 
-def values_of(row: Row) -> tuple[Any, ...]:
-    """A row that was never added to a session, as a tuple in the order of its table's columns."""
-    return tuple(getattr(row, column.key) for column in row.__table__.columns)
-
-
-async def write(tx: Tx, row: type[Row], rows: Sequence[tuple[Any, ...]]) -> None:
-    """Insert rows, each a tuple of all columns in the order of the table."""
-    if not rows:
-        return
-    columns = [column.key for column in row.__table__.columns]
-    connection = await tx.connection()
-    if tx.get_bind().dialect.name != "postgresql":
-        await connection.execute(
-            insert(row), [dict(zip(columns, one, strict=True)) for one in rows]
-        )
-        return
-    driver: Any = (await connection.get_raw_connection()).driver_connection
-    names = ", ".join(f'"{column}"' for column in columns)
-    async with (
-        driver.cursor() as cursor,
-        cursor.copy(f'COPY "{row.__tablename__}" ({names}) FROM STDIN') as copy,
-    ):
-        for one in rows:
-            await copy.write_row(one)
+async def _rows(tx: Tx, query: Select[*tuple[Any, ...]]) -> Iterable[Any]:
+    """What a query finds, as plain rows: the session need not look at each of them."""
+    return (await (await tx.connection()).execute(query)).all()
 
 
 async def note_run(tx: Tx, *, began_at: datetime, ended_at: datetime, done: str) -> None:

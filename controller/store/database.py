@@ -9,9 +9,10 @@ Row locks are always taken in this order, so that no two transactions wait for e
 of plans, operator, logo (by hash), branch, journal, outage (by site), subscriber (by id), voucher
 or token or phone code (of vouchers by hash, before tokens), batch of vouchers (by name), payment,
 receipt (in the inbox), token key, grant (by id), session (by id), share of a grant at a site (by
-grant and site), site (by id), series of numbers (a branch's invoices first). Subscriptions, debts
-and money that came in are locked under their subscriber's lock only. A row that one inserts is
-locked too, against those who would insert the same.
+grant and site), site (by id), series of numbers (a branch's invoices first). What belongs to one
+subscriber (subscriptions, debts, money that came in, what promotions have left) is changed under
+the subscriber's lock only, and then in any order. A row that one inserts is locked too, against
+those who would insert the same.
 """
 
 from __future__ import annotations

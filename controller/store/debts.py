@@ -91,14 +91,20 @@ async def paid_minor(tx: Tx, document_id: str) -> int:
 
 
 async def paid_newest_first(tx: Tx, subscriber_id: str) -> list[tuple[str, int]]:
-    """What a subscriber's wallet has paid, by invoice; first what it paid last."""
+    """What a subscriber's wallet has paid, by invoice; first what it paid last.
+
+    Of what it paid at once that is what was due last.
+    """
     paid = func.sum(AllocationRow.amount_minor)
+    due = (DebtRow.due_at, DocumentRow.issued_at, DocumentRow.number)
     query = (
         select(AllocationRow.document_id, paid)
+        .join(DebtRow, DebtRow.document_id == AllocationRow.document_id)
+        .join(DocumentRow, DocumentRow.id == AllocationRow.document_id)
         .where(AllocationRow.subscriber_id == subscriber_id)
-        .group_by(AllocationRow.document_id)
+        .group_by(AllocationRow.document_id, *due)
         .having(paid > 0)
-        .order_by(func.max(AllocationRow.at).desc(), AllocationRow.document_id)
+        .order_by(func.max(AllocationRow.at).desc(), *(column.desc() for column in due))
     )
     return [(document_id, int(minor)) for document_id, minor in await tx.execute(query)]
 

@@ -9,6 +9,7 @@ from sqlalchemy import select, update
 from billing.grant import Spent
 from billing.ids import GrantId, SiteId
 from billing.quota import Allowance, Share
+from controller.store.bulk_rows import among
 from controller.store.database import inserted
 from controller.store.rows import GrantRow, GrantSiteRow
 
@@ -60,6 +61,24 @@ async def locked(tx: Tx, grant_ids: Collection[str]) -> dict[str, list[GrantSite
     for row in await tx.scalars(query):
         shares[row.grant_id].append(row)
     return shares
+
+
+async def unbound_among(tx: Tx, grant_ids: Collection[str]) -> dict[str, list[str]]:
+    """Those of these (locked) grants of which no site holds a slice, with their sites."""
+    if not grant_ids:
+        return {}
+    query = select(
+        GrantSiteRow.grant_id,
+        GrantSiteRow.site_id,
+        GrantSiteRow.handed_bytes.is_(None) & GrantSiteRow.handed_uptime_s.is_(None),
+    ).where(among(tx, GrantSiteRow.grant_id, grant_ids))
+    found: dict[str, list[str]] = {grant_id: [] for grant_id in grant_ids}
+    for grant_id, site_id, is_unbound in await tx.execute(query):
+        if is_unbound and grant_id in found:
+            found[grant_id].append(site_id)
+        else:
+            found.pop(grant_id, None)
+    return found
 
 
 async def sites_of(tx: Tx, grant_id: str) -> list[SiteId]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING
 
-from sqlalchemy import exists, literal, or_, select
+from sqlalchemy import exists, literal, or_, select, update
 
 from billing.grant import Grant, Spent
 from billing.ids import GrantId, PlanId
 from billing.proof import PROOF_BYTES
+from controller.store.bulk_rows import among
 from controller.store.database import ROW_LOCK
 from controller.store.plans import as_plan
 from controller.store.rows import GrantRow, GrantSiteRow, PlanRow, SiteItemRow
@@ -62,6 +63,30 @@ def spent_of(row: GrantRow) -> Spent:
         uptime_s=row.spent_uptime_s,
         used_bytes=row.used_bytes,
     )
+
+
+async def locked_among(tx: Tx, grant_ids: Collection[str]) -> Sequence[str]:
+    """Those of these grants that are not over, locked in the order of their ids."""
+    if not grant_ids:
+        return ()
+    query = (
+        select(GrantRow.id)
+        .where(among(tx, GrantRow.id, grant_ids), GrantRow.ended_at.is_(None))
+        .order_by(GrantRow.id)
+        .with_for_update(key_share=True)
+    )
+    return (await tx.scalars(query)).all()
+
+
+async def end_many(tx: Tx, grant_ids: Collection[str], *, now: datetime, reason: str) -> None:
+    """End (locked) grants."""
+    if grant_ids:
+        await tx.execute(
+            update(GrantRow)
+            .where(among(tx, GrantRow.id, grant_ids))
+            .values(ended_at=now, ended_reason=reason)
+            .execution_options(synchronize_session=False)
+        )
 
 
 async def insert(

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, select, tuple_
+from sqlalchemy import delete, select, text
 
 from billing.ids import SiteId
-from controller.store.database import upsert_many
+from controller.store.bulk_rows import Values, is_postgres
+from controller.store.bulk_rows import put as put_rows
 from controller.store.rows import SiteGenerationRow, SiteItemRow, SiteRow
 
 if TYPE_CHECKING:
@@ -24,8 +26,7 @@ FORGET_EVERY = 100
 """Generations between two rounds of forgetting."""
 
 SITES_AT_ONCE = 1_000
-NAMES_AT_ONCE = 5_000
-"""Items named in one query: SQLite takes 32,766 variables, and each has two."""
+COLUMNS = ("site_id", "key", "generation", "body")
 
 AMENDS_BYTES_MAX = 64 * 1024
 """When more has changed among what an agent holds of a change that broke off, it begins anew."""
@@ -110,7 +111,7 @@ async def _put_chunk(
 ) -> dict[SiteId, int]:
     sites = await _all_locked(tx, wanted)
     held = await _held(tx, {one: {*part, *asked[one]} for one, part in wanted.items()})
-    values: list[dict[str, object]] = []
+    values: list[Values] = []
     advanced: list[SiteRow] = []
     for site in sites:
         site_id = SiteId(site.id)
@@ -127,11 +128,8 @@ async def _put_chunk(
             total += _weight_or_nothing(key, body) - _weight_or_nothing(key, old)
         site.generation, site.digest = site.generation + 1, _digest(total)
         advanced.append(site)
-        values += [
-            {"site_id": site_id, "key": key, "generation": site.generation, "body": body}
-            for key, body in changed.items()
-        ]
-    await upsert_many(tx, SiteItemRow, keys=("site_id", "key"), values=values)
+        values += [(site_id, key, site.generation, body) for key, body in changed.items()]
+    await put_rows(tx, SiteItemRow, values, columns=COLUMNS, keys=("site_id", "key"))
     await _note_generations(tx, advanced)
     return {SiteId(site.id): site.generation for site in advanced}
 
@@ -247,13 +245,20 @@ async def _held(
     tx: Tx, wanted: Mapping[SiteId, Collection[str]]
 ) -> dict[tuple[SiteId, str], bytes | None]:
     names = [(site_id, key) for site_id, part in wanted.items() for key in part]
-    held: dict[tuple[SiteId, str], bytes | None] = {}
-    for start in range(0, len(names), NAMES_AT_ONCE):
-        query = select(SiteItemRow.site_id, SiteItemRow.key, SiteItemRow.body).where(
-            tuple_(SiteItemRow.site_id, SiteItemRow.key).in_(names[start : start + NAMES_AT_ONCE])
-        )
-        held |= {(SiteId(row.site_id), row.key): row.body for row in await tx.execute(query)}
-    return held
+    query = text(_OF_NAMES_POSTGRES if is_postgres(tx) else _OF_NAMES_SQLITE)
+    found = await tx.execute(query, {"names": json.dumps(names)})
+    return {(SiteId(site_id), key): body for site_id, key, body in found}
+
+
+_OF_NAMES_POSTGRES = """
+    SELECT item.site_id, item.key, item.body
+    FROM json_array_elements(CAST(:names AS json)) AS name
+    JOIN site_item AS item ON item.site_id = name ->> 0 AND item.key = name ->> 1"""
+_OF_NAMES_SQLITE = """
+    SELECT item.site_id, item.key, item.body
+    FROM json_each(:names) AS name
+    JOIN site_item AS item
+    ON item.site_id = name.value ->> 0 AND item.key = name.value ->> 1"""
 
 
 async def _rows(tx: Tx, site_id: str, *, after: int) -> list[SiteItemRow]:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, select, union_all
+from sqlalchemy import Row, func, select, union_all
 
 from billing.ids import AccountName
 from billing.ledger import Posting
 from billing.money import Money
+from controller.store import bulk_rows
 from controller.store.database import inserted
 from controller.store.rows import LedgerTransactionRow, PostingRow
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from billing.ids import TransactionId
     from billing.ledger import Transaction
     from controller.store.database import Tx
@@ -54,6 +57,58 @@ async def post(tx: Tx, transaction: Transaction) -> Posted:
     return Posted.CREATED
 
 
+async def post_many(tx: Tx, transactions: Sequence[Transaction]) -> list[Posted]:
+    """Post each transaction once, many in a handful of statements; what became of each.
+
+    What stands twice among them is posted by the first one.
+    """
+    first: dict[TransactionId, Transaction] = {}
+    for one in transactions:
+        first.setdefault(one.id, one)
+    new = await bulk_rows.write_new(
+        tx, LedgerTransactionRow, [transaction_values(first[name]) for name in sorted(first)]
+    )
+    created = [one for name, one in first.items() if name in new]
+    await bulk_rows.write(tx, PostingRow, [p for one in created for p in posting_values(one)])
+    kept = await _kept(tx, [name for name in first if name not in new])
+    kept |= {one.id: one.postings for one in created}
+    return [
+        _became(one, kept[one.id], is_created=one.id in new and first[one.id] is one)
+        for one in transactions
+    ]
+
+
+def _became(one: Transaction, kept: tuple[Posting, ...], *, is_created: bool) -> Posted:
+    if is_created:
+        return Posted.CREATED
+    return Posted.EXISTS if kept == one.postings else Posted.EXISTS_WITH_OTHER_POSTINGS
+
+
+async def _kept(tx: Tx, names: Sequence[TransactionId]) -> dict[TransactionId, tuple[Posting, ...]]:
+    """The postings of transactions that are there."""
+    found: dict[TransactionId, tuple[Posting, ...]] = dict.fromkeys(names, ())
+    if names:
+        query = select(*PostingRow.__table__.c).where(
+            bulk_rows.among(tx, PostingRow.transaction_id, names)
+        )
+        for row in await tx.execute(query.order_by(PostingRow.transaction_id, PostingRow.n)):
+            found[row.transaction_id] += (_posting(row),)
+    return found
+
+
+def transaction_values(one: Transaction) -> bulk_rows.Values:
+    """A transaction as a row of `LedgerTransactionRow`."""
+    return (one.id, one.at, one.cause)
+
+
+def posting_values(one: Transaction) -> list[bulk_rows.Values]:
+    """Its postings as rows of `PostingRow`."""
+    return [
+        (one.id, n, p.source, p.target, p.amount.minor, p.amount.currency)
+        for n, p in enumerate(one.postings)
+    ]
+
+
 async def postings_of(tx: Tx, transaction_id: TransactionId) -> tuple[Posting, ...]:
     """The postings of a transaction, in order; none when it was never posted."""
     query = select(PostingRow).where(PostingRow.transaction_id == transaction_id)
@@ -80,7 +135,7 @@ async def balance(tx: Tx, account: AccountName, currency: str = "KES") -> Money:
     return Money(int(minor or 0), currency)
 
 
-def _posting(row: PostingRow) -> Posting:
+def _posting(row: PostingRow | Row[Any]) -> Posting:
     return Posting(
         source=AccountName(row.source),
         target=AccountName(row.target),

@@ -52,8 +52,12 @@ class Told:
 
     def add(self, share: GrantSiteRow, body: bytes | None) -> None:
         """Tell a share's site its grant as it now is."""
-        self.wanted.setdefault(SiteId(share.site_id), {})[item_key(share.grant_id)] = body
+        self.put(share.site_id, share.grant_id, body)
         self.shares.append(share)
+
+    def put(self, site_id: str, grant_id: str, body: bytes | None) -> None:
+        """Tell a site a grant of which it holds no slice; None: no more."""
+        self.wanted.setdefault(SiteId(site_id), {})[item_key(grant_id)] = body
 
     def answer(self, site_id: SiteId, grant_id: str) -> None:
         """Tell a site a grant that it made itself: as it stands here, or that it does not."""
@@ -152,8 +156,12 @@ def exposure(limits: Limits, shares: Sequence[GrantSiteRow], online: Mapping[str
 
 
 def _is_sliced(grant: GrantRow, plan: PlanRow) -> bool:
-    bound = plan.quota_bytes is not None or plan.uptime_s is not None
-    return bound and grant.ended_at is None
+    return is_bound(plan) and grant.ended_at is None
+
+
+def is_bound(plan: PlanRow) -> bool:
+    """Whether grants of a plan are handed out in slices: some limit is counted at sites."""
+    return plan.quota_bytes is not None or plan.uptime_s is not None
 
 
 async def _online(tx: Tx, rows: Sequence[GrantSiteRow], now: datetime) -> set[str]:

@@ -5,7 +5,6 @@ The single subscription that is started or renewed is a batch of one.
 
 from __future__ import annotations
 
-import secrets
 from collections import Counter
 from dataclasses import dataclass
 from datetime import timedelta
@@ -13,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from billing.charge import Account
 from billing.errors import BillingRefusal
+from billing.ids import GrantId
 from billing.invoice import DocumentKind, series_of
 from billing.money import Money
 from billing.run import TURNS_MAX, Outcome, caught_up, cause_of
 from controller.store import billing_bulk as bulk
-from controller.store import notices, payers, promotions
+from controller.store import bulk_rows, notices, payers, promotions
 from controller.store.billing_rows import (
     AllocationRow,
     BilledPeriodRow,
@@ -44,7 +44,10 @@ if TYPE_CHECKING:
     from controller.store.database import Tx
 
 LATE_MAX = timedelta(days=92)
-"""Use that a site reports so long after its period ended is not charged any more."""
+"""Use that a site reports so long after its period ended is not charged any more.
+
+It is counted from when the first thing was due: what is caught up with is charged as on its day.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +103,11 @@ async def bill_in(
     found, refused = decided(loaded, now)
     await _tell(tx, refused, now)
     last = {name: turn for each in found.values() for name, turn in each.last.items()}
+    names = map(GrantId, bulk_rows.new_names(len(last)))
     given = {
-        name: new for name, turn in last.items() if (new := _given(turn, loaded, now)) is not None
+        name: new
+        for (name, turn), grant_id in zip(last.items(), names, strict=True)
+        if (new := _given(turn, loaded, now, grant_id)) is not None
     }
     await bulk.turn(
         tx,
@@ -169,6 +175,7 @@ async def load(
     who = await bulk.subscribers(tx, ids, lock=lock)
     rows = await bulk.due_of(tx, who, upto, lock=lock, paused=paused)
     shop = await _shop(tx)
+    sellers = {name: _seller(shop.operator, one) for name, one in shop.branches.items()}
     wallets = await bulk.wallets(tx, who)
     taken = await bulk.promotions(tx, who)
     due: dict[str, list[Contract]] = {}
@@ -177,7 +184,8 @@ async def load(
         due.setdefault(row.subscriber_id, []).append(as_contract(row))
         owner[row.id] = row.subscriber_id
     uses: dict[str, list[Use]] = {}
-    for use in await bulk.uses(tx, rows, since=upto - LATE_MAX):
+    first = min((row.bill_at for row in rows if row.bill_at is not None), default=upto)
+    for use in await bulk.uses(tx, rows, since=min(first, upto) - LATE_MAX):
         uses.setdefault(owner[use.contract_id], []).append(use)
     return Loaded(
         shop=shop,
@@ -191,7 +199,7 @@ async def load(
             )
             for one, row in who.items()
         },
-        payers={one: _payer(row, shop) for one, row in who.items()},
+        payers={one: _payer(row, shop, sellers) for one, row in who.items()},
         due=due,
         uses=uses,
         rows={row.id: row for row in rows},
@@ -199,33 +207,43 @@ async def load(
 
 
 async def _shop(tx: Tx) -> Shop:
-    operator, branches = await bulk.sellers(tx)
-    return Shop(await bulk.catalogue(tx), await bulk.policies(tx), operator, branches)
+    """What is the same for all, read once in a transaction: so all of it is billed alike."""
+    if "shop" not in tx.info:
+        operator, branches = await bulk.sellers(tx)
+        catalogue, policies = await bulk.catalogue(tx), await bulk.policies(tx)
+        tx.info["shop"] = Shop(catalogue, policies, operator, branches)
+    shop: Shop = tx.info["shop"]
+    return shop
 
 
-def _payer(row: Any, shop: Shop) -> Payer:
-    operator, branch = shop.operator, shop.branches[row.branch_id]
+def _payer(row: Any, shop: Shop, sellers: Mapping[str, Seller]) -> Payer:
     return Payer(
         subscriber_id=row.id,
         branch_id=row.branch_id,
         buyer=Buyer(name=row.name, pin=row.kra_pin, address=row.address, phone=row.msisdn),
-        seller=Seller(
-            name=operator.name,
-            pin=operator.kra_pin,
-            branch=branch.name,
-            kra_branch=branch.kra_branch,
-            address=branch.address,
-            phone=branch.phone,
-            email=branch.email,
-            pay_to=operator.pay_to,
-            colour=operator.colour,
-            logo=logo_name(operator.logo),
-        ),
+        seller=sellers[row.branch_id],
         policy=shop.policies.get(row.segment, shop.policies[""]),
     )
 
 
-def _given(turn: Turn, loaded: Loaded, now: datetime) -> period_grants.New | None:
+def _seller(operator: OperatorRow, branch: BranchRow) -> Seller:
+    return Seller(
+        name=operator.name,
+        pin=operator.kra_pin,
+        branch=branch.name,
+        kra_branch=branch.kra_branch,
+        address=branch.address,
+        phone=branch.phone,
+        email=branch.email,
+        pay_to=operator.pay_to,
+        colour=operator.colour,
+        logo=logo_name(operator.logo),
+    )
+
+
+def _given(
+    turn: Turn, loaded: Loaded, now: datetime, grant_id: GrantId
+) -> period_grants.New | None:
     """The grant that a turn gives; none for a period that is over already."""
     if turn.served is None or turn.served.end <= now:
         return None
@@ -237,6 +255,7 @@ def _given(turn: Turn, loaded: Loaded, now: datetime) -> period_grants.New | Non
         plan_id=turn.contract.plan_id,
         devices=row.devices,
         start=turn.served.start,
+        grant_id=grant_id,
     )
 
 
@@ -266,12 +285,16 @@ async def _issue(
     causes = await _causes(tx, bills)
     numbers = await _numbers(tx, [loaded.accounts[one].branch_id for one, _ in bills])
     rows = InvoiceRows()
-    for (one, bill), cause, (series, number) in zip(bills, causes, numbers, strict=True):
+    names = bulk_rows.new_names(2 * len(bills))
+    pairs = zip(names[::2], names[1::2], strict=True)
+    for (one, bill), cause, (series, number), (document_id, allocation_id) in zip(
+        bills, causes, numbers, pairs, strict=True
+    ):
         numbered = Numbered(
             bill=bill,
             payer=loaded.payers[one],
-            document_id=secrets.token_hex(16),
-            allocation_id=secrets.token_hex(16),
+            document_id=document_id,
+            allocation_id=allocation_id,
             series=series,
             number=number,
             cause=cause,
@@ -333,10 +356,10 @@ async def _causes(tx: Tx, bills: Sequence[tuple[str, Bill]]) -> list[str]:
 
 
 async def _write(tx: Tx, rows: InvoiceRows) -> None:
-    await bulk.write(tx, DocumentRow, rows.documents)
-    await bulk.write(tx, DocumentLineRow, rows.lines)
-    await bulk.write(tx, DebtRow, rows.debts)
-    await bulk.write(tx, BilledPeriodRow, rows.periods)
-    await bulk.write(tx, LedgerTransactionRow, rows.transactions)
-    await bulk.write(tx, PostingRow, rows.postings)
-    await bulk.write(tx, AllocationRow, rows.allocations)
+    await bulk_rows.write(tx, DocumentRow, rows.documents)
+    await bulk_rows.write(tx, DocumentLineRow, rows.lines)
+    await bulk_rows.write(tx, DebtRow, rows.debts)
+    await bulk_rows.write(tx, BilledPeriodRow, rows.periods)
+    await bulk_rows.write(tx, LedgerTransactionRow, rows.transactions)
+    await bulk_rows.write(tx, PostingRow, rows.postings)
+    await bulk_rows.write(tx, AllocationRow, rows.allocations)

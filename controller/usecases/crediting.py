@@ -11,6 +11,7 @@ from controller.store.payers import locked as payers_locked
 from controller.usecases.debts import DebtUnknown
 from controller.usecases.documents import credit_in
 from controller.usecases.money_in import check_reason, spend, wake
+from controller.usecases.subscriptions import try_again_in
 
 if TYPE_CHECKING:
     from billing.money import Money
@@ -49,6 +50,7 @@ async def credit(
             cause=cause,
             now=deps.now(),
         )
+        await try_again_in(tx, invoice.subscriber_id, deps.now())
     assert note is not None, "this cause was looked for under the lock"
     wake(deps, await spend(deps, invoice.subscriber_id))
     return note

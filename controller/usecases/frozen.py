@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
     from billing.invoice import Line
 
+_JSON = json.JSONEncoder(ensure_ascii=False)
+
 
 @dataclass(frozen=True, slots=True)
 class Seller:
@@ -57,15 +59,13 @@ class Buyer:
 
 def frozen(seller: Seller, buyer: Buyer, lines: Sequence[Line], **more: object) -> str:
     """The JSON of a document."""
-    return json.dumps(
-        {
-            "seller": _fields(seller),
-            "buyer": _fields(buyer),
-            "classes": classes(lines),
-            **more,
-        },
-        ensure_ascii=False,
-    )
+    rest = _JSON.encode({"buyer": _fields(buyer), "classes": classes(lines), **more})
+    return f'{{"seller": {_seller(seller)}, {rest[1:]}'
+
+
+@lru_cache(1_024)
+def _seller(seller: Seller) -> str:
+    return _JSON.encode(_fields(seller))
 
 
 @lru_cache(4)
@@ -84,14 +84,17 @@ def classes(lines: Sequence[Line]) -> list[dict[str, Any]]:
 
 
 def _class(tax_class: str, excise_bp: int, vat_bp: int, of: Sequence[Line]) -> dict[str, Any]:
+    net = sum([line.taxed.net.minor for line in of])
+    excise = sum([line.taxed.excise.minor for line in of])
+    vat = sum([line.taxed.vat.minor for line in of])
     return {
         "tax_class": tax_class,
         "excise_bp": excise_bp,
         "vat_bp": vat_bp,
-        "net_minor": sum(line.taxed.net.minor for line in of),
-        "excise_minor": sum(line.taxed.excise.minor for line in of),
-        "vat_minor": sum(line.taxed.vat.minor for line in of),
-        "total_minor": sum(line.taxed.total.minor for line in of),
+        "net_minor": net,
+        "excise_minor": excise,
+        "vat_minor": vat,
+        "total_minor": net + excise + vat,
     }
 
 

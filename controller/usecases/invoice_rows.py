@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from billing.accounts import receivable, wallet
 from billing.dunning import Debt, next_step_at
+from billing.ids import TransactionId
 from billing.invoice import DocumentKind, issued, shown_number, total
-from billing.ledger import Posting
+from billing.ledger import Posting, Transaction
 from billing.run import to_pay_until
+from controller.store.ledger import posting_values, transaction_values
 from controller.usecases.frozen import Buyer, Seller, frozen
 
 if TYPE_CHECKING:
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 
     from billing.dunning import Policy
     from billing.invoice import Line
-    from billing.run import Bill
+    from billing.run import Bill, Turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,7 @@ class InvoiceRows:
                 turn.billed.end,
                 one.document_id,
                 one.grants[turn.contract.id],
-                0,
+                _charged(turn, one.grants[turn.contract.id]),
                 None,
             )
             for turn in one.bill.turns
@@ -155,11 +157,14 @@ class InvoiceRows:
     ) -> None:
         if not postings:
             return
-        self.transactions.append((name, now, cause))
-        self.postings.extend(
-            (name, n, p.source, p.target, p.amount.minor, p.amount.currency)
-            for n, p in enumerate(postings)
-        )
+        posted = Transaction(TransactionId(name), now, cause, postings)
+        self.transactions.append(transaction_values(posted))
+        self.postings.extend(posting_values(posted))
+
+
+def _charged(turn: Turn, grant_id: str | None) -> int:
+    """How much of a grant's use a turn charges."""
+    return next((use.used_bytes for use in turn.charged if use.grant_id == grant_id), 0)
 
 
 def _line(document_id: str, n: int, line: Line) -> tuple[Any, ...]:

@@ -12,7 +12,7 @@ from billing.subscription import Event, State
 from controller.store import subscriptions
 from controller.usecases.period_grants import Changes, carry_out
 from controller.usecases.settling import stop_in
-from controller.usecases.subscriptions import lift_in, locked, move, use_wallet, wake
+from controller.usecases.subscriptions import lift_in, locked, move, try_again_in, use_wallet, wake
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -42,6 +42,7 @@ async def pause(deps: Deps, subscription_id: str, *, until: datetime | None = No
         row.bill_at = None
         changed = await carry_out(tx, Changes(suspended=[row.grant_id]), now)
         await stop_in(tx, deps, subscriber, row, stopped_at=now)
+        await try_again_in(tx, subscriber.id, now)
     wake(deps, changed)
     await use_wallet(deps, subscriber.id)
 

@@ -29,6 +29,7 @@ from controller.usecases.subscriptions import (
     SubscriptionUnknown,
     locked,
     new_grant,
+    try_again_in,
     use_wallet,
     wake,
 )
@@ -128,6 +129,7 @@ async def change_now(
                 tx, deps, subscriber, before, part=change.served, grant_id=old_grant, now=now
             )
         await _booked(tx, deps, row, asked, now)
+        await try_again_in(tx, subscriber.id, now)
     wake(deps, sites)
     await use_wallet(deps, subscriber.id)
     return change

@@ -124,7 +124,7 @@ async def bill_part_in(
 ) -> None:
     """Invoice a part of a running period that was served in arrears. Takes a number."""
     account, catalogue, terms_days = await priced(tx, subscriber, now)
-    lines, _ = lines_for(contract, account, catalogue, part=part, plan_id=contract.plan_id)
+    lines, lowered = lines_for(contract, account, catalogue, part=part, plan_id=contract.plan_id)
     document = await issue_in(
         tx,
         deps,
@@ -136,6 +136,7 @@ async def bill_part_in(
         period=part,
     )
     assert document is not None, "a part of a period is billed once"
+    await billing_bulk.lowered(tx, lowered)
     await subscriptions.put_billed(tx, contract.id, part, document.id, grant_id)
 
 

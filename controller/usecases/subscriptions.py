@@ -103,8 +103,21 @@ async def end(deps: Deps, subscription_id: str, *, credit_rest: bool = True) -> 
             stopped_at = now if was.state == State.ACTIVE else since
             await stop_in(tx, deps, subscriber, row, stopped_at=stopped_at, credit=credit_rest)
         await bill_volume_in(tx, deps, subscriber, row, now)
+        await try_again_in(tx, subscriber.id, now)
     wake(deps, changed)
     await use_wallet(deps, subscriber.id)
+
+
+async def try_again_in(tx: Tx, subscriber_id: str, now: datetime) -> None:
+    """Let what waits for money fall due: money is coming back into the wallet.
+
+    In the caller's transaction, who holds the subscriber's lock and calls `use_wallet` after it.
+    When the process dies in between, the next run of billing does it.
+    """
+    await tx.flush()
+    for row in await subscriptions.locked_of(tx, subscriber_id):
+        if row.hold == Hold.UNPAID:
+            subscriptions.note(row, renewed(as_contract(row), now), now)
 
 
 async def use_wallet(deps: Deps, subscriber_id: str) -> None:

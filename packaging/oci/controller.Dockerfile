@@ -10,7 +10,7 @@ RUN python -m venv /opt/lango \
  && /opt/lango/bin/pip install --no-cache-dir --require-hashes -r packaging/requirements/run.txt
 COPY . .
 RUN npm ci --no-audit --no-fund --ignore-scripts \
- && PYTHONPATH=/src:/src/proto /opt/lango/bin/python -m controller.noc.vendor \
+ && PYTHONPATH=/src:/src/proto /opt/lango/bin/python -m controller.vendor \
  && /opt/lango/bin/pip install --no-cache-dir --no-deps --no-build-isolation .
 
 FROM python:3.13-slim

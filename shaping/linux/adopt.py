@@ -8,11 +8,13 @@ a half one is stray, goes, and is made anew by the next difference.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import chain
 from sys import intern
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from shaping.diff import CapRef, Observed, Standing, Way
 from shaping.linux.nft import (
+    MAPPED,
     Cut,
     CutCounter,
     CutQuota,
@@ -20,34 +22,33 @@ from shaping.linux.nft import (
     meter_names,
     quota_name,
 )
-from shaping.linux.tc import classid_of, group_of, slot_of
-from shaping.one import compact
+from shaping.linux.tc import group_of, slot_of
+from shaping.linux.wire import read_key
+from shaping.one import nothing, with_one
 from shaping.plane import CapKey, MacAddress, MonotonicMs, SessionKey
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from shaping.diff import Address, Garden
     from shaping.linux.nft import Op
+    from shaping.linux.wire import Told
     from shaping.plane import PoolKey, Rate
     from shaping.pools import PoolPath
 
-
-_Row = tuple[Element, "int | None"]
-_WHOLE = {"count_down", "count_up", "class", "group", "down", "up"}
-"""The sets, without their family, in which every way has exactly one element."""
+_ADDRESS_BYTES = {"4": 4, "6": 16}
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A dump of our table: elements with the milliseconds left, and names of objects.
+    """A dump of our table, all of it as of one moment: what each key of each set leads to.
 
-    All of it as of one moment.
-
-    ``pools`` tells which pool has which number in the class trees.
+    Keys are as the kernel has them, and of sets with deadlines it is the milliseconds left that
+    are told. Beside the sets, the names of objects. ``pools`` tells which pool has which number in
+    the class trees.
     """
 
-    elements: Sequence[tuple[Element, int | None]] = ()
+    sets: Mapping[str, Mapping[bytes, Told]] = field(default_factory=dict)
     counters: frozenset[str] = frozenset()
     quotas: frozenset[str] = frozenset()
     pools: Mapping[int, PoolKey] = field(default_factory=dict)
@@ -78,43 +79,48 @@ def adopt(
     """
     epochs = _epochs(held.counters - void)
     caps = _caps(held.quotas)
-    ways: dict[SessionKey, dict[Address, Way]] = {}
+    ways: dict[SessionKey, Mapping[Address, Way]] = {}
     slots: dict[SessionKey, int] = {}
     taken: dict[int, SessionKey] = {}
     strays: list[Op] = []
-    for address, rows in _by_address(held.elements).items():
-        found = _whole(rows, epochs=epochs, caps=caps, now=now)
-        if found is None or not _fits(found, slots, taken):
-            strays += [Cut(element) for element, _ in rows]
-            continue
-        ways.setdefault(found.session, {})[address] = found.way
-        slots[found.session] = found.slot
-        taken[found.slot] = found.session
+    for family in _families(held.sets):
+        for address in family.addresses():
+            found = _whole(family, address, epochs=epochs, caps=caps, now=now)
+            if found is None or not _fits(found, slots, taken):
+                strays += map(Cut, family.elements(address))
+                continue
+            ways[found.session] = with_one(ways.get(found.session), found.address, found.way)
+            slots[found.session] = found.slot
+            taken[found.slot] = found.session
     sessions: dict[SessionKey, Standing] = {}
     for key, epoch in epochs.items():
-        sessions[key] = Standing(epoch)
-        if key in slots:
-            pool = (places or {}).get(group_of(slots[key]), ())
-            sessions[key] = Standing(epoch, rates.get(slots[key]), compact(ways[key]), pool)
-    blocked = frozenset(e.mac for e, _ in held.elements if e.set == "blocked" and e.mac)
+        slot = slots.get(key)
+        pool = () if slot is None or places is None else places.get(group_of(slot), ())
+        rate = None if slot is None else rates.get(slot)
+        sessions[key] = Standing(epoch, rate, ways.get(key, nothing()), pool)
+    macs = (read_key("blocked", one)[1] for one in held.sets.get("blocked", ()))
+    blocked = frozenset(mac for mac in macs if mac)
     owners = {address: key for key, found in ways.items() for address in found}
     strays += _stray_objects(held, epochs, caps)
     observed = Observed(sessions, caps, blocked, owners, garden=held.garden)
     return Adopted(observed, slots, tuple(strays))
 
 
-def _epochs(counters: Iterable[str]) -> dict[SessionKey, str]:
-    """Sessions whose both counters are there under one epoch."""
-    found: dict[SessionKey, set[tuple[str, str]]] = {}
-    shared: dict[str, str] = {}
-    for name in counters:
-        way, key, epoch = (*name.split("."), "", "")[:3]
-        found.setdefault(SessionKey(key), set()).add((way, shared.setdefault(epoch, epoch)))
+def _epochs(counters: Collection[str]) -> dict[SessionKey, str]:
+    """Sessions whose both counters are there, under one epoch alone."""
     whole: dict[SessionKey, str] = {}
-    for key, marks in found.items():
-        epochs = {epoch for _, epoch in marks}
-        if len(epochs) == 1 and {way for way, _ in marks} == {"d", "u"}:
-            whole[key] = epochs.pop()
+    torn: set[SessionKey] = set()
+    for name in counters:
+        way, _, rest = name.partition(".")
+        key, _, epoch = rest.partition(".")
+        session = SessionKey(key)
+        if way == "u" and f"d.{rest}" in counters:
+            continue
+        paired = way == "d" and f"u.{rest}" in counters
+        if not paired or whole.setdefault(session, intern(epoch)) != epoch:
+            torn.add(session)
+    for session in torn:
+        whole.pop(session, None)
     return whole
 
 
@@ -128,58 +134,80 @@ def _caps(quotas: Iterable[str]) -> dict[CapKey, int]:
     return newest
 
 
-def _by_address(elements: Iterable[_Row]) -> dict[Address, list[_Row]]:
-    found: dict[Address, list[_Row]] = {}
-    for row in elements:
-        address = row[0].address
-        if address is not None:
-            found.setdefault(address, []).append(row)
-    return found
-
-
 @dataclass(frozen=True, slots=True)
-class _Found:
+class _Family:
+    """What is held of the addresses of one family.
+
+    ``maps`` are in the order of `MAPPED`. ``ups`` are the keys of ``up``, which have a MAC as well,
+    by address: one for each, unless a stranger came.
+    """
+
+    number: str
+    maps: Sequence[Mapping[bytes, Told]]
+    down: Mapping[bytes, Told]
+    up: Mapping[bytes, Told]
+    ups: Mapping[bytes, tuple[bytes, ...]]
+
+    def addresses(self) -> Iterable[bytes]:
+        """Every address that any set knows."""
+        return dict.fromkeys(chain(self.ups, self.down, *self.maps))
+
+    def elements(self, address: bytes) -> Iterator[Element]:
+        """All elements of an address, to be cut."""
+        keys = [(f"up{self.number}", key) for key in self.ups.get(address, ())]
+        if address in self.down:
+            keys.append((f"down{self.number}", address))
+        yield from (Element(name, *read_key(name, key)) for name, key in keys)
+        for kind, told in zip(MAPPED, self.maps, strict=True):
+            if address in told:
+                name = f"{kind}{self.number}"
+                yield Element(name, read_key(name, address)[0], value=told[address])
+
+
+def _families(sets: Mapping[str, Mapping[bytes, Told]]) -> Iterator[_Family]:
+    for number, size in _ADDRESS_BYTES.items():
+        up, down = sets.get(f"up{number}", {}), sets.get(f"down{number}", {})
+        ups: dict[bytes, tuple[bytes, ...]] = {}
+        for key in up:
+            ups[key[:size]] = *ups.get(key[:size], ()), key
+        maps = [sets.get(f"{name}{number}", {}) for name in MAPPED]
+        yield _Family(number, maps, down, up, ups)
+
+
+class _Found(NamedTuple):
     session: SessionKey
     slot: int
+    address: Address
     way: Way
 
 
 def _whole(
-    rows: Sequence[_Row],
+    family: _Family,
+    key: bytes,
     *,
     epochs: Mapping[SessionKey, str],
     caps: Mapping[CapKey, int],
     now: MonotonicMs,
 ) -> _Found | None:
     """The way of this address, when its elements are those of one way, all and no more."""
-    held = {element.set[:-1]: (element, left) for element, left in rows}
-    if len(held) != len(rows) or not held.keys() >= _WHOLE:
+    ups = family.ups.get(key, ())
+    if len(ups) != 1 or key not in family.down:
         return None
-    _, key, _ = _parts(held["count_down"][0])
-    session, slot = SessionKey(key), slot_of(_number(held["class"][0]))
-    mac = held["up"][0].mac
-    if session not in epochs or slot is None or mac is None:
+    up, down, classid, mark, quota = [told.get(key) for told in family.maps]
+    session, slot = SessionKey(str(down)[2:].partition(".")[0]), slot_of(_number(classid))
+    epoch, cap = epochs.get(session), None if quota is None else _cap(quota)
+    if epoch is None or slot is None or mark != group_of(slot):
         return None
-    lefts = held["up"][1], held["down"][1]
-    if (lefts[0] is None) != (lefts[1] is None):
+    lefts = family.up[ups[0]], family.down[key]
+    if (down, up) != meter_names(session, epoch) or (lefts[0] is None) != (lefts[1] is None):
         return None
-    until = min((MonotonicMs(now + left) for left in lefts if left is not None), default=None)
-    way = Way(MacAddress(intern(mac)), until, _cap(held["cap"][0]) if "cap" in held else None)
-    if way.cap is not None and caps.get(way.cap.key) != way.cap.revision:
+    if cap and (caps.get(cap.key) != cap.revision or quota != quota_name(cap)):
         return None
-    down, up = meter_names(session, epochs[session])
-    needed: dict[str, str | int | None] = {"down": None, "up": None}
-    needed |= {
-        "count_down": down,
-        "count_up": up,
-        "class": classid_of(slot),
-        "group": group_of(slot),
-    }
-    if way.cap is not None:
-        needed["cap"] = quota_name(way.cap)
-    if {name: element.value for name, (element, _) in held.items()} != needed:
+    until = min((MonotonicMs(now + left) for left in lefts if isinstance(left, int)), default=None)
+    address, mac = read_key(f"up{family.number}", ups[0])
+    if address is None or mac is None:
         return None
-    return _Found(session, slot, way)
+    return _Found(session, slot, address, Way(MacAddress(intern(mac)), until, cap))
 
 
 def _fits(found: _Found, slots: Mapping[SessionKey, int], taken: Mapping[int, SessionKey]) -> bool:
@@ -188,25 +216,19 @@ def _fits(found: _Found, slots: Mapping[SessionKey, int], taken: Mapping[int, Se
     return slots.get(session, slot) == slot and taken.get(slot, session) == session
 
 
-def _parts(element: Element) -> tuple[str, str, str]:
-    """The three words of the name that a map's value points at."""
-    kind, key, last = (*str(element.value).split("."), "", "")[:3]
-    return kind, key, last
+def _number(told: Told) -> int:
+    return told if isinstance(told, int) else 0
 
 
-def _number(element: Element) -> int:
-    return element.value if isinstance(element.value, int) else 0
-
-
-def _cap(element: Element) -> CapRef:
-    _, key, revision = _parts(element)
+def _cap(name: Told) -> CapRef:
+    _, key, revision = (*str(name).split("."), "", "")[:3]
     return CapRef(CapKey(key), int(revision) if revision.isdecimal() else -1)
 
 
 def _stray_objects(
     held: Held, epochs: Mapping[SessionKey, str], caps: Mapping[CapKey, int]
 ) -> Iterator[Op]:
-    meters = {name for key, epoch in epochs.items() for name in meter_names(key, epoch)}
-    yield from (CutCounter(name) for name in sorted(held.counters - meters))
+    meters = (name for key, epoch in epochs.items() for name in meter_names(key, epoch))
+    yield from (CutCounter(name) for name in sorted(held.counters.difference(meters)))
     quotas = {quota_name(CapRef(key, revision)) for key, revision in caps.items()}
     yield from (CutQuota(name) for name in sorted(held.quotas - quotas))

@@ -3,6 +3,13 @@
 from __future__ import annotations
 
 import struct
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from shaping.linux.messages import steady
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 NESTED = 0x8000
 """Marks an attribute that holds attributes."""
@@ -44,6 +51,28 @@ def pairs(body: bytes) -> list[tuple[int, bytes]]:
             break
         found.append((kind & _TYPE_MASK, body[position + HEAD_BYTES : position + size]))
         position += (size + 3) & ~3
+    return found
+
+
+def places(
+    block: bytes, size: int, start: int, inside: Mapping[int, int] = MappingProxyType({})
+) -> dict[int, tuple[int, int]] | None:
+    """Where the content of each attribute begins and ends in pieces that are all made alike.
+
+    By type, in pieces of ``size`` bytes whose attributes begin at ``start``. Of those named by
+    ``inside`` so many bytes of the content must be alike too. None when some piece differs.
+    """
+    found: dict[int, tuple[int, int]] = {}
+    position = start
+    while position + HEAD_BYTES <= size:
+        length, kind = _HEAD.unpack_from(block, position)
+        begin = position + HEAD_BYTES
+        if length < HEAD_BYTES or not steady(
+            block, size, position, begin + inside.get(kind & _TYPE_MASK, 0)
+        ):
+            return None
+        found[kind & _TYPE_MASK] = begin, position + length
+        position += (length + 3) & ~3
     return found
 
 

@@ -10,15 +10,16 @@ import socket
 from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 
-from shaping.linux.neigh import RTM_GETNEIGH, TABLES, read_entry, table_request
+from shaping.linux.neigh import RTM_GETNEIGH, TABLES, read_entries, read_entry, table_request
 from shaping.linux.netlink import NETLINK_ROUTE, Ears, EventsLostError, NetlinkError, NetlinkSocket
 from shaping.linux.shaper import index_of
 from shaping.linux.sightings import Sightings
 from shaping.plane import PlaneError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Iterable, Iterator
 
+    from shaping.linux.sightings import Entry
     from shaping.plane import Neighbour
 
 QUEUE_BYTES = 4 << 20
@@ -41,25 +42,24 @@ async def follow(lan: str, *, queue_bytes: int = QUEUE_BYTES) -> AsyncIterator[N
                 yield neighbour
             with suppress(EventsLostError):
                 while True:
-                    for neighbour in _sighted(sightings, await ears.heard()):
+                    told = (read_entry(*message) for message in await ears.heard())
+                    for neighbour in _sighted(sightings, filter(None, told)):
                         yield neighbour
 
 
-def _sighted(sightings: Sightings, messages: list[tuple[int, bytes]]) -> Iterator[Neighbour]:
-    for kind, body in messages:
-        entry = read_entry(kind, body)
-        if entry is not None:
-            yield from sightings.take(entry)
+def _sighted(sightings: Sightings, entries: Iterable[Entry]) -> Iterator[Neighbour]:
+    for entry in entries:
+        yield from sightings.take(entry)
 
 
-def _tables() -> list[tuple[int, bytes]]:
-    """All entries that there are now."""
+def _tables() -> list[Entry]:
+    """All entries that there are now, but for those that say nothing."""
     with closing(NetlinkSocket(NETLINK_ROUTE)) as netlink:
         try:
             return [
-                line
+                entry
                 for family in TABLES
-                for line in netlink.dump(RTM_GETNEIGH, table_request(family))
+                for entry in netlink.collect(RTM_GETNEIGH, table_request(family), read_entries)
             ]
         except NetlinkError as error:
             raise PlaneError(f"reading neighbours: {error}") from error

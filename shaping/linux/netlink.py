@@ -13,19 +13,20 @@ import socket
 import struct
 from contextlib import suppress
 from sys import byteorder
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from shaping.linux.messages import ENDS, ERROR, HEADER, runs, split
 from shaping.plane import PlaneError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 NETLINK_ROUTE = 0
 NETLINK_NETFILTER = 12
 
 NLM_F_REQUEST = 0x1
 NLM_F_ACK = 0x4
+NLM_F_ECHO = 0x8
 NLM_F_DUMP = 0x300
 NLM_F_REPLACE = 0x100
 NLM_F_CREATE = 0x400
@@ -53,6 +54,8 @@ ASK_CHUNK = 500
 ANSWER_BYTES = 4 << 10
 """Room for one answer."""
 
+Read = TypeVar("Read")
+
 _SO_SNDBUFFORCE = 32
 _SO_RCVBUFFORCE = 33
 _SO_RCVTIMEO_NEW = 66
@@ -77,6 +80,11 @@ class EventsLostError(PlaneError):
 
 class _InterruptedDumpError(Exception):
     """A dump ran while the kernel's lists changed."""
+
+
+def bodies(run: bytes) -> Iterator[tuple[int, bytes]]:
+    """The (type, body) messages in a run of them."""
+    return ((kind, body) for kind, _, _, body in split(run))
 
 
 def _errno(body: bytes) -> int:
@@ -137,27 +145,39 @@ class NetlinkSocket:
 
     def dump(self, kind: int, body: bytes) -> list[tuple[int, bytes]]:
         """All (type, body) messages that answer a dump request. Raises `PlaneError`."""
-        found = self.dump_runs(kind, body)
-        return [(kind, body) for run in found for kind, _, _, body in split(run)]
+        return self.collect(kind, body, bodies)
 
-    def dump_runs(self, kind: int, body: bytes) -> list[bytes]:
-        """The same as `runs`, for who can read many at once."""
+    def collect(
+        self, kind: int, body: bytes, read: Callable[[bytes], Iterable[Read]]
+    ) -> list[Read]:
+        """What ``read`` makes of each of the `runs` that answer a dump request, as they come.
+
+        Large tables are so never here as messages, all at once. Raises `PlaneError`.
+        """
         for _ in range(DUMP_TRIES):
             first = self._send([(kind, NLM_F_DUMP, body)], flags=0)
             try:
-                return list(self._dumped(first))
+                return [one for run in self._dumped(first) for one in read(run)]
             except _InterruptedDumpError:
                 continue
         raise PlaneError("the kernel's tables changed faster than they could be read")
 
     def ask(self, kind: int, body: bytes) -> bytes:
-        """The body of the one message that answers a request. Raises `PlaneError`."""
-        first = self._send([(kind, 0, body)], flags=0)
+        """The body of the one message that answers a request.
+
+        Raises `NetlinkError` when the kernel refuses, or tells nothing, and `PlaneError`.
+        """
+        # Some kernels tell the group of those who listen, and who asks only with the flag for it;
+        # and what nobody is to see they neither tell nor refuse.
+        first = self._send([(kind, NLM_F_ECHO | NLM_F_ACK, body)], flags=0)
+        answer: bytes | None = None
         for answered, _, sequence, found in self._messages():
             if sequence == first and answered != ERROR:
-                return found
-            if sequence == first:
-                raise NetlinkError(0, _errno(found))
+                answer = found
+            elif sequence == first and answer is not None:
+                return answer
+            elif sequence == first:
+                raise NetlinkError(0, _errno(found) or errno.ENOENT)
         raise AssertionError("the kernel's messages have no end")
 
     def beginning(self, kind: int, body: bytes) -> Iterator[bytes]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from functools import partial
 from typing import TYPE_CHECKING
 
 from shaping.linux.neigh import (
@@ -11,7 +12,7 @@ from shaping.linux.neigh import (
     RTM_GETNEIGH,
     RTM_NEWNEIGH,
     pin_message,
-    read_pin,
+    read_pins,
     table_request,
 )
 from shaping.linux.netlink import NLM_F_CREATE, NLM_F_REPLACE
@@ -36,10 +37,11 @@ class Pins:
     def held(self) -> dict[Address, MacAddress]:
         """Our entries, as the kernel has them."""
         index = index_of(self._interface)
+        read = partial(read_pins, ifindex=index)
         found: dict[Address, MacAddress] = {}
         for family in (socket.AF_INET, socket.AF_INET6):
-            dumped = self._netlink.dump(RTM_GETNEIGH, table_request(family, ifindex=index))
-            found.update(filter(None, (read_pin(body, index) for _, body in dumped)))
+            request = table_request(family, ifindex=index)
+            found.update(self._netlink.collect(RTM_GETNEIGH, request, read))
         return found
 
     def pin(self, entries: Mapping[Address, MacAddress]) -> None:

@@ -38,7 +38,7 @@ from shaping.plane import Applied, Counter, Desired, MonotonicMs, PlaneError, Se
 from shaping.portions import portions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from shaping.diff import Address, Change, Garden, Step
     from shaping.linux.adopt import Adopted
@@ -156,6 +156,7 @@ class _Box:
         self._last = Desired()
         self._read: dict[SessionKey, Counter] = {}
         self._void: set[str] = set()
+        self._named: tuple[int, Collection[str]] | None = None
         self._startled_at: MonotonicMs | None = None
         self._gained = False
 
@@ -190,7 +191,10 @@ class _Box:
         raise PlaneError("somebody else keeps changing nftables")
 
     def counters(self) -> dict[SessionKey, Counter]:
+        generation = self._tables.generation() if self._mirror is None else None
         found = self._tables.counted(self._many_names())
+        if generation is not None:
+            self._named = generation, tuple(found)
         read: dict[SessionKey, Counter] = {}
         sessions = self._mirror.sessions if self._mirror else {}
         # Of the names, which are there in every reading, the copy that we have anyway is kept.
@@ -200,7 +204,7 @@ class _Box:
             key, _, epoch = rest.partition(".")
             up_bytes = found.get(f"u.{rest}")
             if way == "d" and up_bytes is not None:
-                epoch = known.get(epoch, epoch)
+                epoch = known.setdefault(epoch, epoch)
                 read[SessionKey(known.get(key, key))] = Counter(epoch, down_bytes, up_bytes)
         fallen = [key for key, counter in read.items() if _fell(self._read.get(key), counter)]
         for key in fallen:
@@ -283,12 +287,12 @@ class _Box:
         evicted = self._shaper.evicted()
         generation = self._tables.generation()
         now = self._now()
-        held = self._tables.held(self._now)
+        # Who begins has just counted: what exists is not asked for twice.
+        (named_at, named), self._named = self._named or (None, None), None
+        held = self._tables.held(self._now, named if named_at == generation else None)
         nameless = self._shaper.know(held.pools)
         places, void = self._shaper.places(), frozenset(self._void)
-        shared: dict[Rate, Rate] = {}
-        rates = {slot: shared.setdefault(r, r) for slot, r in self._shaper.rates().items()}
-        adopted = adopt(held, rates, places=places, now=now, void=void)
+        adopted = adopt(held, self._shaper.rates(), places=places, now=now, void=void)
         self._shaper.adopt(adopted.slots)
         mirror = _mirror_of(adopted, before)
         mirror.strays += tuple(CutCounter(pool_name(held.pools[n], n)) for n in nameless)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 from contextlib import closing
+from functools import partial
 from itertools import groupby, islice
 from typing import TYPE_CHECKING, TypeVar
 
@@ -16,12 +17,14 @@ from shaping.linux.netlink import (
     NETLINK_NETFILTER,
     NetlinkError,
     NetlinkSocket,
+    bodies,
 )
 from shaping.linux.nft import (
     CHAINS,
     GARDEN_SETS,
     SETS,
     TABLE,
+    TIMED,
     CutCounter,
     PutCounter,
     install_text,
@@ -30,10 +33,11 @@ from shaping.linux.nft import (
 from shaping.plane import PlaneError, PoolKey
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from shaping.diff import Garden
-    from shaping.linux.nft import Element, LinuxConfig, Op
+    from shaping.linux.nft import LinuxConfig, Op
+    from shaping.linux.wire import Told
     from shaping.plane import MonotonicMs
 
 SEAL = "seal."
@@ -45,7 +49,7 @@ COUNTERS_BY_NAME = 40_000
 32 KB, and for each walks from the first counter to where it was: four times as long for twice as
 many."""
 
-Told = TypeVar("Told")
+Read = TypeVar("Read")
 
 
 class OvertakenError(PlaneError):
@@ -79,11 +83,12 @@ class Tables:
 
         Elements, counters and quotas are never touched.
         """
-        seals = {name for name in self.counted() if name.startswith(SEAL)}
-        if seals == {self._seal()}:
+        chains, seal = self._chains(), self._seal()
+        there = bool(chains)
+        if there and seal in self.counted([seal], dumped=0):
             return ""
-        strangers = {chain for chain, _ in self._chains()} - CHAINS.keys()
-        there = bool(self._chains())
+        seals = {name for name in self.counted() if name.startswith(SEAL)}
+        strangers = {chain for chain, _ in chains} - CHAINS.keys()
         self._install(strangers)
         stale = [CutCounter(name) for name in sorted(seals - {self._seal()})]
         fresh = [PutCounter(self._seal())] if self._seal() not in seals else []
@@ -96,24 +101,31 @@ class Tables:
             else f"table inet {TABLE} was missing"
         )
 
-    def held(self, now: Callable[[], MonotonicMs]) -> Held:
+    def held(self, now: Callable[[], MonotonicMs], counters: Collection[str] | None = None) -> Held:
         """All that our table holds, but for its rules, as of the moment of the call.
 
-        Reading takes a while, so what is left of an element's time then is worked out.
+        Reading takes a while, so what is left of an element's time then is worked out. The names of
+        all ``counters`` may be known already.
         """
-        elements: list[tuple[Element, int | None]] = []
         began = now()
+        sets: dict[str, Mapping[bytes, Told]] = {}
+        # Every address is a key of six sets, and names are told twice: one copy of each will do.
+        names = self.counted().keys() if counters is None else counters
+        name_of: dict[Told, Told] = {name: name for name in names}
+        key_of: dict[bytes, bytes] = {}
         for name in SETS:
-            bodies = self._dump(wire.elements_request(name))
-            late_ms = now() - began
-            for _, body in bodies:
-                for element, left in wire.read_elements(name, body):
-                    elements.append((element, None if left is None else left + late_ms))
-        counters = set(self.counted())
-        pools = {name for name in counters if name.startswith("p.")}
+            rows = self._elements(name)
+            late_ms = now() - began if name in TIMED else 0
+            sets[name] = {
+                key_of.setdefault(key, key): told + late_ms
+                if isinstance(told, int)
+                else name_of.get(told, told)
+                for key, told in rows
+            }
+        pools = {name for name in names if name.startswith("p.")}
         return Held(
-            elements,
-            frozenset(name for name in counters - pools if not name.startswith(SEAL)),
+            sets,
+            frozenset(name for name in names if not name.startswith(("p.", SEAL))),
             frozenset(wire.read_quota(body)[0] for _, body in self._dump(wire.quotas_request())),
             dict(_pool_number(name) for name in pools),
             frozenset().union(*(self._networks(name) for name in GARDEN_SETS)),
@@ -129,10 +141,7 @@ class Tables:
         """
         if names:
             return self._counted_of(names, dumped)
-        found: dict[str, int] = {}
-        for run in self._told(self._netlink.dump_runs, wire.counters_request()):
-            found.update(wire.read_counters(run))
-        return found
+        return dict(self._read(wire.counters_request(), wire.read_counters))
 
     def _counted_of(self, names: Sequence[str], dumped: int) -> dict[str, int]:
         found: dict[str, int] = {}
@@ -191,14 +200,18 @@ class Tables:
     def _networks(self, name: str) -> Garden:
         return wire.read_networks(body for _, body in self._dump(wire.elements_request(name)))
 
-    def _dump(self, request: tuple[int, bytes]) -> list[tuple[int, bytes]]:
-        return self._told(self._netlink.dump, request)
+    def _elements(self, name: str) -> list[tuple[bytes, Told]]:
+        return self._read(wire.elements_request(name), partial(wire.read_elements, name))
 
-    def _told(
-        self, dump: Callable[[int, bytes], list[Told]], request: tuple[int, bytes]
-    ) -> list[Told]:
+    def _dump(self, request: tuple[int, bytes]) -> list[tuple[int, bytes]]:
+        return self._read(request, bodies)
+
+    def _read(
+        self, request: tuple[int, bytes], read: Callable[[bytes], Iterable[Read]]
+    ) -> list[Read]:
+        """What ``read`` makes of what answers the request; nothing, when the table is not there."""
         try:
-            return dump(*request)
+            return self._netlink.collect(*request, read)
         except NetlinkError as error:
             if error.errno == errno.ENOENT:
                 return []

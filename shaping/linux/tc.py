@@ -13,7 +13,7 @@ from functools import lru_cache
 from sys import byteorder
 from typing import NamedTuple
 
-from shaping.linux.attributes import attribute, attributes, first
+from shaping.linux.attributes import HEAD_BYTES, attribute, attributes, first, places
 from shaping.linux.handles import (
     GROUP_MAJORS,
     GROUP_OF_MAJOR,
@@ -21,6 +21,7 @@ from shaping.linux.handles import (
     LEAF_MAJORS,
     ROOT_MAJOR,
 )
+from shaping.linux.messages import HEADER, split
 from shaping.plane import Burst, Rate
 
 GROUP_CLASSES = 250
@@ -65,6 +66,10 @@ _REST = struct.Struct("=IIIII")
 _U64 = struct.Struct("=Q")
 _NS_PER_S = 1_000_000_000
 _KIND, _OPTIONS, _STATS = 1, 2, 7
+_HTB = attribute(_KIND, b"htb\0")
+_CLASSID = 8
+"""Where in a message its class stands; its parent follows."""
+
 _STATS_QUEUE = 3
 _HTB_PARMS, _HTB_INIT, _HTB_RATE64, _HTB_CEIL64 = 1, 2, 6, 7
 _BPF_OPS_LEN, _BPF_OPS = 4, 5
@@ -164,8 +169,7 @@ class ClassFigures(NamedTuple):
     ceil_ticks: int
 
 
-@dataclass(frozen=True, slots=True)
-class Class:
+class Class(NamedTuple):
     """One HTB class as the kernel tells it. ``parent`` is a class, or its HTB itself."""
 
     classid: int
@@ -363,6 +367,23 @@ def read_class(body: bytes) -> Class | None:
         return None
     # The statistics after the options are long and not wanted.
     return Class(classid, parent, _read_figures(first(body, _OPTIONS, start=_TCM.size)))
+
+
+def read_classes(run: bytes) -> list[Class]:
+    """The HTB classes in a run of messages of a dump."""
+    size, begin = int.from_bytes(run[:4], byteorder), HEADER.size + _TCM.size
+    found = places(run, size, begin, {_KIND: len(_HTB) - HEAD_BYTES})
+    if found is None or run[begin : begin + len(_HTB)] != _HTB or _OPTIONS not in found:
+        one_by_one = (read_class(body) for _, _, _, body in split(run))
+        return [one for one in one_by_one if one]
+    at, end = found[_OPTIONS]
+    layout = (
+        f"={HEADER.size + _CLASSID}xII{at - HEADER.size - _CLASSID - 8}x{end - at}s{size - end}x"
+    )
+    return [
+        Class(classid, parent, _read_figures(options))
+        for classid, parent, options in struct.iter_unpack(layout, run)
+    ]
 
 
 @lru_cache(1024)

@@ -17,7 +17,7 @@ from shaping.linux.netlink import NLM_F_CREATE, NLM_F_REPLACE, NetlinkError
 from shaping.plane import PlaneError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from shaping.linux.netlink import NetlinkSocket
     from shaping.linux.tc import ClassFigures
@@ -41,6 +41,7 @@ class Tree:
         self._direct = 0
         self._leaf = ""
         self._queue: list[tuple[int, int, bytes]] = []
+        self._leaves: dict[int, bytes] = {}
 
     def observe(self) -> list[str]:
         """Read the tree, build a root where ours is not; tell what was out of place."""
@@ -49,11 +50,12 @@ class Tree:
         self._ifindex = index_of(self.interface)
         self.classes, self.parents, self.groups, self._direct = {}, {}, set(), 0
         self._queue.clear()
-        qdiscs = self._qdiscs()
-        if not self._has_root(qdiscs):
-            self._build_root(qdiscs)
+        self._leaves.clear()
+        root = self._below(_TC_H_ROOT)
+        if not self._has_root(root):
+            self._build_root(root)
             return [f"the shaper of {self.interface} was missing"]
-        self._read(qdiscs)
+        self._read(root)
         found = [
             f"{self.interface}: {_name(low)} of the shaper was changed"
             for low, was in before.items()
@@ -91,8 +93,7 @@ class Tree:
         kind = self._leaf or self._leaf_kind()
         limit = _limit(figures.bytes_per_s) if kind == "bfifo" else 0
         if before is None or (limit and limit != _limit(before.bytes_per_s)):
-            leaf = tc.leaf_message(self._ifindex, classid, kind, limit)
-            self._queue.append((tc.RTM_NEWQDISC, NLM_F_CREATE | NLM_F_REPLACE, leaf))
+            self._leaves[classid] = tc.leaf_message(self._ifindex, classid, kind, limit)
 
     def cut(self, low: int) -> None:
         """Take a pool or group from below the root, with all that is below it."""
@@ -102,18 +103,26 @@ class Tree:
         if low in self.groups:
             self.groups.discard(low)
             inner = tc.group_handle(low)
-            self.classes = {
-                key: at for key, at in self.classes.items() if tc.parent_of(key) != inner
-            }
+            for below in (self.classes, self._leaves):
+                for key in [key for key in below if tc.parent_of(key) == inner]:
+                    del below[key]
 
     def waiting(self) -> Mapping[int, int]:
         """How many packets wait in each group."""
-        found = {tc.group_under(qdisc.handle): qdisc.waiting for qdisc in self._qdiscs()}
-        return {group: found.get(group, 0) for group in self.groups}
+        found = ((group, self._below(tc.ROOT_HANDLE | group)) for group in self.groups)
+        return {group: qdisc.waiting if qdisc else 0 for group, qdisc in found}
 
     def flush(self) -> None:
         """Send what is queued."""
-        queue, self._queue = self._queue, []
+        # The kernel is faster when queues below classes come after all of the classes.
+        queue = [
+            *self._queue,
+            *(
+                (tc.RTM_NEWQDISC, NLM_F_CREATE | NLM_F_REPLACE, one)
+                for one in self._leaves.values()
+            ),
+        ]
+        self._queue, self._leaves = [], {}
         for number in self._netlink.request(queue):
             if number:
                 raise PlaneError(
@@ -123,7 +132,7 @@ class Tree:
     def remove(self) -> None:
         """Delete the tree; a root of somebody else's stays."""
         self._ifindex = index_of(self.interface)
-        if any(_is_root(qdisc) for qdisc in self._qdiscs()):
+        if _is_root(self._below(_TC_H_ROOT)):
             remove_root(self._ifindex)
         self.classes, self.parents, self.groups, self._direct = {}, {}, set(), 0
         self._ifindex = 0
@@ -147,45 +156,38 @@ class Tree:
                 return kind
         raise PlaneError("this kernel has none of the queues " + ", ".join(tc.LEAVES), retry=False)
 
-    def _has_root(self, qdiscs: Iterable[tc.Qdisc]) -> bool:
-        if not any(_is_root(qdisc) for qdisc in qdiscs):
+    def _has_root(self, root: tc.Qdisc | None) -> bool:
+        if not _is_root(root):
             return False
         request = tc.plain_message(self._ifindex, parent=tc.ROOT_HANDLE)
         filters = self._netlink.dump(tc.RTM_GETTFILTER, request)
         ours = (tc.ROOT_HANDLE, tc.chooser_program())
         return [tc.read_filter(body) for _, body in filters if tc.read_filter(body)[1]] == [ours]
 
-    def _read(self, qdiscs: Iterable[tc.Qdisc]) -> None:
-        dumped = self._netlink.dump(tc.RTM_GETTCLASS, tc.plain_message(self._ifindex))
-        classes = list(filter(None, (tc.read_class(body) for _, body in dumped)))
-        held = {one.classid for one in classes}
-        for qdisc in qdiscs:
-            group = tc.group_under(qdisc.handle)
-            outer = tc.ROOT_HANDLE | group
-            if _is_htb(qdisc) and group and qdisc.parent == outer and outer in held:
-                self.groups.add(group)
-                self._direct += qdisc.direct
-            elif _is_root(qdisc):
-                self._direct += qdisc.direct
-        whole = {tc.ROOT_HANDLE, *map(tc.group_handle, self.groups)}
+    def _read(self, root: tc.Qdisc | None) -> None:
+        request = tc.plain_message(self._ifindex)
+        classes = self._netlink.collect(tc.RTM_GETTCLASS, request, tc.read_classes)
         for one in classes:
-            if tc.parent_of(one.classid) not in whole:
-                continue
-            self.classes[one.classid] = one.figures
             if tc.parent_of(one.classid) == tc.ROOT_HANDLE and one.classid != _ROOT_SPARE:
                 inside = 0 if one.parent == _TC_H_ROOT else one.parent & 0xFFFF
                 self.parents[one.classid & 0xFFFF] = inside
+        below = {low: self._below(tc.ROOT_HANDLE | low) for low in self.parents}
+        self.groups = {low for low, qdisc in below.items() if _is_group(qdisc, low)}
+        self._direct = sum(one.direct for one in (root, *map(below.get, self.groups)) if one)
+        whole = {tc.ROOT_HANDLE, *map(tc.group_handle, self.groups)}
+        self.classes = {
+            one.classid: one.figures for one in classes if tc.parent_of(one.classid) in whole
+        }
         self.put_session(_ROOT_SPARE, tc.class_figures(self._spare_bps))
 
-    def _build_root(self, qdiscs: Iterable[tc.Qdisc]) -> None:
-        for qdisc in qdiscs:
-            if qdisc.handle == tc.ROOT_HANDLE:
-                remove_root(self._ifindex)
-            elif qdisc.parent == _TC_H_ROOT and qdisc.handle:
-                # A number says that somebody put it there: the kernel's own has none.
-                named = f"{qdisc.kind} {qdisc.handle >> 16:x}:"
-                words = f"{self.interface}: {named} of somebody else was the root, and was replaced"
-                self.evicted.append(words)
+    def _build_root(self, root: tc.Qdisc | None) -> None:
+        if root and root.handle == tc.ROOT_HANDLE:
+            remove_root(self._ifindex)
+        elif root and root.handle:
+            # A number says that somebody put it there: the kernel's own has none.
+            named = f"{root.kind} {root.handle >> 16:x}:"
+            words = f"{self.interface}: {named} of somebody else was the root, and was replaced"
+            self.evicted.append(words)
         build_root(self._ifindex, spare_bps=self._spare_bps)
         chooser = tc.RTM_NEWTFILTER, NLM_F_CREATE, tc.chooser_message(self._ifindex)
         (number,) = self._netlink.request([chooser])
@@ -193,13 +195,19 @@ class Tree:
             raise PlaneError(f"shaping {self.interface}: {os.strerror(number)}")
         self.put_session(_ROOT_SPARE, tc.class_figures(self._spare_bps))
 
-    def _qdiscs(self) -> list[tc.Qdisc]:
+    def _below(self, classid: int) -> tc.Qdisc | None:
+        """What stands below a class, or at the root; None where nobody put anything.
+
+        All queues are never asked for: there is one for each session.
+        """
+        request = tc.plain_message(self._ifindex, parent=classid)
         try:
-            dumped = self._netlink.dump(tc.RTM_GETQDISC, tc.plain_message(self._ifindex))
+            return tc.read_qdisc(self._netlink.ask(tc.RTM_GETQDISC, request))
         except NetlinkError as error:
+            # The kernel's own queues are there for nobody to see.
+            if error.errno in {errno.ENOENT, errno.EINVAL}:
+                return None
             raise PlaneError(f"reading qdiscs of {self.interface}: {error}") from error
-        read = (tc.read_qdisc(body) for _, body in dumped)
-        return [qdisc for qdisc in read if qdisc.ifindex == self._ifindex]
 
 
 def index_of(interface: str) -> int:
@@ -220,8 +228,12 @@ def _name(low: int) -> str:
     return f"{kind} {number}"
 
 
-def _is_root(qdisc: tc.Qdisc) -> bool:
-    return qdisc.parent == _TC_H_ROOT and qdisc.handle == tc.ROOT_HANDLE and _is_htb(qdisc)
+def _is_root(qdisc: tc.Qdisc | None) -> bool:
+    return qdisc is not None and qdisc.handle == tc.ROOT_HANDLE and _is_htb(qdisc)
+
+
+def _is_group(qdisc: tc.Qdisc | None, low: int) -> bool:
+    return qdisc is not None and tc.group_under(qdisc.handle) == low and _is_htb(qdisc)
 
 
 def _is_htb(qdisc: tc.Qdisc) -> bool:

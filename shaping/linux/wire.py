@@ -8,9 +8,9 @@ from __future__ import annotations
 import struct
 from ipaddress import IPv4Address, IPv6Address, summarize_address_range
 from sys import byteorder
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
-from shaping.linux.attributes import HEAD_BYTES, NESTED, attribute, attributes, pairs
+from shaping.linux.attributes import HEAD_BYTES, NESTED, attribute, attributes, first, pairs, places
 from shaping.linux.messages import HEADER, split, steady
 from shaping.linux.nft import (
     TABLE,
@@ -35,6 +35,10 @@ if TYPE_CHECKING:
 Message = tuple[int, int, bytes]
 """Type, flags, body."""
 
+Told: TypeAlias = str | int | None
+"""What is told of an element's key: the name of an object, a class or mark, or how many
+milliseconds it has left; None for what is not told."""
+
 _SUBSYSTEM = 10
 _BEGIN, _END = 16, 17
 _INET = 1
@@ -47,6 +51,9 @@ _COUNTER, _QUOTA = 1, 2
 _OVER = 1
 _LIST_TABLE, _LIST_SET, _LIST_ELEMENTS = 1, 2, 3
 _KEY, _DATA, _FLAGS, _TIMEOUT, _EXPIRES, _OBJREF = 1, 2, 3, 4, 5, 9
+_INSIDE = dict.fromkeys((_KEY, _DATA), HEAD_BYTES)
+"""What stands before the value inside an attribute that holds one."""
+
 _INTERVAL_END = 1
 _VALUE = 1
 _OBJ_TABLE, _OBJ_NAME, _OBJ_TYPE, _OBJ_DATA = 1, 2, 3, 4
@@ -122,22 +129,62 @@ def chains_request() -> tuple[int, bytes]:
     return kind_of(_GETCHAIN), _HEAD.pack(_INET, 0, 0)
 
 
-def read_elements(name: str, body: bytes) -> Iterator[tuple[Element, int | None]]:
-    """The elements in one message of a dump, with the milliseconds each has left."""
-    content = attributes(body[4:])
-    timed, linked = name.startswith(("up", "down")), name.startswith(("count", "cap"))
-    for _, item in pairs(content.get(_LIST_ELEMENTS, b"")):
-        attrs = attributes(item)
-        address, mac = _read_key(name, attrs[_KEY][4:])
-        value: str | int | None = None
-        left: int | None = None
-        if linked:
-            value = attrs[_OBJREF][:-1].decode()
-        elif _DATA in attrs:
-            value = int.from_bytes(attrs[_DATA][4:8], byteorder)
-        elif timed and _EXPIRES in attrs:
-            left = int.from_bytes(attrs[_EXPIRES], "big")
-        yield Element(name, address, mac, value), left
+def read_elements(name: str, run: bytes) -> Iterator[tuple[bytes, Told]]:
+    """The keys in a run of messages of a set's dump, and what is told of each."""
+    wanted = _told_in(name)
+    for _, _, _, body in split(run):
+        for size, items in _by_size(first(body, _LIST_ELEMENTS, start=_HEAD.size)):
+            yield from _read_alike(items, size, wanted)
+
+
+def _told_in(name: str) -> int:
+    """Which attribute of an element of this set says what is wanted of it."""
+    if name.startswith(("up", "down")):
+        return _EXPIRES
+    return _OBJREF if name.startswith(("count", "cap")) else _DATA
+
+
+def _by_size(listed: bytes) -> Iterator[tuple[int, bytes]]:
+    """The items of a list, headers and all, joined where they are equally long."""
+    size = _padded(listed, 0) if listed else 0
+    if steady(listed, size, 0, 2):
+        yield size, listed
+        return
+    found: dict[int, list[bytes]] = {}
+    position = 0
+    while position + HEAD_BYTES <= len(listed):
+        size = _padded(listed, position)
+        found.setdefault(size, []).append(listed[position : position + size])
+        position += max(size, HEAD_BYTES)
+    for size, items in found.items():
+        yield size, b"".join(items)
+
+
+def _padded(body: bytes, at: int) -> int:
+    return (int.from_bytes(body[at : at + 2], byteorder) + 3) & ~3
+
+
+def _read_alike(items: bytes, size: int, wanted: int) -> Iterator[tuple[bytes, Told]]:
+    """Key and what is told of elements of this size: at once, if all are made alike."""
+    found = places(items, size, HEAD_BYTES, _INSIDE)
+    if found is None or not steady(items, size, 0, HEAD_BYTES):
+        for at in range(0, len(items), size) if len(items) > size else ():
+            yield from _read_alike(items[at : at + size], size, wanted)
+        return
+    key_at, key_end = found[_KEY]
+    # Invariant: the kernel writes an element's key before all that it leads to.
+    at, end = found.get(wanted, (key_end, key_end))
+    before = f"{key_at + HEAD_BYTES}x{key_end - key_at - HEAD_BYTES}s{at - key_end}x"
+    after = f"{size - end}x"
+    if wanted not in found:
+        yield from ((key, None) for (key,) in struct.iter_unpack(f"={before}{after}", items))
+    elif wanted == _OBJREF:
+        layout = f"={before}{end - at - 1}sx{after}"
+        yield from ((key, name.decode()) for key, name in struct.iter_unpack(layout, items))
+    elif wanted == _DATA:
+        yield from struct.iter_unpack(f"={before}{HEAD_BYTES}xI{after}", items)
+    else:
+        yield from struct.iter_unpack(f">{before}Q{after}", items)
 
 
 def read_networks(bodies: Iterable[bytes]) -> Garden:
@@ -301,7 +348,8 @@ def _key(element: Element) -> bytes:
     return key + mac + b"\0\0" if key else mac
 
 
-def _read_key(name: str, key: bytes) -> tuple[IPv4Address | IPv6Address | None, MacAddress | None]:
+def read_key(name: str, key: bytes) -> tuple[IPv4Address | IPv6Address | None, MacAddress | None]:
+    """Address and MAC in the key of an element of this set, each if it is there."""
     if name == "blocked":
         return None, _mac(key)
     address: IPv4Address | IPv6Address

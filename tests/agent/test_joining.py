@@ -157,6 +157,7 @@ def test_joins_are_kept_through_a_restart() -> None:
         1 | join t g1 instead_of=a by=companion  | joined g1 t for a
     """)
     use = story.state.grants[GrantId("g1")]
+    (told,) = keeping.read_all([keeping.write_use(use)])
 
     assert (use.joined, use.left, use.companions) == ((a_mac("t"),), (a_mac("a"),), (a_mac("t"),))
-    assert keeping.read_use(keeping.write_use(use), None, keeping.Sharing()) == use
+    assert keeping.read_use(told, None, keeping.Sharing()) == use

@@ -14,6 +14,8 @@ NAMES = (
     "count",
     "crash",
     "forward",
+    "invoice",
+    "ledger",
     "outbox",
     "portal",
     "shaper-build",

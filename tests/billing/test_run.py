@@ -117,6 +117,15 @@ def test_discount_for_two_invoices_lowers_two() -> None:
     assert found.lowered == ("use", "use")
 
 
+def test_discount_for_one_invoice_lowers_one_of_two_that_are_due_together() -> None:
+    account = an_account(taken=(a_discount(basis_points=5_000, left=1),))
+    due = [a_contract(name="a"), a_contract(name="b", cycle=Cycle(Unit.MONTH, 2))]
+    found = caught_up(account, due, [], CATALOGUE, upto=at("2027-09-01"))
+
+    assert [bill.total.minor // 100 for bill in found.bills] == [1_500, 3_000]
+    assert found.lowered == ("use",)
+
+
 def test_discount_without_an_end_goes_on() -> None:
     account = an_account(taken=(a_discount(basis_points=5_000),))
     due = [a_contract(name="a"), a_contract(name="b")]

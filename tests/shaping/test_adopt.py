@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from shaping.diff import CapRef, Observed, Way, diff
 from shaping.linux.adopt import Adopted, Held, adopt
 from shaping.linux.nft import (
+    TIMED,
     Cut,
     CutCounter,
     CutQuota,
@@ -28,6 +29,8 @@ from tests.support.gateway import KEY, PHONE, THIEF, an_access, mac_of, v4_of, v
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from shaping.linux.wire import Told
+
 NOW = MonotonicMs(1_000_000)
 CAP = CapKey("grant-7")
 NEXT = SessionKey("0193-next")
@@ -43,7 +46,16 @@ DESIRED = Desired(
 )
 
 
-def held_of(desired: Desired = DESIRED) -> Held:
+@dataclass(frozen=True)
+class Table:
+    """What a kernel holds, as elements with the milliseconds left, and names of objects."""
+
+    elements: Sequence[tuple[Element, int | None]]
+    counters: frozenset[str]
+    quotas: frozenset[str]
+
+
+def held_of(desired: Desired = DESIRED) -> Table:
     """What a kernel holds that was brought to ``desired``."""
     changes = diff(Observed(), desired, now=NOW, epoch="e1").changes
     done = list(ops(changes, slot_of=SLOTS.__getitem__, now=NOW))
@@ -52,15 +64,27 @@ def held_of(desired: Desired = DESIRED) -> Held:
         for op in done
         if isinstance(op, Put)
     ]
-    return Held(
+    return Table(
         rows,
         frozenset(op.name for op in done if isinstance(op, PutCounter)),
         frozenset(op.name for op in done if isinstance(op, PutQuota)),
     )
 
 
-def adopted(held: Held, *, void: frozenset[str] = frozenset()) -> Adopted:
+def adopted(table: Table, *, void: frozenset[str] = frozenset()) -> Adopted:
+    sets: dict[str, dict[bytes, Told]] = {}
+    for element, left in table.elements:
+        told = left if element.set in TIMED else element.value
+        sets.setdefault(element.set, {})[key_of(element)] = told
+    held = Held(sets, table.counters, table.quotas)
     return adopt(held, RATES, now=NOW, void=void)
+
+
+def key_of(element: Element) -> bytes:
+    """An element's key as a kernel has it: each part at a multiple of four bytes."""
+    address = b"" if element.address is None else element.address.packed
+    mac = b"" if element.mac is None else bytes.fromhex(element.mac.replace(":", ""))
+    return address + mac + bytes(-len(mac) % 4 if address else 0)
 
 
 def test_a_whole_table_is_read_back_as_it_was_meant() -> None:

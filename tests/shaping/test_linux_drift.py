@@ -147,6 +147,16 @@ def test_a_successor_of_a_killed_one_ends_what_is_no_longer_wanted(street: Stree
     assert street.nft("list counters table inet lango").count("0193-phone") == 0
 
 
+def test_what_comes_between_a_count_and_the_first_look_is_seen(street: Street) -> None:
+    street.apply(a_desired())
+    street.restart()
+    street.counter()
+    street.nft("add counter inet lango d.stray.e1")
+    street.apply(a_desired())
+
+    assert "stray" not in street.nft("list counters table inet lango")
+
+
 def test_a_changed_configuration_changes_the_rules_and_keeps_the_sessions(street: Street) -> None:
     desired = a_desired()
     street.apply(desired)

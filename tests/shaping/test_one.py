@@ -7,7 +7,7 @@ import sys
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shaping.one import One, compact, nothing
+from shaping.one import One, compact, nothing, valued, with_one
 
 MAPPINGS = st.dictionaries(st.integers(0, 3), st.text(max_size=2), max_size=3)
 
@@ -28,6 +28,19 @@ def test_what_is_compact_answers_as_the_dictionary_does(
     assert len(small) == len(one)
     assert {**small} == one
     assert small.keys() - {key} == one.keys() - {key}
+
+
+@given(MAPPINGS, st.integers(0, 4), st.text(max_size=2))
+def test_what_is_made_of_a_small_mapping_is_what_is_made_of_a_dictionary(
+    one: dict[int, str], key: int, value: str
+) -> None:
+    small = compact(dict(one))
+
+    assert with_one(small, key, value) == {**one, key: value}
+    assert valued(small, lambda key, value: f"{key}{value}") == {
+        k: f"{k}{v}" for k, v in one.items()
+    }
+    assert small == one
 
 
 def test_one_entry_takes_a_quarter_of_a_dictionary() -> None:

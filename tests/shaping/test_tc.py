@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shaping.linux import tc
+from shaping.linux.attributes import attribute
 from shaping.linux.handles import GROUP_MAJORS, GROUPS_MAX, LEAF_MAJORS, ROOT_MAJOR, list_of
+from shaping.linux.messages import HEADER, runs, split
 from shaping.plane import Burst, Rate
 
 slots = st.integers(0, tc.GROUP_CLASSES * GROUPS_MAX - 1)
@@ -69,6 +71,34 @@ def test_a_rate_is_read_back_as_it_was_sent(slot: int, rate_bps: int) -> None:
     assert tc.read_class(message) == tc.Class(
         classid, tc.parent_of(classid), tc.class_figures(rate_bps)
     )
+
+
+def told_class(rate_bps: int, *, kind: bytes = b"htb\0", late: bytes = b"") -> bytes:
+    """A class as a dump tells it: with statistics after its options."""
+    usual = tc.class_message(3, tc.classid_of(7), rate_bps)
+    body = usual.replace(attribute(1, b"htb\0"), late + attribute(1, kind)) + attribute(
+        7, bytes(40)
+    )
+    return HEADER.pack(HEADER.size + len(body), 40, 2, 7, 9) + body
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        told_class(2_000_000),
+        told_class(10**12),
+        told_class(2_000_000, kind=b"drr\0"),
+        told_class(2_000_000, late=attribute(9, b"")),
+    ],
+)
+@pytest.mark.parametrize("usual", [told_class(1_000_000), told_class(1, late=attribute(9, b""))])
+def test_classes_read_at_once_are_what_they_are_one_by_one(usual: bytes, other: bytes) -> None:
+    block = usual + other + usual
+    at_once = [one for _, _, _, run in runs(block) for one in tc.read_classes(run)]
+    one_by_one = [tc.read_class(body) for _, _, _, body in split(block)]
+
+    assert at_once == [one for one in one_by_one if one is not None]
+    assert at_once[0].classid == tc.classid_of(7)
 
 
 @given(st.integers(0, 2**32 - 1) | st.sampled_from([1 << 30, 1 << 16, tc.ROOT_HANDLE]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import shutil
 from collections import deque
 from dataclasses import dataclass, field
@@ -181,7 +182,7 @@ class World:
 
 async def a_world(chance: random.Random) -> World:
     """Two sites that are up, four devices at each, three plans on sale."""
-    folder = Path(mkdtemp(prefix="lango-simulation-", dir=_memory_disk()))
+    folder = _fresh_folder()
     shutil.copytree(_template(), folder / "office")
     office = Office(folder / "office", chance)
     for name, limits in PLANS.items():
@@ -216,15 +217,18 @@ async def end(world: World) -> None:
     shutil.rmtree(world.folder)
 
 
-def _memory_disk() -> str | None:
-    """Where files cost least: nothing here is to survive."""
-    return "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - a fresh folder below it
+def _fresh_folder() -> Path:
+    """A folder where files cost least; nothing in it is to survive this process."""
+    memory = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - a fresh folder below
+    folder = Path(mkdtemp(prefix="lango-simulation-", dir=memory))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 @cache
 def _template() -> Path:
     """A migrated database and keys, made once."""
-    folder = Path(mkdtemp(prefix="lango-template-", dir=_memory_disk()))
+    folder = _fresh_folder()
     upgrade(f"sqlite+aiosqlite:///{folder / 'lango.db'}")
     open_vault(folder)
     open_authority(folder, START)

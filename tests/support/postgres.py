@@ -29,7 +29,9 @@ START_TIMEOUT_S = 60
 STOP_TIMEOUT_S = 30
 PR_SET_PDEATHSIG = 1
 INITDB = ("-E", "UTF8", "--locale=C", "--no-sync")
-SETTINGS = ("fsync=on", "max_connections=100", "shared_buffers=32MB", "log_min_messages=warning")
+MEMORY = Path("/dev/shm")  # noqa: S108 - the system's folder in memory
+MEMORY_BYTES_MIN = 4 << 30
+SETTINGS = ("max_connections=100", "shared_buffers=32MB", "log_min_messages=warning")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,30 +54,42 @@ class Cluster:
 
 
 @contextmanager
-def cluster() -> Iterator[Cluster]:
-    """A fresh cluster in a temporary folder; it ends with the block, or with this process."""
-    folder = Path(tempfile.mkdtemp(prefix="lango-pg-"))
+def cluster(*, durable: bool = False) -> Iterator[Cluster]:
+    """A fresh cluster in a temporary folder; it ends with the block, or with this process.
+
+    Unless ``durable`` it lives in memory, where there is room, and waits for no disk: no test pulls
+    the machine's plug, and making and dropping a database for each takes 50 ms instead of 1,500.
+    What is measured must be durable.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="lango-pg-", dir=None if durable else _memory()))
     try:
         if os.geteuid() == 0:
             account = pwd.getpwnam(ACCOUNT)
             os.chown(folder, account.pw_uid, account.pw_gid)
         made = Cluster(folder, _free_port())
-        with _server(made):
+        with _server(made, durable=durable):
             yield made
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def _memory() -> Path | None:
+    """A folder in memory with room for a cluster, if this machine has one."""
+    has_room = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free >= MEMORY_BYTES_MIN
+    return MEMORY if has_room else None
+
+
 @contextmanager
-def _server(made: Cluster) -> Iterator[None]:
+def _server(made: Cluster, *, durable: bool) -> Iterator[None]:
     store = made.folder / "store"
     _run(
-        [_program("initdb"), "-D", str(store), "-U", ACCOUNT, "-A", "trust", *INITDB],
+        [program("initdb"), "-D", str(store), "-U", ACCOUNT, "-A", "trust", *INITDB],
         folder=made.folder,
     )
-    argv = [_program("postgres"), "-D", str(store), "-k", str(made.folder)]
+    argv = [program("postgres"), "-D", str(store), "-k", str(made.folder)]
     argv += ["-h", "127.0.0.1", "-p", str(made.port)]
-    argv += [part for setting in SETTINGS for part in ("-c", setting)]
+    settings = (*SETTINGS, f"fsync={'on' if durable else 'off'}")
+    argv += [part for setting in settings for part in ("-c", setting)]
     with (made.folder / "log").open("wb") as log:
         server = _start(argv, log.fileno(), made.folder)
         try:
@@ -140,7 +154,7 @@ def _as_account() -> dict[str, Any]:
     return {"user": ACCOUNT, "group": ACCOUNT, "extra_groups": []}
 
 
-def _program(name: str) -> str:
+def program(name: str) -> str:
     """The newest installed server's program: Debian keeps them out of PATH."""
     places = Path("/usr/lib/postgresql").glob(f"*/bin/{name}")
     found = sorted(places, key=lambda place: float(place.parts[-3]))

@@ -7,9 +7,7 @@ from html.parser import HTMLParser
 from typing import TYPE_CHECKING
 
 import httpx2
-import pytest
 
-from controller.noc.vendor import FILES, copy_vendor
 from tests.support.office import (
     Office,
     a_day,
@@ -22,7 +20,6 @@ from tests.support.office import (
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
-    from pathlib import Path
 
 EVIL = "<script>alert(1)</script>\"'&"
 
@@ -143,17 +140,3 @@ async def test_the_stream_brings_news(office: Office) -> None:
 
     assert "NEWRECEIPT" in news
     assert 'hx-target="#sites-panel"' not in news
-
-
-def test_vendored_files_are_copied(tmp_path: Path) -> None:
-    for path in FILES:
-        (tmp_path / "node_modules" / path).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / "node_modules" / path).write_text(path)
-    copied = copy_vendor(tmp_path / "node_modules", tmp_path / "vendor")
-
-    assert sorted(path.name for path in copied) == sorted(FILES.values())
-
-
-def test_a_missing_front_end_file_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="htmx"):
-        copy_vendor(tmp_path, tmp_path / "vendor")

@@ -86,3 +86,41 @@ async def test_database_itself_refuses_a_posting_that_moves_nothing(
     with pytest.raises(IntegrityError):
         async with db.begin() as tx:
             await tx.execute(posting)
+
+
+async def post_many(db: Database, *transactions: Transaction) -> list[Posted]:
+    async with db.begin() as tx:
+        return await ledger.post_many(tx, transactions)
+
+
+async def test_many_are_posted_at_once_and_answered_each_as_if_alone(db: Database) -> None:
+    await post(db, a_transaction("old"))
+    ends = await post_many(
+        db,
+        a_transaction("new"),
+        a_transaction("old"),
+        a_transaction("old", minor=501),
+        a_transaction("new"),
+        a_transaction("new", minor=501),
+    )
+
+    other = Posted.EXISTS_WITH_OTHER_POSTINGS
+    assert ends == [Posted.CREATED, Posted.EXISTS, other, Posted.EXISTS, other]
+    async with db.read() as tx:
+        assert await ledger.postings_of(tx, TransactionId("new")) == a_transaction().postings
+        assert await ledger.postings_of(tx, TransactionId("old")) == a_transaction().postings
+
+
+async def test_none_are_posted_at_once(db: Database) -> None:
+    assert await post_many(db) == []
+
+
+async def test_many_who_post_the_same_many_at_once_post_them_once(db: Database) -> None:
+    names = [f"t{n}" for n in range(40)]
+    ends = await asyncio.gather(
+        *(post_many(db, *(a_transaction(name) for name in names[::step])) for step in (1, -1, 1))
+    )
+
+    assert sorted(end for each in ends for end in each) == (
+        [Posted.CREATED] * 40 + [Posted.EXISTS] * 80
+    )

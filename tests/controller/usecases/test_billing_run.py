@@ -191,6 +191,15 @@ async def test_catching_up_bills_january_before_february_and_serves_only_the_run
     assert (await the_grant(shop, line)).ended_at is None
 
 
+async def test_volume_is_charged_however_long_nobody_looked(shop: World) -> None:
+    amina = await a_subscriber(shop)
+    line = await subscribed(shop, amina, Mode.ADVANCE, plan_id=METERED)
+    await used(shop, (await the_grant(shop, line)).id, 3 * GB)
+    await run_at(shop, "2028-02-01")
+
+    assert ("usage", "Metered: 3,000 MB", 30_00) in await lines_of(shop, amina)
+
+
 async def test_two_runs_at_once_do_each_thing_once(shop: World, db_url: str) -> None:
     people = [await a_subscriber(shop, f"someone{n:03d}") for n in range(40)]
     for one in people:

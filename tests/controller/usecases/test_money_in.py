@@ -13,10 +13,11 @@ from sqlalchemy import select
 from billing.errors import InvalidField
 from billing.invoice import DocumentKind
 from billing.money import Money
-from controller.store import debts, received
+from controller.store import debts, payers, received
 from controller.store.billing_rows import DebtRow, DocumentRow, ReceivedRow
 from controller.store.database import Database
 from controller.store.rows import NoticeRow
+from controller.usecases.allocation import take_back_in
 from controller.usecases.money_in import WITHHELD, ReceiptUsed, ReceivedUnknown, receive, reverse
 from controller.usecases.payers import SubscriberUnknown
 from controller.usecases.wallets import IdUsed, WalletTooLow, adjust, transfer
@@ -269,6 +270,24 @@ async def test_a_reversal_opens_what_was_paid_last(anne: World) -> None:
     await reverse(anne.deps, money.id, reason="mistake")
 
     assert (await open_of(anne, first.id), await open_of(anne, second.id)) == (0, 150_000)
+
+
+async def test_of_what_was_paid_at_once_the_newest_are_open_again(anne: World) -> None:
+    due = anne.deps.now()
+    found = [
+        await an_invoice(
+            anne.deps, ANNE, a_line(100), cause=f"sale:{n}", due_at=due + timedelta(days=n)
+        )
+        for n in range(6)
+    ]
+    await paid_in(anne.deps, 600)
+    async with anne.deps.db.begin() as tx:
+        subscriber = (await payers.locked(tx, ANNE))[ANNE]
+        await take_back_in(tx, subscriber, 300_00, anne.deps.now())
+
+    async with anne.deps.db.read() as tx:
+        rows = [await tx.get_one(DebtRow, one.id) for one in found]
+    assert [row.open_minor for row in rows] == [0, 0, 0, 100_00, 100_00, 100_00]
 
 
 async def test_reversed_money_that_went_to_a_friend_is_owed(anne: World) -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from billing.charge import Mode
 from billing.errors import InvalidField, SubscriptionSuspended
+from billing.promo import Discount
+from controller.usecases.billing_run import bill_due
 from controller.usecases.pauses import pause, resume
+from controller.usecases.promotions import create, take_up
 from controller.usecases.subscriptions import suspend
 from tests.support.contracts import (
     GB,
@@ -28,6 +32,9 @@ from tests.support.contracts import (
 )
 
 if TYPE_CHECKING:
+    from contextlib import AbstractAsyncContextManager
+
+    from controller.store.database import Database, Tx
     from tests.support.builders import World
 
 
@@ -171,3 +178,52 @@ async def test_what_is_suspended_cannot_be_paused_and_no_pause_ends_in_the_past(
 
     with pytest.raises(SubscriptionSuspended):
         await pause(shop.deps, line)
+
+
+async def test_part_that_is_billed_for_a_pause_uses_a_discount_up(shop: World) -> None:
+    amina = await a_subscriber(shop)
+    terms = Discount(basis_points=5_000, periods=1)
+    await create(shop.deps, name="Half", terms=terms, promotion_id="half")
+    await take_up(shop.deps, msisdn_or_id=amina, promotion_id="half")
+    line = await subscribed(shop, amina, Mode.ARREARS)
+    shop.clock.to(at("2027-09-10", "15:00"))
+    await pause(shop.deps, line)
+    shop.clock.to(at("2027-09-21", "09:00"))
+    await resume(shop.deps, line)
+    await run_at(shop, "2027-10-01")
+
+    assert await invoices(shop, amina) == [("09-01/09-11", 500), ("09-21/10-01", 1_000)]
+
+
+@dataclass
+class _DiesAfter:
+    """A database under which the process dies when it begins one transaction too many."""
+
+    db: Database
+    left: int
+
+    def begin(self) -> AbstractAsyncContextManager[Tx]:
+        self.left -= 1
+        if self.left < 0:
+            raise KeyboardInterrupt
+        return self.db.begin()
+
+    def read(self) -> AbstractAsyncContextManager[Tx]:
+        return self.db.read()
+
+
+async def test_money_that_a_pause_gave_back_is_used_by_the_next_run_when_the_process_dies(
+    shop: World,
+) -> None:
+    amina = await a_subscriber(shop)
+    await pays(shop, amina, 3_000)
+    line = await subscribed(shop, amina, Mode.PREPAID, name="a")
+    small = await subscribed(shop, amina, Mode.PREPAID, plan_id="metered", name="b")
+    dying: Any = _DiesAfter(shop.deps.db, left=1)
+    with pytest.raises(KeyboardInterrupt):
+        await pause(replace(shop.deps, db=dying), line)
+    before = await subscription(shop, small)
+    await bill_due(shop.deps)
+
+    assert (before.state, before.hold) == ("suspended", "unpaid")
+    assert (await subscription(shop, small)).state == "active"
