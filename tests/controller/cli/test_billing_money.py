@@ -118,6 +118,13 @@ async def test_a_receipt_that_is_typed_twice_is_said_to_be_known(run: Command) -
     assert (again.out, "wallet KES 1,000" in again.err) == (first.out, True)
 
 
+async def test_a_preview_of_nothing_names_nobody(run: Command) -> None:
+    ahead = await run("billing", "preview", "--names")
+
+    assert "0 invoices come to KES 0" in ahead.out
+    assert "PHONE" not in ahead.out
+
+
 async def test_what_staff_suspended_says_how_to_resume_it(run: Command) -> None:
     subscription = await furnish(run)
     await run("subscription", "suspend", subscription)
