@@ -225,7 +225,11 @@ class SubscriberOut(BaseModel):
 
 
 class SubscriberDetailOut(SubscriberOut):
-    """A subscriber with all subscriptions and what was issued last."""
+    """A subscriber with all subscriptions and what was issued last.
 
+    ``to_pay`` brings back all that is suspended for want of money; null when nothing is.
+    """
+
+    to_pay: MoneyShape | None
     subscriptions: list[SubscriptionOut]
     documents: list[DocumentOut]

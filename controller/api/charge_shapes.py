@@ -4,7 +4,7 @@ import json
 from datetime import date, datetime
 from typing import Annotated, Any, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StrictBool, StrictInt
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt
 
 from billing.ageing import bucket_of
 from billing.charge import Mode
@@ -14,7 +14,7 @@ from billing.invoice import Line, shown_number
 from billing.money import Money
 from billing.period import Cycle, Unit
 from billing.plan import DEVICES_MAX
-from controller.api.shapes import Mac, MoneyShape, Words
+from controller.api.shapes import Instant, Mac, MoneyShape, Words
 from controller.noc.charges import DebtView, DocumentView, SubscriptionView
 from controller.store.billing_rows import DebtRow, DocumentRow, DunningStepRow, SubscriptionRow
 from controller.usecases.agreements import NewSubscription
@@ -64,7 +64,7 @@ class SubscriptionIn(_In):
     mode: Mode
     cycle: CycleShape = CycleShape()
     devices: Annotated[list[Mac], Field(max_length=DEVICES_MAX)] = []
-    begins_at: AwareDatetime | None = None
+    begins_at: Instant | None = None
     price: MoneyShape | None = None
 
     def agreement(self, subscription_id: str) -> NewSubscription:
@@ -82,6 +82,13 @@ class SubscriptionIn(_In):
         )
 
 
+class PlaceIn(_In):
+    """Where it is served and by which devices; what is not said stays."""
+
+    site_id: Words | None = None
+    devices: Annotated[list[Mac], Field(max_length=DEVICES_MAX)] | None = None
+
+
 class ChangeIn(_In):
     """Another plan, now or (``at_renewal``) with the next period.
 
@@ -97,7 +104,7 @@ class ChangeIn(_In):
 class PauseIn(_In):
     """Until when; null until somebody resumes it."""
 
-    until: AwareDatetime | None = None
+    until: Instant | None = None
 
 
 class EndIn(_In):
@@ -375,7 +382,7 @@ class InstalmentsIn(_In):
     """In how many equal parts an invoice is paid, from when on, and how far apart."""
 
     count: StrictInt
-    first_due: AwareDatetime
+    first_due: Instant
     cycle: CycleShape = CycleShape()
 
 

@@ -4,13 +4,13 @@ import json
 from datetime import datetime
 from typing import Annotated, Any, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StrictInt
+from pydantic import BaseModel, ConfigDict, Field, StrictInt
 
 from billing.dunning import STEPS_MAX, Policy, Step, StepKind
 from billing.money import Money
 from billing.promo import Coupon, Discount, Loyalty, Referral, Terms
 from billing.scope import LISTED_MAX, Scope
-from controller.api.shapes import MoneyShape, Words
+from controller.api.shapes import Instant, MoneyShape, Words
 from controller.noc.charges import ReceivedView
 from controller.store.billing_rows import PromotionRow, PromotionUseRow
 
@@ -31,7 +31,7 @@ class ReceivedIn(_In):
     rail: Words = "cash"
     receipt: Words = ""
     place: Words = ""
-    at: AwareDatetime | None = None
+    at: Instant | None = None
     note: Words = ""
 
 
@@ -75,6 +75,12 @@ class ReceivedOut(BaseModel):
             note=row.note,
             reversed_at=row.reversed_at,
         )
+
+
+class BookedOut(ReceivedOut):
+    """Money that was taken; ``taken_before`` when its receipt was known, and nothing was booked."""
+
+    taken_before: bool
 
 
 class AdjustIn(_In):
@@ -142,8 +148,8 @@ class ScopeShape(_In):
     plans: Annotated[list[Words], Field(max_length=LISTED_MAX)] = []
     segments: Annotated[list[Words], Field(max_length=LISTED_MAX)] = []
     branches: Annotated[list[Words], Field(max_length=LISTED_MAX)] = []
-    from_at: AwareDatetime | None = None
-    until_at: AwareDatetime | None = None
+    from_at: Instant | None = None
+    until_at: Instant | None = None
 
     def scope(self) -> Scope:
         """As a scope, unchecked."""
@@ -215,8 +221,8 @@ class PromotionIn(_In):
 
     id: Words = ""
     name: Words
-    starts_at: AwareDatetime | None = None
-    ends_at: AwareDatetime | None = None
+    starts_at: Instant | None = None
+    ends_at: Instant | None = None
     discount: DiscountShape | None = None
     coupon: CouponShape | None = None
     referral: ReferralShape | None = None

@@ -12,6 +12,7 @@ from controller.api import pages, replay
 from controller.api.errors import NotFound
 from controller.api.money_shapes import (
     AdjustIn,
+    BookedOut,
     PolicyShape,
     ReasonIn,
     ReceivedIn,
@@ -58,11 +59,12 @@ async def list_received(
     )
 
 
-@router.post("/received", status_code=HTTPStatus.CREATED, response_model=ReceivedOut)
+@router.post("/received", status_code=HTTPStatus.CREATED, response_model=BookedOut)
 async def receive(deps: Needed, request: Request, asked: ReceivedIn) -> Response:
     """Take money for an account: it pays what is open. Wants an ``Idempotency-Key``."""
+    name = replay.id_of(request)
 
-    async def work() -> ReceivedOut:
+    async def work() -> BookedOut:
         row = await money_in.receive(
             deps,
             msisdn_or_id=normal_name(asked.subscriber),
@@ -72,9 +74,10 @@ async def receive(deps: Needed, request: Request, asked: ReceivedIn) -> Response
             place=asked.place,
             at=asked.at,
             note=asked.note,
-            idempotent=replay.id_of(request),
+            idempotent=name,
         )
-        return await show_received(row.id, deps)
+        shown = await show_received(row.id, deps)
+        return BookedOut(**shown.model_dump(), taken_before=row.id != name)
 
     return await replay.once(deps, request, asked, work)
 

@@ -4,13 +4,13 @@ from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict
 
 from billing.errors import InvalidField
 from controller.api import pages
 from controller.api.needs import Needed, PageAsked
 from controller.api.run_shapes import DoneOut, PreviewOut, RunOut
-from controller.api.shapes import Page
+from controller.api.shapes import Instant, Page
 from controller.noc import charges
 from controller.noc.views import Mark
 from controller.usecases.billing_preview import preview
@@ -27,7 +27,7 @@ class PreviewAsked(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    upto: AwareDatetime | None = None
+    upto: Instant | None = None
 
 
 @router.get("")

@@ -1,6 +1,6 @@
 """What goes out and comes in, as JSON. Money is text with two decimals; times are UTC."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Generic, Self, TypeVar
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StrictInt
@@ -39,6 +39,20 @@ Words = Annotated[str, Field(max_length=200), AfterValidator(_printable)]
 
 Mac = Annotated[Words, AfterValidator(lambda mac: mac.strip().lower().replace("-", ":"))]
 """A MAC address as people write it; the use cases check its shape."""
+
+
+FIRST_AT = datetime(2000, 1, 1, tzinfo=UTC)
+LAST_AT = datetime(2100, 1, 1, tzinfo=UTC)
+
+
+def _of_our_time(at: datetime) -> datetime:
+    if not FIRST_AT <= at < LAST_AT:
+        raise ValueError("want a moment between 2000 and 2099")
+    return at.astimezone(UTC)
+
+
+Instant = Annotated[AwareDatetime, AfterValidator(_of_our_time)]
+"""A moment of a business: so far from the ends of the calendar that periods can be counted on."""
 
 
 class _In(BaseModel):
@@ -157,7 +171,7 @@ class VouchersIn(_In):
 
     plan_id: Words
     count: StrictInt
-    expires_at: AwareDatetime | None = None
+    expires_at: Instant | None = None
     sites: Annotated[list[Words], Field(min_length=1, max_length=1_000)] | None = None
     online_only: bool = False
 

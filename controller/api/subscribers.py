@@ -17,9 +17,10 @@ from controller.api.billing_shapes import (
 )
 from controller.api.charge_shapes import DocumentOut, SubscriptionOut
 from controller.api.needs import Id, Needed, OfSite, PageAsked
-from controller.api.shapes import Page, Words
+from controller.api.shapes import MoneyShape, Page, Words
 from controller.noc import accounts
 from controller.noc.views import Mark
+from controller.usecases import standing
 from controller.usecases import subscribers as usecase
 
 router = APIRouter(prefix="/subscribers", tags=["subscribers"])
@@ -74,8 +75,10 @@ async def show_subscriber(subscriber: Id, deps: Needed) -> SubscriberDetailOut:
         view = await accounts.subscriber_view(tx, row)
         held = await accounts.subscription_rows(tx, row.id)
         issued = await accounts.last_documents(tx, row.id)
+        wanted = await standing.to_go_on(tx, row.id, held, deps.now())
     return SubscriberDetailOut(
         **SubscriberOut.of(view).model_dump(),
+        to_pay=None if wanted is None else MoneyShape.of(wanted.minor, wanted.currency),
         subscriptions=[SubscriptionOut.of(one) for one in held],
         documents=[DocumentOut.of(document, debt) for document, debt in issued],
     )

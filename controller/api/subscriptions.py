@@ -1,4 +1,4 @@
-"""Subscriptions: list, start, show, quote, change, pause, suspend, resume, end."""
+"""Subscriptions: list, start, show, place, quote, change, pause, suspend, resume, end."""
 
 from http import HTTPStatus
 from typing import Annotated
@@ -14,6 +14,7 @@ from controller.api.charge_shapes import (
     ChangeIn,
     EndIn,
     PauseIn,
+    PlaceIn,
     QuoteOut,
     SubscriptionIn,
     SubscriptionLineOut,
@@ -24,7 +25,7 @@ from controller.api.needs import Id, Needed, OfSite, PageAsked, known_site
 from controller.api.shapes import Page, Words
 from controller.noc import charges
 from controller.noc.views import Mark
-from controller.usecases import pauses, plan_changes, subscribers
+from controller.usecases import pauses, placement, plan_changes, subscribers
 from controller.usecases import subscriptions as usecase
 
 router = APIRouter(prefix="/subscriptions", tags=["subscriptions"])
@@ -90,6 +91,15 @@ async def show_subscription(subscription_id: Id, deps: Needed) -> SubscriptionLi
     if found is None:
         raise NotFound("subscription", subscription_id)
     return SubscriptionLineOut.seen(found)
+
+
+@router.post("/{subscription_id}")
+async def place_subscription(
+    subscription_id: Id, deps: Needed, asked: PlaceIn
+) -> SubscriptionLineOut:
+    """Let it be served at another site, or by other devices, at once; what is not said stays."""
+    await placement.place(deps, subscription_id, site_id=asked.site_id, devices=asked.devices)
+    return await show_subscription(subscription_id, deps)
 
 
 @router.get("/{subscription_id}/quote")

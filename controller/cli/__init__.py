@@ -5,6 +5,7 @@
 - ``units.py``   PURE: ``2h``, ``500MB``, ``3M`` in; whole seconds, bytes and bits per second out
 - ``client.py``  the HTTP API as this command sees it
 - ``desk.py``    where the controller is, which key to show, and where to write
+- ``columns.py``  PURE: how wide the columns of a table are
 - ``screen.py``  stdout is data (a table, or JSON with a schema), stderr is talk
 - ``sites.py``, ``plans.py``, ``vouchers.py``, ``tokens.py``, ``payments.py``, ``sessions.py``,
   ``grants.py``, ``ledger.py``, ``notices.py``   one file per noun: they ask the API and print

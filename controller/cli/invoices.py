@@ -52,7 +52,7 @@ def list_documents(
         [
             (
                 line["number"],
-                words.moment(line["issued_at"]),
+                words.day(line["issued_at"]),
                 line["phone"],
                 line["name"] or words.NOTHING,
                 words.price(line["total"]),

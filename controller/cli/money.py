@@ -57,6 +57,9 @@ def receive(
         desk.screen.json("received", made)
         return
     desk.screen.line(made["id"])
+    if made["taken_before"]:
+        taken = f"Receipt {made['receipt']} was taken on {words.moment_far(made['at'])}"
+        desk.screen.say(f"{taken}: nothing is booked again.")
     now = desk.api.get(path_of(made["phone"]))
     left = f"wallet {words.price(now['wallet'])}, owes {words.price(now['owed'])}"
     desk.screen.say(f"{words.price(made['amount'])} from {_who(made)}. Now: {left}.")

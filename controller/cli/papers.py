@@ -56,7 +56,9 @@ def invoice_pdf(
 )
 def show_statement(
     ctx: typer.Context,
-    subscriber: Annotated[str, typer.Argument(metavar="MSISDN", help="The phone, or an id.")],
+    subscriber: Annotated[
+        str, typer.Argument(metavar="SUBSCRIBER", help="The phone, or the id: 0712345678")
+    ],
     since: From = None,
     until: Until = None,
     out: Annotated[

@@ -15,7 +15,7 @@ app = typer.Typer(no_args_is_help=True, help="Prices: what a plan costs whom, wh
 
 DAY = typed(units.day)
 AMOUNT = typed(units.minor)
-STATES = {"holds": ("today", "good"), "to_come": ("to come", "busy"), "over": ("over", "quiet")}
+TONES = {"holds": "good", "to_come": "busy", "over": "quiet"}
 
 PlanId = Annotated[str, typer.Argument(metavar="PLAN", help="The plan's id.")]
 
@@ -109,17 +109,20 @@ def _after(ctx: typer.Context, page: dict[str, Any], *, json: bool) -> None:
 def _table(ctx: typer.Context, lines: list[dict[str, Any]]) -> None:
     screen = desk_of(ctx).screen
     screen.table(
-        ("PRICE", "FOR", "BRANCH", ">AMOUNT", "FROM", "UNTIL", ""),
+        ("PRICE", "FOR", ">AMOUNT", "FROM", "UNTIL"),
         [
             (
                 line["id"],
-                line["segment"] or billing_words.EVERY,
-                line["branch_id"] or billing_words.EVERY,
+                _for(line),
                 words.price(line["amount"]),
-                line["from_day"],
+                toned(line["from_day"], TONES[line["state"]]),
                 line["until_day"] or words.NOTHING,
-                toned(*STATES[line["state"]]),
             )
             for line in lines
         ],
     )
+
+
+def _for(line: dict[str, Any]) -> str:
+    """Whom a price is for, as narrow as an id beside it leaves room for."""
+    return " ".join(part for part in (line["segment"], line["branch_id"]) if part) or "every"

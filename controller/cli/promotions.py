@@ -70,7 +70,9 @@ def add_promotion(
     periods: Annotated[
         int | None, typer.Option(help="Off so many periods; else as long as it lasts.")
     ] = None,
-    code: Annotated[str | None, typer.Option(help="Only who knows this code: a coupon.")] = None,
+    code: Annotated[
+        str | None, typer.Option(help="Only who knows this code: a coupon, named by it.")
+    ] = None,
     uses: Annotated[int | None, typer.Option(help="Only so many subscribers.")] = None,
     referrer: Annotated[
         int | None, typer.Option(parser=AMOUNT, metavar="AMOUNT", help="For who brought somebody.")

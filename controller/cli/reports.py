@@ -34,7 +34,7 @@ TOO_WIDE = {
 )
 def show_report(
     ctx: typer.Context,
-    name: Annotated[Name, typer.Argument(help="Which report.")],
+    name: Annotated[Name, typer.Argument(metavar="REPORT", help="Which report.")],
     *,
     since: From = None,
     until: Until = None,

@@ -57,9 +57,10 @@ def preview(
     desk.screen.line(f"  {invoices} to {words.price(found['amount'])}; {paid}")
     for sentence in found["sentences"]:
         desk.screen.line(f"  {sentence}")
-    if names:
+    whom = _named(found) if names else []
+    if whom:
         desk.screen.line("")
-        desk.screen.table(("PHONE", "NAME", "WHAT"), _named(found))
+        desk.screen.table(("PHONE", "NAME", "WHAT"), whom)
 
 
 def _named(found: dict[str, Any]) -> list[tuple[str, ...]]:

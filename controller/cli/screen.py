@@ -15,6 +15,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from controller.cli.columns import GAP, widths
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -35,15 +37,23 @@ class Screen:
     def table(self, headings: Sequence[str], rows: Sequence[Sequence[str | Text]]) -> None:
         """Rows under headings; a heading that starts with ``>`` aligns to the right.
 
-        The first column says which thing a row is. It is never folded: people copy it.
+        The first column says which thing a row is, and those at the right are amounts: they are
+        never folded, for people copy them and add them up. Others are folded between words.
         """
-        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-        for place, heading in enumerate(headings):
+        table = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="bold")
+        whole = [place == 0 or heading.startswith(">") for place, heading in enumerate(headings)]
+        cells = [
+            [heading.removeprefix(">"), *(str(row[place]) for row in rows)]
+            for place, heading in enumerate(headings)
+        ]
+        fitting = widths(cells, whole=whole, room=self._out.width)
+        for heading, kept, width in zip(headings, whole, fitting, strict=True):
             table.add_column(
                 heading.removeprefix(">"),
                 justify="right" if heading.startswith(">") else "left",
                 overflow="fold",
-                no_wrap=place == 0,
+                no_wrap=kept,
+                width=width,
             )
         for row in rows:
             table.add_row(*(cell if isinstance(cell, Text) else Text(cell) for cell in row))

@@ -24,7 +24,12 @@ Branch = Annotated[str | None, typer.Option(help="The branch's id.")]
 Language = Annotated[str | None, typer.Option(help="en or sw.")]
 ReferredBy = Annotated[str | None, typer.Option(help="The phone of who brought them.")]
 
-HIDDEN = ("subscriptions", "documents")
+HIDDEN = ("subscriptions", "documents", "to_pay")
+WHY = {
+    "debt": "an invoice is overdue",
+    "unpaid": "the wallet does not hold the price",
+    "staff": "staff stopped it; no money changes that: lango subscription resume {id}",
+}
 
 
 def digits_of(subscriber: str | None) -> str | None:
@@ -94,7 +99,7 @@ def show_subscriber(ctx: typer.Context, subscriber: Subscriber, *, json: Json = 
     if found["subscriptions"]:
         desk.screen.line("")
         desk.screen.table(
-            ("SUBSCRIPTION", "PLAN", "STATE", "SERVED UNTIL"),
+            ("SUBSCRIPTION", "PLAN", "STATE", "BILLED UNTIL"),
             [subscription_row(line) for line in found["subscriptions"]],
         )
     if found["documents"]:
@@ -103,6 +108,18 @@ def show_subscriber(ctx: typer.Context, subscriber: Subscriber, *, json: Json = 
             ("DOCUMENT", "ISSUED", "DUE", ">TOTAL", ">OPEN"),
             [document_row(line) for line in found["documents"]],
         )
+    for line in found["subscriptions"]:
+        if line["hold"]:
+            why = WHY[line["hold"]].format(id=line["id"])
+            desk.screen.say(f"{line['plan_id']} is suspended: {why}.")
+    if found["to_pay"]:
+        desk.screen.say(to_go_on(found))
+
+
+def to_go_on(found: dict[str, Any]) -> str:
+    """What brings back a subscriber's service, and the command that takes it."""
+    amount = found["to_pay"]["amount"]
+    return f"{words.price(found['to_pay'])} brings it back: lango receive {found['phone']} {amount}"
 
 
 def subscription_row(line: dict[str, Any]) -> tuple[Any, ...]:

@@ -11,8 +11,9 @@ from billing.subscription import State
 from controller.cli import billing_words, units, words
 from controller.cli.desk import Json, Limit, OfSite, desk_of, typed
 from controller.cli.examples import taught
+from controller.cli.faults import WrongUse
 from controller.cli.screen import toned
-from controller.cli.subscribers import digits_of
+from controller.cli.subscribers import digits_of, path_of, to_go_on
 
 app = typer.Typer(
     no_args_is_help=True, help="Subscriptions: who is served what, billed by the period."
@@ -29,6 +30,9 @@ PlanId = Annotated[str, typer.Argument(metavar="PLAN", help="The plan's id.")]
 Price = Annotated[
     int | None, typer.Option(parser=AMOUNT, metavar="AMOUNT", help="A price of their own, in KES.")
 ]
+MONEY_HOLDS = ("debt", "unpaid")
+"""Suspensions that end when money comes."""
+
 OfSubscriber = Annotated[
     str | None, typer.Option("--subscriber", help="Only of this one: 0712345678")
 ]
@@ -133,6 +137,39 @@ def start_subscription(
     }
     made = desk_of(ctx).api.post("/api/v1/subscriptions", body)
     _say_after(ctx, made, json=json)
+
+
+@taught(
+    app,
+    "set",
+    "lango subscription set 3f2c… --device 02:00:00:00:00:01 --device 02:00:00:00:00:02",
+    "lango subscription set 3f2c… --site estate-2",
+)
+def place_subscription(
+    ctx: typer.Context,
+    subscription: SubscriptionId,
+    *,
+    site: Annotated[str | None, typer.Option(help="Where it is served from now on.")] = None,
+    device: Annotated[
+        list[str] | None,
+        typer.Option(help="Who may use it, in place of those so far. Repeat it."),
+    ] = None,
+    no_devices: Annotated[bool, typer.Option("--no-devices", help="No device by name.")] = False,
+    json: Json = False,
+) -> None:
+    """Change its site or its devices, at once; nothing is billed, and what is not said stays."""
+    if site is None and not device and not no_devices:
+        raise WrongUse("nothing to change", next_step="say --site, --device or --no-devices")
+    if device and no_devices:
+        raise WrongUse("--device and --no-devices exclude each other")
+    body = {"site_id": site, "devices": [] if no_devices else device or None}
+    done = desk_of(ctx).api.post(f"/api/v1/subscriptions/{subscription}", body)
+    if json:
+        desk_of(ctx).screen.json("subscription", done)
+        return
+    desk_of(ctx).screen.line(done["id"])
+    named = words.plain(done["devices"]) if done["devices"] else "no device by name"
+    desk_of(ctx).screen.say(f"{done['plan_id']} of {done['phone']} at {done['site_id']}: {named}.")
 
 
 @taught(
@@ -287,14 +324,16 @@ def _say_after(ctx: typer.Context, done: dict[str, Any], *, json: bool) -> None:
         return
     screen.line(done["id"])
     until = words.moment_far(done["paid_until"])
-    billed = f" Billed until {until}." if done["paid_until"] else ""
-    later = f" From the next period on: {done['next_plan_id']}." if done["next_plan_id"] else ""
-    hint = ""
-    if done["hold"] == "unpaid":
-        hint = f" The wallet does not hold the price: lango receive {done['phone']} AMOUNT"
-    screen.say(
-        f"{done['plan_id']} of {done['phone']}: {billing_words.state(done)}.{billed}{later}{hint}"
+    begun = done["paid_until"] and words.instant(done["paid_until"]) > words.instant(
+        done["created_at"]
     )
+    billed = f" Billed until {until}." if begun else ""
+    later = f" From the next period on: {done['next_plan_id']}." if done["next_plan_id"] else ""
+    screen.say(f"{done['plan_id']} of {done['phone']}: {billing_words.state(done)}.{billed}{later}")
+    if done["hold"] in MONEY_HOLDS:
+        account = desk_of(ctx).api.get(path_of(done["phone"]))
+        if account["to_pay"]:
+            screen.say(to_go_on(account))
 
 
 def _show(ctx: typer.Context, found: dict[str, Any], *, json: bool) -> None:

@@ -17,6 +17,7 @@ from billing.money import MINOR_PER_MAJOR, parse_money
 from billing.period import Cycle, Unit
 from billing.plan import DAY_MINUTES, Burst, Step, Window
 from billing.rating import Tier
+from billing.tax import WHOLE
 from controller.noc.text import NAIROBI
 
 DURATION_UNITS_S = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
@@ -133,7 +134,10 @@ def share_bp(text: str) -> int:
     if match is None:
         raise InvalidField("share", f"{text!r} is not like 16% or 7.5%")
     whole, part = match.groups(default="")
-    return int(whole) * 100 + int(part.ljust(2, "0"))
+    share = int(whole) * 100 + int(part.ljust(2, "0"))
+    if share > WHOLE:
+        raise InvalidField("share", f"want at most 100%, got {text!r}")
+    return share
 
 
 def tier(text: str) -> Tier:

@@ -30,6 +30,11 @@ def moment(at: str | None) -> str:
     return NOTHING if at is None else f"{instant(at).astimezone(text.NAIROBI):%d %b %H:%M}"
 
 
+def day(at: str | None) -> str:
+    """``23 Nov`` in Nairobi, where a table has no room for the time."""
+    return NOTHING if at is None else f"{instant(at).astimezone(text.NAIROBI):%d %b}"
+
+
 def moment_far(at: str | None) -> str:
     """The same with the year, for what may be a year away."""
     return NOTHING if at is None else f"{instant(at).astimezone(text.NAIROBI):%d %b %Y %H:%M}"

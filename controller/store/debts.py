@@ -59,6 +59,21 @@ async def open_of(tx: Tx, subscriber_id: str) -> list[DebtRow]:
     return list(await tx.scalars(query))
 
 
+async def overdue_of(tx: Tx, subscriber_id: str, now: datetime) -> list[DebtRow]:
+    """What a subscriber should have paid by now, the oldest first; not locked."""
+    query = (
+        select(DebtRow)
+        .join(DocumentRow, DocumentRow.id == DebtRow.document_id)
+        .where(
+            DebtRow.subscriber_id == subscriber_id,
+            DebtRow.settled_at.is_(None),
+            DebtRow.due_at <= now,
+        )
+        .order_by(DebtRow.due_at, DocumentRow.issued_at, DocumentRow.number)
+    )
+    return list(await tx.scalars(query))
+
+
 async def owed_minor(tx: Tx, subscriber_id: str) -> int:
     """How much a subscriber owes altogether."""
     query = select(func.coalesce(func.sum(DebtRow.open_minor), 0)).where(

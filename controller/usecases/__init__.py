@@ -41,6 +41,8 @@ does it wake those who wait (`Signals`). Each is idempotent by the id that its i
 - ``agreements.py``  the terms of a subscription, and whether they can be
 - ``subscriptions.py``  agreed on, served, held back, served again, ended
 - ``pauses.py``, ``plan_changes.py``  by the subscriber's wish; changes are quoted to the cent
+- ``placement.py``  the site and the devices of a running subscription
+- ``standing.py``  what brings back what is suspended for want of money
 - ``settling.py``  a part of a running period is billed, or credited
 - ``billing_run.py``  what is due is billed, in batches; ``billing_preview.py`` a dry run of it
 - ``billing_batch.py``  a batch: load, ask the pure rule, save in bulk

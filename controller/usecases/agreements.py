@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from billing.charge import floored
+from billing.charge import Mode, floored
 from billing.errors import InvalidField
 from billing.period import Unit
 from billing.price import AMOUNT_MAX_MINOR
@@ -16,14 +17,17 @@ from controller.usecases.grants import check_mac
 from controller.usecases.settling import priced
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
-    from billing.charge import Mode
     from billing.money import Money
     from billing.period import Cycle
     from controller.store.billing_rows import SubscriptionRow
     from controller.store.database import Tx
     from controller.store.rows import PlanRow, SubscriberRow
+
+BEGINS_MAX = timedelta(days=366)
+"""As far ahead a subscription is agreed on."""
 
 _ID = re.compile(r"[0-9a-f]{32}")
 
@@ -77,16 +81,24 @@ async def check_new(tx: Tx, new: NewSubscription, subscriber: SubscriberRow, now
     """Raise `InvalidField` for the first term that cannot be."""
     if not _ID.fullmatch(new.id):
         raise InvalidField("id", "want 32 hexadecimal digits")
-    if await sites.load(tx, new.site_id) is None:
-        raise InvalidField("site_id", f"there is no site {new.site_id[:40]}")
-    for device in new.devices:
-        check_mac(device)
-    if new.begins_at is not None and new.begins_at < floored(new.cycle, now):
-        raise InvalidField("begins_at", "want today or later")
+    await check_place(tx, site_id=new.site_id, devices=new.devices)
+    begins_at = new.begins_at or now
+    if not floored(new.cycle, now) <= begins_at <= now + BEGINS_MAX:
+        raise InvalidField("begins_at", f"want today, or within {BEGINS_MAX.days} days")
+    if new.mode is not Mode.PREPAID and new.cycle.unit in {Unit.MINUTE, Unit.HOUR}:
+        raise InvalidField("cycle.unit", "what is paid by invoice wants days or longer")
     if new.price is not None and not 0 <= new.price.minor <= AMOUNT_MAX_MINOR:
         raise InvalidField("price", f"want 0 to {AMOUNT_MAX_MINOR // 100:,}")
     _, _, terms_days = await priced(tx, subscriber, now)
     await fitting_plan(tx, new.plan_id, cycle=new.cycle, terms_days=terms_days)
+
+
+async def check_place(tx: Tx, *, site_id: str | None, devices: Sequence[str]) -> None:
+    """Raise `InvalidField` for a site that is not there, or what is no device's address."""
+    if site_id is not None and await sites.load(tx, site_id) is None:
+        raise InvalidField("site_id", f"there is no site {site_id[:40]}")
+    for device in devices:
+        check_mac(device, field="devices")
 
 
 async def fitting_plan(tx: Tx, plan_id: str, *, cycle: Cycle, terms_days: int) -> PlanRow:

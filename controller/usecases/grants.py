@@ -284,12 +284,12 @@ async def _locked(tx: Tx, grant_id: str) -> GrantRow:
     return grant
 
 
-def check_mac(device_mac: str) -> None:
-    """Raise `InvalidField` (``device_mac``) for what is no device's address."""
+def check_mac(device_mac: str, *, field: str = "device_mac") -> None:
+    """Raise `InvalidField` for what is no device's address."""
     if not MAC_SHAPE.fullmatch(device_mac):
-        raise InvalidField("device_mac", "want a MAC address like 02:00:00:00:00:01")
+        raise InvalidField(field, "want a MAC address like 02:00:00:00:00:01")
     if int(device_mac[:2], 16) & GROUP_BIT:
-        raise InvalidField("device_mac", "this is the address of a group, not of one device")
+        raise InvalidField(field, "this is the address of a group, not of one device")
 
 
 def _wake(deps: Deps, *changed: str) -> None:

@@ -197,13 +197,11 @@ async def _taken_before(tx: Tx, row: ReceivedRow, now: datetime) -> ReceivedRow 
     """Claim a receipt for new money; what it brought in when that was done before."""
     known = await received.load(tx, row.id)
     if known is None:
-        source = f"receipt:{row.rail}"
-        mine = await inbox.take(
-            tx, source=source, external_id=row.receipt, body=row.id.encode(), now=now
-        )
+        source, name = f"receipt:{row.rail}", row.receipt.upper()  # people type both cases
+        mine = await inbox.take(tx, source=source, external_id=name, body=row.id.encode(), now=now)
         if mine:
             return None
-        claim = await inbox.load(tx, source=source, external_id=row.receipt)
+        claim = await inbox.load(tx, source=source, external_id=name)
         known = await received.load(tx, claim.body.decode())
     if known is None or _told(known) != _told(row):
         raise ReceiptUsed(f"receipt {row.receipt} of {row.rail} has brought other money in")
@@ -212,7 +210,7 @@ async def _taken_before(tx: Tx, row: ReceivedRow, now: datetime) -> ReceivedRow 
 
 def _told(row: ReceivedRow) -> tuple[object, ...]:
     """What two tellings of the same money agree in."""
-    return row.subscriber_id, row.rail, row.receipt, row.amount_minor, row.currency
+    return row.subscriber_id, row.rail, row.receipt.upper(), row.amount_minor, row.currency
 
 
 async def _booked(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -16,6 +17,9 @@ START: dict[str, Any] = {
     "site_id": "estate-1",
     "mode": "advance",
 }
+STARTED = sha256(b"/api/v1/subscriptions:key-of-start").hexdigest()[:32]
+"""The subscription that the key of its start has made."""
+
 INVOICE = "documents/INV-main-000001"
 DISCOUNT = {"basis_points": 2_000}
 POLICY: dict[str, Any] = {"terms_days": 7, "steps": [{"kind": "suspend", "after_days": 7}]}
@@ -24,6 +28,8 @@ PARTS = {"count": 3, "first_due": "2026-12-05T00:00:00+03:00"}
 PATHS: dict[str, tuple[str, dict[str, Any]]] = {
     "start": ("subscriptions", START),
     "receive": ("received", {"subscriber": PHONE, "amount": money("100")}),
+    "pause": (f"subscriptions/{STARTED}/pause", {"until": "2027-01-31T00:00:00+03:00"}),
+    "place": (f"subscriptions/{STARTED}", {"devices": ["02:00:00:00:00:01"]}),
     "adjust": (f"subscribers/{PHONE}/adjust", {"amount": money("100"), "reason": "sorry"}),
     "transfer": (
         f"subscribers/{PHONE}/transfer",
@@ -57,6 +63,18 @@ BAD: list[tuple[str, str, dict[str, Any]]] = [
     ("start", "plan_id", {"plan_id": "hours-2"}),
     ("start", "site_id", {"site_id": "nowhere"}),
     ("start", "mode", {"mode": "later"}),
+    ("start", "begins_at", {"begins_at": "9999-12-31T23:59:59-14:00"}),
+    ("start", "begins_at", {"begins_at": "2029-01-01T00:00:00Z"}),
+    ("start", "devices", {"devices": ["zz"]}),
+    ("start", "cycle.unit", {"cycle": {"unit": "minute", "count": 30}}),
+    ("receive", "at", {"at": "0001-01-01T00:00:00+14:00"}),
+    ("receive", "at", {"at": "1969-01-01T00:00:00Z"}),
+    ("pause", "until", {"until": "9999-12-31T23:59:59-14:00"}),
+    ("place", "site_id", {"site_id": "nowhere"}),
+    ("place", "site_id", {"site_id": 5}),
+    ("place", "devices", {"devices": ["01:00:5e:00:00:01"]}),
+    ("place", "devices", {"devices": ["02:00:00:00:00:01"] * 51}),
+    ("place", "plan_id", {"plan_id": "home-20"}),
     ("start", "cycle.count", cycle(count=0)),
     ("start", "cycle.count", cycle(count=-1)),
     ("start", "cycle.count", cycle("day", 1_001)),
@@ -68,7 +86,7 @@ BAD: list[tuple[str, str, dict[str, Any]]] = [
     ("start", "cycle.anchor_day", cycle(anchor_day=32)),
     ("start", "cycle.anchor_day", cycle("week", anchor_day=5)),
     ("start", "plan_id", cycle(count=60)),
-    ("start", "device_mac", {"devices": ["x"]}),
+    ("start", "devices", {"devices": ["x"]}),
     ("start", "devices", {"devices": ["02:00:00:00:00:01"] * 51}),
     ("start", "begins_at", {"begins_at": "2020-01-01T00:00:00Z"}),
     ("start", "begins_at", {"begins_at": "2027-01-01T00:00:00"}),

@@ -67,6 +67,34 @@ async def test_a_prepaid_one_waits_for_money_and_goes_on_when_it_comes(home: Off
     assert (account["wallet"], account["owed"]) == (money("500.00"), money("0.00"))
 
 
+async def test_what_brings_service_back_is_said_to_the_cent(home: Office) -> None:
+    await made(home, "received", {"subscriber": PHONE, "amount": money("0.50")}, "key-of-coins")
+    await started(home, mode="prepaid")
+    waiting = await got(home, f"subscribers/{PHONE}")
+    await made(home, "received", {"subscriber": PHONE, "amount": waiting["to_pay"]}, "key-of-cash")
+    serving = await got(home, f"subscribers/{PHONE}")
+
+    assert waiting["to_pay"] == money("2999.50")
+    assert serving["to_pay"] is None
+    assert [line["state"] for line in serving["subscriptions"]] == ["active"]
+
+
+async def test_site_and_devices_of_a_running_one_are_changed_and_its_grant_follows(
+    home: Office,
+) -> None:
+    await home.keep(a_site("estate-2"))
+    line = await started(home)
+    path = f"subscriptions/{line['id']}"
+    await made(home, path, {"devices": ["02:00:00:00:00:0B"]})
+    moved = await made(home, path, {"site_id": "estate-2"})
+    grant = await got(home, f"grants/{line['grant_id']}")
+
+    assert (moved["site_id"], moved["devices"]) == ("estate-2", ["02:00:00:00:00:0b"])
+    assert moved["grant_id"] == line["grant_id"]
+    assert grant["devices"] == ["02:00:00:00:00:0b"]
+    assert {share["site_id"] for share in grant["sites"]} == {"estate-1", "estate-2"}
+
+
 @pytest.mark.parametrize(
     ("query", "found"),
     [

@@ -84,10 +84,94 @@ async def test_who_waits_for_money_is_told_how_to_bring_it(run: Command) -> None
     shown = await run("subscription", "show", waiting.out.strip())
 
     assert "suspended: unpaid" in waiting.err
-    assert "lango receive 254712345678 AMOUNT" in waiting.err
+    assert "KES 3,000 brings it back: lango receive 254712345678 3000.00" in waiting.err
     assert "KES 3,500 from 254712345678. Now: wallet KES 500, owes KES 0." in paid.err
     assert ["state", "active"] in rows(shown)
     assert ["cycle", "every", "month"] in rows(shown)
+
+
+async def test_a_subscriber_is_shown_with_why_it_is_suspended_and_what_to_pay(
+    run: Command,
+) -> None:
+    await run("plan", "add", "home20", *PLAN, "--price", "3,000")
+    await run(*START[:-2])
+    await run("receive", PHONE, "400.50")
+    shown = await run("subscriber", "show", PHONE)
+    (hint,) = [line for line in shown.err.splitlines() if "brings it back" in line]
+    paid = await run(*hint.partition("lango ")[2].split())
+    after = await run("subscriber", "show", PHONE)
+
+    assert "home20 is suspended: the wallet does not hold the price." in shown.err
+    assert "KES 2,599.50" in hint
+    assert "wallet KES 0, owes KES 0" in paid.err
+    assert after.err == ""
+
+
+async def test_a_receipt_that_is_typed_twice_is_said_to_be_known(run: Command) -> None:
+    bank = ("receive", PHONE, "1,000", "--rail", "bank", "--receipt")
+    first = await run(*bank, "FT26330X1Q")
+    again = await run(*bank, "ft26330x1q")
+
+    assert "nothing is booked again" not in first.err
+    assert "Receipt FT26330X1Q was taken on 23 Nov 2026" in again.err
+    assert "nothing is booked again." in again.err
+    assert (again.out, "wallet KES 1,000" in again.err) == (first.out, True)
+
+
+async def test_a_preview_of_nothing_names_nobody(run: Command) -> None:
+    ahead = await run("billing", "preview", "--names")
+
+    assert "0 invoices come to KES 0" in ahead.out
+    assert "PHONE" not in ahead.out
+
+
+async def test_what_staff_suspended_says_how_to_resume_it(run: Command) -> None:
+    subscription = await furnish(run)
+    await run("subscription", "suspend", subscription)
+    shown = await run("subscriber", "show", PHONE)
+
+    assert f"lango subscription resume {subscription}" in shown.err
+    assert "brings it back" not in shown.err
+
+
+async def test_devices_and_site_of_a_subscription_are_set(run: Command) -> None:
+    subscription = await furnish(run)
+    named = await run("subscription", "set", subscription, "--device", "02-00-00-00-00-0B")
+    moved = await run("subscription", "set", subscription, "--site", "estate-1", "--json")
+    nobody = await run("subscription", "set", subscription, "--no-devices")
+    nothing = await run("subscription", "set", subscription)
+    both = await run("subscription", "set", subscription, "--no-devices", "--device", "x")
+
+    assert "home20 of 254712345678 at estate-1: 02:00:00:00:00:0b." in named.err
+    assert (moved.json["schema"], moved.json["devices"]) == (
+        "lango.subscription/v1",
+        ["02:00:00:00:00:0b"],
+    )
+    assert "no device by name" in nobody.err
+    assert (nothing.code, both.code) == (2, 2)
+    assert "say --site, --device or --no-devices" in nothing.err
+
+
+async def test_who_is_served_in_arrears_is_not_billed_until_yesterday(run: Command) -> None:
+    await run("plan", "add", "home20", *PLAN, "--price", "3,000")
+    started = await run(*START[:-1], "arrears")
+
+    assert "active." in started.err
+    assert "Billed until" not in started.err
+
+
+async def test_no_amount_is_torn_into_two_lines(run: Command) -> None:
+    await run("subscriber", "change", PHONE, "--name", "Wanjiku wa Kamau na Wenzake")
+    await run("plan", "add", "home20", *PLAN, "--price", "2,999.50")
+    await run(*START)
+    await run("price", "add", "home20", "2,500", "--segment", "residential", "--branch", "main")
+    listed = await run("invoice", "list")
+    prices = await run("price", "list", "home20")
+
+    assert "KES 2,999.50  KES 2,999.50" in listed.out
+    assert "254712345678" in listed.out
+    assert "KES 2,500  2026-11-23  -" in prices.out
+    assert max(len(line.rstrip()) for line in (listed.out + prices.out).splitlines()) <= 80
 
 
 async def test_a_quote_says_what_to_type_next_and_that_does_it(run: Command) -> None:

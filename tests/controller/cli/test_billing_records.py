@@ -129,7 +129,7 @@ async def test_prices_are_listed_with_what_holds_today_for_whom(run: Command) ->
 
     assert ["business", "main", "KES", "4,500"] in rows(listed)
     assert ["everybody", "else", "every", "KES", "2,999.50"] in rows(listed)
-    assert any(row[-2:] == ["to", "come"] for row in rows(listed))
+    assert any(row[-4:] == ["KES", "2,000", "2027-01-01", "2027-02-01"] for row in rows(listed))
 
 
 async def test_a_price_ends(run: Command) -> None:
@@ -200,3 +200,10 @@ async def test_what_goes_wrong_has_its_exit_code_and_says_what(
 )
 def test_shares_are_read_as_people_type_them(text: str, basis_points: int) -> None:
     assert units.share_bp(text) == basis_points
+
+
+async def test_a_rate_beyond_all_of_it_is_refused_as_it_was_typed(run: Command) -> None:
+    beyond = await run("tax", "add", "excise", "200%", "--from", "2027-07-01")
+
+    assert beyond.code == 2
+    assert "want at most 100%, got '200%'" in beyond.err

@@ -103,8 +103,9 @@ async def test_the_same_money_told_again_is_booked_once(anne: World) -> None:
     first = await paid_in(anne.deps)
     again = await paid_in(anne.deps)
     by_other_id = await paid_in(anne.deps, name="other", receipt="R-money")
+    in_other_case = await paid_in(anne.deps, name="third", receipt="r-MONEY")
 
-    assert first.id == again.id == by_other_id.id
+    assert first.id == again.id == by_other_id.id == in_other_case.id
     assert await wallet(anne) == 150_000
     assert len(await receipts(anne)) == 1
     await assert_the_books_are_right(anne.deps.db)

@@ -376,7 +376,7 @@ async def test_starting_again_changes_nothing_and_other_terms_are_refused(shop: 
         ("site_id", {"site_id": "nowhere"}),
         ("price", {"price": Money(-1)}),
         ("begins_at", {"begins_at": at("2027-08-31", "23:59")}),
-        ("device_mac", {"devices": ("nonsense",)}),
+        ("devices", {"devices": ("nonsense",)}),
     ],
 )
 async def test_terms_that_cannot_be_are_refused_by_field(

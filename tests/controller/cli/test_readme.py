@@ -1,0 +1,39 @@
+"""What README tells an owner to type, typed word for word at a controller that is new."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tests.controller.cli.lango import lango_here
+from tests.support.office import Office, opened
+
+if TYPE_CHECKING:
+    import pytest
+
+README = Path(__file__).parents[3] / "README.md"
+
+
+def commands() -> list[list[str]]:
+    """The commands of the section about billing, without the first word of each."""
+    section = README.read_text().partition("\n## Billing\n")[2].partition("\n## ")[0]
+    lines = [line.strip() for line in section.splitlines() if line.startswith("    lango ")]
+    return [shlex.split(line)[1:] for line in lines]
+
+
+def written(folder: Path) -> set[str]:
+    """The files that commands have left there."""
+    return {path.name for path in folder.iterdir() if path.suffix in {".pdf", ".xlsx"}}
+
+
+async def test_billing_goes_from_the_plan_to_the_tax_return_as_readme_says(
+    office: Office, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    async with opened(office) as url:
+        ran = [await lango_here("--url", url, "--key", office.key, *asked) for asked in commands()]
+
+    assert len(ran) > 5
+    assert [one.err for one in ran if one.code] == []
+    assert written(tmp_path) == {"INV-main-000001.pdf", "taxes.xlsx"}
