@@ -67,6 +67,7 @@ class Policy:
 DEFAULT = Policy(
     terms_days=7,
     steps=(
+        Step(StepKind.REMIND, -7),  # as many days as the terms: the invoice itself is sent
         Step(StepKind.REMIND, -3),
         Step(StepKind.REMIND, 0),
         Step(StepKind.REMIND, 3),

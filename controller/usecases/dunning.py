@@ -22,6 +22,7 @@ from controller.usecases.allocation import allocate_in
 from controller.usecases.documents import issue_in
 from controller.usecases.messages import queue_in
 from controller.usecases.money_in import wake
+from controller.usecases.papers import address_of
 from controller.usecases.reckoning import as_debt, reckoned_in
 from controller.usecases.subscriptions import after_money_in, hold_for_debt_in
 from portal.account.messages import bill_message
@@ -180,7 +181,11 @@ async def _step(
         match step.kind:
             case StepKind.REMIND:
                 owed = Money(debt.overdue_minor or row.open_minor, invoice.currency)
-                await _remind(tx, deps, subscriber, invoice, owed, due_at=row.due_at, now=now)
+                # The first message brings the invoice, those after it say how to pay.
+                link = address_of(deps, invoice.id) if row.steps_done == 0 else ""
+                await _remind(
+                    tx, deps, subscriber, invoice, owed, due_at=row.due_at, now=now, link=link
+                )
             case StepKind.FEE:
                 turn.fees.append((invoice, step))
             case StepKind.SUSPEND:
@@ -209,6 +214,7 @@ async def _remind(
     *,
     due_at: datetime,
     now: datetime,
+    link: str,
 ) -> None:
     number = shown_number(invoice.series, invoice.number)
     site_id = await dunning.site_of(tx, subscriber)
@@ -226,6 +232,7 @@ async def _remind(
         due=day_of(due_at),
         today=day_of(leaves_at),
         pay_to=operator.pay_to,
+        link=link,
     )
     queue_in(
         tx,

@@ -54,8 +54,13 @@ def bill_message(
     due: date,
     today: date,
     pay_to: str,
+    link: str = "",
 ) -> str:
-    """What reminds of an invoice: before its day, on it, and after."""
+    """What tells of an invoice: before its day, on it, and after.
+
+    ``link`` is where the invoice is to be seen; it stands in place of how to pay, which is said
+    there, as long as there is time and it fits.
+    """
     t = _tongue(language)
     when = "soon" if today < due else "today" if today == due else "late"
     text = t(
@@ -66,6 +71,8 @@ def bill_message(
         day=f"{due:%d/%m/%Y}",
     )
     room = PART_MAX - len(text) - 1
+    if when == "soon" and 0 < len(link) <= room and set(link) <= GSM7:
+        return _one_part(f"{text} {link}")
     pay = _cut(pay_to, min(PAY_TO_MAX, room))
     return _one_part(f"{text} {pay}" if pay else text)
 

@@ -279,7 +279,7 @@ def test_a_shorter_policy_leaves_a_debt_that_came_further_alone() -> None:
 
 def test_the_default_reminds_suspends_and_recovers_without_a_fee() -> None:
     assert check_policy(DEFAULT).terms_days == 7
-    assert names(DEFAULT.steps) == "remind-3,remind+0,remind+3,suspend+7,recovery+30"
+    assert names(DEFAULT.steps) == "remind-7,remind-3,remind+0,remind+3,suspend+7,recovery+30"
 
 
 @given(policies())

@@ -62,6 +62,32 @@ def test_a_reminder_says_how_to_pay() -> None:
     assert text == "Lango Net: KES 1,500 of INV-main-000042 is due on 01/12/2026. PayBill 600111"
 
 
+@pytest.mark.parametrize(
+    ("today", "link", "shown"),
+    [
+        (date(2026, 11, 24), "https://isp.example/d/1", "https://isp.example/d/1"),
+        (date(2026, 11, 24), "https://" + "x" * 160, "PayBill 600111"),
+        (date(2026, 12, 1), "https://isp.example/d/1", "PayBill 600111"),
+    ],
+)
+def test_a_link_stands_for_how_to_pay_while_there_is_time_and_room(
+    today: date, link: str, shown: str
+) -> None:
+    text = bill_message(
+        language="en",
+        operator="Lango Net",
+        number="INV-main-000042",
+        amount="KES 1,500",
+        due=date(2026, 12, 1),
+        today=today,
+        pay_to="PayBill 600111",
+        link=link,
+    )
+
+    assert text.endswith(f". {shown}")
+    assert len(text) <= PART_MAX
+
+
 def test_without_a_help_line_no_help_is_promised() -> None:
     text = token_message(language="en", site="A", plan="B", code=CODE, help_phone="")
 

@@ -334,7 +334,7 @@ async def test_tonight_is_told_before_it_is_done(run: Command, office: Office) -
     assert "1 invoice comes to KES 3,000; wallets pay KES 0 at once" in ahead.out
     assert "1 subscriber will be billed" in ahead.out
     assert ["254712345678", "-", "will", "be", "billed"] in rows(ahead)
-    assert done.err == "1 subscription billed, 0 steps of dunning taken.\n"
+    assert done.err == "1 subscription billed, 1 step of dunning taken.\n"
     assert "invoices 1" in listed.out
 
 

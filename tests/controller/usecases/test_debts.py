@@ -32,6 +32,7 @@ from controller.usecases.debts import (
 from controller.usecases.dunning import BATCH_MAX
 from controller.usecases.messages import send_due
 from controller.usecases.money_in import reverse
+from controller.usecases.papers import address_of
 from tests.support.books import assert_the_books_are_right, balances_now
 from tests.support.builders import Killed, MortalDatabase, a_world, hex_id
 from tests.support.charges import (
@@ -109,7 +110,14 @@ async def test_the_steps_of_the_policy_are_taken_one_after_the_other(anne: World
     await an_invoice(anne.deps, due_at=in_days(anne, 7))
     await days_pass(anne, 40)
 
-    assert await steps(anne) == ["remind-3", "remind+0", "remind+3", "suspend+7", "recovery+30"]
+    assert await steps(anne) == [
+        "remind-7",
+        "remind-3",
+        "remind+0",
+        "remind+3",
+        "suspend+7",
+        "recovery+30",
+    ]
     await assert_the_books_are_right(anne.deps.db)
 
 
@@ -163,6 +171,15 @@ async def test_a_reminder_leaves_as_a_text_in_the_subscriber_s_language(
     await days_pass(anne, 4)
 
     assert await messages(anne) == [said]
+
+
+async def test_an_invoice_is_sent_as_a_link_when_it_is_issued(anne: World) -> None:
+    invoice = await an_invoice(anne.deps, due_at=in_days(anne, 7))
+    await dun_due(anne.deps)
+    (text,) = await messages(anne)
+    link = address_of(anne.deps, invoice.id)
+
+    assert text == f"Lango Net: KES 1,500 of INV-main-000001 is due on 30/11/2026. {link}"
 
 
 @pytest.mark.parametrize(
@@ -314,7 +331,12 @@ async def test_instalments_are_due_one_by_one(anne: World) -> None:
 
     assert [part.amount.minor for part in parts] == [50_000] * 3
     assert due == [first, first + timedelta(days=10)]
-    assert [step.partition("@")[0] for step in await steps(anne)] == ["remind-3", "remind-3"]
+    assert [step.partition("@")[0] for step in await steps(anne)] == [
+        "remind-7",
+        "remind-3",
+        "remind-7",
+        "remind-3",
+    ]
     assert await owed(anne) == 0
     await assert_the_books_are_right(anne.deps.db)
 
@@ -475,7 +497,7 @@ async def test_a_policy_that_changes_repeats_no_step(anne: World) -> None:
     await set_policy(anne.deps, "residential", STRICT)
     await days_pass(anne, 10)
 
-    assert await steps(anne) == ["remind-3", "fee+5", "suspend+7"]
+    assert await steps(anne) == ["remind-7", "remind-3", "fee+5", "suspend+7"]
 
 
 async def test_a_segment_without_a_policy_follows_that_of_all_others(anne: World) -> None:
