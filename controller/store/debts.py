@@ -16,6 +16,8 @@ from controller.store.database import ROW_LOCK
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from sqlalchemy import Select
+
     from controller.store.database import Tx
 
 
@@ -48,30 +50,22 @@ async def locked(tx: Tx, document_id: str) -> DebtRow | None:
 
 async def open_of(tx: Tx, subscriber_id: str) -> list[DebtRow]:
     """What a subscriber owes, the oldest first; locked."""
-    query = (
-        select(DebtRow)
-        .join(DocumentRow, DocumentRow.id == DebtRow.document_id)
-        .where(DebtRow.subscriber_id == subscriber_id, DebtRow.settled_at.is_(None))
-        .order_by(DebtRow.due_at, DocumentRow.issued_at, DocumentRow.number)
-        .with_for_update(of=DebtRow, key_share=True)
-        .execution_options(populate_existing=True)
-    )
-    return list(await tx.scalars(query))
+    query = _open(subscriber_id).with_for_update(of=DebtRow, key_share=True)
+    return list(await tx.scalars(query.execution_options(populate_existing=True)))
 
 
 async def overdue_of(tx: Tx, subscriber_id: str, now: datetime) -> list[DebtRow]:
     """What a subscriber should have paid by now, the oldest first; not locked."""
-    query = (
+    return list(await tx.scalars(_open(subscriber_id).where(DebtRow.due_at <= now)))
+
+
+def _open(subscriber_id: str) -> Select[DebtRow]:
+    return (
         select(DebtRow)
         .join(DocumentRow, DocumentRow.id == DebtRow.document_id)
-        .where(
-            DebtRow.subscriber_id == subscriber_id,
-            DebtRow.settled_at.is_(None),
-            DebtRow.due_at <= now,
-        )
+        .where(DebtRow.subscriber_id == subscriber_id, DebtRow.settled_at.is_(None))
         .order_by(DebtRow.due_at, DocumentRow.issued_at, DocumentRow.number)
     )
-    return list(await tx.scalars(query))
 
 
 async def owed_minor(tx: Tx, subscriber_id: str) -> int:

@@ -62,16 +62,16 @@ def bill_message(
     there, as long as there is time and it fits.
     """
     t = _tongue(language)
-    when = "soon" if today < due else "today" if today == due else "late"
+    sentence = "bill.soon" if today < due else "bill.today" if today == due else "bill.late"
     text = t(
-        f"bill.{when}",
+        sentence,
         operator=_cut(operator, SITE_MAX) or "Wi-Fi",
         amount=amount,
         number=number,
         day=f"{due:%d/%m/%Y}",
     )
     room = PART_MAX - len(text) - 1
-    if when == "soon" and 0 < len(link) <= room and set(link) <= GSM7:
+    if today < due and 0 < len(link) <= room and set(link) <= GSM7:
         return _one_part(f"{text} {link}")
     pay = _cut(pay_to, min(PAY_TO_MAX, room))
     return _one_part(f"{text} {pay}" if pay else text)

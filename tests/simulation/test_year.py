@@ -62,7 +62,7 @@ async def lived(year: Year, days: int) -> Books:
     return books_of(year.sight)
 
 
-@pytest.mark.parametrize(("seed", "subscribers", "days"), [(1, 20, 366), (2, 40, 60)])
+@pytest.mark.parametrize(("seed", "subscribers", "days"), [(1, 20, 366), (2, 40, 75)])
 async def test_every_night_the_books_are_right(
     sqlite_template: Path, tmp_path: Path, seed: int, subscribers: int, days: int
 ) -> None:

@@ -243,7 +243,7 @@ async def test_a_subscriber_is_shown_and_changed_by_phone_and_by_id(
     shown = await got(office, path)
 
     assert (changed["name"], changed["email"]) == ("Wanjiku Kamau", "w@example.co.ke")
-    assert {**changed, "subscriptions": [], "documents": []} == shown
+    assert {**changed, "to_pay": None, "subscriptions": [], "documents": []} == shown
 
 
 async def test_who_brought_a_subscriber_is_known(office: Office) -> None:

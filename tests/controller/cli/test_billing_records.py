@@ -180,7 +180,7 @@ async def test_nobody_found_says_so(run: Command) -> None:
         ("price add hours-2 -- -5", 2, "amount: want 0 to"),
         ("price add hours-2 five", 2, "is not an amount"),
         ("tax add vat much --from 2027-01-01", 2, "is not like 16% or 7.5%"),
-        ("tax add vat 101% --from 2027-01-01", 2, "basis_points: want 0 to 10,000"),
+        ("tax add vat 101% --from 2027-01-01", 2, "want at most 100%"),
         ("tax add vat 16% --from 2019-01-01", 2, "from_day: want a day after 2021-01-01"),
         ("operator logo", 2, "say a PNG file, or --remove"),
         ("operator logo nowhere.png", 2, "cannot read nowhere.png"),

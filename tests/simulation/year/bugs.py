@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.simulation.bugs import Bug
 
-YEAR = ("tests/simulation/test_year.py::test_every_night_the_books_are_right[2-40-60]",)
+YEAR = ("tests/simulation/test_year.py::test_every_night_the_books_are_right[2-40-75]",)
 PROMOTIONS = ("tests/controller/usecases/test_promotions.py",)
 DUNNING = ("tests/billing/test_dunning.py",)
 
