@@ -19,7 +19,7 @@ from controller.api.billing_shapes import (
 from controller.api.errors import NotFound
 from controller.api.needs import Needed
 from controller.api.shapes import Page
-from controller.store import branches
+from controller.store import operators
 from controller.usecases import operators as usecase
 
 router = APIRouter(tags=["operator"])
@@ -31,7 +31,7 @@ PNG = "image/png"
 async def show_operator(deps: Needed) -> OperatorOut:
     """Who sells, and what it is registered for."""
     async with deps.db.read() as tx:
-        return OperatorOut.of(await branches.operator(tx))
+        return OperatorOut.of(await operators.operator(tx))
 
 
 @router.post("/operator")
@@ -45,7 +45,7 @@ async def set_operator(deps: Needed, asked: OperatorIn) -> OperatorOut:
 async def show_logo(deps: Needed) -> Response:
     """The picture on documents."""
     async with deps.db.read() as tx:
-        row = await branches.operator(tx)
+        row = await operators.operator(tx)
     if row.logo is None:
         raise NotFound("logo", "yet")
     return Response(row.logo, media_type=PNG)
@@ -69,7 +69,7 @@ def _picture(text: str) -> bytes:
 async def list_tax_rates(deps: Needed) -> Page[TaxRateOut]:
     """Every rate of every tax, the newest of each first; all in one page."""
     async with deps.db.read() as tx:
-        rows = await branches.tax_rates(tx)
+        rows = await operators.tax_rates(tx)
     today = day_of(deps.now())
     begun = [row for row in rows if row.from_day <= today]
     latest = {row.tax: row.from_day for row in reversed(begun)}

@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from billing.tax import Rate, Rates, Tax, TaxClass, rates_for
 from controller.store.billing_rows import BranchRow, OperatorRow, TaxRateRow
+from controller.store.database import ROW_LOCK
 
 if TYPE_CHECKING:
     from datetime import date
@@ -23,6 +24,11 @@ async def operator(tx: Tx) -> OperatorRow:
     return await tx.get_one(OperatorRow, ONLY)
 
 
+async def operator_locked(tx: Tx) -> OperatorRow:
+    """The operator; nobody else changes it, or the rates of taxes, until the transaction ends."""
+    return await tx.get_one(OperatorRow, ONLY, with_for_update=ROW_LOCK, populate_existing=True)
+
+
 async def branch(tx: Tx, branch_id: str) -> BranchRow:
     """A branch that a subscriber or a site belongs to, and that is there."""
     return await tx.get_one(BranchRow, branch_id)
@@ -30,8 +36,7 @@ async def branch(tx: Tx, branch_id: str) -> BranchRow:
 
 async def rates(tx: Tx) -> tuple[Rate, ...]:
     """Every rate of tax that is known."""
-    rows = await tx.scalars(select(TaxRateRow).order_by(TaxRateRow.tax, TaxRateRow.from_day))
-    return tuple(Rate(Tax(row.tax), row.from_day, row.basis_points) for row in rows)
+    return tuple(Rate(Tax(row.tax), row.from_day, row.basis_points) for row in await tax_rates(tx))
 
 
 async def rates_on(tx: Tx, tax_class: TaxClass, day: date) -> Rates:
@@ -40,3 +45,14 @@ async def rates_on(tx: Tx, tax_class: TaxClass, day: date) -> Rates:
     return rates_for(
         await rates(tx), tax_class, day, vat=who.vat_registered, excise=who.excise_registered
     )
+
+
+async def tax_rates(tx: Tx) -> list[TaxRateRow]:
+    """Every rate of every tax, the newest of each first."""
+    query = select(TaxRateRow).order_by(TaxRateRow.tax, TaxRateRow.from_day.desc())
+    return list(await tx.scalars(query))
+
+
+def add_tax_rate(tx: Tx, rate: Rate) -> None:
+    """Keep a new rate."""
+    tx.add(TaxRateRow(tax=rate.tax, from_day=rate.from_day, basis_points=rate.basis_points))

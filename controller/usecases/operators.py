@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from billing.errors import InvalidField
 from billing.tax import Rate, Tax
 from controller.png import check_png
-from controller.store import branches, logos
+from controller.store import logos, operators
 from controller.usecases import particulars
 from controller.usecases.frozen import logo_name
 
@@ -35,7 +35,7 @@ async def change_operator(deps: Deps, change: OperatorChange) -> None:
     Raises `InvalidField`, `DatabaseBusy`.
     """
     async with deps.db.begin() as tx:
-        row = await branches.operator_locked(tx)
+        row = await operators.operator_locked(tx)
         if change.name is not None:
             row.name = particulars.name(change.name)
         if change.kra_pin is not None:
@@ -69,7 +69,7 @@ async def set_logo(deps: Deps, picture: bytes | None) -> None:
     if picture is not None:
         check_png(picture, field="logo")
     async with deps.db.begin() as tx:
-        row = await branches.operator_locked(tx)
+        row = await operators.operator_locked(tx)
         row.logo = picture
         if picture is not None:
             # Documents that are issued with it name it by its hash, and show it for ever.
@@ -83,8 +83,8 @@ async def add_tax_rate(deps: Deps, rate: Rate) -> None:
     Raises `InvalidField`, `DatabaseBusy`.
     """
     async with deps.db.begin() as tx:
-        await branches.operator_locked(tx)
-        rates = await branches.tax_rates(tx)
+        await operators.operator_locked(tx)
+        rates = await operators.tax_rates(tx)
         latest = max((row for row in rates if Tax(row.tax) is rate.tax), key=lambda r: r.from_day)
         if rate == Rate(Tax(latest.tax), latest.from_day, latest.basis_points):
             return
@@ -92,4 +92,4 @@ async def add_tax_rate(deps: Deps, rate: Rate) -> None:
             raise InvalidField(
                 "from_day", f"want a day after {latest.from_day}, when the latest rate begins"
             )
-        branches.add_tax_rate(tx, rate)
+        operators.add_tax_rate(tx, rate)

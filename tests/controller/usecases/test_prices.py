@@ -12,7 +12,7 @@ from billing.money import Money
 from billing.period import day_of
 from billing.price import Price
 from billing.tax import Rate, Tax
-from controller.store import branches, plans, prices
+from controller.store import operators, plans, prices
 from controller.usecases.operators import add_tax_rate
 from controller.usecases.prices import add_price, holding
 
@@ -43,7 +43,7 @@ async def test_of_rates_on_one_day_one_comes_in(world: World) -> None:
     )
 
     async with world.deps.db.read() as tx:
-        held = [row for row in await branches.tax_rates(tx) if row.from_day == day]
+        held = [row for row in await operators.tax_rates(tx) if row.from_day == day]
     assert len(held) == 1
     assert [type(one) for one in done if one is not None] == [InvalidField] * 4
 
