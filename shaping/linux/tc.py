@@ -42,8 +42,8 @@ LEAVES = ("cake", "fq_codel", "sfq", "bfifo")
 POOL_MINOR = 0x8000
 """Pools are classes of the root too, from this number on; below it are the groups."""
 
-GROUP_BPS = 10_000_000_000
-"""A group only gathers; it holds nobody back."""
+GROUP_BPS = 100_000_000_000
+"""A group only gathers; it holds nobody back: more than any gateway forwards."""
 
 FLOOR_BPS = 8
 """What a group or pool inside a pool may send unasked: next to nothing, all else it borrows. HTB

@@ -178,3 +178,10 @@ def test_a_group_in_a_pool_sends_next_to_nothing_unasked(members: int | None) ->
 
     assert (figures.bytes_per_s == 1) == (members is not None)
     assert figures.quantum_bytes == (60_000 if members is None else 1_514 * members)
+
+
+def test_a_group_holds_nobody_back() -> None:
+    fastest_bps = 10_000_000_000
+
+    assert 8 * tc.group_figures(None).bytes_per_s >= 10 * fastest_bps
+    assert 8 * tc.group_figures(1).ceil_bytes_per_s >= 10 * fastest_bps
