@@ -118,6 +118,7 @@ def _ours(figures: _Figures) -> None:
     state_dir = Path(tempfile.mkdtemp(prefix="lango-bench-"))
     try:
         with Booth() as booth, booth.agent(state_dir, devices=DEVICES) as agent:
+            booth.with_own_macs(range(1, DEVICES + 1))
             before = agent.ready(grants=DEVICES)
             took_s, waits = booth.crowd.call(lambda: sign_in(range(1, DEVICES + 1)))
             after = agent.ask()

@@ -33,7 +33,7 @@ from shaping.plane import MacAddress
 from tests.support.netns import Namespace, NamespaceError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
     from ipaddress import IPv6Address
 
@@ -118,6 +118,21 @@ class Booth:
         argv = (sys.executable, "-m", "tests.bench.booth", str(state_dir), str(devices))
         pipe = subprocess.PIPE
         return Agent(self.gateway.popen(*argv, stdin=pipe, stdout=pipe, stderr=sys.stderr.fileno()))
+
+    def with_own_macs(self, numbers: Iterable[int]) -> None:
+        """Let what each device of the crowd sends come from an address of its own.
+
+        They share one interface, and the gateway bounds what a single device may ask of it.
+        """
+        own = ", ".join(f"{address_of(number)} : {mac_of(number)}" for number in numbers)
+        lines = (
+            "table netdev crowd {",
+            f"map own {{ type ipv4_addr : ether_addr; elements = {{ {own} }}; }}",
+            "chain out { type filter hook egress device eth0 priority 0;",
+            "ether saddr set ip saddr map @own; }",
+            "}",
+        )
+        self.crowd.run("nft", "-f", "-", stdin="\n".join(lines))
 
     def open_addresses(self) -> set[str]:
         """Every address that may pass now, as the system's own ``nft`` lists them."""

@@ -297,6 +297,7 @@ def _cold_boots(folder: Path, figures: _Figures) -> None:
     kept = folder / "kept"
     with Booth() as booth, booth.agent(kept, devices=SUBSCRIBERS) as agent:
         agent.ready(grants=SUBSCRIBERS)
+        booth.with_own_macs(range(1, SUBSCRIBERS + 1))
         booth.crowd.call(lambda: sign_in(range(1, SUBSCRIBERS + 1)))
         agent.ready(grants=SUBSCRIBERS, access=SUBSCRIBERS)
     for number in range(COLD_ROUNDS):
