@@ -6,10 +6,12 @@ retries a push: two pushes are two prompts, and may be two payments.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from billing.ids import OrderId
@@ -18,9 +20,21 @@ if TYPE_CHECKING:
     from billing.payment import Evidence, Reason
 
 
+class Trust(StrEnum):
+    """How far a callback of a rail is believed by itself."""
+
+    ADDRESS = "address"  # unsigned: by its unguessable address, up to a limit; above, ask
+    SIGNED = "signed"  # `parse_callback` has checked the provider's signature
+    HINT = "hint"  # not at all: it is a reason to ask
+
+
 @dataclass(frozen=True, slots=True)
 class Push:
-    """A request to collect. ``callback_url`` holds the unguessable part of this payment."""
+    """A request to collect. ``callback_url`` holds the unguessable part of this payment.
+
+    ``account`` is how the payer, and whoever shows the money later, sees what it is for: our
+    payment's reference. ``email`` is wanted by card gateways alone.
+    """
 
     order_id: OrderId
     amount: Money
@@ -28,6 +42,7 @@ class Push:
     account: str
     description: str
     callback_url: str
+    email: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +51,28 @@ class PushAnswer:
 
     ``evidence`` is ACCEPTED, NOT_SENT (certain: nothing will be collected) or NO_ANSWER (may have
     been taken). ``provider_id`` is the provider's name for it (CheckoutRequestID) when accepted;
-    ``code`` is the provider's own code.
+    ``code`` is the provider's own code. ``pay_at`` is a page of the provider where the payer goes
+    on, for rails that prompt no phone.
     """
 
     evidence: Evidence
     provider_id: str | None
     code: str
     reason: Reason | None
+    pay_at: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCard:
+    """What lets us charge a card again, with its holder's consent. Its ``repr`` shows no secret.
+
+    ``token`` is the provider's word for it (Paystack: authorization_code), good only together with
+    the same ``email``. ``label`` is what its holder knows it by: ``visa …4081, 12/2030``.
+    """
+
+    token: str = field(repr=False)
+    email: str = field(repr=False)
+    label: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +91,38 @@ class Outcome:
     amount: Money | None = None
     shortcode: str | None = None
     paid_at: datetime | None = None
+    card: StoredCard | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refund:
+    """Money to give back. ``refund_id`` is ours (32 hexadecimal digits), written down before.
+
+    ``receipt`` and ``paid`` are of the payment; ``amount`` is what to give back of it. ``msisdn``
+    is whom to pay where the rail pays a phone; ``callback_url`` is where its outcome is told.
+    """
+
+    refund_id: str
+    receipt: str
+    paid: Money
+    amount: Money
+    msisdn: Msisdn | None
+    callback_url: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RefundOutcome:
+    """What the provider says of a refund, at once or later.
+
+    ``evidence`` is ACCEPTED (it will tell), PAID (given back), REFUSED, STILL_OPEN, NOT_SENT or
+    NO_ANSWER. ``provider_id`` is its name for it, ``receipt`` the number of the money that went.
+    """
+
+    evidence: Evidence
+    code: str
+    provider_id: str | None = None
+    receipt: str | None = None
 
 
 class CallbackUnreadable(Exception):  # noqa: N818 - a refusal, see style
@@ -76,10 +138,20 @@ class GatewayError(Exception):
 
 
 class PaymentGateway(Protocol):
-    """A provider that collects money. Implementations: ``mpesa``; ``memory`` for tests."""
+    """A provider that collects money.
+
+    Implementations: ``mpesa``, ``airtel``, ``paystack``; ``memory`` for tests, ``absent`` for a
+    controller without an account.
+    """
 
     rail: str
     """The rail's name in receipts and accounts, for example ``mpesa``."""
+
+    place: str
+    """Where its money lands (a shortcode, a merchant's name): names the ledger's account."""
+
+    trust: Trust
+    """How far its callbacks are believed."""
 
     async def push(self, push: Push, now: datetime) -> PushAnswer:
         """Ask the payer. Never raises for the provider's trouble: doubt is `NO_ANSWER`."""
@@ -89,6 +161,35 @@ class PaymentGateway(Protocol):
         """Ask what became of a push. Raises `GatewayError`."""
         ...
 
-    def parse_callback(self, body: bytes) -> Outcome:
-        """Read a callback. Believes nothing: the caller compares. Raises `CallbackUnreadable`."""
+    def parse_callback(self, body: bytes, headers: Mapping[str, str]) -> Outcome:
+        """Read a callback; header names are in lower case. Raises `CallbackUnreadable`.
+
+        Believes nothing but a signature: the caller compares.
+        """
+        ...
+
+    async def refund(self, refund: Refund, now: datetime) -> RefundOutcome:
+        """Give money back; once for a ``refund_id``. Never raises for the provider's trouble."""
+        ...
+
+    async def query_refund(self, refund: Refund, provider_id: str, now: datetime) -> RefundOutcome:
+        """Ask what became of a refund. Raises `GatewayError`."""
+        ...
+
+    def parse_refund(self, body: bytes, headers: Mapping[str, str]) -> RefundOutcome:
+        """Read what is told of a refund at its address. Raises `CallbackUnreadable`."""
+        ...
+
+
+class StoredCards(Protocol):
+    """A gateway that may charge a stored card: Paystack; ``memory`` for tests."""
+
+    rail: str
+
+    async def charge(self, push: Push, card: StoredCard, now: datetime) -> PushAnswer:
+        """Charge without the payer: the outcome is told as that of a push.
+
+        ``push.order_id`` is the provider's name for it too: the same one is charged once. Never
+        raises for the provider's trouble.
+        """
         ...

@@ -20,18 +20,27 @@ from typing import TYPE_CHECKING
 from billing.msisdn import masked
 from billing.payment import Evidence, Reason
 from controller.payments.codes import PAID_CODE, meaning
-from controller.payments.gateway import GatewayError, Outcome, PushAnswer
+from controller.payments.gateway import (
+    CallbackUnreadable,
+    GatewayError,
+    Outcome,
+    PushAnswer,
+    RefundOutcome,
+    Trust,
+)
 from controller.payments.mpesa_callback import read_callback
 from controller.payments.mpesa_wire import EAT
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from billing.money import Money
-    from controller.payments.gateway import Push
+    from controller.payments.gateway import Push, Refund, StoredCard
 
 PROVIDER_ID = "ws_CO_{number:024d}"
 RECEIPT = "SIM{number:07d}"
+REFUND_ID = "AG_{}"
 
 
 class Scripted(Enum):
@@ -70,11 +79,15 @@ class Asked:
 
 
 class MemoryGateway:
-    """A `PaymentGateway` whose payers do as they are told."""
+    """A `PaymentGateway`, and a `StoredCards`, whose payers do as they are told."""
 
-    rail: str = "mpesa"
-
-    def __init__(self) -> None:
+    def __init__(
+        self, *, rail: str = "mpesa", place: str = "600111", trust: Trust = Trust.ADDRESS
+    ) -> None:
+        self.rail, self.place, self.trust = rail, place, trust
+        self.refunds: dict[str, Refund] = {}
+        self.refund_evidence = Evidence.ACCEPTED
+        """What a refund is answered; `query_refund` says PAID once it was taken."""
         self.asked: dict[str, Asked] = {}
         self.pushes: list[Push] = []
         self.queries: list[str] = []
@@ -136,9 +149,47 @@ class MemoryGateway:
         says = meaning(code)
         return Outcome(says.evidence, provider_id, code, says.reason)
 
-    def parse_callback(self, body: bytes) -> Outcome:
+    async def charge(self, push: Push, card: StoredCard, now: datetime) -> PushAnswer:  # noqa: ARG002 - the seam's
+        """As a push, with nobody to prompt."""
+        return await self.push(push, now)
+
+    def parse_callback(self, body: bytes, headers: Mapping[str, str]) -> Outcome:  # noqa: ARG002 - the seam's
         """Read a callback; the wire form is M-PESA's. Raises `CallbackUnreadable`."""
         return read_callback(body)
+
+    async def refund(self, refund: Refund, now: datetime) -> RefundOutcome:  # noqa: ARG002 - the seam's
+        """Take it, once for each id, unless told otherwise."""
+        evidence = self.refund_evidence
+        if evidence is Evidence.NOT_SENT:
+            return RefundOutcome(evidence, "turned-away")
+        self.refunds.setdefault(refund.refund_id, refund)
+        if evidence is Evidence.NO_ANSWER:
+            return RefundOutcome(evidence, "no-answer")
+        return RefundOutcome(evidence, "0", REFUND_ID.format(refund.refund_id))
+
+    async def query_refund(self, refund: Refund, provider_id: str, now: datetime) -> RefundOutcome:  # noqa: ARG002 - the seam's
+        """Whether it was given back. Raises `GatewayError`."""
+        if not self.reachable:
+            raise GatewayError("the provider cannot be reached")
+        if refund.refund_id not in self.refunds:
+            return RefundOutcome(Evidence.STILL_OPEN, "4999", provider_id)
+        return RefundOutcome(Evidence.PAID, "0", provider_id, _given(refund.refund_id))
+
+    def refund_result(self, refund_id: str, *, code: str = "0") -> bytes:
+        """What the provider would post of a refund."""
+        return json.dumps({"refund": refund_id, "code": code}).encode()
+
+    def parse_refund(self, body: bytes, headers: Mapping[str, str]) -> RefundOutcome:  # noqa: ARG002 - the seam's
+        """Read what `refund_result` wrote. Raises `CallbackUnreadable`."""
+        try:
+            told = json.loads(body)
+            refund_id, code = str(told["refund"]), str(told["code"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise CallbackUnreadable("body", "is no result of a refund") from error
+        name = REFUND_ID.format(refund_id)
+        if code != PAID_CODE:
+            return RefundOutcome(Evidence.REFUSED, code, name)
+        return RefundOutcome(Evidence.PAID, code, name, _given(refund_id))
 
     def _take(self, push: Push) -> str:
         number = len(self.asked) + 1
@@ -152,6 +203,10 @@ class MemoryGateway:
             payer = masked(asked.push.msisdn)
             raise ValueError(f"{provider_id} of {payer} is decided already: {asked.code}")
         self.asked[provider_id] = replace(asked, code=code, paid_at=paid_at)
+
+
+def _given(refund_id: str) -> str:
+    return f"RF{refund_id[:8].upper()}"
 
 
 def _items(asked: Asked, amount: Money, paid_at: datetime) -> list[dict[str, object]]:

@@ -18,7 +18,14 @@ from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait
 from billing.msisdn import masked
 from billing.payment import Evidence, Reason
 from controller.payments import mpesa_wire as wire
-from controller.payments.gateway import GatewayError, Outcome, PushAnswer
+from controller.payments.gateway import (
+    CallbackUnreadable,
+    GatewayError,
+    Outcome,
+    PushAnswer,
+    RefundOutcome,
+    Trust,
+)
 from controller.payments.mpesa_callback import read_callback
 from controller.payments.pace import Pace
 from controller.payments.tokens import SharedToken
@@ -27,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from controller.payments.gateway import Push
+    from controller.payments.gateway import Push, Refund
     from controller.payments.mpesa_settings import MpesaSettings
     from controller.payments.tokens import KeptToken, TokenStore
 
@@ -42,6 +49,8 @@ RETRY_WAIT_MAX_S = 3.0
 
 _NOT_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
 """Errors after which not one byte of the request has left."""
+
+NO_INITIATOR = "no-initiator"
 
 _log = structlog.get_logger(__name__)
 
@@ -68,6 +77,7 @@ class MpesaGateway:
     """
 
     rail: str = "mpesa"
+    trust: Trust = Trust.ADDRESS
 
     def __init__(
         self,
@@ -78,6 +88,7 @@ class MpesaGateway:
         push_timeout_s: float = PUSH_TIMEOUT_S,
     ) -> None:
         self._settings = settings
+        self.place = settings.party_b
         self._http = http
         self._push_timeout_s = push_timeout_s
         self._pace = Pace(settings.pushes_per_s)
@@ -112,9 +123,26 @@ class MpesaGateway:
                 return wire.read_query_answer(reply.status, reply.body, provider_id)
         raise AssertionError("the last attempt either returned or raised")
 
-    def parse_callback(self, body: bytes) -> Outcome:
+    def parse_callback(self, body: bytes, headers: Mapping[str, str]) -> Outcome:  # noqa: ARG002 - it is not signed
         """Read a callback; see `read_callback`. Raises `CallbackUnreadable`."""
         return read_callback(body)
+
+    async def refund(self, refund: Refund, now: datetime) -> RefundOutcome:  # noqa: ARG002 - the seam's
+        """Say that nothing was sent: it takes an API user of the shortcode."""
+        return RefundOutcome(Evidence.NOT_SENT, NO_INITIATOR)
+
+    async def query_refund(
+        self,
+        refund: Refund,  # noqa: ARG002 - the seam's
+        provider_id: str,  # noqa: ARG002 - the seam's
+        now: datetime,  # noqa: ARG002 - the seam's
+    ) -> RefundOutcome:
+        """Raise `GatewayError`: there is no API user to ask with."""
+        raise GatewayError(NO_INITIATOR)
+
+    def parse_refund(self, body: bytes, headers: Mapping[str, str]) -> RefundOutcome:  # noqa: ARG002 - the seam's
+        """Raise `CallbackUnreadable`: nobody was asked to refund."""
+        raise CallbackUnreadable("rail", NO_INITIATOR)
 
     async def _pushed(self, push: Push, now: datetime) -> PushAnswer:
         body = wire.push_body(self._settings, push, now)

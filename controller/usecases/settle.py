@@ -118,7 +118,7 @@ async def query_due(deps: Deps) -> int:
 async def _judge(tx: Tx, deps: Deps, payment: PaymentRow, *, body: bytes, source: str) -> str:
     now = deps.now()
     try:
-        outcome = deps.gateway.parse_callback(body)
+        outcome = deps.gateway.parse_callback(body, {})
     except CallbackUnreadable as error:
         return await _doubted(tx, payment, UNREADABLE, now, f"callback from {source}: {error}")
     differs = evidence.objection(payment, outcome)

@@ -119,7 +119,7 @@ async def test_a_push_that_was_turned_away_was_not_sent(payers: Payers) -> None:
 async def test_a_lost_answer_is_doubt_and_the_payer_can_still_pay(payers: Payers) -> None:
     await payers.lose_the_answer()
     answer = await payers.gateway.push(payers.push(shillings=50), NOW)
-    outcome = payers.gateway.parse_callback(await payers.pay())
+    outcome = payers.gateway.parse_callback(await payers.pay(), {})
 
     assert answer.evidence is Evidence.NO_ANSWER
     assert outcome.evidence is Evidence.PAID
@@ -135,7 +135,7 @@ async def test_what_the_payer_has_not_decided_is_still_open(payers: Payers) -> N
 async def test_a_payment_is_told_by_callback_with_receipt_and_amount(payers: Payers) -> None:
     push = payers.push(shillings=950)
     answer = await payers.gateway.push(push, NOW)
-    outcome = payers.gateway.parse_callback(await payers.pay())
+    outcome = payers.gateway.parse_callback(await payers.pay(), {})
 
     assert outcome.provider_id == answer.provider_id
     assert outcome.evidence is Evidence.PAID
@@ -157,7 +157,7 @@ async def test_a_payment_is_told_by_query_without_receipt(payers: Payers) -> Non
 
 async def test_both_roads_tell_the_same_refusal(payers: Payers) -> None:
     answer = await payers.gateway.push(payers.push(shillings=50), NOW)
-    by_callback = payers.gateway.parse_callback(await payers.say_no())
+    by_callback = payers.gateway.parse_callback(await payers.say_no(), {})
     by_query = await payers.gateway.query(answer.provider_id or "", NOW)
 
     assert by_callback == by_query
@@ -172,4 +172,4 @@ async def test_a_name_that_nobody_gave_is_never_called_failed(payers: Payers) ->
 
 async def test_junk_is_unreadable(payers: Payers) -> None:
     with pytest.raises(CallbackUnreadable):
-        payers.gateway.parse_callback(b'{"ResultCode": 0}')
+        payers.gateway.parse_callback(b'{"ResultCode": 0}', {})

@@ -38,4 +38,4 @@ async def test_there_is_nobody_to_ask() -> None:
 
 def test_there_is_nobody_to_believe() -> None:
     with pytest.raises(CallbackUnreadable, match="mpesa"):
-        GATEWAY.parse_callback(b"{}")
+        GATEWAY.parse_callback(b"{}", {})

@@ -94,7 +94,7 @@ async def test_balances_come_in_four_variants_and_items_in_any_order(world: Worl
     names = {
         tuple(i["Name"] for i in inner(b)["CallbackMetadata"]["Item"]) for b in world.shop.bodies
     }
-    outcomes = {gateway.parse_callback(body).evidence for body in world.shop.bodies}
+    outcomes = {gateway.parse_callback(body, {}).evidence for body in world.shop.bodies}
 
     assert len(names) > 3
     assert outcomes == {Evidence.PAID}
@@ -158,7 +158,7 @@ async def test_a_wrong_amount_is_a_lie_about_true_money(world: World) -> None:
 async def test_a_wrong_shortcode_is_seen_by_the_reader(world: World) -> None:
     (body,) = await paid(world, callback_wrong_shortcode=True)
 
-    assert world.gateway().parse_callback(body).shortcode == "999999"
+    assert world.gateway().parse_callback(body, {}).shortcode == "999999"
 
 
 async def test_a_forgery_names_a_payment_that_is_not_there(world: World) -> None:
@@ -183,14 +183,14 @@ async def test_a_code_may_be_a_text(world: World) -> None:
     (body,) = await paid(world, callback_text_code=True)
 
     assert inner(body)["ResultCode"] == "0"
-    assert world.gateway().parse_callback(body).evidence is Evidence.PAID
+    assert world.gateway().parse_callback(body, {}).evidence is Evidence.PAID
 
 
 async def test_a_callback_that_is_cut_off_is_unreadable(world: World) -> None:
     (body,) = await paid(world, callback_truncated=True)
 
     with pytest.raises(CallbackUnreadable):
-        world.gateway().parse_callback(body)
+        world.gateway().parse_callback(body, {})
 
 
 REFUSALS = """
@@ -292,7 +292,7 @@ async def test_a_busy_line_may_be_told_later(world: World) -> None:
     await gateway.push(world.push(), NOW)
     (body,) = await world.shop.received()
 
-    assert gateway.parse_callback(body).reason is Reason.LINE_BUSY
+    assert gateway.parse_callback(body, {}).reason is Reason.LINE_BUSY
 
 
 async def test_the_same_amount_again_may_be_refused(world: World) -> None:

@@ -217,7 +217,7 @@ async def test_a_till_is_paid_to_the_till() -> None:
         gateway = world.gateway()
         await gateway.push(world.push(), NOW)
         await world.type_pin()
-        outcome = gateway.parse_callback((await world.shop.received())[0])
+        outcome = gateway.parse_callback((await world.shop.received())[0], {})
 
     assert outcome.evidence is Evidence.PAID
 
@@ -225,7 +225,7 @@ async def test_a_till_is_paid_to_the_till() -> None:
 async def test_a_till_that_is_not_ours_is_told_by_callback(world: World) -> None:
     gateway = world.gateway(till="5999999")
     await gateway.push(world.push(), NOW)
-    outcome = gateway.parse_callback((await world.shop.received())[0])
+    outcome = gateway.parse_callback((await world.shop.received())[0], {})
 
     assert (outcome.code, outcome.reason) == ("SFC_IC0003", Reason.OUR_SIDE)
 
