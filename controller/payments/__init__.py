@@ -4,11 +4,15 @@
 - ``codes.py``           PURE   what M-PESA's result codes mean, as evidence and reason
 - ``mpesa_settings.py``  PURE   what a shortcode needs, and the words Daraja refuses
 - ``mpesa_wire.py``      PURE   Daraja's request bodies and answers, error shapes included
+- ``mpesa_fields.py``    PURE   values as they stand in what Daraja posts to us
 - ``mpesa_callback.py``  PURE   Daraja's callback, read by name and never by position
-- ``mpesa.py``                  the client: token, push, query; `MpesaGateway`
+- ``credential.py``             the initiator's password, encrypted for Safaricom
+- ``mpesa_door.py``             token, pace, and what may be posted twice; `DarajaDoor`
+- ``mpesa.py``                  push, query, refund; `MpesaGateway`
 - ``tokens.py``                 one access token per credential set, shared by all processes
 - ``token_rows.py``             the same kept in the controller's database, sealed
-- ``pace.py``                   how fast we may ask: a token bucket per shortcode
+- ``bucket.py``                 how often we may ask: a token bucket, `Bucket`
+- ``pace.py``                   waiting for one's turn
 - ``absent.py``                 for a controller without an account: refuses, collects nothing
 - ``memory.py``                 `MemoryGateway`, the fake that ships: scripted, no network
 
