@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from billing.money import whole_units
 from billing.msisdn import masked
 from billing.payment import Evidence, Reason
 from controller.payments import mpesa_wire as wire
 from controller.payments.gateway import (
-    CallbackUnreadable,
     GatewayError,
     Outcome,
     PushAnswer,
@@ -23,6 +23,15 @@ from controller.payments.gateway import (
 )
 from controller.payments.mpesa_callback import read_callback
 from controller.payments.mpesa_door import NO_INITIATOR, AnswerLostError, Ask, DarajaDoor
+from controller.payments.mpesa_initiator import (
+    PAYOUT_PATH,
+    REVERSAL_PATH,
+    payout_body,
+    payout_fault,
+    read_refund_answer,
+    reversal_body,
+)
+from controller.payments.mpesa_result import read_refund, read_result
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -93,9 +102,22 @@ class MpesaGateway:
         """Read a callback; see `read_callback`. Raises `CallbackUnreadable`."""
         return read_callback(body)
 
-    async def refund(self, refund: Refund, now: datetime) -> RefundOutcome:  # noqa: ARG002 - the seam's
-        """Say that nothing was sent: it takes an API user of the shortcode."""
-        return RefundOutcome(Evidence.NOT_SENT, NO_INITIATOR)
+    async def refund(self, refund: Refund, now: datetime) -> RefundOutcome:
+        """Give money back: all of it by reversing the payment, a part by paying the phone.
+
+        A part is one payout however often it is asked for: its id is Daraja's too. A payment that
+        was reversed already is answered so by its result. Never raises for Daraja's trouble.
+        """
+        outcome = await self._refunded(refund, now)
+        known = outcome.evidence is Evidence.ACCEPTED
+        log = _log.info if known else _log.warning
+        log(
+            "mpesa.refund",
+            refund=refund.refund_id,
+            evidence=outcome.evidence.value,
+            code=outcome.code,
+        )
+        return outcome
 
     async def query_refund(
         self,
@@ -103,12 +125,40 @@ class MpesaGateway:
         provider_id: str,  # noqa: ARG002 - the seam's
         now: datetime,  # noqa: ARG002 - the seam's
     ) -> RefundOutcome:
-        """Raise `GatewayError`: there is no API user to ask with."""
-        raise GatewayError(NO_INITIATOR)
+        """Raise `GatewayError`: Daraja tells it by callback only (`MpesaAccount.ask_status`)."""
+        raise GatewayError("told-by-callback")
 
-    def parse_refund(self, body: bytes, headers: Mapping[str, str]) -> RefundOutcome:  # noqa: ARG002 - the seam's
-        """Raise `CallbackUnreadable`: nobody was asked to refund."""
-        raise CallbackUnreadable("rail", NO_INITIATOR)
+    def parse_refund(self, body: bytes, headers: Mapping[str, str]) -> RefundOutcome:  # noqa: ARG002 - it is not signed
+        """Read the result of a refund, or of a status that was asked after one.
+
+        Raises `CallbackUnreadable`. Believes nothing: the caller compares ``provider_id``.
+        """
+        return read_refund(read_result(body))
+
+    async def _refunded(self, refund: Refund, now: datetime) -> RefundOutcome:
+        fault = self._refund_fault(refund)
+        if fault is not None:
+            return RefundOutcome(Evidence.NOT_SENT, fault)
+        try:
+            reply = await self._door.post(self._refund_ask(refund, now))
+        except AnswerLostError:
+            return RefundOutcome(Evidence.NO_ANSWER, "no-answer")
+        except GatewayError as trouble:
+            return RefundOutcome(Evidence.NOT_SENT, getattr(trouble, "code", "not-reached"))
+        return read_refund_answer(reply.status, reply.body)
+
+    def _refund_fault(self, refund: Refund) -> str | None:
+        if self._settings.initiator is None:
+            return NO_INITIATOR
+        if refund.amount == refund.paid:
+            return "not-whole-shillings" if whole_units(refund.amount) is None else None
+        return "no-phone" if refund.msisdn is None else payout_fault(refund.amount)
+
+    def _refund_ask(self, refund: Refund, now: datetime) -> Ask:
+        whole = refund.amount == refund.paid
+        path, body = (REVERSAL_PATH, reversal_body) if whole else (PAYOUT_PATH, payout_body)
+        initiator, credential = self._door.initiator()
+        return Ask(path, body(self._settings, initiator, credential, refund), now)
 
     async def _pushed(self, push: Push, now: datetime) -> PushAnswer:
         body = wire.push_body(self._settings, push, now)

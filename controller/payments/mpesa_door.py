@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from tenacity.retry import retry_base
 
     from controller.payments.bucket import Bucket
-    from controller.payments.mpesa_settings import MpesaSettings
+    from controller.payments.mpesa_settings import Initiator, MpesaSettings
     from controller.payments.tokens import KeptToken, TokenStore
 
 Asked = TypeVar("Asked")
@@ -106,18 +106,18 @@ class DarajaDoor:
             store=tokens, credential=settings.credential(), fetch=self._fetch_token
         )
         if settings.initiator is not None:
-            self.security_credential()
+            self.initiator()
 
     def __repr__(self) -> str:
         """Name the shortcode; the rest is nobody's business."""
         return f"DarajaDoor({self.settings.shortcode})"
 
-    def security_credential(self) -> str:
-        """The initiator's password for a request. Raises `GatewayError` when there is no one."""
+    def initiator(self) -> tuple[Initiator, str]:
+        """Our API user, and its credential for one request. Raises `GatewayError` without one."""
         initiator = self.settings.initiator
         if initiator is None:
             raise GatewayError(NO_INITIATOR)
-        return security_credential(initiator.password, initiator.certificate)
+        return initiator, security_credential(initiator.password, initiator.certificate)
 
     async def post(self, ask: Ask) -> Reply:
         """Post what may move money; again only when it was certainly not taken.
