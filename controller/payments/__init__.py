@@ -20,6 +20,7 @@
 - ``tokens.py``                 one access token per credential set, shared by all processes
 - ``token_rows.py``             the same kept in the controller's database, sealed
 - ``bucket.py``                 how often we may ask: a token bucket, `Bucket`
+- ``bucket_rows.py``            the same in the controller's database, for all processes
 - ``pace.py``                   waiting for one's turn
 - ``absent.py``                 for a controller without an account: refuses, collects nothing
 - ``memory.py``                 `MemoryGateway`, the fake that ships: scripted, no network
