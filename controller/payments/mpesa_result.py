@@ -89,6 +89,8 @@ def read_result(body: bytes) -> Result:
     if code is None:
         raise CallbackUnreadable("ResultCode", "there is none, which does not mean done")
     evidence = initiator_meaning(code).evidence
+    if evidence is Evidence.PAID and normal_code(told.get("ResultType", "0")) != "0":
+        evidence = Evidence.STILL_OPEN  # a type of its own says that more is to come
     done = evidence is Evidence.PAID
     return Result(
         conversation_id,
@@ -103,14 +105,14 @@ def read_result(body: bytes) -> Result:
 def read_refund(result: Result) -> RefundOutcome:
     """What a reversal's or payout's own result says; or a status, asked after one of them.
 
-    The failure of a question says nothing of the refund: it is not to be read here, and its
-    ``provider_id`` is not the refund's.
+    A status has no ``provider_id``: the conversation that it names is the question's. The failure
+    of a question looks like that of a refund, and says nothing of it: one whose conversation is
+    not the refund's is not to be read here.
     """
     if result.told("TransactionStatus"):
-        provider_id = provider_id_in(result.told("ConversationID")) or result.conversation_id
         evidence = status_evidence(result)
         receipt = _real_receipt(result.told("ReceiptNo")) if evidence is Evidence.PAID else None
-        return RefundOutcome(evidence, result.code, provider_id, receipt)
+        return RefundOutcome(evidence, result.code, None, receipt)
     receipt = result.receipt or _real_receipt(result.told("TransactionReceipt"))
     return RefundOutcome(
         result.evidence,

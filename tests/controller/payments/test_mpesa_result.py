@@ -109,6 +109,19 @@ def test_done_is_done_as_number_and_as_text(code: object) -> None:
     assert result(ResultCode=code, ResultType="0").evidence is Evidence.PAID
 
 
+@pytest.mark.parametrize("kind", [1, "1", None, "", True])
+def test_a_result_of_another_type_is_not_done(kind: object) -> None:
+    told = result(ResultType=kind)
+
+    assert (told.evidence, told.receipt) == (Evidence.STILL_OPEN, None)
+
+
+def test_what_waited_too_long_in_the_queue_was_not_done() -> None:
+    told = result(ResultType=1, ResultCode=26, TransactionID="")
+
+    assert read_refund(told) == RefundOutcome(Evidence.REFUSED, "26", AG)
+
+
 @pytest.mark.parametrize("code", [ABSENT, None, "", True, [], {}])
 def test_no_code_is_not_done(code: object) -> None:
     assert field_refused(a_result(ResultCode=code)) == "ResultCode"
@@ -226,7 +239,7 @@ def test_a_refund_that_was_asked_after_is_what_its_status_says(
 ) -> None:
     told = read_refund(result(with_(STATUS, TransactionStatus=word)))
 
-    assert told == RefundOutcome(evidence, "0", "AG_20260714_00000000000000000001", receipt)
+    assert told == RefundOutcome(evidence, "0", None, receipt)
 
 
 def test_a_status_that_is_complete_is_money_seen() -> None:
