@@ -4,11 +4,24 @@
 - ``codes.py``           PURE   what M-PESA's result codes mean, as evidence and reason
 - ``mpesa_settings.py``  PURE   what a shortcode needs, and the words Daraja refuses
 - ``mpesa_wire.py``      PURE   Daraja's request bodies and answers, error shapes included
+- ``mpesa_fields.py``    PURE   values as they stand in what Daraja posts to us
 - ``mpesa_callback.py``  PURE   Daraja's callback, read by name and never by position
-- ``mpesa.py``                  the client: token, push, query; `MpesaGateway`
+- ``seen.py``            PURE   money as one road shows it: `Seen`
+- ``mpesa_c2b.py``       PURE   money from the payer's own menu: told, asked before, registered
+- ``mpesa_pull.py``      PURE   the list of what came, in pages
+- ``mpesa_initiator.py`` PURE   requests of our API user: reversal, payout, status, balance
+- ``mpesa_result.py``    PURE   their results, and what became of a standing order
+- ``mpesa_ratiba.py``    PURE   standing orders
+- ``mpesa_qr.py``        PURE   a code that the M-PESA app reads
+- ``credential.py``             the initiator's password, encrypted for Safaricom
+- ``mpesa_door.py``             token, pace, and what may be posted twice; `DarajaDoor`
+- ``mpesa.py``                  push, query, refund; `MpesaGateway`
+- ``mpesa_account.py``          all else that Daraja does for a shortcode; `MpesaAccount`
 - ``tokens.py``                 one access token per credential set, shared by all processes
 - ``token_rows.py``             the same kept in the controller's database, sealed
-- ``pace.py``                   how fast we may ask: a token bucket per shortcode
+- ``bucket.py``                 how often we may ask: a token bucket, `Bucket`
+- ``bucket_rows.py``            the same in the controller's database, for all processes
+- ``pace.py``                   waiting for one's turn
 - ``absent.py``                 for a controller without an account: refuses, collects nothing
 - ``memory.py``                 `MemoryGateway`, the fake that ships: scripted, no network
 
