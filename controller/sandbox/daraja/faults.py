@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
+from controller.sandbox.daraja.switches import MENU_SWITCHES, Switch
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -46,21 +48,21 @@ class Faults:
     token_fails: bool = False
     line_busy_later: bool = False
     line_same_amount: bool = False
+    confirm_lost: bool = False
+    confirm_doubled: bool = False
+    confirm_late_s: int = 0
+    confirm_before_callback: bool = False
+    urls_taken: bool = False
+    account_mistyped: bool = False
+    account_lower: bool = False
+    account_spaced: bool = False
+    account_letters: bool = False
+    payer_hashed: bool = False
+    payer_plain: bool = False
     sms_down: bool = False
     sms_bad_sender: bool = False
     sms_no_credit: bool = False
     sms_no_answer: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Switch:
-    """One fault as people see it. ``seconds`` tells a duration from an on/off switch."""
-
-    name: str
-    title: str
-    real: str
-    seen: str
-    seconds: bool = False
 
 
 SWITCHES: Mapping[str, tuple[Switch, ...]] = {
@@ -233,6 +235,7 @@ SWITCHES: Mapping[str, tuple[Switch, ...]] = {
             "M-PESA is slow now; again later.",
         ),
     ),
+    **MENU_SWITCHES,
     "The text message": (
         Switch(
             "sms_down",

@@ -1,0 +1,98 @@
+"""The faults of money that nobody pushed for: the menu, the lists, the statement. PURE.
+
+Each has two sentences, as all faults have: what a real network does, and what should be seen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """One fault as people see it. ``seconds`` tells a duration from an on/off switch."""
+
+    name: str
+    title: str
+    real: str
+    seen: str
+    seconds: bool = False
+
+
+MENU_SWITCHES: Mapping[str, tuple[Switch, ...]] = {
+    "The confirmation, which says that money came to the PayBill": (
+        Switch(
+            "confirm_lost",
+            "Confirmation lost",
+            "A confirmation is tried once. If our line is down just then, it never comes.",
+            "Credited some minutes later: the product pulls the list of what came.",
+        ),
+        Switch(
+            "confirm_doubled",
+            "Confirmation twice",
+            "The same confirmation is posted again right after the first.",
+            "One receipt, one credit.",
+        ),
+        Switch(
+            "confirm_late_s",
+            "Confirmation late",
+            "Confirmations wait in queues like everything else.",
+            "Credited when the list is pulled; the late confirmation changes nothing.",
+            seconds=True,
+        ),
+        Switch(
+            "confirm_before_callback",
+            "Confirmation before the callback",
+            "A push is confirmed as well, and the confirmation overtakes the callback.",
+            "Online at once; the callback, which has the same receipt, changes nothing.",
+        ),
+        Switch(
+            "urls_taken",
+            "Addresses already registered",
+            "A live shortcode takes addresses once; each further time it answers 500.",
+            "Nothing odd: it counts as registered.",
+        ),
+    ),
+    "The payer at the menu": (
+        Switch(
+            "account_mistyped",
+            "Account mistyped",
+            "The payer leaves out one character of the account number.",
+            "The money waits as unmatched; staff are shown whose it may be.",
+        ),
+        Switch(
+            "account_lower",
+            "Account in small letters",
+            "The payer types the account number in small letters.",
+            "Credited as if it were in capitals.",
+        ),
+        Switch(
+            "account_spaced",
+            "Account with spaces and a dash",
+            "The payer types the account number with spaces and a dash.",
+            "Credited as if there were none.",
+        ),
+        Switch(
+            "account_letters",
+            "O for 0, I for 1",
+            "The payer reads zero as the letter O and one as the letter I.",
+            "Credited if exactly one account fits; else it waits as unmatched.",
+        ),
+        Switch(
+            "payer_hashed",
+            "Number hashed",
+            "Version 1 tells the SHA-256 of the payer's number.",
+            "The account number decides; the number is only compared.",
+        ),
+        Switch(
+            "payer_plain",
+            "Number in full",
+            "Old contracts still tell the whole number.",
+            "Credited by account number all the same.",
+        ),
+    ),
+}
