@@ -15,7 +15,8 @@ from starlette.routing import Route
 from tests.support.daraja import PAYER, a_world, served
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
+    from datetime import datetime
 
     import httpx2
     from starlette.requests import Request
@@ -103,9 +104,11 @@ class Merchant:
 
 
 @asynccontextmanager
-async def a_merchant(settings: SimSettings | None = None) -> AsyncIterator[Merchant]:
+async def a_merchant(
+    settings: SimSettings | None = None, *, now: Callable[[], datetime] | None = None
+) -> AsyncIterator[Merchant]:
     """A simulated network and a merchant of it, on loopback."""
-    async with a_world(settings) as world:
+    async with a_world(settings, now=now) as world:
         merchant = Merchant(world)
         async with served(merchant.app()) as merchant.url:
             yield merchant

@@ -19,6 +19,7 @@ from controller.sandbox.daraja.money_control import MoneyControl
 from controller.sandbox.daraja.network import Network
 from controller.sandbox.daraja.pages import Pages
 from controller.sandbox.daraja.paybill import PayBill
+from controller.sandbox.daraja.pull import PullDoors
 from controller.sandbox.sms.door import SmsDoor
 from controller.signals import Signals
 
@@ -68,6 +69,7 @@ def build_app(settings: SimSettings, *, now: Callable[[], datetime]) -> Starlett
             *gate.routes(),
             *Doors(network, courier, gate).routes(),
             *C2bDoors(network, gate, paybill).routes(),
+            *PullDoors(network, gate, paybill).routes(),
             Route("/{other:path}", enveloped(nowhere), methods=ANY_METHOD),
         ],
         lifespan=life,

@@ -59,6 +59,10 @@ class Faults:
     account_letters: bool = False
     payer_hashed: bool = False
     payer_plain: bool = False
+    pull_lag_s: int = 0
+    pull_misses_rows: bool = False
+    pull_request_id: bool = False
+    pull_only_get: bool = False
     sms_down: bool = False
     sms_bad_sender: bool = False
     sms_no_credit: bool = False

@@ -95,4 +95,31 @@ MENU_SWITCHES: Mapping[str, tuple[Switch, ...]] = {
             "Credited by account number all the same.",
         ),
     ),
+    "The list, which is pulled for what we may have missed": (
+        Switch(
+            "pull_lag_s",
+            "Behind by",
+            "A payment stands in the list only some minutes after it was made.",
+            "Credited when the list has it: each pull looks further back than the one before.",
+            seconds=True,
+        ),
+        Switch(
+            "pull_misses_rows",
+            "Rows missing",
+            "Some payments are never listed; nobody outside knows why.",
+            "The statement finds them, and the day's reconciliation shows the difference.",
+        ),
+        Switch(
+            "pull_request_id",
+            "Answered with RequestID",
+            "Some answers name themselves RequestID where others write ResponseRefID.",
+            "Nothing odd.",
+        ),
+        Switch(
+            "pull_only_get",
+            "GET only",
+            "The portal says GET, with a body; in practice POST works. Here only GET does.",
+            "Nothing odd: it is asked the other way.",
+        ),
+    ),
 }

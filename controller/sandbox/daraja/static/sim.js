@@ -27,6 +27,8 @@ async function refresh() {
   if (!old || !next) return;
   const typed = new Map(fields(old).map((field) => [nameOf(field), field.value]));
   const active = old.contains(document.activeElement) && document.activeElement.id;
+  const shade = old.querySelector(".shade") && next.querySelector(".shade");
+  if (shade) shade.classList.add("still");
   old.replaceWith(document.adoptNode(next));
   pad();
   for (const field of fields(next)) if (typed.has(nameOf(field))) field.value = typed.get(nameOf(field));
