@@ -133,7 +133,7 @@ async def test_a_confirmation_is_all_texts_and_names_account_and_receipt(
         "600111",
     )
     assert re.fullmatch(r"[A-Z]{2}[0-9A-V][0-9][A-Z0-9]{6}", receipt)
-    assert (body["TransactionType"], body["OrgAccountBalance"]) == ("Pay Bill", "50.00")
+    assert (body["TransactionType"], body["OrgAccountBalance"]) == ("Pay Bill", "10050.00")
 
 
 async def test_amounts_are_written_with_and_without_cents(merchant: Merchant) -> None:

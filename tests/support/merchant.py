@@ -121,4 +121,4 @@ async def invariant(world: World) -> None:
     charges = sum(s["shillings"] for s in told["settled"] if s["kind"] == "charge")
 
     assert left == told["shillings_total"]
-    assert told["balance"] == told["shillings_total"] + charges
+    assert told["balance"] == world.settings.merchant_shillings + told["shillings_total"] + charges

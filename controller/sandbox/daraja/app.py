@@ -15,6 +15,7 @@ from controller.sandbox.daraja.courier import Courier
 from controller.sandbox.daraja.doors import Doors
 from controller.sandbox.daraja.gate import ANY_METHOD, Gate, enveloped, nowhere
 from controller.sandbox.daraja.handset import Handset
+from controller.sandbox.daraja.initiator import Initiator
 from controller.sandbox.daraja.money_control import MoneyControl
 from controller.sandbox.daraja.network import Network
 from controller.sandbox.daraja.pages import Pages
@@ -51,12 +52,14 @@ def build_app(settings: SimSettings, *, now: Callable[[], datetime]) -> Starlett
     network = Network(settings, now=now, tell=tell, changed=changed)
     paybill = PayBill(network, courier)
     gate = Gate(network)
+    initiator = Initiator(network, courier, gate)
 
     @asynccontextmanager
     async def life(_app: Starlette) -> AsyncIterator[None]:
         yield
         await network.stop()
         await paybill.stop()
+        await initiator.stop()
         await http.aclose()
 
     return Starlette(
@@ -70,6 +73,7 @@ def build_app(settings: SimSettings, *, now: Callable[[], datetime]) -> Starlett
             *Doors(network, courier, gate).routes(),
             *C2bDoors(network, gate, paybill).routes(),
             *PullDoors(network, gate, paybill).routes(),
+            *initiator.routes(),
             Route("/{other:path}", enveloped(nowhere), methods=ANY_METHOD),
         ],
         lifespan=life,

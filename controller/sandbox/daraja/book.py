@@ -105,8 +105,8 @@ class Book:
     def __init__(self, settings: SimSettings, *, now: Callable[[], datetime]) -> None:
         self.lines: dict[str, Line] = {}
         self.settled: list[Settled] = []
-        self.balance = 0
-        """What the merchant has, in shillings: collected, less what was paid out and charged."""
+        self.balance = settings.merchant_shillings
+        """What the merchant has: at first, and collected, less what was paid out and charged."""
         self.latest: str | None = None
         """The number that was asked, texted or that paid last."""
         self._settings = settings
@@ -203,20 +203,22 @@ class Book:
 
     def new_receipt(self) -> str:
         """Ten letters and digits: year, month and day, then what nobody can guess."""
-        local = self._now().astimezone(EAT)
-        letters = string.ascii_uppercase
-        year = letters[(local.year - _FIRST_YEAR) % len(letters)]
-        begin = year + letters[local.month - 1] + _DAYS[local.day]
         while True:
             rest = "".join(secrets.choice(_ALPHABET) for _ in range(6))
-            receipt = begin + secrets.choice(string.digits) + rest
+            receipt = self._day() + secrets.choice(string.digits) + rest
             if receipt not in self._receipts:
                 self._receipts.add(receipt)
                 return receipt
 
     def failed_receipt(self) -> str:
         """What stands in place of a receipt when nothing moved."""
-        return self.new_receipt()[:3] + "0000000"
+        return self._day() + "0000000"
+
+    def _day(self) -> str:
+        local = self._now().astimezone(EAT)
+        letters = string.ascii_uppercase
+        year = letters[(local.year - _FIRST_YEAR) % len(letters)]
+        return year + letters[local.month - 1] + _DAYS[local.day]
 
     def _pay_out(
         self, kind: Kind, msisdn: str, shillings: int, *, of: Settled | None = None

@@ -11,6 +11,7 @@ PROMPT_LIFE_MAX_S = 600
 WORKING_MAX_MS = 60_000
 BUSINESS_CHARS_MAX = 40
 CHARGE_MAX_BPS = 1_000
+MERCHANT_SHILLINGS_MAX = 1_000_000_000
 _SHORTCODE = re.compile(r"[0-9]{5,7}")
 
 
@@ -22,7 +23,9 @@ class SimSettings:
     after the PIN. A ``production`` network takes the addresses for payments from the menu once and
     simulates none; ``c2b_version`` is the product that the key is enabled for. ``validated`` says
     that external validation was asked for, ``validation_ms`` how long an answer may take.
-    ``charge_bps`` is M-PESA's price in 1/100 %. The addresses are only shown on the trial page.
+    ``charge_bps`` is M-PESA's price in 1/100 %; ``merchant_shillings`` is what the merchant had.
+    ``key_path`` keeps the key of the initiator's certificate, so that both outlive a restart. The
+    addresses are only shown on the trial page.
     """
 
     shortcode: str = "600111"
@@ -39,6 +42,10 @@ class SimSettings:
     validated: bool = True
     validation_ms: int = 8_000
     charge_bps: int = 55
+    merchant_shillings: int = 10_000
+    initiator_name: str = "trialapi"
+    initiator_password: str = field(default="Trial-initiator-1", repr=False)
+    key_path: str = ""
     staff_url: str = "http://127.0.0.1:8080/noc"
     phone_url: str = "http://127.0.0.1:8091/"
     buy_url: str = ""
@@ -65,7 +72,10 @@ def sim_faults(settings: SimSettings) -> tuple[str, ...]:
     ]
     faults += [
         f"{name}: is empty"
-        for name in ("passkey", "consumer_key", "consumer_secret", "sms_username", "sms_api_key")
+        for name in (
+            *("passkey", "consumer_key", "consumer_secret", "sms_username", "sms_api_key"),
+            *("initiator_name", "initiator_password"),
+        )
         if not getattr(settings, name)
     ]
     if not 1 <= len(settings.business) <= BUSINESS_CHARS_MAX:
@@ -76,6 +86,7 @@ def sim_faults(settings: SimSettings) -> tuple[str, ...]:
         ("opening_shillings", settings.opening_shillings, 0, WALLET_SHILLINGS_MAX),
         ("validation_ms", settings.validation_ms, 1, WORKING_MAX_MS),
         ("charge_bps", settings.charge_bps, 0, CHARGE_MAX_BPS),
+        ("merchant_shillings", settings.merchant_shillings, 0, MERCHANT_SHILLINGS_MAX),
     ):
         if not low <= value <= high:
             faults.append(f"{name}: want {low:,} to {high:,}")
