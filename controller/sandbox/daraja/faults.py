@@ -75,6 +75,9 @@ class Faults:
     initiator_busy: bool = False
     initiator_no_answer: bool = False
     payout_unregistered: bool = False
+    statement_missing_day: bool = False
+    statement_doubled: bool = False
+    statement_drops_columns: bool = False
     sms_down: bool = False
     sms_bad_sender: bool = False
     sms_no_credit: bool = False

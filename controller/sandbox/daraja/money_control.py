@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from controller.sandbox.daraja.book import Kind
+from controller.sandbox.daraja.book import EAT, Kind
 from controller.sandbox.daraja.c2b_bodies import REFERENCE_CHARS_MAX
 from controller.sandbox.daraja.control import read_object, wrong
 from controller.sandbox.daraja.paybill import Declined, Wanted
 from controller.sandbox.daraja.requests import AMOUNT_MAX, is_msisdn
+from controller.sandbox.daraja.statement import day_of, statement
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -35,6 +37,7 @@ class MoneyControl:
             Route("/sim/pay", self.pay, methods=["POST"]),
             Route("/sim/urls", self.urls, methods=["GET", "DELETE"]),
             Route("/sim/settled", self.settled),
+            Route("/sim/statement.csv", self.statement),
         ]
 
     async def pay(self, request: Request) -> Response:
@@ -75,6 +78,22 @@ class MoneyControl:
                 "shillings_total": total,
                 "balance": self._network.book.balance,
             }
+        )
+
+    async def statement(self, request: Request) -> Response:
+        """The portal's file of ``?day=2026-07-14``, a day in Nairobi; else of today."""
+        now = self._network.now()
+        told = request.query_params.get("day")
+        try:
+            day = date.fromisoformat(told) if told else now.astimezone(EAT).date()
+        except ValueError:
+            return wrong({"day": "want a day like 2026-07-14"})
+        settings, book = self._network.settings, self._network.book
+        rows = day_of(book.settled, day, merchant_shillings=settings.merchant_shillings)
+        return Response(
+            statement(rows, settings, self._network.faults, now=now),
+            media_type="text/csv",
+            headers={"Content-Disposition": f'attachment; filename="statement-{day}.csv"'},
         )
 
     def _wanted(self, told: dict[str, Any]) -> tuple[Wanted | None, dict[str, str]]:

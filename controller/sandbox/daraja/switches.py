@@ -197,4 +197,24 @@ MENU_SWITCHES: Mapping[str, tuple[Switch, ...]] = {
             "The refund waits for staff; nothing moved.",
         ),
     ),
+    "The statement of the organisation portal": (
+        Switch(
+            "statement_missing_day",
+            "Day missing",
+            "The file has its head and its columns, and not one row.",
+            "The day's reconciliation says that the statement knows none of our money.",
+        ),
+        Switch(
+            "statement_doubled",
+            "Rows doubled",
+            "Two exports overlap and were put together: each row stands there twice.",
+            "Nothing odd: each receipt is booked once.",
+        ),
+        Switch(
+            "statement_drops_columns",
+            "Columns dropped",
+            "Some exports leave out columns.",
+            "Nothing odd: receipt, time and amounts suffice.",
+        ),
+    ),
 }
