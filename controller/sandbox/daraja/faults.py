@@ -78,6 +78,11 @@ class Faults:
     statement_missing_day: bool = False
     statement_doubled: bool = False
     statement_drops_columns: bool = False
+    order_no_funds: bool = False
+    order_lost: bool = False
+    order_other_case: bool = False
+    clock_ahead_s: int = 0
+    clock_behind_s: int = 0
     sms_down: bool = False
     sms_bad_sender: bool = False
     sms_no_credit: bool = False

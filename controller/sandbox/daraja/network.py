@@ -99,8 +99,9 @@ class Network:
         self._lives: set[asyncio.Task[None]] = set()
 
     def now(self) -> datetime:
-        """The time on this network's clock."""
-        return self._now()
+        """The time on this network's clock, which may be wrong."""
+        skew_s = self.faults.clock_ahead_s - self.faults.clock_behind_s
+        return self._now() + timedelta(seconds=skew_s)
 
     def open_prompt(self, msisdn: str) -> Prompt | None:
         """What this phone shows just now."""
@@ -134,7 +135,8 @@ class Network:
             prompt.stage = Stage.HIDDEN
         self.book.latest = prompt.msisdn
         self.prompts[prompt.id] = prompt
-        self._by_checkout_id[prompt.checkout_id] = prompt
+        if prompt.kind is Kind.STK:
+            self._by_checkout_id[prompt.checkout_id] = prompt
         self._by_line.setdefault(prompt.msisdn, []).append(prompt)
         life = asyncio.create_task(self._live(prompt, line))
         self._lives.add(life)

@@ -217,4 +217,40 @@ MENU_SWITCHES: Mapping[str, tuple[Switch, ...]] = {
             "Nothing odd: receipt, time and amounts suffice.",
         ),
     ),
+    "The standing order, which pays by itself": (
+        Switch(
+            "order_no_funds",
+            "No money when it comes due",
+            "The order comes due on an empty wallet. M-PESA tells the payer, and nobody else.",
+            "The invoice stays open and is asked for in the usual way.",
+        ),
+        Switch(
+            "order_lost",
+            "Agreement never told",
+            "The payer agreed, and the callback that says so never comes.",
+            "The first payment of the order, with its account number, is credited all the same.",
+        ),
+        Switch(
+            "order_other_case",
+            "Keys in the other case",
+            "Samples differ: a success has small keys in one, capital ones in another.",
+            "Nothing odd.",
+        ),
+    ),
+    "The network's clock": (
+        Switch(
+            "clock_ahead_s",
+            "Clock ahead by",
+            "M-PESA's clock and ours differ by minutes.",
+            "Nothing odd: money is found by receipt, and pulls reach beyond the present.",
+            seconds=True,
+        ),
+        Switch(
+            "clock_behind_s",
+            "Clock behind by",
+            "M-PESA's clock and ours differ by minutes.",
+            "Nothing odd: money is found by receipt, and pulls overlap.",
+            seconds=True,
+        ),
+    ),
 }
