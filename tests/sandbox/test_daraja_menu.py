@@ -374,6 +374,33 @@ async def test_a_doubled_confirmation_is_the_same_twice(merchant: Merchant) -> N
     assert first == second
 
 
+async def test_ten_confirmations_come_at_once(merchant: Merchant) -> None:
+    await confirmed(merchant, confirm_ten_at_once=True)
+    bodies = await merchant.at("confirm", 10)
+
+    assert len({body["TransID"] for body in bodies}) == 1
+
+
+async def test_a_forgery_confirms_what_never_came(merchant: Merchant) -> None:
+    body = await confirmed(merchant, confirm_forged=True)
+    _, true = await merchant.at("confirm", 2)
+    settled = await merchant.world.look("settled")
+
+    assert body["TransAmount"].removesuffix(".00") == "500"
+    assert body["TransID"] != true["TransID"]
+    assert [s["receipt"] for s in settled["settled"]] == [true["TransID"]]
+
+
+async def test_a_push_to_a_till_is_confirmed_without_account() -> None:
+    async with a_merchant(sim_settings(till="5100200")) as merchant:
+        await merchant.register()
+        await merchant.world.gateway().push(merchant.world.push(), NOW)
+        await merchant.world.type_pin()
+        (body,) = await merchant.at("confirm")
+
+    assert (body["BusinessShortCode"], body["BillRefNumber"]) == ("5100200", "")
+
+
 async def test_a_late_confirmation_comes_after_the_money(merchant: Merchant) -> None:
     await merchant.register()
     await merchant.world.set_faults(confirm_late_s=1)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from controller.sandbox.daraja.settings import SimSettings
 
 TIMEOUT_S = 10.0
-DELIVERIES_MAX = 5_000
+DELIVERIES_MAX = 20_000
 """How many deliveries are remembered; older ones are forgotten first."""
 COPIES_AT_ONCE = 10
 CALLBACK = "callback"

@@ -50,6 +50,8 @@ class Faults:
     line_same_amount: bool = False
     confirm_lost: bool = False
     confirm_doubled: bool = False
+    confirm_ten_at_once: bool = False
+    confirm_forged: bool = False
     confirm_late_s: int = 0
     confirm_before_callback: bool = False
     urls_taken: bool = False

@@ -242,7 +242,8 @@ class Network:
                 Kind.STK,
                 line,
                 prompt.shillings,
-                account=prompt.account,
+                # A till has no accounts: what the push said is not told again.
+                account=prompt.account if self.settings.till is None else "",
                 place=self.settings.party_b,
                 checkout_id=prompt.checkout_id,
             )

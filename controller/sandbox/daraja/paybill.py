@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from controller.sandbox.daraja import c2b_bodies
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 CONFIRMATION = "confirmation"
 VALIDATION = "validation"
+COPIES_AT_ONCE = 10
+FORGED_TIMES = 10
 STAMP = "%Y%m%d%H%M%S"
 
 
@@ -131,25 +133,26 @@ class PayBill:
             return
         if faults.confirm_late_s:
             await asyncio.sleep(faults.confirm_late_s)
-        body = self._written(
-            Written(
-                receipt=settled.receipt,
-                stamp=settled.at.astimezone(EAT).strftime(STAMP),
-                shillings=settled.shillings,
-                msisdn=settled.msisdn,
-                account=settled.account,
-                place=settled.place,
-                is_till=settled.place == self._network.settings.till,
-                balance=settled.balance,
-                number=self._next(),
-                third_party_id=third_party_id,
-            )
-        )
+        body = self._confirmed(settled, third_party_id=third_party_id)
+        if faults.confirm_forged:
+            await self.forge(settled)
         if faults.confirm_lost:
             self._courier.lose(CONFIRMATION, settled.receipt, urls.confirm_url, body)
-            return
-        for _ in range(2 if faults.confirm_doubled else 1):
-            await self._courier.post(CONFIRMATION, settled.receipt, urls.confirm_url, body)
+        elif faults.confirm_ten_at_once:
+            posts = (self._post(settled.receipt, urls, body) for _ in range(COPIES_AT_ONCE))
+            await asyncio.gather(*posts)
+        else:
+            for _ in range(2 if faults.confirm_doubled else 1):
+                await self._post(settled.receipt, urls, body)
+
+    async def forge(self, true: Settled) -> None:
+        """Confirm money that never came, in the likeness of some that did."""
+        urls = self._urls_of(true.place)
+        if urls is not None:
+            receipt = self._network.book.new_receipt()
+            shillings = true.shillings * FORGED_TIMES
+            body = self._confirmed(replace(true, receipt=receipt, shillings=shillings))
+            await self._post(receipt, urls, body, kind="forged")
 
     async def stop(self) -> None:
         """End all that is under way."""
@@ -176,6 +179,25 @@ class PayBill:
         except TooLittle as short:
             self._network.changed()
             raise Declined("1", "There is too little money on this line.") from short
+
+    async def _post(self, about: str, urls: Urls, body: bytes, *, kind: str = "true") -> None:
+        await self._courier.post(CONFIRMATION, about, urls.confirm_url, body, kind=kind)
+
+    def _confirmed(self, settled: Settled, *, third_party_id: str = "") -> bytes:
+        return self._written(
+            Written(
+                receipt=settled.receipt,
+                stamp=settled.at.astimezone(EAT).strftime(STAMP),
+                shillings=settled.shillings,
+                msisdn=settled.msisdn,
+                account=settled.account,
+                place=settled.place,
+                is_till=settled.place == self._network.settings.till,
+                balance=settled.balance,
+                number=self._next(),
+                third_party_id=third_party_id,
+            )
+        )
 
     async def _validated(self, wanted: Wanted, *, receipt: str, account: str) -> str:
         """The merchant's own id for it, or "". Raises `Declined`."""

@@ -38,6 +38,18 @@ MENU_SWITCHES: Mapping[str, tuple[Switch, ...]] = {
             "One receipt, one credit.",
         ),
         Switch(
+            "confirm_ten_at_once",
+            "Ten confirmations at once",
+            "A retrying proxy on the way multiplies one confirmation, all in the same instant.",
+            "One receipt, one credit.",
+        ),
+        Switch(
+            "confirm_forged",
+            "Confirmation forged",
+            "With each payment, a stranger confirms ten times as much that never came.",
+            "Above the set limit it is doubted: M-PESA's own list does not know that receipt.",
+        ),
+        Switch(
             "confirm_late_s",
             "Confirmation late",
             "Confirmations wait in queues like everything else.",
