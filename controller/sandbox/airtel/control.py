@@ -36,6 +36,7 @@ class Control:
             Route("/sim/lines/{msisdn}/top-up", self.top_up, methods=["POST"]),
             Route("/sim/settled", self.settled),
             Route("/sim/tokens", self.tokens),
+            Route("/sim/tokens/kill", self.kill, methods=["POST"]),
         ]
 
     async def prompts(self, _request: Request) -> Response:
@@ -79,6 +80,11 @@ class Control:
 
     async def tokens(self, _request: Request) -> Response:
         """How many access tokens were issued."""
+        return JSONResponse({"issued": self._doors.tokens_issued})
+
+    async def kill(self, _request: Request) -> Response:
+        """All tokens die before their time."""
+        self._doors.kill_tokens()
         return JSONResponse({"issued": self._doors.tokens_issued})
 
 

@@ -64,6 +64,10 @@ class Doors:
             Route("/v1/rsa/encryption-keys", self._enveloped(self.key)),
         ]
 
+    def kill_tokens(self) -> None:
+        """No token that was issued is taken any more."""
+        self._tokens.clear()
+
     async def token(self, request: Request) -> Response:
         """A token for the right id and secret."""
         faults, settings = self._setting.faults, self._network.settings
