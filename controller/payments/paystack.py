@@ -58,11 +58,13 @@ class PaystackGateway:
         *,
         http: httpx2.AsyncClient,
         push_timeout_s: float = PUSH_TIMEOUT_S,
+        ask_timeout_s: float = ASK_TIMEOUT_S,
     ) -> None:
         self._settings = settings
         self.place = settings.merchant
         self._http = http
         self._push_timeout_s = push_timeout_s
+        self._ask_timeout_s = ask_timeout_s
 
     def __repr__(self) -> str:
         """Name the merchant; the rest is nobody's business."""
@@ -176,7 +178,7 @@ class PaystackGateway:
         return read(reply.status, reply.body, order_id)
 
     async def _send(
-        self, method: str, path: str, body: bytes | None = None, *, timeout_s: float = ASK_TIMEOUT_S
+        self, method: str, path: str, body: bytes | None = None, *, timeout_s: float | None = None
     ) -> Reply:
         """Send once; again only when the connection could not be made."""
         headers = {"Authorization": f"Bearer {self._settings.secret_key}"}
@@ -189,7 +191,7 @@ class PaystackGateway:
                     self._settings.base_url + path,
                     content=body,
                     headers=headers,
-                    timeout=within(timeout_s),
+                    timeout=within(timeout_s or self._ask_timeout_s),
                 )
                 return await sent(self._http, request)
         raise AssertionError("the last attempt either returned or raised")

@@ -63,7 +63,12 @@ class PaystackWorld(Remote):
     settings: PaystackSimSettings
 
     def gateway(
-        self, *, push_timeout_s: float = 10.0, secret_key: str = SECRET, return_url: str = ""
+        self,
+        *,
+        push_timeout_s: float = 10.0,
+        ask_timeout_s: float = 10.0,
+        secret_key: str = SECRET,
+        return_url: str = "",
     ) -> PaystackGateway:
         """The real client, pointed at the simulated world."""
         return PaystackGateway(
@@ -72,6 +77,7 @@ class PaystackWorld(Remote):
             ),
             http=self.http,
             push_timeout_s=push_timeout_s,
+            ask_timeout_s=ask_timeout_s,
         )
 
     async def type_card(self, number: str | None = None) -> None:

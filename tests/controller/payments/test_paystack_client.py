@@ -233,14 +233,9 @@ async def test_a_refund_whose_answer_was_lost_is_found_and_not_given_twice(
 ) -> None:
     receipt = await paid(paystack)
     part = a_refund(receipt, back=20)
-    lost_answer = Wire(
-        httpx2.Response(200, content=an_answer([])),
-        httpx2.ReadTimeout,
-    )
-    gateway, http = a_gateway(lost_answer)
-    async with http:
-        lost = await gateway.refund(part, NOW)
-    await paystack.gateway().refund(part, NOW)  # this is the one that was taken
+    await paystack.set_faults(refund_no_answer=True)
+    lost = await paystack.gateway(ask_timeout_s=0.3).refund(part, NOW)
+    await paystack.set_faults(refund_no_answer=False)
     again = await paystack.gateway().refund(part, NOW)
     found = await paystack.gateway().query_refund(part, "", NOW)
 
