@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from controller.notify.absent import AbsentSms
+from controller.notify.absent import AbsentEmail, AbsentSms
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from controller.config import Settings
     from controller.edge.authority import Authority
+    from controller.notify.email import Email
     from controller.notify.sms import Sms
     from controller.payments.gateway import PaymentGateway
     from controller.signals import Signals
@@ -32,3 +33,4 @@ class Deps:
     authority: Authority
     gateway: PaymentGateway
     sms: Sms = field(default_factory=AbsentSms)
+    email: Email = field(default_factory=AbsentEmail)

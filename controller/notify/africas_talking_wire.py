@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from controller.notify.sms import SmsNotSent, SmsRefused, SmsUnsure
+from controller.notify.sms import SmsNotSent, SmsRefused, SmsSent, SmsUnsure
 
 if TYPE_CHECKING:
     from billing.msisdn import Msisdn
@@ -33,6 +33,7 @@ LATER = frozenset({401, 405, 407, 500, 501, 502})
 _UNAUTHORISED = frozenset({401, 403})
 _NOT_TAKEN = frozenset({400, 401, 403, 404, 405, 413, 415, 422, 429})
 _NAME = re.compile(r"[!-~]{1,64}")
+_COST = re.compile(r"KES ([0-9]{1,5})(?:\.([0-9]{1,8}))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +63,11 @@ def headers(settings: AfricasTalkingSettings) -> dict[str, str]:
     return {"apiKey": settings.api_key, "Accept": "application/json"}
 
 
-def read_answer(status: int, body: bytes) -> str:
-    """The carrier's name for the message. Raises `SmsNotSent`, `SmsUnsure`, `SmsRefused`."""
+def read_answer(status: int, body: bytes) -> SmsSent:
+    """The carrier's name for the message, and what it cost.
+
+    Raises `SmsNotSent`, `SmsUnsure`, `SmsRefused`.
+    """
     told = _told(body)
     if told is None:
         raise _without_words(status)
@@ -75,11 +79,21 @@ def read_answer(status: int, body: bytes) -> str:
     code = _number(first.get("statusCode"))
     if code in TAKEN:
         name = first.get("messageId")
-        return name if isinstance(name, str) and _NAME.fullmatch(name) else ""
+        known = name if isinstance(name, str) and _NAME.fullmatch(name) else ""
+        return SmsSent(known, cost_e4(first.get("cost")))
     trouble = _code(first.get("status"), status)
     if code in FINAL:
         raise SmsRefused(trouble)
     raise SmsNotSent(trouble) if code in LATER else SmsUnsure(trouble)
+
+
+def cost_e4(told: object) -> int | None:
+    """``KES 0.8000`` in 1/10,000 of a shilling; None for anything else, other money included."""
+    written = _COST.fullmatch(told) if isinstance(told, str) else None
+    if written is None:
+        return None
+    whole, decimals = written.groups(default="")
+    return int(whole) * 10_000 + int((decimals + "0000")[:4])
 
 
 def _without_words(status: int) -> SmsError:

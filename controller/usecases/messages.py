@@ -100,7 +100,7 @@ async def _claim(tx: Tx, deps: Deps, row: SmsRow) -> tuple[str, Msisdn, str] | N
 
 async def _send(deps: Deps, sms_id: str, msisdn: Msisdn, text: str) -> None:
     try:
-        name = await deps.sms.send(msisdn, text, sms_id)
+        sent = await deps.sms.send(msisdn, text, sms_id)
     except SmsError as trouble:
         async with deps.db.begin() as tx:
             await _failed(tx, await sms.locked(tx, sms_id), trouble, deps.now())
@@ -109,7 +109,7 @@ async def _send(deps: Deps, sms_id: str, msisdn: Msisdn, text: str) -> None:
         row = await sms.locked(tx, sms_id)
         # Also when another process gave it up meanwhile: what is out is out.
         row.state, row.due_at, row.sealed = sms.SENT, None, None
-        row.provider_id, row.sent_at, row.problem = name, deps.now(), ""
+        row.provider_id, row.sent_at, row.problem = sent.name, deps.now(), ""
 
 
 async def _failed(tx: Tx, row: SmsRow, trouble: SmsError, now: datetime) -> None:

@@ -89,9 +89,9 @@ async def carrier(request: pytest.FixtureRequest) -> AsyncIterator[Carrier]:
 
 
 async def test_a_message_arrives_letter_by_letter_and_has_a_name(carrier: Carrier) -> None:
-    name = await carrier.sms.send(PAYER, TEXT, FIRST)
+    sent = await carrier.sms.send(PAYER, TEXT, FIRST)
 
-    assert name
+    assert sent.name
     assert await carrier.inbox() == [TEXT]
 
 
