@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 CONNECT_TIMEOUT_S = 5.0
 ANSWER_TIMEOUT_S = 20.0
 
-_NOT_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
+NOT_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
 """Errors after which not one byte of the request has left."""
 
 _log = structlog.get_logger(__name__)
@@ -70,7 +70,7 @@ class AfricasTalkingSms:
                 headers=wire.headers(self._settings),
                 timeout=self._timeout,
             )
-        except _NOT_SENT as error:
+        except NOT_SENT as error:
             raise SmsNotSent(type(error).__name__) from None  # the request in it has the key
         except httpx2.HTTPError as error:
             raise SmsUnsure(type(error).__name__) from None

@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from controller.notify.cost import cost_e4
 from controller.notify.sms import SmsNotSent, SmsRefused, SmsSent, SmsUnsure
 
 if TYPE_CHECKING:
@@ -33,7 +34,6 @@ LATER = frozenset({401, 405, 407, 500, 501, 502})
 _UNAUTHORISED = frozenset({401, 403})
 _NOT_TAKEN = frozenset({400, 401, 403, 404, 405, 413, 415, 422, 429})
 _NAME = re.compile(r"[!-~]{1,64}")
-_COST = re.compile(r"KES ([0-9]{1,5})(?:\.([0-9]{1,8}))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,15 +85,6 @@ def read_answer(status: int, body: bytes) -> SmsSent:
     if code in FINAL:
         raise SmsRefused(trouble)
     raise SmsNotSent(trouble) if code in LATER else SmsUnsure(trouble)
-
-
-def cost_e4(told: object) -> int | None:
-    """``KES 0.8000`` in 1/10,000 of a shilling; None for anything else, other money included."""
-    written = _COST.fullmatch(told) if isinstance(told, str) else None
-    if written is None:
-        return None
-    whole, decimals = written.groups(default="")
-    return int(whole) * 10_000 + int((decimals + "0000")[:4])
 
 
 def _without_words(status: int) -> SmsError:

@@ -39,18 +39,20 @@ def build_app(settings: SimSettings, *, now: Callable[[], datetime]) -> Starlett
 
     network = Network(settings, now=now, tell=tell, changed=changed)
     doors = Doors(network, courier)
+    sms = SmsDoor(network, http=http)
 
     @asynccontextmanager
     async def life(_app: Starlette) -> AsyncIterator[None]:
         yield
         await network.stop()
+        await sms.stop()
         await http.aclose()
 
     return Starlette(
         routes=[
             *Pages(network, courier, signals).routes(),
             *Control(network, courier, doors).routes(),
-            *SmsDoor(network).routes(),
+            *sms.routes(),
             *doors.routes(),
         ],
         lifespan=life,
