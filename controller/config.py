@@ -191,13 +191,15 @@ class EmailSection(Section):
 class OperatorSettings(Section):
     """How new sites present the operator until staff say otherwise.
 
-    ``odd_amounts`` says what becomes of too little money for what was ordered.
+    ``odd_amounts`` says what becomes of too little money for what was ordered, ``receipts`` who is
+    told by SMS and e-mail that money came: nobody, those who have an account, or hotspot too.
     """
 
     name: Word = "Lango"
     help_phone: Annotated[str, StringConstraints(pattern=PHONE_SHAPE)] = ""
     language: Literal["en", "sw"] = "en"
     odd_amounts: Literal["wallet", "best_plan"] = "best_plan"
+    receipts: Literal["none", "accounts", "all"] = "accounts"
 
 
 class Settings(BaseSettings):

@@ -51,6 +51,7 @@ from controller.systemd import Systemd
 from controller.usecases import sites
 from controller.usecases.billing_run import bill_due
 from controller.usecases.dunning import dun_due
+from controller.usecases.emails import send_due as send_emails_due
 from controller.usecases.expire import expire_due
 from controller.usecases.ingest import ingest
 from controller.usecases.messages import send_due
@@ -78,6 +79,9 @@ EXPIRE_EVERY_S = 5.0
 WATCH_EVERY_S = 1.0
 SILENCE_EVERY_S = 10.0
 SMS_EVERY_S = 1.0
+EMAIL_MAX_S = 600.0
+"""A long talk with a slow mail server, many times over; what was not reached is due still."""
+
 TOKENS_EVERY_S = 5.0
 PROBES_EVERY_S = 10.0
 BILL_EVERY_S = 10.0
@@ -118,6 +122,7 @@ def due_work() -> tuple[Job, ...]:
         Job("expire_due", EXPIRE_EVERY_S, expire_due),
         Job("silence", SILENCE_EVERY_S, SilenceWatch().look),
         Job("send_sms", SMS_EVERY_S, send_due),
+        Job("send_emails", SMS_EVERY_S, send_emails_due, round_max_s=EMAIL_MAX_S),
         Job("make_tokens_ready", TOKENS_EVERY_S, make_ready),
         Job("bill_due", BILL_EVERY_S, bill_due, round_max_s=BILL_MAX_S),
         Job("dun_due", BILL_EVERY_S, dun_due, round_max_s=BILL_MAX_S),

@@ -9,7 +9,7 @@ TEXTS = {
         "{operator}: {amount} received{receipt}. {site} is offline: {plan} starts once it is back."
     ),
     "refunded": "{operator}: {amount} was sent back to you{receipt}.",
-    "auto_pay_done": "{operator}: {amount} was paid by {source}{receipt}, as agreed. Thank you.",
+    "auto_pay_done": "{operator}: {amount} was paid by {source}, as agreed. Thank you.",
     "auto_pay_failed": "{operator}: {amount} could not be taken by {source}. Please pay it.",
     "receipt": "Receipt: {link}",
     "mail.hello": "Hello {name},",

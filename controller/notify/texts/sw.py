@@ -9,7 +9,7 @@ TEXTS = {
         "{operator}: tumepokea {amount}{receipt}. {site} haina mtandao: {plan} itaanza ukirudi."
     ),
     "refunded": "{operator}: umerudishiwa {amount}{receipt}.",
-    "auto_pay_done": "{operator}: {amount} imelipwa kwa {source}{receipt}, kama ulivyokubali.",
+    "auto_pay_done": "{operator}: {amount} imelipwa kwa {source}, kama ulivyokubali.",
     "auto_pay_failed": "{operator}: {amount} haikuweza kulipwa kwa {source}. Tafadhali lipa.",
     "receipt": "Risiti: {link}",
     "mail.hello": "Habari {name},",
