@@ -19,8 +19,7 @@ def cost_e4(told: object) -> int | None:
     return int(whole) * E4 + int((decimals + "0000")[:4])
 
 
-def shown_cost(cost: int) -> str:
-    """For people: ``KES 0.80``, and four decimals only where they say something."""
+def written_cost(cost: int) -> str:
+    """For programs: ``0.8000`` shillings."""
     whole, rest = divmod(cost, E4)
-    decimals = f"{rest:04d}"
-    return f"KES {whole:,}.{decimals[:2] if decimals.endswith('00') else decimals}"
+    return f"{whole}.{rest:04d}"

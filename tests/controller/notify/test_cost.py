@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from controller.notify.cost import cost_e4, shown_cost
+from controller.notify.cost import cost_e4, written_cost
 
 
 @pytest.mark.parametrize(
@@ -28,8 +28,9 @@ def test_only_shillings_are_read(told: object, cost: int | None) -> None:
 
 
 @pytest.mark.parametrize(
-    ("cost", "shown"),
-    [(8_000, "KES 0.80"), (0, "KES 0.00"), (12_345_678, "KES 1,234.5678"), (50, "KES 0.0050")],
+    ("cost", "written"),
+    [(8_000, "0.8000"), (0, "0.0000"), (12_345_678, "1234.5678"), (50, "0.0050")],
 )
-def test_a_cost_is_shown_to_the_cent_unless_more_matters(cost: int, shown: str) -> None:
-    assert shown_cost(cost) == shown
+def test_a_cost_is_written_to_the_last_decimal(cost: int, written: str) -> None:
+    assert written_cost(cost) == written
+    assert cost_e4(f"KES {written}") == cost
