@@ -18,6 +18,7 @@ from controller.config import HttpSettings, MpesaSection, Settings
 from controller.deps import Deps
 from controller.edge.authority import open_authority
 from controller.notify.memory import MemorySms
+from controller.notify.memory_email import MemoryEmail
 from controller.payments.memory import MemoryGateway
 from controller.records import Reading, SessionClosed, SessionOpened, SiteRecord
 from controller.signals import Signals
@@ -129,6 +130,7 @@ class World:
     gateway: MemoryGateway
     clock: Clock
     sms: MemorySms = field(default_factory=MemorySms)
+    email: MemoryEmail = field(default_factory=MemoryEmail)
 
     def on(self, db: Database, gateway: PaymentGateway | None = None) -> World:
         """The same world seen by another process: another engine on the same database."""
@@ -179,7 +181,7 @@ def token_in(callback_url: str) -> str:
 
 def a_world(db: Database, state_dir: Path, *, mpesa: bool = True) -> World:
     """A controller on ``db`` with nothing in it."""
-    clock, carrier = Clock(), MemorySms()
+    clock, carrier, post = Clock(), MemorySms(), MemoryEmail()
     gateway = MemoryGateway(place=SHORTCODE if mpesa else "")
     deps = Deps(
         settings=settings(state_dir, mpesa=mpesa),
@@ -190,8 +192,9 @@ def a_world(db: Database, state_dir: Path, *, mpesa: bool = True) -> World:
         authority=open_authority(state_dir, MORNING),
         gateway=gateway,
         sms=carrier,
+        email=post,
     )
-    return World(deps, gateway, clock, carrier)
+    return World(deps, gateway, clock, carrier, post)
 
 
 async def with_site(world: World, *plans: Plan) -> World:

@@ -60,6 +60,7 @@ def build_app(settings: SimSettings, *, now: Callable[[], datetime]) -> Starlett
     gate = Gate(network)
     orders = StandingOrders(network, courier, gate, paybill)
     initiator = Initiator(network, courier, gate)
+    sms = SmsDoor(network, http=http)
 
     @asynccontextmanager
     async def life(_app: Starlette) -> AsyncIterator[None]:
@@ -67,6 +68,7 @@ def build_app(settings: SimSettings, *, now: Callable[[], datetime]) -> Starlett
         await network.stop()
         await paybill.stop()
         await initiator.stop()
+        await sms.stop()
         await http.aclose()
 
     return Starlette(
@@ -75,7 +77,7 @@ def build_app(settings: SimSettings, *, now: Callable[[], datetime]) -> Starlett
             *Handset(network, paybill).routes(),
             *Control(network, courier, gate).routes(),
             *MoneyControl(network, paybill).routes(),
-            *SmsDoor(network).routes(),
+            *sms.routes(),
             *gate.routes(),
             *Doors(network, courier, gate).routes(),
             *C2bDoors(network, gate, paybill).routes(),

@@ -89,6 +89,10 @@ class Faults:
     sms_bad_sender: bool = False
     sms_no_credit: bool = False
     sms_no_answer: bool = False
+    sms_undelivered: bool = False
+    sms_report_lost: bool = False
+    sms_report_disorder: bool = False
+    sms_code_spelt_right: bool = False
 
 
 SWITCHES: Mapping[str, tuple[Switch, ...]] = {
@@ -286,6 +290,30 @@ SWITCHES: Mapping[str, tuple[Switch, ...]] = {
             "Sent, never answered",
             "The message is out, but the carrier's answer is lost.",
             "The same SMS may come twice; never not at all.",
+        ),
+        Switch(
+            "sms_undelivered",
+            "Taken, not delivered",
+            "The carrier took it, and reports later that the phone does not exist.",
+            "Staff see failed beside the message.",
+        ),
+        Switch(
+            "sms_report_lost",
+            "Reports never come",
+            "The carrier tells nothing of what became of a message.",
+            "The message is shown as sent, and nothing is claimed beyond that.",
+        ),
+        Switch(
+            "sms_report_disorder",
+            "Reports out of order",
+            "The report of an earlier step comes after the last one.",
+            "Delivered stays delivered.",
+        ),
+        Switch(
+            "sms_code_spelt_right",
+            "The code spelt right",
+            "Resellers' platforms misspell the key of their code (respose-code), but not all.",
+            "Nothing odd: both are read.",
         ),
     ),
 }

@@ -51,6 +51,7 @@ class SimSettings:
     buy_url: str = ""
     sms_username: str = "sandbox"
     sms_api_key: str = field(default="trial-sms-key", repr=False)
+    sms_report_url: str = field(default="", repr=False)
 
     @property
     def party_b(self) -> str:
