@@ -161,7 +161,8 @@ def _entry(node: Element, tx: Element, signed: Money, n: int) -> Entry:
     told_by_payer = " ".join(_text(each) for each in _all(tx, "Ustrd"))
     text = narration.plain(f"{told_by_payer} {_text(node, 'AddtlNtryInf')}")
     told = narration.told_in(told_by_payer or text)
-    end_to_end = narration.receipt_of(_text(tx, "Refs/EndToEndId"))
+    typed = _text(tx, "Refs/EndToEndId")
+    end_to_end = narration.receipt_of(typed)
     bank = _text(tx, "Refs/AcctSvcrRef") or _text(node, "AcctSvcrRef")
     receipt = told.receipt or narration.receipt_in(end_to_end)
     family = _text(node, "BkTxCd/Domn/Fmly/SubFmlyCd")
@@ -172,7 +173,7 @@ def _entry(node: Element, tx: Element, signed: Money, n: int) -> Entry:
         signed=signed,
         own=receipt or bank or end_to_end,
         linked=receipt,
-        reference=told.reference or ("" if end_to_end == receipt else end_to_end),
+        reference=told.reference or ("" if end_to_end in {receipt, ""} else typed),
         payer=told.payer,
         name=_text(tx, "RltdPties/Dbtr/Nm") or _text(tx, "RltdPties/Dbtr/Pty/Nm") or told.name,
         text=text,

@@ -62,7 +62,7 @@ class _Page:
 
 def is_mt940(text: str) -> bool:
     """Whether text looks like this format."""
-    return ":20:" in text and (":60F:" in text or ":60M:" in text)
+    return ":20:" in text and any(tag in text for tag in (":60F:", ":60M:", ":61:"))
 
 
 def read_mt940(text: str) -> Statement:
