@@ -10,6 +10,8 @@
 - ``token_rows.py``             the same kept in the controller's database, sealed
 - ``pace.py``                   how fast we may ask: a token bucket per shortcode
 - ``absent.py``                 for a controller without an account: refuses, collects nothing
+- ``bank_notice.py``    PURE   a bank's instant notice, believed by its signature
+- ``statements/``       PURE   statement files of M-PESA's portal and of banks
 - ``memory.py``                 `MemoryGateway`, the fake that ships: scripted, no network
 
 Three sentences hold everywhere here. An outcome that is not known is never called failed. A push is
