@@ -24,6 +24,11 @@ def wallet(subscriber_id: str) -> AccountName:
     return AccountName(f"liability:wallet:{subscriber_id}")
 
 
+def suspense(rail: str) -> AccountName:
+    """Money that came in by a rail and is nobody's yet: the operator owes it to somebody."""
+    return AccountName(f"liability:suspense:{rail}")
+
+
 def receivable(subscriber_id: str) -> AccountName:
     """What a subscriber owes on issued invoices."""
     return AccountName(f"asset:receivable:{subscriber_id}")
@@ -67,6 +72,11 @@ def adjustment(branch_id: str) -> AccountName:
 def commission(branch_id: str, seller: str) -> AccountName:
     """What a seller of vouchers keeps."""
     return AccountName(f"expense:{branch_id}:commission:{seller}")
+
+
+def rail_charge(rail: str) -> AccountName:
+    """What a provider keeps for carrying money."""
+    return AccountName(f"expense:main:charge:{rail}")
 
 
 def withheld_vat() -> AccountName:

@@ -93,7 +93,11 @@ class EdgeSettings(Section):
 
 
 class MpesaSection(Section):
-    """A Daraja application. ``shortcode`` signs; ``till`` is where Buy Goods money lands."""
+    """A Daraja application. ``shortcode`` signs; ``till`` is where Buy Goods money lands.
+
+    ``confirm_above`` (KES): callbacks are not signed, so more than this is believed only when the
+    provider, asked by us, says so too.
+    """
 
     base_url: Url = "https://api.safaricom.co.ke"
     shortcode: Shortcode
@@ -101,6 +105,7 @@ class MpesaSection(Section):
     consumer_key: Word
     consumer_secret: SecretStr = Field(min_length=1)
     passkey: SecretStr = Field(min_length=1)
+    confirm_above: int = Field(default=5_000, ge=0, le=250_000)
 
 
 class SmsSection(Section):
@@ -113,11 +118,15 @@ class SmsSection(Section):
 
 
 class OperatorSettings(Section):
-    """How new sites present the operator until staff say otherwise."""
+    """How new sites present the operator until staff say otherwise.
+
+    ``odd_amounts`` says what becomes of too little money for what was ordered.
+    """
 
     name: Word = "Lango"
     help_phone: Annotated[str, StringConstraints(pattern=PHONE_SHAPE)] = ""
     language: Literal["en", "sw"] = "en"
+    odd_amounts: Literal["wallet", "best_plan"] = "best_plan"
 
 
 class Settings(BaseSettings):
@@ -161,6 +170,15 @@ class Settings(BaseSettings):
         """The address of the HTTP door as providers see it, without a slash at the end."""
         local = f"http://{address(self.http.host, self.http.port)}"
         return (self.http.public_url or local).rstrip("/")
+
+    @property
+    def confirm_above_minor(self) -> int:
+        """Above this, in minor units, an unsigned word of money wants a second source."""
+        return 100 * (
+            MpesaSection.model_fields["confirm_above"].default
+            if self.mpesa is None
+            else self.mpesa.confirm_above
+        )
 
     @property
     def edge_address(self) -> str:

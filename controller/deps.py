@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from controller.notify.absent import AbsentSms
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
     from controller.config import Settings
@@ -31,4 +31,11 @@ class Deps:
     vault: Vault
     authority: Authority
     gateway: PaymentGateway
+    """The rail by which orders are collected unless the payer chooses another."""
     sms: Sms = field(default_factory=AbsentSms)
+    more_gateways: tuple[PaymentGateway, ...] = ()
+
+    @property
+    def rails(self) -> Mapping[str, PaymentGateway]:
+        """Every rail that collects for us, by name."""
+        return {one.rail: one for one in (*self.more_gateways, self.gateway)}

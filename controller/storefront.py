@@ -108,7 +108,7 @@ class Storefront:
             return await self._shown(tx, key, payment)
 
     async def _shown(self, tx: Tx, key: str, payment: PaymentRow) -> Sale:
-        plan = await plans.load(tx, payment.plan_id)
+        plan = await plans.load(tx, payment.plan_id or "")
         assert plan is not None
         token = await activation.load(tx, payment.order_id)
         message = await sms.newest_about(tx, tokens.about(payment.order_id))

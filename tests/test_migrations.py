@@ -9,8 +9,9 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import CheckConstraint, Connection, Engine, create_engine, inspect, text
 
-from controller.store.billing_rows import Row
+from controller.store import billing_rows
 from controller.store.migrations import upgrade
+from controller.store.payment_rows import Row
 from tests.support.database import postgres
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from tests.support.postgres import Cluster
 
 
-__all__ = ["postgres"]
+__all__ = ["billing_rows", "postgres"]
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])

@@ -301,8 +301,8 @@ class PaymentOut(BaseModel):
 
     order_id: str
     purpose: str
-    site_id: str
-    plan_id: str
+    site_id: str | None
+    plan_id: str | None
     plan_name: str
     device_mac: str
     phone: str

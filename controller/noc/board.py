@@ -310,7 +310,7 @@ def _payment_line(view: PaymentView, now: datetime) -> PaymentLine:
         amount=str(Money(payment.amount_minor, payment.currency)),
         phone=masked(payment.msisdn),
         plan=_bought(view),
-        site=payment.site_id,
+        site=payment.site_id or "account",
         receipt=payment.receipt or "",
     )
 

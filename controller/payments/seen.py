@@ -20,6 +20,7 @@ class Road(StrEnum):
     """How we came to know of money."""
 
     CALLBACK = "callback"  # told at the address of one payment
+    QUERY = "query"  # the answer when we asked what became of a push
     CONFIRMATION = "confirmation"  # told because it came to our PayBill or Till (M-PESA C2B)
     PULL = "pull"  # listed when we asked for what we may have missed
     STATUS = "status"  # looked up by its receipt

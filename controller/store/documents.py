@@ -96,3 +96,11 @@ def _line(row: DocumentLineRow, currency: str) -> Line:
         subscription_id=row.subscription_id,
         plan_id=row.plan_id,
     )
+
+
+async def whose_number(tx: Tx, *, series: str, number: int) -> str | None:
+    """Whose document has this number of a series, or None."""
+    query = select(DocumentRow.subscriber_id).where(
+        DocumentRow.series == series, DocumentRow.number == number
+    )
+    return await tx.scalar(query)

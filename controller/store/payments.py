@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select
@@ -14,7 +15,11 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from billing.ids import OrderId
+    from controller.payments.seen import Seen
     from controller.store.database import Tx
+
+SAME_MONEY_S = 300
+"""Money without a reference may be that of a push so far from it."""
 
 OPEN = (PaymentState.SENT, PaymentState.PENDING)
 """States in which the payer's phone may be showing a prompt."""
@@ -80,9 +85,57 @@ async def order_settled_by(tx: Tx, receipt: str) -> str | None:
     return await tx.scalar(query.limit(1))
 
 
+async def by_reference(tx: Tx, rail: str, reference: str) -> PaymentRow | None:
+    """The payment of a rail with this reference; None when there is none, or more than one."""
+    query = select(PaymentRow).where(PaymentRow.rail == rail, PaymentRow.reference == reference)
+    found = list(await tx.scalars(query.limit(2)))
+    return found[0] if reference and len(found) == 1 else None
+
+
+async def answered_by(tx: Tx, seen: Seen) -> str | None:
+    """The order that money is the answer to, by its provider's id or its reference, or None."""
+    if seen.provider_id is not None:
+        named = await holder_of_provider_id(tx, seen.rail, seen.provider_id)
+        if named is not None:
+            return named
+    row = await by_reference(tx, seen.rail, seen.reference.strip().upper())
+    if row is not None:
+        return row.order_id
+    return await without_receipt(tx, seen) if not seen.reference else None
+
+
+async def without_receipt(tx: Tx, seen: Seen) -> str | None:
+    """The order that was found paid by asking, and whose receipt this may be; if exactly one.
+
+    Money at a Till has no reference: amount, place and the time must do.
+    """
+    if seen.at is None:
+        return None
+    around = timedelta(seconds=SAME_MONEY_S)
+    query = select(PaymentRow.order_id).where(
+        PaymentRow.rail == seen.rail,
+        PaymentRow.shortcode == seen.place,
+        PaymentRow.amount_minor == seen.amount.minor,
+        PaymentRow.state == PaymentState.SETTLED,
+        PaymentRow.receipt.is_(None),
+        PaymentRow.pushed_at.between(seen.at - around, seen.at + around),
+    )
+    found = list(await tx.scalars(query.limit(2)))
+    return found[0] if len(found) == 1 else None
+
+
 async def holder_of_provider_id(tx: Tx, rail: str, provider_id: str) -> str | None:
     """The order that the provider knows by this name, or None."""
     query = select(PaymentRow.order_id).where(
         PaymentRow.rail == rail, PaymentRow.provider_id == provider_id
     )
     return await tx.scalar(query)
+
+
+async def named(tx: Tx, rail: str, provider_id: str) -> str | None:
+    """The order that a provider means, also on rails that call it as we do, or None."""
+    holder = await holder_of_provider_id(tx, rail, provider_id)
+    if holder is not None:
+        return holder
+    row = await load(tx, provider_id)
+    return row.order_id if row is not None and row.rail == rail else None

@@ -35,6 +35,12 @@ async def locked(tx: Tx, received_id: str) -> ReceivedRow:
     )
 
 
+async def learn_receipt(tx: Tx, received_id: str | None, receipt: str) -> None:
+    """Note the receipt of money that was booked before it was known; nothing when it was not."""
+    if received_id is not None:
+        (await locked(tx, received_id)).receipt = receipt
+
+
 async def whose_money(tx: Tx, received_id: str) -> set[str]:
     """Who paid it, and whom it brought rewards; nobody when it never came."""
     payer = select(ReceivedRow.subscriber_id).where(ReceivedRow.id == received_id)

@@ -258,7 +258,10 @@ class PaymentRow(Row):
     ``callback_token_hash`` is how an incoming callback finds its row: the token itself is only in
     the URL that the provider was given. One provider receipt credits at most once (design §4.2).
     ``shortcode`` is where the money is to land; it names the ledger account. ``purpose`` is what
-    the money buys: a grant for a device at the site, or a token that may be brought there later.
+    the money buys: a grant for a device at the site, a token that may be brought there later, or
+    nothing yet: money for the subscriber's account. ``subscriber_id`` is whom it is for, ``msisdn``
+    who is asked. ``reference`` is the account that the payer is shown. ``pay_at`` is the provider's
+    page for rails that prompt no phone, ``mandate_id`` the consent by which a card is charged.
     """
 
     __tablename__ = "payment"
@@ -267,17 +270,22 @@ class PaymentRow(Row):
         UniqueConstraint("rail", "provider_id"),
         CheckConstraint("amount_minor > 0", name="amount_positive"),
         CheckConstraint("(state = 'settled') = (settled_at IS NOT NULL)", name="settled_has_time"),
-        CheckConstraint("purpose IN ('grant', 'token')", name="purpose_known"),
-        CheckConstraint("(purpose = 'token') = (device_mac = '')", name="token_has_no_device"),
+        CheckConstraint("purpose IN ('grant', 'token', 'account')", name="purpose_known"),
+        CheckConstraint("(purpose = 'grant') = (device_mac <> '')", name="grant_has_device"),
+        CheckConstraint(
+            "(purpose = 'account') = (plan_id IS NULL AND site_id IS NULL)",
+            name="account_has_no_plan",
+        ),
         Index(None, "next_query_at"),
         Index(None, "created_at"),
+        Index(None, "reference"),
         Index(None, "msisdn", "pushed_at"),
     )
 
     order_id: Mapped[str] = mapped_column(String(32), primary_key=True)
-    site_id: Mapped[str] = mapped_column(ForeignKey("site.id"))
+    site_id: Mapped[str | None] = mapped_column(ForeignKey("site.id"))
     subscriber_id: Mapped[str] = mapped_column(ForeignKey("subscriber.id"))
-    plan_id: Mapped[str] = mapped_column(ForeignKey("plan.id"))
+    plan_id: Mapped[str | None] = mapped_column(ForeignKey("plan.id"))
     purpose: Mapped[str] = mapped_column(String(8), default="grant", server_default="grant")
     device_mac: Mapped[str] = mapped_column(String(17))
     msisdn: Mapped[str] = mapped_column(String(12))
@@ -296,6 +304,9 @@ class PaymentRow(Row):
     settled_at: Mapped[datetime | None]
     queries: Mapped[int] = mapped_column(Integer, default=0)
     next_query_at: Mapped[datetime | None]
+    reference: Mapped[str] = mapped_column(String(12), default="", server_default=text("''"))
+    pay_at: Mapped[str] = mapped_column(String(300), default="", server_default=text("''"))
+    mandate_id: Mapped[str | None] = mapped_column(String(32))
 
 
 class InboxRow(Row):
@@ -713,7 +724,9 @@ class SmsRow(Row):
     """A text message on its way out. The text is sealed, and forgotten once it is out or given up.
 
     ``about`` names what it is about (a token's id), ``due_at`` is when to send it next, and
-    ``good_until`` when it would be of no use any more.
+    ``good_until`` when it would be of no use any more. An ``event`` is told once, however often it
+    is retried. ``delivery`` is what the carrier's report said ('' none, ``delivered``, ``failed``)
+    and ``cost_e4`` its price in 1/10,000 KES, where it told one.
     """
 
     __tablename__ = "sms"
@@ -724,10 +737,11 @@ class SmsRow(Row):
         CheckConstraint("tries >= 0", name="tries_not_negative"),
         Index(None, "due_at"),
         Index(None, "about", "created_at"),
+        Index(None, "provider_id"),
     )
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
-    site_id: Mapped[str] = mapped_column(ForeignKey("site.id"))
+    site_id: Mapped[str | None] = mapped_column(ForeignKey("site.id"))
     about: Mapped[str] = mapped_column(String(40))
     msisdn: Mapped[str] = mapped_column(String(12))
     sealed: Mapped[bytes | None]
@@ -739,6 +753,11 @@ class SmsRow(Row):
     problem: Mapped[str] = mapped_column(String(80), default="")
     provider_id: Mapped[str | None] = mapped_column(String(64))
     sent_at: Mapped[datetime | None]
+    event: Mapped[str | None] = mapped_column(String(120), unique=True)
+    delivery: Mapped[str] = mapped_column(String(16), default="", server_default=text("''"))
+    told_at: Mapped[datetime | None]
+    parts: Mapped[int] = mapped_column(Integer, default=1, server_default=text("1"))
+    cost_e4: Mapped[int | None]
 
 
 class ProviderTokenRow(Row):

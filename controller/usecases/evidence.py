@@ -17,7 +17,19 @@ from billing.period import day_of
 from billing.proof import ProofKind
 from billing.sale import sold
 from billing.tax import TaxClass, taxed
-from controller.store import inbox, ledger, notices, operators, payments, plans, sites
+from controller.payments.seen import Road, Seen
+from controller.store import (
+    arrivals,
+    ledger,
+    notices,
+    operators,
+    payers,
+    payments,
+    plans,
+    received,
+    sites,
+)
+from controller.store.arrivals import CREDITED, DOUBTED, SUSPENSE
 from controller.usecases.grants import give_in, learn_proof
 from controller.usecases.schedule import is_out_of_patience
 from controller.usecases.tokens import issue_in
@@ -25,16 +37,22 @@ from controller.usecases.tokens import issue_in
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from billing.ids import AccountName
     from controller.deps import Deps
     from controller.payments.gateway import Outcome, PushAnswer
     from controller.store.database import Tx
+    from controller.store.payment_rows import ArrivalRow
     from controller.store.rows import PaymentRow
+
+ACCOUNT, TOKEN = "account", "token"
+"""Purposes of payments, as `purchase.Purpose` has them; the third is a grant."""
 
 SETTLED = "settled"
 REPEAT = "repeat"
 RECEIPT_ATTACHED = "receipt_attached"
 RECEIPT_DIFFERS = "receipt_differs"
 RECEIPT_USED = "receipt_used"
+PAID_TWICE = "paid_twice"
 PROVIDER_ID_DIFFERS = "provider_id_differs"
 PROVIDER_ID_USED = "provider_id_used"
 SHORTCODE_DIFFERS = "shortcode_differs"
@@ -105,34 +123,154 @@ def gave_up(payment: PaymentRow, now: datetime) -> bool:
     return move.changed
 
 
-async def paid(tx: Tx, deps: Deps, payment: PaymentRow, outcome: Outcome, now: datetime) -> str:
+async def paid(
+    tx: Tx, deps: Deps, payment: PaymentRow, outcome: Outcome, now: datetime, *, road: Road
+) -> str:
     """Settle, unless that has been done: ledger, goods and desired state, all in this transaction.
 
-    A receipt credits one order only, whichever road it comes by (design §4.2). The outcome has been
-    compared (`objection`). Answers what became of it.
+    A receipt credits once, whichever road it came by (design §4.2). The outcome has been compared
+    (`objection`). Answers what became of it.
     """
     assert outcome.evidence is Evidence.PAID
     assert objection(payment, outcome) is None
-    if outcome.receipt is not None and not await _claim(tx, payment, outcome.receipt, now):
-        await notice(tx, payment, RECEIPT_USED, now, f"receipt {outcome.receipt}")
+    if payment.state == PaymentState.SETTLED:
+        return await _paid_again(tx, payment, outcome, now, road=road)
+    arrival, is_new = await _arrival_for(tx, payment, outcome, now, road=road)
+    if not is_new and not _is_free_for(arrival, payment):
+        await notice(tx, payment, RECEIPT_USED, now, f"receipt {arrival.receipt}")
         return RECEIPT_USED
-    if not moved(PaymentState(payment.state), Evidence.PAID).changed:
-        return await _paid_again(tx, payment, outcome.receipt, now)
-    payment.state = PaymentState.SETTLED
-    payment.code, payment.reason = outcome.code, None
-    payment.receipt = outcome.receipt
-    payment.settled_at = now
-    payment.next_query_at = None
-    posted = await ledger.post(tx, await settlement(tx, payment, now))
-    # Invariant: a payment that was not settled has no transaction; both live and die together.
-    assert posted is ledger.Posted.CREATED, f"payment {payment.order_id} was in the ledger already"
-    await _hand_over(tx, deps, payment, now=now)
+    payment.code = outcome.code
+    await settle_in(
+        tx, deps, payment, arrival, now, booked=arrival.state == SUSPENSE and not is_new
+    )
     return SETTLED
 
 
+async def doubted(tx: Tx, payment: PaymentRow, outcome: Outcome, now: datetime) -> bool:
+    """Keep what an unsigned callback says of much money, for the provider's own answer to confirm.
+
+    False when its receipt is another's.
+    """
+    seen = seen_of(payment, outcome, Road.CALLBACK)
+    arrival, is_new = await arrivals.claim(tx, seen, state=DOUBTED, now=now)
+    if not is_new and not _is_free_for(arrival, payment):
+        await notice(tx, payment, RECEIPT_USED, now, f"receipt {arrival.receipt}")
+        return False
+    arrival.order_id = payment.order_id
+    arrivals.add_road(arrival, Road.CALLBACK)
+    return True
+
+
+async def settle_in(
+    tx: Tx,
+    deps: Deps,
+    payment: PaymentRow,
+    arrival: ArrivalRow,
+    now: datetime,
+    *,
+    booked: bool,
+) -> None:
+    """Settle a payment with the money that came in for it; both rows are locked.
+
+    With ``booked`` the money is in the ledger already, in suspense. Money for an account stays
+    there until it is placed, which locks the subscriber first.
+    """
+    # Invariant: what settles a payment is exactly what it asked for.
+    assert (arrival.amount_minor, arrival.currency) == (payment.amount_minor, payment.currency)
+    payment.state = PaymentState.SETTLED
+    payment.reason = None
+    payment.receipt = None if is_stand_in(payment, arrival) else arrival.receipt
+    payment.settled_at = now
+    payment.next_query_at = None
+    arrival.order_id = payment.order_id
+    if payment.purpose == ACCOUNT:
+        if not booked:
+            await to_suspense_in(tx, arrival, now)
+        arrival.state, arrival.due_at = SUSPENSE, now
+        return
+    arrival.state, arrival.due_at = CREDITED, None
+    landed = (
+        accounts.suspense(arrival.rail) if booked else accounts.till(arrival.rail, arrival.place)
+    )
+    posted = await ledger.post(tx, await _settlement(tx, payment, landed, now))
+    # Invariant: a payment that was not settled has no transaction; both live and die together.
+    assert posted is ledger.Posted.CREATED, f"payment {payment.order_id} was in the ledger already"
+    await _hand_over(tx, deps, payment, now=now)
+
+
+async def to_suspense_in(tx: Tx, arrival: ArrivalRow, now: datetime) -> None:
+    """Book money that is nobody's yet: it is in our till, and we owe it to somebody."""
+    amount = Money(arrival.amount_minor, arrival.currency)
+    landed = accounts.till(arrival.rail, arrival.place)
+    transaction = Transaction(
+        id=TransactionId(f"arrival:{arrival.id}:suspense"),
+        at=min(arrival.at, now),
+        cause=f"came in by {arrival.rail}, receipt {arrival.receipt}",
+        postings=(Posting(accounts.suspense(arrival.rail), landed, amount),),
+    )
+    posted = await ledger.post(tx, transaction)
+    assert posted is ledger.Posted.CREATED, f"arrival {arrival.id} was in the ledger already"
+
+
+def seen_of(payment: PaymentRow, outcome: Outcome, road: Road) -> Seen:
+    """The money of a payment as its provider tells it; without a receipt under its provider's id.
+
+    A query tells no receipt. The money is booked all the same, under the name of its push, and the
+    receipt takes that name's place when another road brings it.
+    """
+    return Seen(
+        rail=payment.rail,
+        receipt=outcome.receipt or outcome.provider_id,
+        amount=Money(payment.amount_minor, payment.currency),
+        place=payment.shortcode,
+        road=road,
+        at=outcome.paid_at,
+        reference=payment.reference,
+        payer=payment.msisdn,
+        provider_id=outcome.provider_id,
+    )
+
+
+def is_stand_in(payment: PaymentRow, arrival: ArrivalRow) -> bool:
+    """Whether the receipt of this money is not known yet."""
+    return payment.provider_id is not None and arrival.receipt == payment.provider_id.upper()
+
+
+async def _arrival_for(
+    tx: Tx, payment: PaymentRow, outcome: Outcome, now: datetime, *, road: Road
+) -> tuple[ArrivalRow, bool]:
+    """The row of the money that settles a payment, and whether it is new.
+
+    An answer without a receipt confirms what an unsigned callback had told.
+    """
+    if outcome.receipt is None:
+        for told in await arrivals.of_order(tx, payment.order_id):
+            if told.state == DOUBTED:
+                arrivals.add_road(told, road)
+                return told, False
+    arrival, is_new = await arrivals.claim(
+        tx, seen_of(payment, outcome, road), state=SUSPENSE, now=now
+    )
+    arrivals.add_road(arrival, road)
+    return arrival, is_new
+
+
+def _is_free_for(arrival: ArrivalRow, payment: PaymentRow) -> bool:
+    """Whether money that was seen before may settle this payment."""
+    same = (arrival.amount_minor, arrival.currency) == (payment.amount_minor, payment.currency)
+    return (
+        same
+        and arrival.state in {DOUBTED, SUSPENSE}
+        and arrival.order_id in {None, payment.order_id}
+    )
+
+
 async def _hand_over(tx: Tx, deps: Deps, payment: PaymentRow, *, now: datetime) -> None:
-    """What the money bought: access for the device, or a token for the phone that paid."""
-    if payment.purpose == "token":
+    """What the money bought: access for the device, or a token for the phone it is for."""
+    assert payment.site_id is not None
+    assert payment.plan_id is not None
+    if payment.purpose == TOKEN:
+        holder = await payers.loaded(tx, payment.subscriber_id)
         await issue_in(
             tx,
             deps,
@@ -140,7 +278,7 @@ async def _hand_over(tx: Tx, deps: Deps, payment: PaymentRow, *, now: datetime) 
             site_id=SiteId(payment.site_id),
             plan_id=payment.plan_id,
             subscriber_id=payment.subscriber_id,
-            msisdn=Msisdn(payment.msisdn),
+            msisdn=Msisdn(holder.msisdn),
             now=now,
         )
         return
@@ -156,26 +294,33 @@ async def _hand_over(tx: Tx, deps: Deps, payment: PaymentRow, *, now: datetime) 
     )
 
 
-async def settlement(tx: Tx, payment: PaymentRow, now: datetime) -> Transaction:
+async def _settlement(
+    tx: Tx, payment: PaymentRow, landed: AccountName, now: datetime
+) -> Transaction:
     """The one transaction of a settled payment: money came in, paid for the plan, and its taxes."""
     amount = Money(payment.amount_minor, payment.currency)
-    plan = await plans.load(tx, payment.plan_id)
-    site = await sites.load(tx, payment.site_id)
-    assert plan is not None
-    assert site is not None
     purse = accounts.wallet(payment.subscriber_id)
-    rates = await operators.rates_on(tx, TaxClass(plan.tax_class), day_of(now))
-    income = accounts.plan_income(site.branch_id, payment.plan_id)
     return Transaction(
         id=TransactionId(f"payment:{payment.order_id}:settled"),
         at=now,
         cause=f"payment of order {OrderId(payment.order_id)} for plan {payment.plan_id}",
-        postings=(
-            Posting(purse, accounts.till(payment.rail, payment.shortcode), amount),
-            # What a portal shows is what is paid: taxes are in it.
-            *sold(taxed(amount, rates, included=True), income=income, paid_from=purse),
-        ),
+        postings=(Posting(purse, landed, amount), *await sale_in(tx, payment, amount, now)),
     )
+
+
+async def sale_in(tx: Tx, payment: PaymentRow, amount: Money, now: datetime) -> tuple[Posting, ...]:
+    """The postings by which a subscriber's wallet pays for the plan of an order, taxes included."""
+    assert payment.plan_id is not None
+    assert payment.site_id is not None
+    plan = await plans.load(tx, payment.plan_id)
+    site = await sites.load(tx, payment.site_id)
+    assert plan is not None
+    assert site is not None
+    rates = await operators.rates_on(tx, TaxClass(plan.tax_class), day_of(now))
+    income = accounts.plan_income(site.branch_id, payment.plan_id)
+    purse = accounts.wallet(payment.subscriber_id)
+    # What a portal shows is what is paid: taxes are in it.
+    return sold(taxed(amount, rates, included=True), income=income, paid_from=purse)
 
 
 async def notice(tx: Tx, payment: PaymentRow, code: str, now: datetime, text: str) -> None:
@@ -190,21 +335,66 @@ async def notice(tx: Tx, payment: PaymentRow, code: str, now: datetime, text: st
     )
 
 
-async def _claim(tx: Tx, payment: PaymentRow, receipt: str, now: datetime) -> bool:
-    """Take a receipt for this order; False when another order has it or is just taking it."""
-    source, mine = f"receipt:{payment.rail}", payment.order_id.encode()
-    if await inbox.take(tx, source=source, external_id=receipt, body=mine, now=now):
-        return True
-    return (await inbox.load(tx, source=source, external_id=receipt)).body == mine
-
-
-async def _paid_again(tx: Tx, payment: PaymentRow, receipt: str | None, now: datetime) -> str:
-    if receipt is None or receipt == payment.receipt:
+async def _paid_again(
+    tx: Tx, payment: PaymentRow, outcome: Outcome, now: datetime, *, road: Road
+) -> str:
+    """More news of a payment that is settled: nothing new, its receipt at last, or other money."""
+    receipt = None if outcome.receipt is None else outcome.receipt.upper()
+    mine = await arrivals.of_order(tx, payment.order_id)
+    told = next((one for one in mine if receipt in {None, one.receipt}), None)
+    if told is not None:
+        arrivals.add_road(told, road)
         return REPEAT
+    seen = seen_of(payment, outcome, road)
     if payment.receipt is None:
-        payment.receipt = receipt
-        await learn_proof(tx, payment.order_id, (ProofKind.RECEIPT, receipt), now)
-        return RECEIPT_ATTACHED
-    text = f"has receipt {payment.receipt}, now also {receipt}"
-    await notice(tx, payment, RECEIPT_DIFFERS, now, text)
-    return RECEIPT_DIFFERS
+        return await attach_in(tx, payment, seen, now)
+    if any(arrivals.shown_by(one, Road.CALLBACK) for one in mine):
+        # One push brings one receipt: a second one for it is made up.
+        text = f"has receipt {payment.receipt}, now also {receipt}"
+        await notice(tx, payment, RECEIPT_DIFFERS, now, text)
+        return RECEIPT_DIFFERS
+    # The order was paid in another way before its push was: this is other money, and theirs too.
+    arrival, is_new = await arrivals.claim(tx, seen, state=SUSPENSE, now=now)
+    if is_new:
+        arrival.due_at = now
+        await to_suspense_in(tx, arrival, now)
+        await notice(tx, payment, PAID_TWICE, now, f"was paid again by {receipt}")
+    return PAID_TWICE
+
+
+async def attach_in(tx: Tx, payment: PaymentRow, seen: Seen, now: datetime) -> str:
+    """Give money that was found by asking the receipt that another road brings."""
+    mine = await arrivals.of_order(tx, payment.order_id)
+    stand_in = next(one for one in mine if is_stand_in(payment, one))
+    receipt = seen.receipt.upper()
+    found = await arrivals.by_receipt(tx, seen.rail, receipt)
+    if found is None:
+        stand_in.receipt = receipt
+        arrivals.add_road(stand_in, seen.road)
+    elif found.state in {DOUBTED, SUSPENSE} and found.order_id in {None, payment.order_id}:
+        await _same_money(tx, stand_in, found, now)
+    else:
+        await notice(tx, payment, RECEIPT_USED, now, f"receipt {receipt}")
+        return RECEIPT_USED
+    payment.receipt = receipt
+    await received.learn_receipt(tx, stand_in.received_id, receipt)
+    await learn_proof(tx, payment.order_id, (ProofKind.RECEIPT, receipt), now)
+    return RECEIPT_ATTACHED
+
+
+async def _same_money(tx: Tx, stand_in: ArrivalRow, found: ArrivalRow, now: datetime) -> None:
+    """Two rows turn out to be one: the receipt's takes the other's place, and is booked once."""
+    if found.state == SUSPENSE:
+        amount = Money(found.amount_minor, found.currency)
+        landed = accounts.till(found.rail, found.place)
+        transaction = Transaction(
+            id=TransactionId(f"arrival:{found.id}:same"),
+            at=now,
+            cause=f"receipt {found.receipt} is of order {stand_in.order_id}, booked before",
+            postings=(Posting(landed, accounts.suspense(found.rail), amount),),
+        )
+        posted = await ledger.post(tx, transaction)
+        assert posted is ledger.Posted.CREATED, f"arrival {found.id} was joined before"
+    told = stand_in.order_id, stand_in.received_id, stand_in.state, stand_in.due_at
+    await arrivals.forget(tx, stand_in)
+    found.order_id, found.received_id, found.state, found.due_at = told

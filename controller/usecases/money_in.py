@@ -1,12 +1,13 @@
 """Money comes in for a subscriber's account: into the wallet, and from there to what is open.
 
-One receipt of one rail credits at most once, whichever road it came by: whoever takes it claims it
-in the inbox, as payments of hotspot orders do.
+One receipt of one rail credits at most once, whichever road it came by: whoever takes it claims its
+arrival, as payments of hotspot orders do.
 """
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from billing import accounts
@@ -16,7 +17,8 @@ from billing.invoice import Line, LineKind
 from billing.ledger import Posting, Transaction
 from billing.money import Money
 from billing.tax import Rates, TaxClass, Taxed
-from controller.store import inbox, ledger, notices, received
+from controller.payments.seen import Road, Seen
+from controller.store import arrivals, ledger, notices, received
 from controller.store.billing_rows import ReceivedRow
 from controller.store.payers import locked as payers_locked
 from controller.usecases import payers, rewards
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from billing.ids import AccountName
     from controller.deps import Deps
     from controller.store.database import Tx
+    from controller.store.payment_rows import ArrivalRow
     from controller.store.rows import SubscriberRow
 
 __all__ = ["ReceiptUsed", "ReceivedUnknown", "allocate_in", "receive", "reverse"]
@@ -42,6 +45,15 @@ _RAIL = re.compile(r"[a-z][a-z0-9-]{0,15}")
 _RECEIPT = re.compile(r"[\x21-\x7e]{1,64}")
 _PLACE = re.compile(r"[A-Za-z0-9._-]{0,32}")
 _NOTE_MAX = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Credited:
+    """Money that has been credited, the sites with news, and who else was rewarded for it."""
+
+    row: ReceivedRow
+    sites: frozenset[str]
+    rewarded: str | None
 
 
 class ReceiptUsed(Exception):  # noqa: N818 - a refusal, see style
@@ -96,13 +108,12 @@ async def receive(
             at=at or now,
             note=note,
         )
-        before = await _taken_before(tx, row, now)
-        if before is not None:
-            return before
-        changed, rewarded = await _booked(tx, deps, subscriber, row, now)
-    if rewarded is not None:
-        changed |= await spend(deps, rewarded)
-    wake(deps, changed)
+        claimed = await _claimed(tx, row, now)
+        if isinstance(claimed, ReceivedRow):
+            return claimed
+        row.place = claimed.arrival.place
+        credited = await _booked(tx, deps, subscriber, row, claimed)
+    await after_credit(deps, credited)
     return row
 
 
@@ -133,6 +144,9 @@ async def reverse(deps: Deps, received_id: str, *, reason: str) -> ReceivedRow:
         if row.reversed_at is not None:
             return row
         row.reversed_at = now
+        arrival = await arrivals.of_received(tx, row.id)
+        if arrival is not None:
+            arrival.state = arrivals.RETURNED
         await _posted(
             tx,
             f"received:{row.id}:reversed",
@@ -193,19 +207,46 @@ async def _told_staff(tx: Tx, row: ReceivedRow, reason: str, now: datetime) -> N
     )
 
 
-async def _taken_before(tx: Tx, row: ReceivedRow, now: datetime) -> ReceivedRow | None:
-    """Claim a receipt for new money; what it brought in when that was done before."""
+@dataclass(frozen=True, slots=True)
+class _Claimed:
+    """Money that is to be credited; ``booked`` when it stands in suspense."""
+
+    arrival: ArrivalRow
+    booked: bool
+
+
+async def _claimed(tx: Tx, row: ReceivedRow, now: datetime) -> ReceivedRow | _Claimed:
+    """Claim a receipt for new money; or what it brought in when that was done before.
+
+    Money that a provider had shown, and that is nobody's yet, is this subscriber's by staff's word.
+    """
     known = await received.load(tx, row.id)
     if known is None:
-        source, name = f"receipt:{row.rail}", row.receipt.upper()  # people type both cases
-        mine = await inbox.take(tx, source=source, external_id=name, body=row.id.encode(), now=now)
-        if mine:
-            return None
-        claim = await inbox.load(tx, source=source, external_id=name)
-        known = await received.load(tx, claim.body.decode())
+        arrival, is_new = await arrivals.claim(tx, _seen(row), state=arrivals.SUSPENSE, now=now)
+        if is_new or _is_theirs(arrival, row):
+            return _Claimed(arrival, booked=not is_new and arrival.state == arrivals.SUSPENSE)
+        if arrival.received_id is not None:
+            known = await received.load(tx, arrival.received_id)
     if known is None or _told(known) != _told(row):
         raise ReceiptUsed(f"receipt {row.receipt} of {row.rail} has brought other money in")
     return known
+
+
+def _is_theirs(arrival: ArrivalRow, row: ReceivedRow) -> bool:
+    same = (arrival.amount_minor, arrival.currency) == (row.amount_minor, row.currency)
+    return same and arrival.order_id is None and arrival.state in {"doubted", "suspense"}
+
+
+def _seen(row: ReceivedRow) -> Seen:
+    return Seen(
+        rail=row.rail,
+        receipt=row.receipt,
+        amount=Money(row.amount_minor, row.currency),
+        place=row.place,
+        road=Road.STAFF,
+        at=row.at,
+        note=row.note,
+    )
 
 
 def _told(row: ReceivedRow) -> tuple[object, ...]:
@@ -213,18 +254,53 @@ def _told(row: ReceivedRow) -> tuple[object, ...]:
     return row.subscriber_id, row.rail, row.receipt.upper(), row.amount_minor, row.currency
 
 
+async def credit_in(tx: Tx, deps: Deps, subscriber: SubscriberRow, arrival: ArrivalRow) -> Credited:
+    """Move money from suspense into a subscriber's wallet, and let it pay what is open.
+
+    The caller holds the subscriber's and the arrival's locks, and afterwards calls `after_credit`.
+    """
+    # Invariant: money leaves suspense once.
+    assert arrival.state == arrivals.SUSPENSE
+    row = ReceivedRow(
+        id=arrival.id,
+        subscriber_id=subscriber.id,
+        branch_id=subscriber.branch_id,
+        rail=arrival.rail,
+        place=arrival.place,
+        receipt=arrival.receipt,
+        amount_minor=arrival.amount_minor,
+        currency=arrival.currency,
+        at=arrival.at,
+        note=arrival.note,
+    )
+    return await _booked(tx, deps, subscriber, row, _Claimed(arrival, booked=True))
+
+
+async def after_credit(deps: Deps, credited: Credited) -> None:
+    """What follows when money has been credited and committed."""
+    changed = set(credited.sites)
+    if credited.rewarded is not None:
+        changed |= await spend(deps, credited.rewarded)
+    wake(deps, changed)
+
+
 async def _booked(
-    tx: Tx, deps: Deps, subscriber: SubscriberRow, row: ReceivedRow, now: datetime
-) -> tuple[set[str], str | None]:
-    """Book new money and what it does; the sites to wake, and who else was rewarded for it."""
+    tx: Tx, deps: Deps, subscriber: SubscriberRow, row: ReceivedRow, claimed: _Claimed
+) -> Credited:
+    """Book money for an account, and what it does there."""
+    now = deps.now()
     await received.add(tx, row)
+    arrival = claimed.arrival
+    arrival.state, arrival.received_id, arrival.due_at = arrivals.CREDITED, row.id, None
+    await tx.flush()
     before = await received.paid_since(tx, subscriber.id, now)
+    comes_from = accounts.suspense(row.rail) if claimed.booked else landed(row)
     await _posted(
         tx,
         f"received:{row.id}",
-        Posting(accounts.wallet(subscriber.id), landed(row), Money(row.amount_minor)),
+        Posting(accounts.wallet(subscriber.id), comes_from, Money(row.amount_minor)),
         cause=f"received by {row.rail}, receipt {row.receipt}",
-        at=row.at,
+        at=now if claimed.booked else row.at,
     )
     rewarded = None
     if row.rail != WITHHELD:
@@ -234,7 +310,7 @@ async def _booked(
     after = await received.paid_since(tx, subscriber.id, now)
     paid = [after[name] for name in after if name not in before]
     await receipt_in(tx, of=row, subscriber=subscriber, paid=paid, now=now)
-    return changed, rewarded
+    return Credited(row, frozenset(changed), rewarded)
 
 
 async def _posted(tx: Tx, name: str, posting: Posting, *, cause: str, at: datetime) -> None:

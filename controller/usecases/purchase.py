@@ -64,6 +64,7 @@ class Purpose(StrEnum):
 
     GRANT = "grant"  # access for a device at the site, at once
     TOKEN = "token"  # noqa: S105 - 20 digits by SMS, which a device may bring to the site later
+    ACCOUNT = "account"  # money for a subscriber's account
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +166,6 @@ def _is_sold(plan: PlanRow, purpose: Purpose) -> bool:
 async def _write_down(
     tx: Tx, deps: Deps, site_id: SiteId, order: NewOrder, *, plan: PlanRow, subscriber_id: str
 ) -> None:
-    assert deps.settings.mpesa is not None
     now = deps.now()
     new = await inserted(
         tx,
@@ -178,9 +178,10 @@ async def _write_down(
         device_mac=order.device_mac,
         msisdn=order.msisdn,
         rail=deps.gateway.rail,
-        shortcode=deps.settings.mpesa.till or deps.settings.mpesa.shortcode,
+        shortcode=deps.gateway.place,
         amount_minor=plan.price_minor,
         currency=plan.currency,
+        reference=reference_of(order.order_id),
         state=PaymentState.CREATED,
         callback_token_hash=token_hash(deps, new_token()),
         created_at=now,
@@ -190,6 +191,11 @@ async def _write_down(
     if not new:
         # The same order id came for another phone at the same moment.
         raise OrderDiffers(order.order_id, "phone")
+
+
+def reference_of(order_id: OrderId) -> str:
+    """The account that a payer is shown: 12 letters and digits of the order's id."""
+    return order_id[:ACCOUNT_CHARS_MAX].upper()
 
 
 def new_token() -> str:
@@ -248,7 +254,7 @@ async def _free(
 
 async def _can_collect(tx: Tx, deps: Deps, site_id: SiteId, order: NewOrder, now: datetime) -> bool:
     """Whether there is an account to pay into; and for a token a slot, kept before anybody pays."""
-    if deps.settings.mpesa is None:
+    if not deps.gateway.place:
         await notices.add(
             tx,
             now=now,
@@ -299,13 +305,14 @@ async def _about_to_push(tx: Tx, deps: Deps, order: NewOrder) -> Push | None:
     payment.callback_token_hash = token_hash(deps, token)
     payment.pushed_at = now
     payment.next_query_at = next_query_at(now, now)
+    assert payment.plan_id is not None
     plan = await plans.load(tx, payment.plan_id)
     assert plan is not None
     return Push(
         order_id=order.order_id,
         amount=Money(payment.amount_minor, payment.currency),
         msisdn=order.msisdn,
-        account=order.order_id[:ACCOUNT_CHARS_MAX].upper(),
+        account=payment.reference,
         description=plan.name[:DESCRIPTION_CHARS_MAX],
         callback_url=f"{deps.settings.public_url}{CALLBACK_PATH}{token}",
     )

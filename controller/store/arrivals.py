@@ -1,0 +1,164 @@
+"""Money that providers say is ours, as it is kept: one row for each receipt of a rail."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING
+
+from sqlalchemy import and_, or_, select
+
+from controller.store.database import ROW_LOCK, inserted
+from controller.store.payment_rows import ArrivalDeedRow, ArrivalRow
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from controller.payments.seen import Road, Seen
+    from controller.store.database import Tx
+    from controller.store.rows import PaymentRow
+
+DOUBTED, SUSPENSE, CREDITED, RETURNED = "doubted", "suspense", "credited", "returned"
+
+REFERENCE_MAX, PAYER_MAX, NAME_MAX, NOTE_MAX = 64, 64, 80, 200
+
+
+async def claim(tx: Tx, seen: Seen, *, state: str, now: datetime) -> tuple[ArrivalRow, bool]:
+    """The one row of this money, locked, and whether it is new; its state then is ``state``.
+
+    On PostgreSQL this waits for another transaction that is claiming the same receipt.
+    """
+    name = secrets.token_hex(16)
+    receipt = seen.receipt.upper()
+    new = await inserted(
+        tx,
+        ArrivalRow,
+        id=name,
+        rail=seen.rail,
+        receipt=receipt,
+        place=seen.place,
+        amount_minor=seen.amount.minor,
+        currency=seen.amount.currency,
+        at=seen.at or now,
+        seen_at=now,
+        roads=seen.road.value,
+        reference=seen.reference[:REFERENCE_MAX],
+        payer=seen.payer[:PAYER_MAX],
+        payer_name=seen.payer_name[:NAME_MAX],
+        note=seen.note[:NOTE_MAX],
+        state=state,
+        order_id=None,
+        received_id=None,
+        due_at=None,
+        tries=0,
+        ask_token_hash=None,
+    )
+    if new:
+        return await locked(tx, name), True
+    known = await by_receipt(tx, seen.rail, receipt)
+    assert known is not None
+    return known, False
+
+
+async def load(tx: Tx, arrival_id: str) -> ArrivalRow | None:
+    """Money that came in, or None."""
+    return await tx.get(ArrivalRow, arrival_id)
+
+
+async def locked(tx: Tx, arrival_id: str) -> ArrivalRow:
+    """Money that came in, locked and as it now is; it must be there."""
+    return await tx.get_one(
+        ArrivalRow, arrival_id, with_for_update=ROW_LOCK, populate_existing=True
+    )
+
+
+async def by_receipt(tx: Tx, rail: str, receipt: str) -> ArrivalRow | None:
+    """The money of this receipt, locked, or None."""
+    query = (
+        select(ArrivalRow)
+        .where(ArrivalRow.rail == rail, ArrivalRow.receipt == receipt.upper())
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    )
+    return await tx.scalar(query)
+
+
+async def of_order(tx: Tx, order_id: str) -> list[ArrivalRow]:
+    """What came in for an order, locked, the oldest first."""
+    query = (
+        select(ArrivalRow)
+        .where(ArrivalRow.order_id == order_id)
+        .order_by(ArrivalRow.seen_at, ArrivalRow.id)
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    )
+    return list(await tx.scalars(query))
+
+
+async def waiting_for(tx: Tx, payment: PaymentRow) -> list[str]:
+    """Money in suspense that a payment, or its reference, brought and that is due."""
+    query = select(ArrivalRow.id).where(
+        ArrivalRow.state == SUSPENSE,
+        ArrivalRow.due_at.is_not(None),
+        or_(
+            ArrivalRow.order_id == payment.order_id,
+            and_(ArrivalRow.rail == payment.rail, ArrivalRow.reference == payment.reference),
+        ),
+    )
+    return list(await tx.scalars(query))
+
+
+async def of_received(tx: Tx, received_id: str) -> ArrivalRow | None:
+    """The money of which this was booked for an account, locked, or None."""
+    query = select(ArrivalRow).where(ArrivalRow.received_id == received_id)
+    return await tx.scalar(query.with_for_update(key_share=True))
+
+
+async def due(tx: Tx, now: datetime, *, state: str, limit: int) -> list[ArrivalRow]:
+    """Money to be placed, or asked about, locked; what another process holds is left to it."""
+    query = (
+        select(ArrivalRow)
+        .where(ArrivalRow.due_at <= now, ArrivalRow.state == state)
+        .order_by(ArrivalRow.due_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True, key_share=True)
+    )
+    return list(await tx.scalars(query))
+
+
+async def forget(tx: Tx, arrival: ArrivalRow) -> None:
+    """Take away a row whose money turned out to be another row's."""
+    await tx.delete(arrival)
+    await tx.flush()
+
+
+def shown_by(arrival: ArrivalRow, road: Road) -> bool:
+    """Whether this road has shown the money."""
+    return road.value in arrival.roads.split()
+
+
+def add_road(arrival: ArrivalRow, road: Road) -> None:
+    """Note that this road has shown the money as well."""
+    if not shown_by(arrival, road):
+        arrival.roads = f"{arrival.roads} {road.value}"
+
+
+def add_deed(
+    tx: Tx, arrival: ArrivalRow, *, who: str, what: str, detail: str, now: datetime
+) -> None:
+    """Note what somebody of the staff did with it."""
+    tx.add(
+        ArrivalDeedRow(
+            id=secrets.token_hex(16),
+            arrival_id=arrival.id,
+            at=now,
+            who=who,
+            what=what,
+            detail=detail,
+        )
+    )
+
+
+async def deeds_of(tx: Tx, arrival_id: str) -> list[ArrivalDeedRow]:
+    """What staff did with it, the oldest first."""
+    query = select(ArrivalDeedRow).where(ArrivalDeedRow.arrival_id == arrival_id)
+    return list(await tx.scalars(query.order_by(ArrivalDeedRow.at, ArrivalDeedRow.id)))
