@@ -67,6 +67,7 @@ def read_camt(data: bytes) -> Statement:
         if before.closing != after.opening:
             raise StatementUnreadable("Bal", "a statement does not go on where one before closed")
     return Statement(
+        form="camt.053",
         rail="bank",
         place=first.account,
         since=first.since,

@@ -35,16 +35,18 @@ def read_columns(text: str, profile: Profile) -> Statement:
     """What a bank's CSV tells. Raises `StatementUnreadable`."""
     sheet = read_sheet(text, profile.columns, profile.wanted, delimiter=profile.delimiter)
     entries = [entry for row in sheet.rows if (entry := _entry(row, profile)) is not None]
-    return statement_of(entries, rail="bank", place=_account_in(sheet.preamble))
+    place = _account_in(sheet.preamble)
+    return statement_of(entries, form="bank-csv", rail="bank", place=place)
 
 
-def statement_of(entries: Sequence[Entry], *, rail: str, place: str) -> Statement:
+def statement_of(entries: Sequence[Entry], *, form: str, rail: str, place: str) -> Statement:
     """The statement that entries of a table make. Raises `StatementUnreadable`."""
     if not entries:
         raise StatementUnreadable("lines", "there is not one booking in it")
     ordered = oldest_first(without_doubles(entries))
     days = [one.at.astimezone(NAIROBI).date() for one in ordered]
     return Statement(
+        form=form,
         rail=rail,
         place=place,
         since=min(days),

@@ -78,6 +78,7 @@ def read_mt940(text: str) -> Statement:
     entries = [entry for page in pages for entry in page.entries]
     days = [entry.at.astimezone(NAIROBI).date() for entry in entries]
     return Statement(
+        form="mt940",
         rail="bank",
         place=first.account,
         since=min([first.closed_on, *days]),

@@ -55,7 +55,8 @@ def read_portal(text: str) -> Statement:
     delimiter = ";" if text[:20_000].count(";") > text[:20_000].count(",") else ","
     sheet = read_sheet(text, COLUMNS, WANTED, delimiter=delimiter)
     entries = [entry for row in sheet.rows if (entry := _entry(row)) is not None]
-    return statement_of(entries, rail="mpesa", place=_shortcode_in(sheet.preamble))
+    place = _shortcode_in(sheet.preamble)
+    return statement_of(entries, form="mpesa-csv", rail="mpesa", place=place)
 
 
 def _entry(row: SheetRow) -> Entry | None:

@@ -77,11 +77,13 @@ class StatementLine:
 class Statement:
     """What a file tells of one till. ``since`` and ``until`` are its first and last day.
 
+    ``form`` is what it was written in: ``mt940``, ``camt.053``, ``mpesa-csv`` or ``bank-csv``.
     ``rail`` is ``mpesa`` or ``bank``; ``place`` is the shortcode or account, "" where the file does
     not name it. ``opening`` and ``closing`` are None where the file tells no balances. Lines are
     oldest first; a booking that stands twice in the file is one line.
     """
 
+    form: str
     rail: str
     place: str
     since: date
