@@ -35,6 +35,8 @@
 - ``bucket_rows.py``            the same in the controller's database, for all processes
 - ``pace.py``                   waiting for one's turn
 - ``absent.py``                 for a controller without an account: refuses, collects nothing
+- ``bank_notice.py``    PURE   a bank's instant notice, believed by its signature
+- ``statements/``       PURE   statement files of M-PESA's portal and of banks
 - ``memory.py``                 `MemoryGateway`, the fake that ships: scripted, no network
 
 T-Kash has no adapter: Telkom publishes no interface for it, so its money comes in by hand or by
