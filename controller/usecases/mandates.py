@@ -11,6 +11,7 @@ import hashlib
 import re
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
@@ -36,8 +37,8 @@ from controller.usecases.account_payments import (
     account_payment,
     pay_account,
 )
-from controller.usecases.cards import card_of
 from controller.usecases.asking import new_token, token_hash
+from controller.usecases.cards import card_of
 from controller.usecases.money_in import check_reason
 from controller.usecases.paid_notices import auto_paid_in, auto_pay_failed_in
 from controller.usecases.standing import to_go_on
@@ -48,7 +49,6 @@ if TYPE_CHECKING:
     from controller.deps import Deps
     from controller.payments.gateway import Push, PushAnswer
     from controller.store.database import Tx
-    from controller.store.rows import PaymentRow
 
 ORDER_PATH = "/callbacks/orders/"
 """Where a provider tells whether a payer agreed to a standing order, followed by a token."""
@@ -270,21 +270,21 @@ async def _charged(deps: Deps, mandate_id: str, order_id: str, *, paid: bool) ->
         if row.provider_id != order_id:
             return
         row.provider_id = None
-        told = {
-            "subscriber_id": row.subscriber_id,
-            "payment_id": order_id,
-            "amount": Money(payment.amount_minor, payment.currency),
-            "source": row.label,
-        }
+        tell = partial(
+            auto_paid_in if paid else auto_pay_failed_in,
+            subscriber_id=row.subscriber_id,
+            payment_id=order_id,
+            amount=Money(payment.amount_minor, payment.currency),
+            source=row.label,
+        )
+        await tell(tx, deps)
         if paid:
             row.tries = 0
-            await auto_paid_in(tx, deps, **told)  # type: ignore[arg-type] - one shape for both
             return
         row.tries += 1
         row.due_at = next_try(row.tries, now)
         if row.due_at is None:
             row.state, row.end_reason = FAILING, "every try was refused"
-        await auto_pay_failed_in(tx, deps, **told)  # type: ignore[arg-type] - as above
 
 
 async def _charge(deps: Deps, mandate_id: str) -> None:

@@ -133,9 +133,7 @@ async def take_result(deps: Deps, *, token: str, body: bytes, headers: Mapping[s
     return True
 
 
-async def take_told(
-    deps: Deps, *, rail: str, body: bytes, headers: Mapping[str, str]
-) -> bool:
+async def take_told(deps: Deps, *, rail: str, body: bytes, headers: Mapping[str, str]) -> bool:
     """Take what a rail tells of a refund at its one address; whether it was about one.
 
     Raises `DatabaseBusy`.
