@@ -49,6 +49,7 @@ from controller.store.database import Database
 from controller.store.migrations import upgrade
 from controller.systemd import Systemd
 from controller.usecases import sites
+from controller.usecases.asking import CALLBACK_PATH
 from controller.usecases.billing_run import bill_due
 from controller.usecases.dunning import dun_due
 from controller.usecases.emails import send_due as send_emails_due
@@ -58,7 +59,7 @@ from controller.usecases.messages import send_due
 from controller.usecases.outages import SilenceWatch
 from controller.usecases.phone_codes import join_by_phone, send_code
 from controller.usecases.probes import give_up as give_up_probes
-from controller.usecases.purchase import CALLBACK_PATH, purchase
+from controller.usecases.purchase import purchase
 from controller.usecases.redeem import redeem
 from controller.usecases.settle import query_due
 from controller.usecases.token_keys import make_ready

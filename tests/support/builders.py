@@ -23,9 +23,10 @@ from controller.payments.memory import MemoryGateway
 from controller.records import Reading, SessionClosed, SessionOpened, SiteRecord
 from controller.signals import Signals
 from controller.store.database import Database
+from controller.usecases.asking import CALLBACK_PATH
 from controller.usecases.ingest import Batch
 from controller.usecases.plans import add_plan
-from controller.usecases.purchase import CALLBACK_PATH, NewOrder, purchase
+from controller.usecases.purchase import NewOrder, purchase
 from controller.usecases.settle import take_callback
 from controller.usecases.sites import NewSite, add_site
 from controller.vault import Vault
@@ -180,7 +181,8 @@ def token_in(callback_url: str) -> str:
 
 def a_world(db: Database, state_dir: Path, *, mpesa: bool = True) -> World:
     """A controller on ``db`` with nothing in it."""
-    clock, gateway, carrier, post = Clock(), MemoryGateway(), MemorySms(), MemoryEmail()
+    clock, carrier, post = Clock(), MemorySms(), MemoryEmail()
+    gateway = MemoryGateway(place=SHORTCODE if mpesa else "")
     deps = Deps(
         settings=settings(state_dir, mpesa=mpesa),
         db=db,
