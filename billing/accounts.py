@@ -29,6 +29,11 @@ def suspense(rail: str) -> AccountName:
     return AccountName(f"liability:suspense:{rail}")
 
 
+def refund_due(rail: str) -> AccountName:
+    """Money that is being given back by a rail, and has not left yet."""
+    return AccountName(f"liability:refund:{rail}")
+
+
 def receivable(subscriber_id: str) -> AccountName:
     """What a subscriber owes on issued invoices."""
     return AccountName(f"asset:receivable:{subscriber_id}")

@@ -15,7 +15,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    StringConstraints,
+    ValidationError,
+)
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -25,6 +33,9 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from controller.notify.email_message import is_address
+from controller.notify.http_sms_wire import Form, path_fault, template_fault
+from controller.notify.smtp import Security
 from controller.payments.mpesa_settings import callback_word_faults
 
 if TYPE_CHECKING:
@@ -32,7 +43,11 @@ if TYPE_CHECKING:
 
 ENV_PREFIX = "LANGO_"
 SECRET_FILE_MAX_BYTES = 4_096
-SECRETS = {"mpesa": ("consumer_secret", "passkey"), "sms": ("api_key",)}
+SECRETS = {
+    "mpesa": ("consumer_secret", "passkey"),
+    "sms": ("api_key",),
+    "email": ("password",),
+}
 """Keys that may also be given as ``<key>_file``."""
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -46,6 +61,7 @@ DATABASE_SHAPE = r"^(sqlite\+aiosqlite|postgresql\+psycopg)://"
 SHORTCODE_SHAPE = r"^[0-9]{5,7}$"
 PHONE_SHAPE = r"^[0-9+ ]{0,20}$"
 SENDER_SHAPE = r"^([A-Za-z0-9]{1,11})?$"
+COST_SHAPE = r"^[0-9]{1,3}(\.[0-9]{1,4})?$"
 WANTS = {
     HOST_SHAPE: "a host name or address, without a port",
     URL_SHAPE: "http://… or https://…, without a query",
@@ -53,6 +69,7 @@ WANTS = {
     SHORTCODE_SHAPE: "5 to 7 digits",
     PHONE_SHAPE: "at most 20 digits and spaces",
     SENDER_SHAPE: "at most 11 letters and digits",
+    COST_SHAPE: "shillings, like 0.80",
 }
 """What each shape is called when a value does not have it."""
 
@@ -108,25 +125,81 @@ class MpesaSection(Section):
     confirm_above: int = Field(default=5_000, ge=0, le=250_000)
 
 
-class SmsSection(Section):
-    """The account with Africa's Talking. ``sender_id`` is registered with them; "" for a shared."""
+def _template(text: str) -> str:
+    if fault := template_fault(text):
+        raise ValueError(fault)
+    return text
 
+
+def _path(text: str) -> str:
+    if fault := path_fault(text):
+        raise ValueError(fault)
+    return text
+
+
+def _address(text: str) -> str:
+    if not is_address(text):
+        raise ValueError("want an address like bills@example.co.ke")
+    return text
+
+
+Template = Annotated[str, AfterValidator(_template)]
+AnswerPath = Annotated[str, AfterValidator(_path)]
+
+
+class HttpSmsSection(Section):
+    """How a carrier's own HTTP interface is spoken: see ``notify/http_sms_wire.py``."""
+
+    url: Url
+    method: Literal["POST", "GET"] = "POST"
+    form: Form = Form.JSON
+    fields: dict[str, Template] = Field(min_length=1)
+    headers: dict[str, Template] = Field(default_factory=dict, repr=False)
+    code_at: tuple[AnswerPath, ...] = ()
+    name_at: tuple[AnswerPath, ...] = ()
+    taken: tuple[str, ...] = ("200",)
+    refused: tuple[str, ...] = ()
+    later: tuple[str, ...] = ()
+    part_cost: Annotated[str, StringConstraints(pattern=COST_SHAPE)] | None = None
+
+
+class SmsSection(Section):
+    """The account with a carrier. ``sender_id`` is registered with it; "" for a shared one.
+
+    ``base_url`` and ``username`` are for Africa's Talking, ``http`` is for any other.
+    """
+
+    kind: Literal["africas_talking", "http"] = "africas_talking"
     base_url: Url = "https://api.africastalking.com"
-    username: Word
+    username: Word | None = None
     api_key: SecretStr = Field(min_length=1)
     sender_id: Annotated[str, StringConstraints(pattern=SENDER_SHAPE)] = ""
+    http: HttpSmsSection | None = None
+
+
+class EmailSection(Section):
+    """The account with a mail server. Without a ``username`` nobody logs in."""
+
+    host: Host
+    port: Annotated[int, Field(ge=1, le=65_535)] = 587
+    security: Security = Security.STARTTLS
+    username: Word | None = None
+    password: SecretStr | None = Field(default=None, min_length=1)
+    sender: Annotated[str, AfterValidator(_address)]
 
 
 class OperatorSettings(Section):
     """How new sites present the operator until staff say otherwise.
 
-    ``odd_amounts`` says what becomes of too little money for what was ordered.
+    ``odd_amounts`` says what becomes of too little money for what was ordered, ``receipts`` who is
+    told by SMS and e-mail that money came: nobody, those who have an account, or hotspot too.
     """
 
     name: Word = "Lango"
     help_phone: Annotated[str, StringConstraints(pattern=PHONE_SHAPE)] = ""
     language: Literal["en", "sw"] = "en"
     odd_amounts: Literal["wallet", "best_plan"] = "best_plan"
+    receipts: Literal["none", "accounts", "all"] = "accounts"
 
 
 class Settings(BaseSettings):
@@ -146,6 +219,7 @@ class Settings(BaseSettings):
     edge: EdgeSettings = EdgeSettings()
     mpesa: MpesaSection | None = None
     sms: SmsSection | None = None
+    email: EmailSection | None = None
     operator: OperatorSettings = OperatorSettings()
 
     @classmethod
@@ -229,10 +303,21 @@ def known_keys() -> tuple[str, ...]:
     """Every key that may be set, as ``section.key``."""
     keys = [name for name in Settings.model_fields if name not in _SECTIONS]
     for name, section in _SECTIONS.items():
-        keys += [f"{name}.{key}" for key in section.model_fields]
+        keys += _keys_of(name, section)
         keys += [f"{name}.{key}_file" for key in SECRETS.get(name, ())]
     return tuple(keys)
 
+
+def _keys_of(name: str, section: type[Section]) -> list[str]:
+    keys = list[str]()
+    for key in section.model_fields:
+        part = _PARTS.get(f"{name}.{key}")
+        keys += [f"{name}.{key}"] if part is None else _keys_of(f"{name}.{key}", part)
+    return keys
+
+
+_PARTS: dict[str, type[Section]] = {"sms.http": HttpSmsSection}
+"""Sections within sections."""
 
 _SECTIONS: dict[str, type[Section]] = {
     "database": DatabaseSettings,
@@ -240,6 +325,7 @@ _SECTIONS: dict[str, type[Section]] = {
     "edge": EdgeSettings,
     "mpesa": MpesaSection,
     "sms": SmsSection,
+    "email": EmailSection,
     "operator": OperatorSettings,
 }
 
@@ -268,13 +354,13 @@ def _read_environment() -> dict[str, Any]:
 
 
 def _merged(*layers: dict[str, Any]) -> dict[str, Any]:
-    """One mapping; a section is merged key by key, anything else is replaced."""
+    """One mapping; sections are merged key by key, anything else is replaced."""
     result: dict[str, Any] = {}
     for layer in layers:
         for key, value in layer.items():
             below = result.get(key)
             if isinstance(below, dict) and isinstance(value, dict):
-                result[key] = below | value
+                result[key] = _merged(below, value)
             else:
                 result[key] = value
     return result
@@ -332,14 +418,38 @@ def _cross_faults(told: dict[str, Any]) -> list[str]:
             faults.append(f"{key}: {text} is already the port of {seen[text]}")
         seen.setdefault(text, key)
     faults += _sms_faults(told) if isinstance(told.get("sms"), dict) else []
+    faults += _email_faults(told) if isinstance(told.get("email"), dict) else []
     return faults + (_mpesa_faults(told) if isinstance(told.get("mpesa"), dict) else [])
 
 
 def _sms_faults(told: dict[str, Any]) -> list[str]:
-    carrier = str(_given(told, "sms", "base_url", "https:"))
-    if carrier.startswith("https:") or _host(carrier) in LOOPBACK:
-        return []
-    return ["sms.base_url: want https://… for any machine but this one"]
+    part = _given(told, "sms", "http", None)
+    urls = {"sms.base_url": _given(told, "sms", "base_url", "https:")}
+    if isinstance(part, dict):
+        urls["sms.http.url"] = part.get("url", "https:")
+    faults = [
+        f"{key}: want https://… for any machine but this one"
+        for key, url in urls.items()
+        if not str(url).startswith("https:") and _host(str(url)) not in LOOPBACK
+    ]
+    by_http = _given(told, "sms", "kind", "africas_talking") == "http"
+    wanted = "http" if by_http else "username"
+    if _given(told, "sms", wanted, None) is None:
+        faults.append(f"sms.{wanted}: required here")
+    if part is not None and not by_http:
+        faults.append('sms.http: is of use only with sms.kind = "http"')
+    return faults
+
+
+def _email_faults(told: dict[str, Any]) -> list[str]:
+    faults = []
+    in_clear = _given(told, "email", "security", "starttls") == "none"
+    if in_clear and str(_given(told, "email", "host", "localhost")) not in LOOPBACK:
+        faults.append('email.security: "none" is for a server on this machine')
+    known = [_given(told, "email", key, None) is not None for key in ("username", "password")]
+    if known[0] != known[1]:
+        faults.append(f"email.{'password' if known[0] else 'username'}: required here")
+    return faults
 
 
 def _mpesa_faults(told: dict[str, Any]) -> list[str]:
@@ -372,6 +482,8 @@ def _sentence(fault: Any) -> str:
         return f"{key}: unknown key{_nearest(key)}"
     if fault["type"] == "missing":
         return f"{key}: required here"
+    if fault["type"] == "value_error":
+        return f"{key}: {fault['ctx']['error']}"
     if fault["type"] == "string_pattern_mismatch":
         return f"{key}: want {WANTS[fault['ctx']['pattern']]}"
     return f"{key}: {fault['msg'][0].lower()}{fault['msg'][1:]}"

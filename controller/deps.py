@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from controller.notify.absent import AbsentSms
+from controller.notify.absent import AbsentEmail, AbsentSms
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from controller.config import Settings
     from controller.edge.authority import Authority
+    from controller.notify.email import Email
     from controller.notify.sms import Sms
     from controller.payments.gateway import PaymentGateway
     from controller.signals import Signals
@@ -33,6 +34,7 @@ class Deps:
     gateway: PaymentGateway
     """The rail by which orders are collected unless the payer chooses another."""
     sms: Sms = field(default_factory=AbsentSms)
+    email: Email = field(default_factory=AbsentEmail)
     more_gateways: tuple[PaymentGateway, ...] = ()
 
     @property

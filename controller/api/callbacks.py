@@ -8,7 +8,7 @@ from fastapi.responses import JSONResponse, Response
 
 from controller.api.errors import NotFound
 from controller.api.needs import Needed
-from controller.usecases.purchase import CALLBACK_PATH
+from controller.usecases.asking import CALLBACK_PATH
 from controller.usecases.settle import take_callback
 
 TOKEN_LENGTH_MAX = 128

@@ -7,6 +7,7 @@
 - ``stall.py``    fills the shop: a site, demo plans, a join token
 - ``fingers.py``  types PINs on the simulated handset, for devices that have no person
 - ``daraja/``     simulated M-PESA: Daraja's wire format, the handset page, the fault panel
+- ``bank/``       a simulated bank: statement files and instant notices of one list of movements
 - ``sms/``        a simulated Africa's Talking, whose messages land on that handset
 - ``lab/``        a site in network namespaces with devices that make real traffic
 

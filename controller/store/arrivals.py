@@ -82,6 +82,12 @@ async def by_receipt(tx: Tx, rail: str, receipt: str) -> ArrivalRow | None:
     return await tx.scalar(query)
 
 
+async def seen(tx: Tx, rail: str, receipt: str) -> ArrivalRow | None:
+    """The money of this receipt, to look at, or None."""
+    query = select(ArrivalRow).where(ArrivalRow.rail == rail, ArrivalRow.receipt == receipt.upper())
+    return await tx.scalar(query)
+
+
 async def of_order(tx: Tx, order_id: str) -> list[ArrivalRow]:
     """What came in for an order, locked, the oldest first."""
     query = (

@@ -35,6 +35,11 @@ async def locked(tx: Tx, order_id: OrderId | str) -> PaymentRow | None:
     return await tx.get(PaymentRow, order_id, with_for_update=ROW_LOCK, populate_existing=True)
 
 
+async def rail_of(tx: Tx, order_id: OrderId | str) -> str:
+    """By which rail a payment is collected; it must be there."""
+    return (await tx.get_one(PaymentRow, order_id)).rail
+
+
 async def id_by_token(tx: Tx, token_hash: str) -> str | None:
     """The order whose callback address has this token, or None."""
     query = select(PaymentRow.order_id).where(PaymentRow.callback_token_hash == token_hash)

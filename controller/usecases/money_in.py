@@ -155,7 +155,7 @@ async def reverse(deps: Deps, received_id: str, *, reason: str) -> ReceivedRow:
             at=now,
         )
         lost = await rewards.take_back_in(tx, row.id, now)
-        await _taken_back(tx, rows[row.subscriber_id], now)
+        await taken_back_in(tx, rows[row.subscriber_id], now)
         await _told_staff(tx, row, reason, now)
         for subscriber_id in sorted({row.subscriber_id, *lost}):
             cause = f"reversed:{row.id}"
@@ -164,7 +164,7 @@ async def reverse(deps: Deps, received_id: str, *, reason: str) -> ReceivedRow:
     return row
 
 
-async def _taken_back(tx: Tx, subscriber: SubscriberRow, now: datetime) -> None:
+async def taken_back_in(tx: Tx, subscriber: SubscriberRow, now: datetime) -> None:
     """Take money back from what it paid, until the wallet is no longer below zero.
 
     Invoices that are open again have not earned their rewards.

@@ -1,34 +1,30 @@
 """An order becomes a payment, and a prompt on the payer's phone.
 
-Three transactions, so that whatever is cut off, nobody is asked twice for the same order:
-
-1. the order is written down (CREATED); a crash after this may push, later, for the first time;
-2. it is marked SENT, before anything leaves; a crash after this never pushes again;
-3. the provider's answer is noted; when it is lost, callback or query bring it.
+The order is written down first, with its price; asking is `asking`'s.
 """
 
 from __future__ import annotations
 
-import asyncio
-import secrets
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_exponential
-
 from billing.ids import GrantId, OrderId, PlanId, SiteId
-from billing.money import Money
-from billing.payment import Evidence, OrderStage, PaymentState, Reason, moved, stage
+from billing.payment import OrderStage, PaymentState, Reason, stage
 from billing.plan import Audience
-from controller.payments.gateway import Push
 from controller.store import activation, grants, notices, payments, plans, subscribers
-from controller.store.database import DatabaseBusy, inserted
+from controller.store.database import inserted
 from controller.store.rows import PaymentRow
-from controller.usecases import evidence
+from controller.usecases.asking import (
+    AGE_MAX_S,
+    ask,
+    gateway_of,
+    new_token,
+    reference_of,
+    token_hash,
+)
 from controller.usecases.grants import give_in
-from controller.usecases.schedule import next_query_at
 from controller.usecases.token_keys import SlotsFull, slot_in
 
 if TYPE_CHECKING:
@@ -38,25 +34,6 @@ if TYPE_CHECKING:
     from controller.deps import Deps
     from controller.store.database import Tx
     from controller.store.rows import PlanRow
-
-AGE_MAX_S = 120
-"""An order that has waited longer is not pushed: its customer may have walked away."""
-
-LINE_BUSY_S = 60
-"""A prompt holds the payer's line for about this long; a second one would be refused."""
-
-UNPAID_PROMPTS_MAX = 8
-UNPAID_WITHIN_S = 3_600
-"""A phone that was asked this often within the hour and never paid is not asked again: devices and
-their addresses cost nothing, and whoever has them could ring a stranger's phone all day."""
-
-CALLBACK_PATH = "/callbacks/stk/"
-"""Where the provider posts, followed by the payment's token. Providers refuse addresses that hold
-words such as "mpesa", "query", "cmd" or "sql": hence a plain path and a hexadecimal token."""
-
-ACCOUNT_CHARS_MAX = 12
-DESCRIPTION_CHARS_MAX = 13
-NOTE_ANSWER_TRIES = 6
 
 
 class Purpose(StrEnum):
@@ -72,7 +49,8 @@ class NewOrder:
     """A purchase as a site, or our own page, sends it. Price is not theirs to say.
 
     ``age_s`` is how long the customer has been waiting at the site. An order for a token names no
-    device: its ``device_mac`` is empty.
+    device: its ``device_mac`` is empty. ``holder`` is the phone that a token is for, when a friend
+    pays; ``rail`` the payer's choice, "" for the first.
     """
 
     order_id: OrderId
@@ -81,9 +59,13 @@ class NewOrder:
     device_mac: str
     age_s: int
     purpose: Purpose = Purpose.GRANT
+    rail: str = ""
+    holder: Msisdn | None = None
 
     def __post_init__(self) -> None:
+        assert self.purpose in {Purpose.GRANT, Purpose.TOKEN}
         assert (self.purpose is Purpose.TOKEN) == (not self.device_mac)
+        assert self.holder is None or self.purpose is Purpose.TOKEN
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,12 +99,7 @@ async def purchase(deps: Deps, site_id: SiteId, order: NewOrder) -> OrderStatus:
             deps.signals.wake(f"site:{site_id}")
         deps.signals.wake("live")
         return status
-    async with deps.db.begin() as tx:
-        push = await _about_to_push(tx, deps, order)
-    if push is None:
-        return await order_status(deps, order.order_id)
-    # The site may hang up; the provider's answer must be noted all the same.
-    await asyncio.shield(asyncio.create_task(_push(deps, push)))
+    await ask(deps, order.order_id, age_s=order.age_s)
     return await order_status(deps, order.order_id)
 
 
@@ -137,7 +114,7 @@ async def order_status(deps: Deps, order_id: OrderId) -> OrderStatus:
 async def _noted(tx: Tx, deps: Deps, site_id: SiteId, order: NewOrder) -> OrderStatus | None:
     """Transaction 1. None when the order is waiting to be pushed."""
     now = deps.now()
-    subscriber = await subscribers.locked(tx, order.msisdn, now)
+    subscriber = await subscribers.locked(tx, order.holder or order.msisdn, now)
     payment = await payments.locked(tx, order.order_id)
     if payment is not None:
         return await _known(tx, payment, site_id, order)
@@ -167,6 +144,7 @@ async def _write_down(
     tx: Tx, deps: Deps, site_id: SiteId, order: NewOrder, *, plan: PlanRow, subscriber_id: str
 ) -> None:
     now = deps.now()
+    gateway = gateway_of(deps, order.rail)
     new = await inserted(
         tx,
         PaymentRow,
@@ -177,8 +155,8 @@ async def _write_down(
         plan_id=order.plan_id,
         device_mac=order.device_mac,
         msisdn=order.msisdn,
-        rail=deps.gateway.rail,
-        shortcode=deps.gateway.place,
+        rail=gateway.rail,
+        shortcode=gateway.place,
         amount_minor=plan.price_minor,
         currency=plan.currency,
         reference=reference_of(order.order_id),
@@ -193,21 +171,6 @@ async def _write_down(
         raise OrderDiffers(order.order_id, "phone")
 
 
-def reference_of(order_id: OrderId) -> str:
-    """The account that a payer is shown: 12 letters and digits of the order's id."""
-    return order_id[:ACCOUNT_CHARS_MAX].upper()
-
-
-def new_token() -> str:
-    """The unguessable part of a callback's address: 48 hexadecimal digits."""
-    return secrets.token_hex(24)
-
-
-def token_hash(deps: Deps, token: str) -> str:
-    """How a callback token is kept."""
-    return deps.vault.fingerprint("callback", token)
-
-
 async def _known(
     tx: Tx, payment: PaymentRow, site_id: SiteId, order: NewOrder
 ) -> OrderStatus | None:
@@ -216,6 +179,7 @@ async def _known(
         ("purpose", payment.purpose, order.purpose),
         ("plan", payment.plan_id, order.plan_id),
         ("phone", payment.msisdn, order.msisdn),
+        ("rail", payment.rail, order.rail or payment.rail),
         ("device", payment.device_mac, order.device_mac),
     ):
         if kept != told:
@@ -254,7 +218,7 @@ async def _free(
 
 async def _can_collect(tx: Tx, deps: Deps, site_id: SiteId, order: NewOrder, now: datetime) -> bool:
     """Whether there is an account to pay into; and for a token a slot, kept before anybody pays."""
-    if not deps.gateway.place:
+    if not gateway_of(deps, order.rail).place:
         await notices.add(
             tx,
             now=now,
@@ -279,66 +243,6 @@ async def _can_collect(tx: Tx, deps: Deps, site_id: SiteId, order: NewOrder, now
         )
         return False
     return True
-
-
-async def _about_to_push(tx: Tx, deps: Deps, order: NewOrder) -> Push | None:
-    """Transaction 2: decide whether to push, and say so before anything leaves."""
-    now = deps.now()
-    await subscribers.locked(tx, order.msisdn, now)
-    payment = await payments.locked(tx, order.order_id)
-    assert payment is not None
-    if payment.state != PaymentState.CREATED:
-        return None
-    if max(order.age_s, (now - payment.created_at).total_seconds()) > AGE_MAX_S:
-        _decline(payment, Evidence.GAVE_UP, Reason.TOO_LATE)
-        return None
-    since = now - timedelta(seconds=LINE_BUSY_S)
-    payment.state = moved(PaymentState.CREATED, Evidence.PUSHING).state
-    if await payments.open_for_phone(tx, order.msisdn, since=since, but=order.order_id):
-        _decline(payment, Evidence.NOT_SENT, Reason.LINE_BUSY)
-        return None
-    lately = now - timedelta(seconds=UNPAID_WITHIN_S)
-    if await payments.unpaid_prompts(tx, order.msisdn, since=lately) >= UNPAID_PROMPTS_MAX:
-        _decline(payment, Evidence.NOT_SENT, Reason.TOO_OFTEN)
-        return None
-    token = new_token()
-    payment.callback_token_hash = token_hash(deps, token)
-    payment.pushed_at = now
-    payment.next_query_at = next_query_at(now, now)
-    assert payment.plan_id is not None
-    plan = await plans.load(tx, payment.plan_id)
-    assert plan is not None
-    return Push(
-        order_id=order.order_id,
-        amount=Money(payment.amount_minor, payment.currency),
-        msisdn=order.msisdn,
-        account=payment.reference,
-        description=plan.name[:DESCRIPTION_CHARS_MAX],
-        callback_url=f"{deps.settings.public_url}{CALLBACK_PATH}{token}",
-    )
-
-
-def _decline(payment: PaymentRow, why: Evidence, reason: Reason) -> None:
-    payment.state = moved(PaymentState(payment.state), why).state
-    payment.reason = reason
-    payment.next_query_at = None
-
-
-async def _push(deps: Deps, push: Push) -> None:
-    """Send it once, then transaction 3: note what was answered, however busy the database is."""
-    answer = await deps.gateway.push(push, deps.now())
-    async for attempt in AsyncRetrying(
-        retry=retry_if_exception_type(DatabaseBusy),
-        stop=stop_after_attempt(NOTE_ANSWER_TRIES),
-        wait=wait_exponential(multiplier=0.2, max=5),
-        reraise=True,
-    ):
-        with attempt:
-            async with deps.db.begin() as tx:
-                payment = await payments.locked(tx, push.order_id)
-                assert payment is not None
-                await evidence.pushed(tx, payment, answer, deps.now())
-    deps.signals.wake("live")
 
 
 async def _status(tx: Tx, payment: PaymentRow) -> OrderStatus:

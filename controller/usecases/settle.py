@@ -24,7 +24,7 @@ from controller.store import arrivals, inbox, payments
 from controller.store.database import DatabaseBusy
 from controller.usecases import evidence
 from controller.usecases.arrivals import place
-from controller.usecases.purchase import token_hash
+from controller.usecases.asking import token_hash
 from controller.usecases.schedule import next_query_at
 
 if TYPE_CHECKING:

@@ -22,8 +22,8 @@ from billing.ids import SiteId
 from controller.config import CannotStart, EdgeSettings, HttpSettings, Settings
 from controller.edge.authority import SERVER_NAME
 from controller.main import due_work, open_controller
+from controller.usecases.asking import CALLBACK_PATH
 from controller.usecases.plans import add_plan
-from controller.usecases.purchase import CALLBACK_PATH
 from controller.usecases.sites import NewSite, add_site, new_join_token
 from tests.controller.edge.certificates import a_csr, a_key, private_pem
 from tests.controller.edge.doors import HOUR, SITE, an_hour

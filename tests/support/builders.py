@@ -18,13 +18,15 @@ from controller.config import HttpSettings, MpesaSection, Settings
 from controller.deps import Deps
 from controller.edge.authority import open_authority
 from controller.notify.memory import MemorySms
+from controller.notify.memory_email import MemoryEmail
 from controller.payments.memory import MemoryGateway
 from controller.records import Reading, SessionClosed, SessionOpened, SiteRecord
 from controller.signals import Signals
 from controller.store.database import Database
+from controller.usecases.asking import CALLBACK_PATH
 from controller.usecases.ingest import Batch
 from controller.usecases.plans import add_plan
-from controller.usecases.purchase import CALLBACK_PATH, NewOrder, purchase
+from controller.usecases.purchase import NewOrder, purchase
 from controller.usecases.settle import take_callback
 from controller.usecases.sites import NewSite, add_site
 from controller.vault import Vault
@@ -128,6 +130,7 @@ class World:
     gateway: MemoryGateway
     clock: Clock
     sms: MemorySms = field(default_factory=MemorySms)
+    email: MemoryEmail = field(default_factory=MemoryEmail)
 
     def on(self, db: Database, gateway: PaymentGateway | None = None) -> World:
         """The same world seen by another process: another engine on the same database."""
@@ -178,7 +181,8 @@ def token_in(callback_url: str) -> str:
 
 def a_world(db: Database, state_dir: Path, *, mpesa: bool = True) -> World:
     """A controller on ``db`` with nothing in it."""
-    clock, gateway, carrier = Clock(), MemoryGateway(), MemorySms()
+    clock, carrier, post = Clock(), MemorySms(), MemoryEmail()
+    gateway = MemoryGateway(place=SHORTCODE if mpesa else "")
     deps = Deps(
         settings=settings(state_dir, mpesa=mpesa),
         db=db,
@@ -188,8 +192,9 @@ def a_world(db: Database, state_dir: Path, *, mpesa: bool = True) -> World:
         authority=open_authority(state_dir, MORNING),
         gateway=gateway,
         sms=carrier,
+        email=post,
     )
-    return World(deps, gateway, clock, carrier)
+    return World(deps, gateway, clock, carrier, post)
 
 
 async def with_site(world: World, *plans: Plan) -> World:

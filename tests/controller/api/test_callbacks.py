@@ -13,7 +13,8 @@ from billing.msisdn import parse_msisdn
 from controller.api.door import BODY_BYTES_MAX
 from controller.payments.memory import MemoryGateway
 from controller.store.rows import GrantRow, InboxRow, PaymentRow
-from controller.usecases.purchase import CALLBACK_PATH, NewOrder, purchase
+from controller.usecases.asking import CALLBACK_PATH
+from controller.usecases.purchase import NewOrder, purchase
 from tests.support.office import Office, a_plan, caller
 from tests.support.office import a_site as an_old_site
 

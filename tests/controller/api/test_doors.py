@@ -9,7 +9,7 @@ from fastapi.routing import APIRoute
 
 from controller.api.app import described_app
 from controller.api.attempts import FAILURES_MAX
-from controller.usecases.purchase import CALLBACK_PATH
+from controller.usecases.asking import CALLBACK_PATH
 from tests.support.office import Office, caller
 
 if TYPE_CHECKING:

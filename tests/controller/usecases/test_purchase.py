@@ -14,17 +14,16 @@ from controller.payments.memory import Scripted
 from controller.store import payments
 from controller.store.database import Database
 from controller.store.rows import GrantRow, PaymentRow
-from controller.usecases.plans import withdraw_plan
-from controller.usecases.purchase import (
-    ACCOUNT_CHARS_MAX,
+from controller.usecases.asking import (
     AGE_MAX_S,
     DESCRIPTION_CHARS_MAX,
     LINE_BUSY_S,
+    REFERENCE_CHARS,
     UNPAID_PROMPTS_MAX,
     UNPAID_WITHIN_S,
-    OrderDiffers,
-    purchase,
 )
+from controller.usecases.plans import withdraw_plan
+from controller.usecases.purchase import OrderDiffers, purchase
 from controller.usecases.settle import query_due
 from tests.support.builders import (
     OTHER_MAC,
@@ -68,7 +67,7 @@ async def test_push_keeps_within_what_the_provider_accepts(world: World) -> None
     push = world.gateway.pushes[0]
 
     assert push.account.isalnum()
-    assert len(push.account) <= ACCOUNT_CHARS_MAX
+    assert len(push.account) <= REFERENCE_CHARS
     assert len(push.description) <= DESCRIPTION_CHARS_MAX
     assert push.callback_url.startswith("https://pay.example.co.ke/")
 

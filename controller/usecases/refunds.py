@@ -1,0 +1,447 @@
+"""Money goes back: by our own refund, or because the provider took it back.
+
+What is to go back is first taken out of where it is — out of suspense, out of a wallet and what it
+paid, out of the sale of an order, whose grant ends — and is then owed to the payer. When the
+provider says that it went, it leaves our till; when it says no, it is the wallet's again.
+
+A refund is written down before anything is sent, and sent once.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import structlog
+
+from billing import accounts
+from billing.errors import InvalidField
+from billing.ids import TransactionId
+from billing.ledger import Posting, Transaction
+from billing.money import Money
+from billing.msisdn import Msisdn
+from billing.payment import Evidence, PaymentState, moved
+from controller.payments.gateway import CallbackUnreadable, GatewayError, Refund
+from controller.store import arrivals, ledger, notices, payments, received, refunds
+from controller.store.arrivals import CREDITED, DOUBTED, RETURNED, SUSPENSE
+from controller.store.payers import locked as payers_locked
+from controller.store.payment_rows import RefundRow
+from controller.usecases import rewards
+from controller.usecases.arrivals import ArrivalUnknown
+from controller.usecases.asking import NOBODY, new_token, token_hash
+from controller.usecases.money_in import check_reason, made_good, taken_back_in
+from controller.usecases.period_grants import Changes, carry_out
+from controller.usecases.schedule import is_out_of_patience, next_query_at
+from controller.usecases.unselling import unsell_in
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from controller.deps import Deps
+    from controller.payments.gateway import RefundOutcome
+    from controller.store.database import Tx
+    from controller.store.payment_rows import ArrivalRow
+    from controller.store.rows import SubscriberRow
+
+RESULT_PATH = "/callbacks/results/"
+"""Where a provider tells what became of what we asked it to do, followed by a token."""
+
+SEND_AGAIN_S = 120
+"""A refund that was written down and not sent, because its process died, is sent after this."""
+
+BATCH_MAX = 50
+
+_ID = re.compile(r"[0-9a-f]{32}")
+_TOKEN = re.compile(r"[0-9a-f]{48}")
+
+log = structlog.get_logger(__name__)
+
+
+class NotToRefund(Exception):  # noqa: N818 - a refusal, see style
+    """This money cannot be given back: it is not booked, has gone back, or is less than asked."""
+
+    def __init__(self, text: str, *, field: str = "arrival_id") -> None:
+        super().__init__(text)
+        self.field = field
+
+
+class RefundDiffers(Exception):  # noqa: N818 - a refusal, see style
+    """This id was used before for another refund."""
+
+    field = "idempotent"
+
+
+async def refund(
+    deps: Deps,
+    arrival_id: str,
+    *,
+    amount: Money | None,
+    reason: str,
+    idempotent: str,
+    who: str = "staff",
+) -> RefundRow:
+    """Give money back, all of it unless an ``amount`` is told; what is known of it right after.
+
+    ``idempotent`` is an id that the initiator made (32 hexadecimal digits). Money for an order goes
+    back as a whole, and its grant ends. Raises `InvalidField`, `ArrivalUnknown`, `NotToRefund`,
+    `RefundDiffers`, `DatabaseBusy`.
+    """
+    check_reason(reason)
+    if not _ID.fullmatch(idempotent):
+        raise InvalidField("idempotent", "want 32 hexadecimal digits")
+    async with deps.db.read() as tx:
+        if await arrivals.load(tx, arrival_id) is None:
+            raise ArrivalUnknown(f"there is no money {arrival_id[:40]}")
+    async with deps.db.begin() as tx:
+        known, changed = await _written_down(
+            tx, deps, arrival_id, amount=amount, reason=reason, name=idempotent, who=who
+        )
+    _wake(deps, changed)
+    if known.state == PaymentState.CREATED:
+        await _send(deps, known.id)
+    async with deps.db.read() as tx:
+        return await refunds.must_load(tx, idempotent)
+
+
+async def take_result(deps: Deps, *, token: str, body: bytes, headers: Mapping[str, str]) -> bool:
+    """Take what a provider posted about a refund; whether the address is one of ours.
+
+    It is believed by its unguessable address, and each refund ends once. Raises `DatabaseBusy`.
+    """
+    if not _TOKEN.fullmatch(token):
+        return False
+    async with deps.db.read() as tx:
+        row = await refunds.by_token(tx, token_hash(deps, token))
+    if row is None:
+        return False
+    try:
+        outcome = deps.rails.get(row.rail, NOBODY).parse_refund(body, headers)
+    except CallbackUnreadable as error:
+        log.warning("refund_result_unreadable", rail=row.rail, field=error.field)
+        return True
+    await _learn(deps, row.id, outcome)
+    return True
+
+
+async def refunds_due(deps: Deps) -> int:
+    """Send what was written down and not sent, ask about what is open; how many were due."""
+    now = deps.now()
+    async with deps.db.begin() as tx:
+        rows = await refunds.due(tx, now, limit=BATCH_MAX)
+        found = [(row.id, row.state) for row in rows]
+        for row in rows:
+            await _moved_on(tx, row, now)
+    for refund_id, state in found:
+        if state == PaymentState.CREATED:
+            await _send(deps, refund_id)
+        else:
+            await _query(deps, refund_id)
+    return len(found)
+
+
+async def returned(deps: Deps, rail: str, receipt: str, *, reason: str, at: datetime) -> bool:
+    """Book that the provider took money back itself; whether that was news.
+
+    It is none when we never had that receipt, or it has gone back already. Raises `InvalidField`,
+    `DatabaseBusy`.
+    """
+    check_reason(reason)
+    async with deps.db.read() as tx:
+        row = await arrivals.seen(tx, rail, receipt)
+    if row is None:
+        return False
+    async with deps.db.begin() as tx:
+        holders, arrival = await _locked(tx, row.id)
+        if arrival.state not in {SUSPENSE, CREDITED} or await refunds.gone_minor(tx, arrival.id):
+            return False
+        now = deps.now()
+        whole = Money(arrival.amount_minor, arrival.currency)
+        name = f"arrival:{arrival.id}:returned"
+        changed = await _take_out(tx, deps, arrival, holders, whole, name=name, now=now)
+        await _left(tx, arrival, whole, name=name, at=min(at, now), cause=f"returned: {reason}")
+        arrival.state, arrival.due_at = RETURNED, None
+        await _told_staff(tx, arrival, "payment_reversed", f"was taken back: {reason}", now)
+    _wake(deps, changed)
+    return True
+
+
+async def _written_down(
+    tx: Tx,
+    deps: Deps,
+    arrival_id: str,
+    *,
+    amount: Money | None,
+    reason: str,
+    name: str,
+    who: str,
+) -> tuple[RefundRow, set[str]]:
+    now = deps.now()
+    holders, arrival = await _locked(tx, arrival_id)
+    known = await refunds.load(tx, name)
+    whole = Money(arrival.amount_minor, arrival.currency)
+    asked = amount or whole
+    if known is not None:
+        if (known.arrival_id, known.amount_minor) != (arrival_id, asked.minor):
+            raise RefundDiffers(f"refund {name} was another one")
+        return known, set()
+    await _check(tx, arrival, asked)
+    row = RefundRow(
+        id=name,
+        arrival_id=arrival.id,
+        rail=arrival.rail,
+        amount_minor=asked.minor,
+        currency=asked.currency,
+        msisdn=await _phone_of(tx, arrival),
+        reason=reason,
+        state=PaymentState.CREATED,
+        code="",
+        callback_token_hash=token_hash(deps, new_token()),
+        created_at=now,
+        queries=0,
+        next_query_at=now + timedelta(seconds=SEND_AGAIN_S),
+    )
+    tx.add(row)
+    await tx.flush()
+    arrivals.add_deed(tx, arrival, who=who, what="refund", detail=f"{asked}: {reason}", now=now)
+    changed = await _take_out(
+        tx, deps, arrival, holders, asked, name=f"refund:{name}:taken", now=now
+    )
+    arrival.due_at = None
+    if asked == whole:
+        arrival.state = RETURNED
+    return row, changed
+
+
+async def _check(tx: Tx, arrival: ArrivalRow, asked: Money) -> None:
+    gone = await refunds.gone_minor(tx, arrival.id)
+    if arrival.state == DOUBTED:
+        raise NotToRefund("this money is not confirmed: nothing is booked that could go back")
+    if arrival.state == RETURNED:
+        raise NotToRefund("this money has gone back")
+    if asked.currency != arrival.currency or not 0 < asked.minor <= arrival.amount_minor - gone:
+        left = Money(arrival.amount_minor - gone, arrival.currency)
+        raise NotToRefund(f"of this money {left} can go back", field="amount")
+    if asked.minor != arrival.amount_minor and arrival.received_id is None:
+        raise NotToRefund("money of an order, or of nobody, goes back as a whole", field="amount")
+
+
+async def _locked(tx: Tx, arrival_id: str) -> tuple[dict[str, SubscriberRow], ArrivalRow]:
+    """Whose money it is, and the money, locked in their order."""
+    found = await arrivals.load(tx, arrival_id)
+    assert found is not None
+    owners = await _owners(tx, found)
+    holders = await payers_locked(tx, *owners) if owners else {}
+    if found.order_id is not None:
+        await payments.locked(tx, found.order_id)
+    arrival = await arrivals.locked(tx, arrival_id)
+    assert await _owners(tx, arrival) == owners, "money has been placed at this very moment"
+    return holders, arrival
+
+
+async def _owners(tx: Tx, arrival: ArrivalRow) -> set[str]:
+    if arrival.received_id is not None:
+        return await received.whose_money(tx, arrival.received_id)
+    if arrival.order_id is not None:
+        payment = await payments.load(tx, arrival.order_id)
+        assert payment is not None
+        return {payment.subscriber_id}
+    return set()
+
+
+async def _take_out(
+    tx: Tx,
+    deps: Deps,
+    arrival: ArrivalRow,
+    holders: Mapping[str, SubscriberRow],
+    amount: Money,
+    *,
+    name: str,
+    now: datetime,
+) -> set[str]:
+    """Take money out of where it is, so that it is owed to the payer; the sites with news."""
+    owed = accounts.refund_due(arrival.rail)
+    if arrival.state == SUSPENSE:
+        held = accounts.suspense(arrival.rail)
+        await _post(tx, name, Posting(owed, held, amount), cause="to be given back", at=now)
+        return set()
+    changed: set[str] = set()
+    subscriber = await _holder(tx, arrival, holders)
+    revoked: Sequence[str | None] = ()
+    if arrival.received_id is None:
+        assert arrival.order_id is not None
+        revoked = await unsell_in(tx, arrival.order_id, now)
+    held = accounts.wallet(subscriber.id)
+    await _post(tx, name, Posting(owed, held, amount), cause="to be given back", at=now)
+    changed = await carry_out(tx, Changes(revoked=revoked), now)
+    lost: set[str] = set()
+    if arrival.received_id is not None and amount.minor == arrival.amount_minor:
+        lost = await rewards.take_back_in(tx, arrival.received_id, now)
+        (await received.locked(tx, arrival.received_id)).reversed_at = now
+    await taken_back_in(tx, subscriber, now)
+    for subscriber_id in sorted({subscriber.id, *lost}):
+        await made_good(tx, deps, holders[subscriber_id], cause=name, now=now)
+    return changed
+
+
+async def _holder(
+    tx: Tx, arrival: ArrivalRow, holders: Mapping[str, SubscriberRow]
+) -> SubscriberRow:
+    if arrival.received_id is not None:
+        row = await received.load(tx, arrival.received_id)
+        assert row is not None
+        return holders[row.subscriber_id]
+    (only,) = holders.values()
+    return only
+
+
+async def _send(deps: Deps, refund_id: str) -> None:
+    """Send it once, then note the answer."""
+    now = deps.now()
+    token = new_token()
+    async with deps.db.begin() as tx:
+        row = await refunds.locked(tx, refund_id)
+        if row.state != PaymentState.CREATED:
+            return
+        row.state = moved(PaymentState.CREATED, Evidence.PUSHING).state
+        row.callback_token_hash = token_hash(deps, token)
+        row.sent_at, row.next_query_at = now, next_query_at(now, now)
+        arrival = await arrivals.load(tx, row.arrival_id)
+        assert arrival is not None
+        asked = _asked(deps, row, arrival, token)
+    outcome = await deps.rails.get(row.rail, NOBODY).refund(asked, now)
+    await _learn(deps, refund_id, outcome)
+
+
+def _asked(deps: Deps, row: RefundRow, arrival: ArrivalRow, token: str) -> Refund:
+    return Refund(
+        refund_id=row.id,
+        receipt=arrival.receipt,
+        paid=Money(arrival.amount_minor, arrival.currency),
+        amount=Money(row.amount_minor, row.currency),
+        msisdn=Msisdn(row.msisdn) if row.msisdn else None,
+        callback_url=f"{deps.settings.public_url}{RESULT_PATH}{token}",
+        reason=row.reason,
+    )
+
+
+async def _query(deps: Deps, refund_id: str) -> None:
+    async with deps.db.read() as tx:
+        row = await refunds.must_load(tx, refund_id)
+        arrival = await arrivals.load(tx, row.arrival_id)
+    assert arrival is not None
+    if row.provider_id is None:
+        return
+    gateway = deps.rails.get(row.rail, NOBODY)
+    try:
+        outcome = await gateway.query_refund(
+            _asked(deps, row, arrival, ""), row.provider_id, deps.now()
+        )
+    except GatewayError:
+        return  # not an answer; the schedule goes on
+    await _learn(deps, refund_id, outcome)
+
+
+async def _learn(deps: Deps, refund_id: str, outcome: RefundOutcome) -> None:
+    """Note what is known of a refund, and book what follows from it, once."""
+    now = deps.now()
+    async with deps.db.begin() as tx:
+        found = await refunds.must_load(tx, refund_id)
+        holders, arrival = await _locked(tx, found.arrival_id)
+        row = await refunds.locked(tx, refund_id)
+        row.provider_id = row.provider_id or outcome.provider_id
+        move = moved(PaymentState(row.state), outcome.evidence)
+        if not move.changed:
+            return
+        row.state, row.code = move.state, outcome.code
+        if move.state is PaymentState.SETTLED:
+            row.settled_at, row.receipt, row.next_query_at = now, outcome.receipt, None
+            await _gone(tx, arrival, row, now)
+        elif move.state is PaymentState.REFUSED:
+            row.next_query_at = None
+            await _kept(tx, arrival, row, holders, now)
+    deps.signals.wake("live")
+
+
+async def _gone(tx: Tx, arrival: ArrivalRow, row: RefundRow, now: datetime) -> None:
+    """The money has left. A late yes after a no takes it from our own pocket, and staff see it."""
+    name, amount = f"refund:{row.id}", Money(row.amount_minor, row.currency)
+    await _left(tx, arrival, amount, name=name, at=now, cause=f"given back: {row.reason}")
+    if await ledger.postings_of(tx, TransactionId(f"refund:{row.id}:kept")):
+        text = "was given back although it was refused before: take it out of the wallet"
+        await _told_staff(tx, arrival, "refund_after_no", text, now)
+
+
+async def _kept(
+    tx: Tx,
+    arrival: ArrivalRow,
+    row: RefundRow,
+    holders: Mapping[str, SubscriberRow],
+    now: datetime,
+) -> None:
+    """The provider would not give it back: the wallet has it again, or suspense."""
+    owed, amount = accounts.refund_due(arrival.rail), Money(row.amount_minor, row.currency)
+    if holders:
+        held = accounts.wallet((await _holder(tx, arrival, holders)).id)
+    else:
+        held = accounts.suspense(arrival.rail)
+        arrival.state = SUSPENSE
+    posting = Posting(held, owed, amount)
+    await _post(tx, f"refund:{row.id}:kept", posting, cause="could not be given back", at=now)
+    text = f"could not be given back (code {row.code}); it is in the wallet"
+    await _told_staff(tx, arrival, "refund_refused", text, now)
+
+
+async def _left(
+    tx: Tx, arrival: ArrivalRow, amount: Money, *, name: str, at: datetime, cause: str
+) -> None:
+    landed, owed = accounts.till(arrival.rail, arrival.place), accounts.refund_due(arrival.rail)
+    await _post(tx, f"{name}:left", Posting(landed, owed, amount), cause=cause, at=at)
+
+
+async def _post(tx: Tx, name: str, posting: Posting, *, cause: str, at: datetime) -> None:
+    posted = await ledger.post(tx, Transaction(TransactionId(name), at, cause, (posting,)))
+    assert posted is ledger.Posted.CREATED, f"{name} was in the ledger already"
+
+
+async def _moved_on(tx: Tx, row: RefundRow, now: datetime) -> None:
+    """Move a due refund's next time on, so that no other process asks as well."""
+    row.queries += 1
+    if row.sent_at is None:
+        row.next_query_at = now + timedelta(seconds=SEND_AGAIN_S)
+        return
+    row.next_query_at = next_query_at(row.sent_at, now)
+    if is_out_of_patience(row.sent_at, now):
+        row.state = moved(PaymentState(row.state), Evidence.GAVE_UP).state
+    if row.next_query_at is None:
+        arrival = await arrivals.load(tx, row.arrival_id)
+        assert arrival is not None
+        text = "is being given back, and nobody says whether it went: see the statement"
+        await _told_staff(tx, arrival, "refund_unknown", text, now)
+
+
+async def _phone_of(tx: Tx, arrival: ArrivalRow) -> str:
+    """Whom to pay where a rail pays phones: who was asked, for money that we asked for."""
+    if arrival.order_id is None:
+        return ""
+    payment = await payments.load(tx, arrival.order_id)
+    assert payment is not None
+    return payment.msisdn
+
+
+async def _told_staff(tx: Tx, arrival: ArrivalRow, code: str, text: str, now: datetime) -> None:
+    amount = Money(arrival.amount_minor, arrival.currency)
+    await notices.add(
+        tx,
+        now=now,
+        code=code,
+        text=f"{amount} by {arrival.rail}, receipt {arrival.receipt}, {text}",
+        once=f"{code}\n{arrival.id}",
+    )
+
+
+def _wake(deps: Deps, site_ids: set[str]) -> None:
+    for site_id in site_ids:
+        deps.signals.wake(f"site:{site_id}")
+    deps.signals.wake("live")
