@@ -12,18 +12,10 @@ import difflib
 import os
 import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    SecretStr,
-    StringConstraints,
-    ValidationError,
-)
+from pydantic import ValidationError
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -33,9 +25,21 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from controller.notify.email_message import is_address
-from controller.notify.http_sms_wire import Form, path_fault, template_fault
-from controller.notify.smtp import Security
+from controller.config_sections import (
+    WANTS,
+    AirtelSection,
+    BankSection,
+    CardSection,
+    DatabaseSettings,
+    EdgeSettings,
+    EmailSection,
+    HttpSettings,
+    HttpSmsSection,
+    MpesaSection,
+    OperatorSettings,
+    Section,
+    SmsSection,
+)
 from controller.payments.mpesa_settings import callback_word_faults
 
 if TYPE_CHECKING:
@@ -44,7 +48,10 @@ if TYPE_CHECKING:
 ENV_PREFIX = "LANGO_"
 SECRET_FILE_MAX_BYTES = 4_096
 SECRETS = {
-    "mpesa": ("consumer_secret", "passkey"),
+    "mpesa": ("consumer_secret", "passkey", "initiator_password", "certificate"),
+    "airtel": ("client_secret",),
+    "card": ("secret_key",),
+    "bank": ("public_key", "password"),
     "sms": ("api_key",),
     "email": ("password",),
 }
@@ -54,152 +61,6 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 NEIGHBOURS = ("agent", "trial")
 """First words of environment names that belong to our other programs."""
-
-HOST_SHAPE = r"^[A-Za-z0-9._:-]{1,253}$"
-URL_SHAPE = r"^https?://[^\s/?#]+[^\s?#]{0,150}$"
-DATABASE_SHAPE = r"^(sqlite\+aiosqlite|postgresql\+psycopg)://"
-SHORTCODE_SHAPE = r"^[0-9]{5,7}$"
-PHONE_SHAPE = r"^[0-9+ ]{0,20}$"
-SENDER_SHAPE = r"^([A-Za-z0-9]{1,11})?$"
-COST_SHAPE = r"^[0-9]{1,3}(\.[0-9]{1,4})?$"
-WANTS = {
-    HOST_SHAPE: "a host name or address, without a port",
-    URL_SHAPE: "http://… or https://…, without a query",
-    DATABASE_SHAPE: "sqlite+aiosqlite:///… or postgresql+psycopg://…",
-    SHORTCODE_SHAPE: "5 to 7 digits",
-    PHONE_SHAPE: "at most 20 digits and spaces",
-    SENDER_SHAPE: "at most 11 letters and digits",
-    COST_SHAPE: "shillings, like 0.80",
-}
-"""What each shape is called when a value does not have it."""
-
-Port = Annotated[int, Field(ge=0, le=65_535)]
-Host = Annotated[str, StringConstraints(pattern=HOST_SHAPE)]
-Url = Annotated[str, StringConstraints(pattern=URL_SHAPE)]
-Word = Annotated[str, StringConstraints(min_length=1, max_length=80)]
-Shortcode = Annotated[str, StringConstraints(pattern=SHORTCODE_SHAPE)]
-
-
-class Section(BaseModel):
-    """A part of the settings; unknown keys are faults."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-
-class DatabaseSettings(Section):
-    """Where the truth is kept. No URL means SQLite in the state directory. May hold a password."""
-
-    url: str | None = Field(default=None, pattern=DATABASE_SHAPE, repr=False)
-
-
-class HttpSettings(Section):
-    """The HTTP door: staff, and the providers' callbacks (through a TLS proxy)."""
-
-    host: Host = "127.0.0.1"
-    port: Port = 8080
-    public_url: Url | None = None
-
-
-class EdgeSettings(Section):
-    """The gRPC door. ``public_host`` is what agents dial; it stands in join tokens."""
-
-    host: Host = "127.0.0.1"
-    port: Port = 8443
-    join_port: Port = 8444
-    public_host: Host = "127.0.0.1"
-
-
-class MpesaSection(Section):
-    """A Daraja application. ``shortcode`` signs; ``till`` is where Buy Goods money lands.
-
-    ``confirm_above`` (KES): callbacks are not signed, so more than this is believed only when the
-    provider, asked by us, says so too.
-    """
-
-    base_url: Url = "https://api.safaricom.co.ke"
-    shortcode: Shortcode
-    till: Shortcode | None = None
-    consumer_key: Word
-    consumer_secret: SecretStr = Field(min_length=1)
-    passkey: SecretStr = Field(min_length=1)
-    confirm_above: int = Field(default=5_000, ge=0, le=250_000)
-
-
-def _template(text: str) -> str:
-    if fault := template_fault(text):
-        raise ValueError(fault)
-    return text
-
-
-def _path(text: str) -> str:
-    if fault := path_fault(text):
-        raise ValueError(fault)
-    return text
-
-
-def _address(text: str) -> str:
-    if not is_address(text):
-        raise ValueError("want an address like bills@example.co.ke")
-    return text
-
-
-Template = Annotated[str, AfterValidator(_template)]
-AnswerPath = Annotated[str, AfterValidator(_path)]
-
-
-class HttpSmsSection(Section):
-    """How a carrier's own HTTP interface is spoken: see ``notify/http_sms_wire.py``."""
-
-    url: Url
-    method: Literal["POST", "GET"] = "POST"
-    form: Form = Form.JSON
-    fields: dict[str, Template] = Field(min_length=1)
-    headers: dict[str, Template] = Field(default_factory=dict, repr=False)
-    code_at: tuple[AnswerPath, ...] = ()
-    name_at: tuple[AnswerPath, ...] = ()
-    taken: tuple[str, ...] = ("200",)
-    refused: tuple[str, ...] = ()
-    later: tuple[str, ...] = ()
-    part_cost: Annotated[str, StringConstraints(pattern=COST_SHAPE)] | None = None
-
-
-class SmsSection(Section):
-    """The account with a carrier. ``sender_id`` is registered with it; "" for a shared one.
-
-    ``base_url`` and ``username`` are for Africa's Talking, ``http`` is for any other.
-    """
-
-    kind: Literal["africas_talking", "http"] = "africas_talking"
-    base_url: Url = "https://api.africastalking.com"
-    username: Word | None = None
-    api_key: SecretStr = Field(min_length=1)
-    sender_id: Annotated[str, StringConstraints(pattern=SENDER_SHAPE)] = ""
-    http: HttpSmsSection | None = None
-
-
-class EmailSection(Section):
-    """The account with a mail server. Without a ``username`` nobody logs in."""
-
-    host: Host
-    port: Annotated[int, Field(ge=1, le=65_535)] = 587
-    security: Security = Security.STARTTLS
-    username: Word | None = None
-    password: SecretStr | None = Field(default=None, min_length=1)
-    sender: Annotated[str, AfterValidator(_address)]
-
-
-class OperatorSettings(Section):
-    """How new sites present the operator until staff say otherwise.
-
-    ``odd_amounts`` says what becomes of too little money for what was ordered, ``receipts`` who is
-    told by SMS and e-mail that money came: nobody, those who have an account, or hotspot too.
-    """
-
-    name: Word = "Lango"
-    help_phone: Annotated[str, StringConstraints(pattern=PHONE_SHAPE)] = ""
-    language: Literal["en", "sw"] = "en"
-    odd_amounts: Literal["wallet", "best_plan"] = "best_plan"
-    receipts: Literal["none", "accounts", "all"] = "accounts"
 
 
 class Settings(BaseSettings):
@@ -218,6 +79,9 @@ class Settings(BaseSettings):
     http: HttpSettings = HttpSettings()
     edge: EdgeSettings = EdgeSettings()
     mpesa: MpesaSection | None = None
+    airtel: AirtelSection | None = None
+    card: CardSection | None = None
+    bank: BankSection | None = None
     sms: SmsSection | None = None
     email: EmailSection | None = None
     operator: OperatorSettings = OperatorSettings()
@@ -324,6 +188,9 @@ _SECTIONS: dict[str, type[Section]] = {
     "http": HttpSettings,
     "edge": EdgeSettings,
     "mpesa": MpesaSection,
+    "airtel": AirtelSection,
+    "card": CardSection,
+    "bank": BankSection,
     "sms": SmsSection,
     "email": EmailSection,
     "operator": OperatorSettings,
@@ -419,7 +286,23 @@ def _cross_faults(told: dict[str, Any]) -> list[str]:
         seen.setdefault(text, key)
     faults += _sms_faults(told) if isinstance(told.get("sms"), dict) else []
     faults += _email_faults(told) if isinstance(told.get("email"), dict) else []
+    faults += [
+        f"{section}.base_url: want https://… for any machine but this one"
+        for section in ("airtel", "card")
+        if not _is_private(str(_given(told, section, "base_url", "https:")))
+    ]
+    faults += _bank_faults(told) if isinstance(told.get("bank"), dict) else []
     return faults + (_mpesa_faults(told) if isinstance(told.get("mpesa"), dict) else [])
+
+
+def _is_private(url: str) -> bool:
+    """Whether nobody reads along: by TLS, or because it stays on this machine."""
+    return url.startswith("https:") or _host(url) in LOOPBACK
+
+
+def _bank_faults(told: dict[str, Any]) -> list[str]:
+    wanted = ("public_key",) if _given(told, "bank", "bank", "") == "kcb" else ("user", "password")
+    return [f"bank.{key}: required here" for key in wanted if not _given(told, "bank", key, None)]
 
 
 def _sms_faults(told: dict[str, Any]) -> list[str]:
@@ -461,6 +344,10 @@ def _mpesa_faults(told: dict[str, Any]) -> list[str]:
             faults.append("http.public_url: want https://… because M-PESA calls back over https")
     elif _host(provider) not in LOOPBACK:
         faults.append("mpesa.base_url: want https://… for any machine but this one")
+    user = ("initiator", "initiator_password", "certificate")
+    known = [key for key in user if _given(told, "mpesa", key, None) is not None]
+    if known:
+        faults += [f"mpesa.{key}: required here" for key in user if key not in known]
     return faults
 
 

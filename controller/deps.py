@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from controller.edge.authority import Authority
     from controller.notify.email import Email
     from controller.notify.sms import Sms
-    from controller.payments.gateway import PaymentGateway
+    from controller.payments.bank_notice import BankSettings
+    from controller.payments.gateway import PaymentGateway, StoredCards
+    from controller.payments.mpesa_account import MpesaAccount
     from controller.signals import Signals
     from controller.store.database import Database
     from controller.vault import Vault
@@ -36,6 +38,10 @@ class Deps:
     sms: Sms = field(default_factory=AbsentSms)
     email: Email = field(default_factory=AbsentEmail)
     more_gateways: tuple[PaymentGateway, ...] = ()
+    mpesa: MpesaAccount | None = None
+    """All that Daraja does for our shortcode beside collecting; None without an account."""
+    cards: StoredCards | None = None
+    bank: BankSettings | None = None
 
     @property
     def rails(self) -> Mapping[str, PaymentGateway]:

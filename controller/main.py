@@ -16,6 +16,7 @@ import threading
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -40,42 +41,48 @@ from controller.notify.cost import cost_e4
 from controller.notify.http_sms import HttpSms
 from controller.notify.http_sms_wire import HttpSmsSettings
 from controller.notify.smtp import SmtpEmail, SmtpSettings
-from controller.payments.absent import SENTENCE, AbsentGateway
-from controller.payments.mpesa import MpesaGateway
-from controller.payments.mpesa_settings import MpesaSettings
-from controller.payments.token_rows import TokenRows
+from controller.rails import open_rails
 from controller.signals import Signals
 from controller.store.database import Database
 from controller.store.migrations import upgrade
 from controller.systemd import Systemd
 from controller.usecases import sites
-from controller.usecases.asking import CALLBACK_PATH
+from controller.usecases.arrivals import place_due
 from controller.usecases.billing_run import bill_due
 from controller.usecases.dunning import dun_due
 from controller.usecases.emails import send_due as send_emails_due
 from controller.usecases.expire import expire_due
 from controller.usecases.ingest import ingest
+from controller.usecases.mandates import collect_due
 from controller.usecases.messages import send_due
 from controller.usecases.outages import SilenceWatch
+from controller.usecases.paybill import balance_due, confirm_due, pull_due, register_due
 from controller.usecases.phone_codes import join_by_phone, send_code
 from controller.usecases.probes import give_up as give_up_probes
 from controller.usecases.purchase import purchase
+from controller.usecases.reconcile import reconcile_due
 from controller.usecases.redeem import redeem
+from controller.usecases.refunds import refunds_due, returned
 from controller.usecases.settle import query_due
+from controller.usecases.statements import book_due
 from controller.usecases.token_keys import make_ready
 from controller.vault import open_vault
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 
-    from controller.config import HttpSmsSection, Settings, SmsSection
+    from controller.config import Settings
+    from controller.config_sections import HttpSmsSection, SmsSection
     from controller.edge.authority import Authority
     from controller.notify.email import Email
     from controller.notify.sms import Sms
-    from controller.payments.gateway import PaymentGateway
     from controller.vault import Vault
 
 QUERY_EVERY_S = 2.0
+PLACE_EVERY_S = 5.0
+REGISTER_EVERY_S = 10.0
+PULL_EVERY_S = 30.0
+RECONCILE_EVERY_S = 60.0
 EXPIRE_EVERY_S = 5.0
 WATCH_EVERY_S = 1.0
 SILENCE_EVERY_S = 10.0
@@ -120,6 +127,15 @@ def due_work() -> tuple[Job, ...]:
     """The jobs of one controller."""
     return (
         Job("query_due", QUERY_EVERY_S, query_due),
+        Job("place_due", PLACE_EVERY_S, place_due),
+        Job("refunds_due", QUERY_EVERY_S, refunds_due),
+        Job("confirm_due", QUERY_EVERY_S, confirm_due),
+        Job("register_due", REGISTER_EVERY_S, register_due),
+        Job("pull_due", PULL_EVERY_S, pull_due),
+        Job("balance_due", PULL_EVERY_S, balance_due),
+        Job("book_statements", BILL_EVERY_S, partial(book_due, returned=returned)),
+        Job("reconcile_due", RECONCILE_EVERY_S, reconcile_due),
+        Job("collect_due", RECONCILE_EVERY_S, collect_due),
         Job("expire_due", EXPIRE_EVERY_S, expire_due),
         Job("silence", SILENCE_EVERY_S, SilenceWatch().look),
         Job("send_sms", SMS_EVERY_S, send_due),
@@ -191,6 +207,7 @@ async def open_controller(
         db = Database(settings.database_url)
         stack.push_async_callback(_closed, db)
         http = await stack.enter_async_context(httpx2.AsyncClient(follow_redirects=False))
+        rails = open_rails(settings, db=db, vault=vault, http=http)
         deps = Deps(
             settings=settings,
             db=db,
@@ -198,7 +215,11 @@ async def open_controller(
             signals=Signals(),
             vault=vault,
             authority=authority,
-            gateway=_gateway(settings, db, vault, http),
+            gateway=rails.gateway,
+            more_gateways=rails.more,
+            mpesa=rails.mpesa,
+            cards=rails.cards,
+            bank=rails.bank,
             sms=_sms(settings, http),
             email=_email(settings, now),
         )
@@ -230,25 +251,6 @@ async def _migrated(settings: Settings) -> None:
         # Only the driver's own words: the library's repeat the statement and its values.
         cause = str(getattr(error, "orig", None) or type(error).__name__)
         raise CannotStart(f"database.url: {cause.splitlines()[0]}") from error
-
-
-def _gateway(
-    settings: Settings, db: Database, vault: Vault, http: httpx2.AsyncClient
-) -> PaymentGateway:
-    told = settings.mpesa
-    if told is None:
-        log.warning("payments_absent", reason=SENTENCE)
-        return AbsentGateway()
-    account = MpesaSettings(
-        base_url=told.base_url,
-        shortcode=told.shortcode,
-        till=told.till,
-        consumer_key=told.consumer_key,
-        consumer_secret=told.consumer_secret.get_secret_value(),
-        passkey=told.passkey.get_secret_value(),
-        callback_url=settings.public_url + CALLBACK_PATH,
-    )
-    return MpesaGateway(account, http=http, tokens=TokenRows(db, vault))
 
 
 def _sms(settings: Settings, http: httpx2.AsyncClient) -> Sms:

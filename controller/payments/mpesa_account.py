@@ -73,7 +73,8 @@ class MpesaAccount:
         bucket: Bucket | None = None,
     ) -> None:
         self._settings = settings
-        self.place = settings.party_b
+        self.place, self.places = settings.party_b, settings.places
+        self.can_look_up = settings.initiator is not None
         self._door = DarajaDoor(settings, http=http, tokens=tokens, bucket=bucket)
         self._pull_method = "POST"
 

@@ -17,10 +17,6 @@ PUSHES_PER_S = 5
 FORBIDDEN_WORDS = ("mpesa", "safaricom", "exe", "exec", "cmd", "sql", "query")
 """Daraja refuses callback addresses with these words, in any case. (``exe`` covers ``exec``.)"""
 
-
-CONFIRM_ABOVE_MINOR = 10_000_00
-"""From above ten thousand shillings, an unsigned word alone gives nobody anything."""
-
 RATIBA_TILL_TYPE = "Standing Order Customer Pay Marchant"
 """Spelt so in the Daraja 3.0 documentation of M-PESA Ratiba; older pages say Merchant."""
 
@@ -49,9 +45,8 @@ class MpesaSettings:
     stands before the unguessable part of each payment's callback address.
 
     ``initiator`` is None for an account that only collects. ``c2b_version`` must be that of the
-    product on the Daraja app. ``confirm_above_minor``: KES cents above which unsigned word needs a
-    second source. ``nominated_number`` is the phone in the shortcode's papers, wanted by Pull.
-    ``merchant_name`` is shown by whoever scans our QR codes.
+    product on the Daraja app. ``nominated_number`` is the phone in the shortcode's papers, wanted
+    by Pull. ``merchant_name`` is shown by whoever scans our QR codes.
     """
 
     base_url: str
@@ -64,7 +59,6 @@ class MpesaSettings:
     pushes_per_s: int = PUSHES_PER_S
     initiator: Initiator | None = None
     c2b_version: str = "v2"
-    confirm_above_minor: int = CONFIRM_ABOVE_MINOR
     nominated_number: Msisdn | None = field(default=None, repr=False)
     ratiba_till_type: str = RATIBA_TILL_TYPE
     merchant_name: str = "INTERNET"

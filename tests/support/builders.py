@@ -14,7 +14,8 @@ from billing.ids import GrantId, OrderId, PlanId, SessionId, SiteId
 from billing.money import Money
 from billing.msisdn import Msisdn
 from billing.plan import Limits, Plan
-from controller.config import HttpSettings, MpesaSection, Settings
+from controller.config import Settings
+from controller.config_sections import HttpSettings, MpesaSection
 from controller.deps import Deps
 from controller.edge.authority import open_authority
 from controller.notify.memory import MemorySms

@@ -9,6 +9,7 @@
 - ``courier.py``          callbacks to the address of the portal, with or without a hash
 - ``signing.py``          version 2: the key that is handed out, and what it opens
 - ``doors.py``            token, push, enquiry, refund, key
+- ``pages.py``             the payer's phone for people, at ``/``
 - ``control.py``          JSON for tests under ``/sim``
 - ``app.py``, ``__main__.py``   composition
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx2
@@ -13,6 +14,8 @@ from controller.sandbox.airtel.courier import Courier
 from controller.sandbox.airtel.doors import Doors
 from controller.sandbox.airtel.faults import SWITCHES, Faults
 from controller.sandbox.airtel.network import Network
+from controller.sandbox.airtel.pages import Handset
+from controller.sandbox.panel import PlainPages, panel_routes
 from controller.sandbox.posting import Postman
 from controller.sandbox.remote import Chores, Setting, setting_routes
 
@@ -21,6 +24,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from controller.sandbox.airtel.settings import AirtelSimSettings
+
+HERE = Path(__file__).parent
 
 
 def build_app(settings: AirtelSimSettings, *, now: Callable[[], datetime]) -> Starlette:
@@ -32,6 +37,7 @@ def build_app(settings: AirtelSimSettings, *, now: Callable[[], datetime]) -> St
     courier = Courier(settings, setting, postman)
     network = Network(settings, now=now, tell=courier.deliver, chores=chores)
     doors = Doors(network, setting)
+    pages = PlainPages("A simulated Airtel Money", HERE / "templates")
 
     @asynccontextmanager
     async def life(_app: Starlette) -> AsyncIterator[None]:
@@ -41,6 +47,8 @@ def build_app(settings: AirtelSimSettings, *, now: Callable[[], datetime]) -> St
 
     return Starlette(
         routes=[
+            *Handset(network, pages).routes(),
+            *panel_routes(pages, setting, postman, SWITCHES),
             *Control(network, doors).routes(),
             *setting_routes(setting, postman, SWITCHES),
             *doors.routes(),

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx2
 from starlette.applications import Starlette
 
+from controller.sandbox.panel import PlainPages, panel_routes
 from controller.sandbox.paystack.bank import Bank
 from controller.sandbox.paystack.control import Control
 from controller.sandbox.paystack.courier import Courier
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 
     from controller.sandbox.paystack.settings import PaystackSimSettings
 
+HERE = Path(__file__).parent
+
 
 def build_app(settings: PaystackSimSettings, *, now: Callable[[], datetime]) -> Starlette:
     """The application; ``now`` is its clock."""
@@ -31,6 +35,7 @@ def build_app(settings: PaystackSimSettings, *, now: Callable[[], datetime]) -> 
     setting = Setting(Faults(), settings.callback_url)
     postman = Postman(http=http, now=now)
     courier = Courier(settings, setting, postman)
+    pages = PlainPages("A simulated Paystack", HERE / "templates")
     bank = Bank(settings, setting, now=now, tell=courier.tell, chores=chores)
 
     @asynccontextmanager
@@ -43,7 +48,8 @@ def build_app(settings: PaystackSimSettings, *, now: Callable[[], datetime]) -> 
         routes=[
             *Control(bank).routes(),
             *setting_routes(setting, postman, SWITCHES),
-            *Pages(bank).routes(),
+            *Pages(bank, pages).routes(),
+            *panel_routes(pages, setting, postman, SWITCHES),
             *Doors(bank, setting).routes(),
         ],
         lifespan=life,

@@ -2,57 +2,35 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from starlette.responses import (
-    FileResponse,
-    HTMLResponse,
-    PlainTextResponse,
-    RedirectResponse,
-    Response,
-)
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from controller.sandbox.panel import form_of
 from controller.sandbox.paystack.cards import CARDS, BadCard, read_card
 from controller.sandbox.posting import is_loopback
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
+    from controller.sandbox.panel import PlainPages
     from controller.sandbox.paystack.bank import Bank, Payment
-
-HERE = Path(__file__).parent
-FORM_BYTES_MAX = 4_096
-_HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; "
-        "frame-ancestors 'none'"
-    ),
-    "Cache-Control": "no-store",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-}
-"""No ``form-action``: browsers hold it against the redirect back to the merchant as well."""
 
 
 class Pages:
     """The HTML over one `Bank`."""
 
-    def __init__(self, bank: Bank) -> None:
+    def __init__(self, bank: Bank, pages: PlainPages) -> None:
         self._bank = bank
-        self._templates = Environment(
-            loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined
-        )
+        self._pages = pages
 
     def routes(self) -> list[Route]:
         """Where the pages are."""
         return [
             Route("/pay/{access_code}", self.pay, methods=["GET", "POST"]),
             Route("/confirm/{access_code}", self.confirm, methods=["GET", "POST"]),
-            Route("/static/card.css", self.style),
         ]
 
     async def pay(self, request: Request) -> Response:
@@ -66,7 +44,7 @@ class Pages:
             return self._after(payment)
         if request.method == "GET":
             return self._page("pay.html", payment, wrong="", cards=list(CARDS.values()))
-        form = await _form(request)
+        form = await form_of(request)
         try:
             typed = read_card(form.get("number", ""), form.get("expiry", ""), form.get("cvv", ""))
         except BadCard as bad:
@@ -85,13 +63,9 @@ class Pages:
             return self._after(payment)
         if request.method == "GET":
             return self._page("confirm.html", payment)
-        form = await _form(request)
+        form = await form_of(request)
         self._bank.confirm(payment, agreed=form.get("answer") == "yes")
         return RedirectResponse(f"/confirm/{payment.access_code}", 303)
-
-    async def style(self, _request: Request) -> Response:
-        """The style sheet."""
-        return FileResponse(HERE / "card.css", media_type="text/css")
 
     def _after(self, payment: Payment) -> Response:
         """Back to the merchant, with the reference, as Paystack does; else a page that says so."""
@@ -107,17 +81,11 @@ class Pages:
         self, template: str, payment: Payment, *, status: int = 200, **values: object
     ) -> Response:
         shillings, cents = divmod(payment.asked.amount, 100)
-        html = self._templates.get_template(template).render(
+        return self._pages.page(
+            template,
+            status=status,
             payment=payment,
             business=self._bank.settings.business,
             price=f"{payment.asked.currency} {shillings:,}.{cents:02d}",
             **values,
         )
-        return HTMLResponse(html, status, headers=_HEADERS)
-
-
-async def _form(request: Request) -> dict[str, str]:
-    body = await request.body()
-    if len(body) > FORM_BYTES_MAX:
-        return {}
-    return dict(parse_qsl(body.decode(errors="replace"), keep_blank_values=True))

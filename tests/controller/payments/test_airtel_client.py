@@ -41,14 +41,19 @@ async def airtel() -> AsyncIterator[AirtelWorld]:
 class Wire:
     """A transport that answers as told, and remembers what was sent."""
 
-    def __init__(self, *answers: httpx2.Response | type[Exception]) -> None:
+    def __init__(
+        self, *answers: httpx2.Response | type[Exception], token_lost: bool = False
+    ) -> None:
         self.answers = list(answers)
+        self.token_lost = token_lost
         self.sent: list[httpx2.Request] = []
         self.token_asks = 0
 
     async def take(self, request: httpx2.Request) -> httpx2.Response:
         if "/oauth2/" in request.url.path:
             self.token_asks += 1
+            if self.token_lost:
+                raise httpx2.ReadTimeout("broken")
             return httpx2.Response(200, json={"access_token": TOKEN, "expires_in": "180"})
         self.sent.append(request)
         answer = self.answers.pop(0)
@@ -57,9 +62,10 @@ class Wire:
         raise answer("broken")
 
 
-def a_gateway(wire: Wire) -> tuple[AirtelGateway, httpx2.AsyncClient]:
+def a_gateway(wire: Wire, *, signed: bool = False) -> tuple[AirtelGateway, httpx2.AsyncClient]:
     http = httpx2.AsyncClient(transport=httpx2.MockTransport(wire.take))
-    return AirtelGateway(an_application(), http=http, tokens=MemoryTokenStore()), http
+    application = an_application(signed=signed)
+    return AirtelGateway(application, http=http, tokens=MemoryTokenStore()), http
 
 
 def accepted() -> httpx2.Response:
@@ -111,6 +117,28 @@ async def test_a_push_that_may_have_left_is_never_sent_again_and_has_a_name(
         "0" * 32,
         1,
     )
+
+
+async def test_a_token_whose_answer_was_lost_loses_no_push() -> None:
+    wire = Wire(token_lost=True)
+    gateway, http = a_gateway(wire)
+    async with http:
+        answer = await gateway.push(a_push(), NOON)
+
+    assert (answer.evidence, answer.reason, wire.sent) == (
+        Evidence.NOT_SENT,
+        Reason.PROVIDER_SLOW,
+        [],
+    )
+
+
+async def test_a_signing_key_whose_answer_was_lost_loses_no_push() -> None:
+    wire = Wire(*[httpx2.ReadTimeout] * 3)
+    gateway, http = a_gateway(wire, signed=True)
+    async with http:
+        answer = await gateway.push(a_push(), NOON)
+
+    assert (answer.evidence, {r.method for r in wire.sent}) == (Evidence.NOT_SENT, {"GET"})
 
 
 async def test_a_dead_token_is_renewed_once() -> None:

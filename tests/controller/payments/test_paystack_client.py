@@ -254,6 +254,29 @@ async def test_a_refund_is_not_sent_while_its_list_cannot_be_read() -> None:
     assert (outcome.evidence, {r.method for r in wire.sent}) == (Evidence.NOT_SENT, {"GET"})
 
 
+@pytest.mark.parametrize(
+    ("broken", "evidence"),
+    [(httpx2.ConnectError, Evidence.NOT_SENT), (httpx2.ReadTimeout, Evidence.NO_ANSWER)],
+)
+async def test_a_refund_is_in_doubt_only_when_it_may_have_left(
+    broken: type[Exception], evidence: Evidence
+) -> None:
+    wire = Wire(httpx2.Response(200, content=an_answer([])), *[broken] * 3)
+    gateway, http = a_gateway(wire)
+    async with http:
+        outcome = await gateway.refund(a_refund("4099260516"), NOON)
+
+    assert outcome.evidence is evidence
+
+
+async def test_a_push_that_cannot_leave_was_not_sent() -> None:
+    gateway, http = a_gateway(Wire(*[httpx2.ConnectError] * 3))
+    async with http:
+        answer = await gateway.push(a_card_push(), NOON)
+
+    assert (answer.evidence, answer.provider_id) == (Evidence.NOT_SENT, None)
+
+
 async def test_a_refund_that_nobody_took_is_still_open(paystack: PaystackWorld) -> None:
     receipt = await paid(paystack)
     outcome = await paystack.gateway().query_refund(a_refund(receipt), "", NOW)

@@ -192,6 +192,14 @@ def test_a_card_is_kept_only_when_it_may_be_charged_again(changes: dict[str, obj
     assert wire.read_query_answer(a_business(), 200, body, ORDER).card is None
 
 
+@pytest.mark.parametrize("told", ["yesterday", "2026-07-14T09:30:15", "", None, 7])
+def test_a_time_that_is_none_stops_no_money(told: object) -> None:
+    body = an_answer(a_transaction(paid_at=told))
+    outcome = wire.read_query_answer(a_business(), 200, body, ORDER)
+
+    assert (outcome.evidence, outcome.paid_at) == (Evidence.PAID, None)
+
+
 def test_the_repr_of_a_card_shows_no_token() -> None:
     outcome = wire.read_query_answer(a_business(), 200, an_answer(a_transaction()), ORDER)
 

@@ -12,7 +12,7 @@ from sqlalchemy import select, update
 from billing.invoice import DocumentKind, shown_number
 from billing.money import Money
 from billing.msisdn import Msisdn
-from controller.config import OperatorSettings
+from controller.config_sections import OperatorSettings
 from controller.notify.gsm7 import parts
 from controller.store.billing_rows import DocumentRow, OperatorRow, ReceivedRow
 from controller.store.rows import PaymentRow, SiteRow, SmsRow, SubscriberRow
