@@ -285,7 +285,7 @@ async def test_a_reversal_of_what_nobody_ever_saw_is_given_up(anne: World) -> No
 
 
 @pytest.mark.parametrize("moment", ["before", "inside", "after"])
-@pytest.mark.parametrize("nth", (1, 2, 3, 4, 6, 8))
+@pytest.mark.parametrize("nth", [1, 2, 3, 4, 6, 8])
 async def test_a_process_that_dies_anywhere_loses_no_line_and_books_none_twice(
     anne: World, db_url: str, nth: int, moment: Moment
 ) -> None:
