@@ -17,6 +17,7 @@ from controller.api import (
     health,
     invoices,
     ledger,
+    messages,
     notices,
     operator,
     papers,
@@ -95,7 +96,7 @@ def _v1() -> APIRouter:
         router.include_router(part.router)
     for part in (subscriptions, invoices, received, promotions, runs):
         router.include_router(part.router)
-    for part in (papers, reports, voucher_sales):
+    for part in (papers, reports, voucher_sales, messages):
         router.include_router(part.router)
 
     @router.get("/openapi.json", include_in_schema=False)

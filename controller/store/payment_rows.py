@@ -183,6 +183,7 @@ class PlaceRow(Row):
     swept_at: Mapped[datetime | None]
     balance_minor: Mapped[int | None]
     balance_at: Mapped[datetime | None]
+    asked_at: Mapped[datetime | None]
     ask_token_hash: Mapped[str | None] = mapped_column(String(64))
 
 

@@ -221,6 +221,7 @@ def _place() -> None:
         sa.Column("swept_at", MOMENT, nullable=True),
         sa.Column("balance_minor", sa.BigInteger(), nullable=True),
         sa.Column("balance_at", MOMENT, nullable=True),
+        sa.Column("asked_at", MOMENT, nullable=True),
         sa.Column("ask_token_hash", sa.String(length=64), nullable=True),
         sa.PrimaryKeyConstraint("rail", "place", name=op.f("pk_place")),
         sa.UniqueConstraint("ask_token_hash", name=op.f("uq_place_ask_token_hash")),
