@@ -90,8 +90,12 @@ async def covers(tx: Tx, span: Span) -> bool:
 
 
 async def add_lines(tx: Tx, lines: Sequence[dict[str, Any]]) -> int:
-    """Keep lines, each once for its place and fingerprint; how many were new."""
+    """Keep lines, each once for its place and fingerprint; how many were new.
+
+    In the order of fingerprints, so that no two who keep the same lines wait for each other.
+    """
     new = 0
+    lines = sorted(lines, key=lambda one: str(one["fingerprint"]))
     for at in range(0, len(lines), LINES_AT_ONCE):
         statement = (
             inserting(tx, StatementLineRow)
