@@ -167,13 +167,15 @@ async def test_a_line_break_in_a_subject_makes_no_header(tmp_path: Path) -> None
     assert headers["Auto-Submitted"] == "auto-generated"
 
 
-async def test_whatever_is_written_seven_bits_go_over_the_wire(tmp_path: Path) -> None:
+@pytest.mark.parametrize("text", ["asante \u2013 sana\n", "\u2019" * 3_000])
+async def test_whatever_is_written_seven_bits_go_over_the_wire(tmp_path: Path, text: str) -> None:
     async with a_post(tmp_path) as post:
-        await post.client().send(EmailOut(READER, "\u2013", "\u2019" * 3_000), FIRST)
+        await post.client().send(EmailOut(READER, "\u2013", text), FIRST)
         (letter,) = await post.letters()
 
     assert letter["raw"].isascii()
     assert max(len(line) for line in letter["raw"].splitlines()) <= 998
+    assert letter["text"].replace("\r\n", "\n").rstrip("\n") == text.rstrip("\n")
 
 
 TROUBLES = """
