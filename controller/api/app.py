@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from fastapi import APIRouter, Depends, FastAPI
 
 from controller.api import (
+    account_payments,
+    arrivals,
     branches,
     callbacks,
     errors,
@@ -27,6 +29,7 @@ from controller.api import (
     probes,
     promotions,
     received,
+    refunds,
     reports,
     runs,
     sessions,
@@ -95,7 +98,7 @@ def _v1() -> APIRouter:
         router.include_router(part.router)
     for part in (subscriptions, invoices, received, promotions, runs):
         router.include_router(part.router)
-    for part in (papers, reports, voucher_sales):
+    for part in (papers, reports, voucher_sales, arrivals, refunds, account_payments):
         router.include_router(part.router)
 
     @router.get("/openapi.json", include_in_schema=False)
