@@ -40,6 +40,8 @@ Files:
 - ``token.py``     activation tokens: 20 digits that a site accepts with its link down
 - ``proof.py``     by which code a device may join a grant
 - ``receipt.py``   what a payer can show: the code in the M-PESA message
+- ``matching.py``  whose money it is, when nothing exact says so
+- ``reconciling.py``  what a provider's statement tells against what our books say
 
 Nothing in here imports anything else of ours.
 """

@@ -12,10 +12,10 @@ import difflib
 import os
 import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, ValidationError
+from pydantic import ValidationError
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -25,6 +25,21 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from controller.config_sections import (
+    WANTS,
+    AirtelSection,
+    BankSection,
+    CardSection,
+    DatabaseSettings,
+    EdgeSettings,
+    EmailSection,
+    HttpSettings,
+    HttpSmsSection,
+    MpesaSection,
+    OperatorSettings,
+    Section,
+    SmsSection,
+)
 from controller.payments.mpesa_settings import callback_word_faults
 
 if TYPE_CHECKING:
@@ -32,101 +47,20 @@ if TYPE_CHECKING:
 
 ENV_PREFIX = "LANGO_"
 SECRET_FILE_MAX_BYTES = 4_096
-SECRETS = {"mpesa": ("consumer_secret", "passkey"), "sms": ("api_key",)}
+SECRETS = {
+    "mpesa": ("consumer_secret", "passkey", "initiator_password", "certificate"),
+    "airtel": ("client_secret",),
+    "card": ("secret_key",),
+    "bank": ("public_key", "password"),
+    "sms": ("api_key",),
+    "email": ("password",),
+}
 """Keys that may also be given as ``<key>_file``."""
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 NEIGHBOURS = ("agent", "trial")
 """First words of environment names that belong to our other programs."""
-
-HOST_SHAPE = r"^[A-Za-z0-9._:-]{1,253}$"
-URL_SHAPE = r"^https?://[^\s/?#]+[^\s?#]{0,150}$"
-DATABASE_SHAPE = r"^(sqlite\+aiosqlite|postgresql\+psycopg)://"
-SHORTCODE_SHAPE = r"^[0-9]{5,7}$"
-PHONE_SHAPE = r"^[0-9+ ]{0,20}$"
-SENDER_SHAPE = r"^([A-Za-z0-9]{1,11})?$"
-WANTS = {
-    HOST_SHAPE: "a host name or address, without a port",
-    URL_SHAPE: "http://… or https://…, without a query",
-    DATABASE_SHAPE: "sqlite+aiosqlite:///… or postgresql+psycopg://…",
-    SHORTCODE_SHAPE: "5 to 7 digits",
-    PHONE_SHAPE: "at most 20 digits and spaces",
-    SENDER_SHAPE: "at most 11 letters and digits",
-}
-"""What each shape is called when a value does not have it."""
-
-Port = Annotated[int, Field(ge=0, le=65_535)]
-Host = Annotated[str, StringConstraints(pattern=HOST_SHAPE)]
-Url = Annotated[str, StringConstraints(pattern=URL_SHAPE)]
-Word = Annotated[str, StringConstraints(min_length=1, max_length=80)]
-Shortcode = Annotated[str, StringConstraints(pattern=SHORTCODE_SHAPE)]
-
-
-class Section(BaseModel):
-    """A part of the settings; unknown keys are faults."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-
-class DatabaseSettings(Section):
-    """Where the truth is kept. No URL means SQLite in the state directory. May hold a password."""
-
-    url: str | None = Field(default=None, pattern=DATABASE_SHAPE, repr=False)
-
-
-class HttpSettings(Section):
-    """The HTTP door: staff, and the providers' callbacks (through a TLS proxy)."""
-
-    host: Host = "127.0.0.1"
-    port: Port = 8080
-    public_url: Url | None = None
-
-
-class EdgeSettings(Section):
-    """The gRPC door. ``public_host`` is what agents dial; it stands in join tokens."""
-
-    host: Host = "127.0.0.1"
-    port: Port = 8443
-    join_port: Port = 8444
-    public_host: Host = "127.0.0.1"
-
-
-class MpesaSection(Section):
-    """A Daraja application. ``shortcode`` signs; ``till`` is where Buy Goods money lands.
-
-    ``confirm_above`` (KES): callbacks are not signed, so more than this is believed only when the
-    provider, asked by us, says so too.
-    """
-
-    base_url: Url = "https://api.safaricom.co.ke"
-    shortcode: Shortcode
-    till: Shortcode | None = None
-    consumer_key: Word
-    consumer_secret: SecretStr = Field(min_length=1)
-    passkey: SecretStr = Field(min_length=1)
-    confirm_above: int = Field(default=5_000, ge=0, le=250_000)
-
-
-class SmsSection(Section):
-    """The account with Africa's Talking. ``sender_id`` is registered with them; "" for a shared."""
-
-    base_url: Url = "https://api.africastalking.com"
-    username: Word
-    api_key: SecretStr = Field(min_length=1)
-    sender_id: Annotated[str, StringConstraints(pattern=SENDER_SHAPE)] = ""
-
-
-class OperatorSettings(Section):
-    """How new sites present the operator until staff say otherwise.
-
-    ``odd_amounts`` says what becomes of too little money for what was ordered.
-    """
-
-    name: Word = "Lango"
-    help_phone: Annotated[str, StringConstraints(pattern=PHONE_SHAPE)] = ""
-    language: Literal["en", "sw"] = "en"
-    odd_amounts: Literal["wallet", "best_plan"] = "best_plan"
 
 
 class Settings(BaseSettings):
@@ -145,7 +79,11 @@ class Settings(BaseSettings):
     http: HttpSettings = HttpSettings()
     edge: EdgeSettings = EdgeSettings()
     mpesa: MpesaSection | None = None
+    airtel: AirtelSection | None = None
+    card: CardSection | None = None
+    bank: BankSection | None = None
     sms: SmsSection | None = None
+    email: EmailSection | None = None
     operator: OperatorSettings = OperatorSettings()
 
     @classmethod
@@ -229,17 +167,32 @@ def known_keys() -> tuple[str, ...]:
     """Every key that may be set, as ``section.key``."""
     keys = [name for name in Settings.model_fields if name not in _SECTIONS]
     for name, section in _SECTIONS.items():
-        keys += [f"{name}.{key}" for key in section.model_fields]
+        keys += _keys_of(name, section)
         keys += [f"{name}.{key}_file" for key in SECRETS.get(name, ())]
     return tuple(keys)
 
+
+def _keys_of(name: str, section: type[Section]) -> list[str]:
+    keys = list[str]()
+    for key in section.model_fields:
+        part = _PARTS.get(f"{name}.{key}")
+        keys += [f"{name}.{key}"] if part is None else _keys_of(f"{name}.{key}", part)
+    return keys
+
+
+_PARTS: dict[str, type[Section]] = {"sms.http": HttpSmsSection}
+"""Sections within sections."""
 
 _SECTIONS: dict[str, type[Section]] = {
     "database": DatabaseSettings,
     "http": HttpSettings,
     "edge": EdgeSettings,
     "mpesa": MpesaSection,
+    "airtel": AirtelSection,
+    "card": CardSection,
+    "bank": BankSection,
     "sms": SmsSection,
+    "email": EmailSection,
     "operator": OperatorSettings,
 }
 
@@ -268,13 +221,13 @@ def _read_environment() -> dict[str, Any]:
 
 
 def _merged(*layers: dict[str, Any]) -> dict[str, Any]:
-    """One mapping; a section is merged key by key, anything else is replaced."""
+    """One mapping; sections are merged key by key, anything else is replaced."""
     result: dict[str, Any] = {}
     for layer in layers:
         for key, value in layer.items():
             below = result.get(key)
             if isinstance(below, dict) and isinstance(value, dict):
-                result[key] = below | value
+                result[key] = _merged(below, value)
             else:
                 result[key] = value
     return result
@@ -332,14 +285,54 @@ def _cross_faults(told: dict[str, Any]) -> list[str]:
             faults.append(f"{key}: {text} is already the port of {seen[text]}")
         seen.setdefault(text, key)
     faults += _sms_faults(told) if isinstance(told.get("sms"), dict) else []
+    faults += _email_faults(told) if isinstance(told.get("email"), dict) else []
+    faults += [
+        f"{section}.base_url: want https://… for any machine but this one"
+        for section in ("airtel", "card")
+        if not _is_private(str(_given(told, section, "base_url", "https:")))
+    ]
+    faults += _bank_faults(told) if isinstance(told.get("bank"), dict) else []
     return faults + (_mpesa_faults(told) if isinstance(told.get("mpesa"), dict) else [])
 
 
+def _is_private(url: str) -> bool:
+    """Whether nobody reads along: by TLS, or because it stays on this machine."""
+    return url.startswith("https:") or _host(url) in LOOPBACK
+
+
+def _bank_faults(told: dict[str, Any]) -> list[str]:
+    wanted = ("public_key",) if _given(told, "bank", "bank", "") == "kcb" else ("user", "password")
+    return [f"bank.{key}: required here" for key in wanted if not _given(told, "bank", key, None)]
+
+
 def _sms_faults(told: dict[str, Any]) -> list[str]:
-    carrier = str(_given(told, "sms", "base_url", "https:"))
-    if carrier.startswith("https:") or _host(carrier) in LOOPBACK:
-        return []
-    return ["sms.base_url: want https://… for any machine but this one"]
+    part = _given(told, "sms", "http", None)
+    urls = {"sms.base_url": _given(told, "sms", "base_url", "https:")}
+    if isinstance(part, dict):
+        urls["sms.http.url"] = part.get("url", "https:")
+    faults = [
+        f"{key}: want https://… for any machine but this one"
+        for key, url in urls.items()
+        if not str(url).startswith("https:") and _host(str(url)) not in LOOPBACK
+    ]
+    by_http = _given(told, "sms", "kind", "africas_talking") == "http"
+    wanted = "http" if by_http else "username"
+    if _given(told, "sms", wanted, None) is None:
+        faults.append(f"sms.{wanted}: required here")
+    if part is not None and not by_http:
+        faults.append('sms.http: is of use only with sms.kind = "http"')
+    return faults
+
+
+def _email_faults(told: dict[str, Any]) -> list[str]:
+    faults = []
+    in_clear = _given(told, "email", "security", "starttls") == "none"
+    if in_clear and str(_given(told, "email", "host", "localhost")) not in LOOPBACK:
+        faults.append('email.security: "none" is for a server on this machine')
+    known = [_given(told, "email", key, None) is not None for key in ("username", "password")]
+    if known[0] != known[1]:
+        faults.append(f"email.{'password' if known[0] else 'username'}: required here")
+    return faults
 
 
 def _mpesa_faults(told: dict[str, Any]) -> list[str]:
@@ -351,6 +344,10 @@ def _mpesa_faults(told: dict[str, Any]) -> list[str]:
             faults.append("http.public_url: want https://… because M-PESA calls back over https")
     elif _host(provider) not in LOOPBACK:
         faults.append("mpesa.base_url: want https://… for any machine but this one")
+    user = ("initiator", "initiator_password", "certificate")
+    known = [key for key in user if _given(told, "mpesa", key, None) is not None]
+    if known:
+        faults += [f"mpesa.{key}: required here" for key in user if key not in known]
     return faults
 
 
@@ -372,6 +369,8 @@ def _sentence(fault: Any) -> str:
         return f"{key}: unknown key{_nearest(key)}"
     if fault["type"] == "missing":
         return f"{key}: required here"
+    if fault["type"] == "value_error":
+        return f"{key}: {fault['ctx']['error']}"
     if fault["type"] == "string_pattern_mismatch":
         return f"{key}: want {WANTS[fault['ctx']['pattern']]}"
     return f"{key}: {fault['msg'][0].lower()}{fault['msg'][1:]}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from controller.notify.absent import AbsentSms
+from controller.notify.absent import AbsentEmail, AbsentSms
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -13,8 +13,11 @@ if TYPE_CHECKING:
 
     from controller.config import Settings
     from controller.edge.authority import Authority
+    from controller.notify.email import Email
     from controller.notify.sms import Sms
-    from controller.payments.gateway import PaymentGateway
+    from controller.payments.bank_notice import BankSettings
+    from controller.payments.gateway import PaymentGateway, StoredCards
+    from controller.payments.mpesa_account import MpesaAccount
     from controller.signals import Signals
     from controller.store.database import Database
     from controller.vault import Vault
@@ -33,7 +36,12 @@ class Deps:
     gateway: PaymentGateway
     """The rail by which orders are collected unless the payer chooses another."""
     sms: Sms = field(default_factory=AbsentSms)
+    email: Email = field(default_factory=AbsentEmail)
     more_gateways: tuple[PaymentGateway, ...] = ()
+    mpesa: MpesaAccount | None = None
+    """All that Daraja does for our shortcode beside collecting; None without an account."""
+    cards: StoredCards | None = None
+    bank: BankSettings | None = None
 
     @property
     def rails(self) -> Mapping[str, PaymentGateway]:

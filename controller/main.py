@@ -16,6 +16,7 @@ import threading
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -32,31 +33,38 @@ from controller.edge.grpc import EdgeServers
 from controller.edge.watch import Watch
 from controller.jobs import Job, run_jobs
 from controller.logs import set_up_logs
+from controller.notify.absent import NO_EMAIL, AbsentEmail, AbsentSms
 from controller.notify.absent import SENTENCE as NO_SMS
-from controller.notify.absent import AbsentSms
 from controller.notify.africas_talking import AfricasTalkingSms
 from controller.notify.africas_talking_wire import AfricasTalkingSettings
-from controller.payments.absent import SENTENCE, AbsentGateway
-from controller.payments.mpesa import MpesaGateway
-from controller.payments.mpesa_settings import MpesaSettings
-from controller.payments.token_rows import TokenRows
+from controller.notify.cost import cost_e4
+from controller.notify.http_sms import HttpSms
+from controller.notify.http_sms_wire import HttpSmsSettings
+from controller.notify.smtp import SmtpEmail, SmtpSettings
+from controller.rails import open_rails
 from controller.signals import Signals
 from controller.store.database import Database
 from controller.store.migrations import upgrade
 from controller.systemd import Systemd
 from controller.usecases import sites
-from controller.usecases.asking import CALLBACK_PATH
+from controller.usecases.arrivals import place_due
 from controller.usecases.billing_run import bill_due
 from controller.usecases.dunning import dun_due
+from controller.usecases.emails import send_due as send_emails_due
 from controller.usecases.expire import expire_due
 from controller.usecases.ingest import ingest
+from controller.usecases.mandates import collect_due
 from controller.usecases.messages import send_due
 from controller.usecases.outages import SilenceWatch
+from controller.usecases.paybill import balance_due, confirm_due, pull_due, register_due
 from controller.usecases.phone_codes import join_by_phone, send_code
 from controller.usecases.probes import give_up as give_up_probes
 from controller.usecases.purchase import purchase
+from controller.usecases.reconcile import reconcile_due
 from controller.usecases.redeem import redeem
+from controller.usecases.refunds import refunds_due, returned
 from controller.usecases.settle import query_due
+from controller.usecases.statements import book_due
 from controller.usecases.token_keys import make_ready
 from controller.vault import open_vault
 
@@ -64,16 +72,24 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 
     from controller.config import Settings
+    from controller.config_sections import HttpSmsSection, SmsSection
     from controller.edge.authority import Authority
+    from controller.notify.email import Email
     from controller.notify.sms import Sms
-    from controller.payments.gateway import PaymentGateway
     from controller.vault import Vault
 
 QUERY_EVERY_S = 2.0
+PLACE_EVERY_S = 5.0
+REGISTER_EVERY_S = 10.0
+PULL_EVERY_S = 30.0
+RECONCILE_EVERY_S = 60.0
 EXPIRE_EVERY_S = 5.0
 WATCH_EVERY_S = 1.0
 SILENCE_EVERY_S = 10.0
 SMS_EVERY_S = 1.0
+EMAIL_MAX_S = 600.0
+"""A long talk with a slow mail server, many times over; what was not reached is due still."""
+
 TOKENS_EVERY_S = 5.0
 PROBES_EVERY_S = 10.0
 BILL_EVERY_S = 10.0
@@ -111,9 +127,19 @@ def due_work() -> tuple[Job, ...]:
     """The jobs of one controller."""
     return (
         Job("query_due", QUERY_EVERY_S, query_due),
+        Job("place_due", PLACE_EVERY_S, place_due),
+        Job("refunds_due", QUERY_EVERY_S, refunds_due),
+        Job("confirm_due", QUERY_EVERY_S, confirm_due),
+        Job("register_due", REGISTER_EVERY_S, register_due),
+        Job("pull_due", PULL_EVERY_S, pull_due),
+        Job("balance_due", PULL_EVERY_S, balance_due),
+        Job("book_statements", BILL_EVERY_S, partial(book_due, returned=returned)),
+        Job("reconcile_due", RECONCILE_EVERY_S, reconcile_due),
+        Job("collect_due", RECONCILE_EVERY_S, collect_due),
         Job("expire_due", EXPIRE_EVERY_S, expire_due),
         Job("silence", SILENCE_EVERY_S, SilenceWatch().look),
         Job("send_sms", SMS_EVERY_S, send_due),
+        Job("send_emails", SMS_EVERY_S, send_emails_due, round_max_s=EMAIL_MAX_S),
         Job("make_tokens_ready", TOKENS_EVERY_S, make_ready),
         Job("bill_due", BILL_EVERY_S, bill_due, round_max_s=BILL_MAX_S),
         Job("dun_due", BILL_EVERY_S, dun_due, round_max_s=BILL_MAX_S),
@@ -181,6 +207,7 @@ async def open_controller(
         db = Database(settings.database_url)
         stack.push_async_callback(_closed, db)
         http = await stack.enter_async_context(httpx2.AsyncClient(follow_redirects=False))
+        rails = open_rails(settings, db=db, vault=vault, http=http)
         deps = Deps(
             settings=settings,
             db=db,
@@ -188,8 +215,13 @@ async def open_controller(
             signals=Signals(),
             vault=vault,
             authority=authority,
-            gateway=_gateway(settings, db, vault, http),
+            gateway=rails.gateway,
+            more_gateways=rails.more,
+            mpesa=rails.mpesa,
+            cards=rails.cards,
+            bank=rails.bank,
             sms=_sms(settings, http),
+            email=_email(settings, now),
         )
         listening = _listening(settings)
         stack.callback(listening.close)
@@ -221,37 +253,55 @@ async def _migrated(settings: Settings) -> None:
         raise CannotStart(f"database.url: {cause.splitlines()[0]}") from error
 
 
-def _gateway(
-    settings: Settings, db: Database, vault: Vault, http: httpx2.AsyncClient
-) -> PaymentGateway:
-    told = settings.mpesa
-    if told is None:
-        log.warning("payments_absent", reason=SENTENCE)
-        return AbsentGateway()
-    account = MpesaSettings(
-        base_url=told.base_url,
-        shortcode=told.shortcode,
-        till=told.till,
-        consumer_key=told.consumer_key,
-        consumer_secret=told.consumer_secret.get_secret_value(),
-        passkey=told.passkey.get_secret_value(),
-        callback_url=settings.public_url + CALLBACK_PATH,
-    )
-    return MpesaGateway(account, http=http, tokens=TokenRows(db, vault))
-
-
 def _sms(settings: Settings, http: httpx2.AsyncClient) -> Sms:
     told = settings.sms
     if told is None:
         log.warning("sms_absent", reason=NO_SMS)
         return AbsentSms()
+    if told.http is not None:
+        return HttpSms(_http_carrier(told, told.http), http=http)
     account = AfricasTalkingSettings(
         base_url=told.base_url.rstrip("/"),
-        username=told.username,
+        username=told.username or "",
         api_key=told.api_key.get_secret_value(),
         sender_id=told.sender_id,
     )
     return AfricasTalkingSms(account, http=http)
+
+
+def _http_carrier(told: SmsSection, part: HttpSmsSection) -> HttpSmsSettings:
+    return HttpSmsSettings(
+        url=part.url,
+        method=part.method,
+        form=part.form,
+        fields=part.fields,
+        headers=part.headers,
+        api_key=told.api_key.get_secret_value(),
+        sender_id=told.sender_id,
+        code_at=part.code_at,
+        name_at=part.name_at,
+        taken=frozenset(part.taken),
+        refused=frozenset(part.refused),
+        later=frozenset(part.later),
+        part_cost_e4=cost_e4(f"KES {part.part_cost}"),
+    )
+
+
+def _email(settings: Settings, now: Callable[[], datetime]) -> Email:
+    told = settings.email
+    if told is None:
+        log.warning("email_absent", reason=NO_EMAIL)
+        return AbsentEmail()
+    account = SmtpSettings(
+        host=told.host,
+        port=told.port,
+        security=told.security,
+        sender=told.sender,
+        sender_name=settings.operator.name,
+        username=told.username or "",
+        password="" if told.password is None else told.password.get_secret_value(),
+    )
+    return SmtpEmail(account, now=now)
 
 
 def _listening(settings: Settings) -> socket.socket:

@@ -19,6 +19,7 @@ from controller.api import (
     health,
     invoices,
     ledger,
+    messages,
     notices,
     operator,
     papers,
@@ -98,7 +99,9 @@ def _v1() -> APIRouter:
         router.include_router(part.router)
     for part in (subscriptions, invoices, received, promotions, runs):
         router.include_router(part.router)
-    for part in (papers, reports, voucher_sales, arrivals, refunds, account_payments):
+    for part in (papers, reports, voucher_sales, messages):
+        router.include_router(part.router)
+    for part in (arrivals, refunds, account_payments):
         router.include_router(part.router)
 
     @router.get("/openapi.json", include_in_schema=False)

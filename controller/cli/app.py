@@ -18,6 +18,7 @@ from controller.cli import (
     here,
     invoices,
     ledger,
+    messages,
     money,
     notices,
     operator,
@@ -120,6 +121,7 @@ for name, group in (
     ("grant", grants.app),
     ("ledger", ledger.app),
     ("notice", notices.app),
+    ("sms", messages.app),
     ("config", here.config),
     ("db", here.db),
 ):

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import typer
 
@@ -86,6 +87,7 @@ def _looked(desk: Desk, config_file: Path | None) -> Iterator[Finding]:
     yield _database(settings)
     yield _payments(settings)
     yield _sms(settings)
+    yield _email(settings)
     yield _controller(desk)
 
 
@@ -162,7 +164,17 @@ def _sms(settings: "Settings") -> Finding:
         found = "no SMS account: no tokens by phone, no codes to phones"
         return Finding("sms", "warning", found, "add [sms] to the configuration")
     sender = settings.sms.sender_id or "a shared sender"
-    return Finding("sms", "ok", f"Africa's Talking as {settings.sms.username}, from {sender}")
+    carrier = f"Africa's Talking as {settings.sms.username}"
+    if settings.sms.http is not None:
+        carrier = f"the carrier at {urlsplit(settings.sms.http.url).hostname}"
+    return Finding("sms", "ok", f"{carrier}, from {sender}")
+
+
+def _email(settings: "Settings") -> Finding:
+    if settings.email is None:
+        found = "no e-mail account: no receipts by e-mail"
+        return Finding("email", "warning", found, "add [email] to the configuration")
+    return Finding("email", "ok", f"{settings.email.sender} by {settings.email.host}")
 
 
 def _controller(desk: Desk) -> Finding:

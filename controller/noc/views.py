@@ -145,6 +145,18 @@ class TransactionView:
 
 
 @dataclass(frozen=True, slots=True)
+class SmsMonth:
+    """Text messages of a month; costs in 1/10,000 of a shilling, of all but the ``unpriced``."""
+
+    sent: int
+    parts: int
+    delivered: int
+    failed: int
+    cost_e4: int
+    unpriced: int
+
+
+@dataclass(frozen=True, slots=True)
 class Takings:
     """Payments settled since an instant: how many, and their sum in minor units (shillings)."""
 
@@ -433,6 +445,29 @@ async def notice_rows(
     if site_id is not None:
         query = query.where(NoticeRow.site_id == site_id)
     return list(await tx.scalars(query))
+
+
+async def sms_rows(
+    tx: Tx, *, after: Mark | None = None, limit: int = PAGE_LINES_MAX
+) -> list[SmsRow]:
+    """Text messages, newest first."""
+    query = _page(select(SmsRow), at=SmsRow.created_at, key=SmsRow.id, after=after, limit=limit)
+    return list(await tx.scalars(query))
+
+
+async def sms_month(tx: Tx, since: datetime, until: datetime) -> SmsMonth:
+    """What was sent from ``since`` up to, and without, ``until``, and what that cost."""
+    row = SmsRow
+    query = select(
+        func.count(),
+        func.coalesce(func.sum(row.parts), 0),
+        func.count().filter(row.delivery == "delivered"),
+        func.count().filter(row.delivery == "failed"),
+        func.coalesce(func.sum(row.cost_e4), 0),
+        func.count().filter(row.cost_e4.is_(None)),
+    ).where(row.sent_at >= since, row.sent_at < until)
+    sums = (await tx.execute(query)).one()
+    return SmsMonth(*(int(one) for one in sums))
 
 
 async def takings_since(tx: Tx, since: datetime) -> Takings:

@@ -14,11 +14,12 @@ from controller.notify.sms import SmsError, SmsNotSent, SmsUnsure
 if TYPE_CHECKING:
     from billing.msisdn import Msisdn
     from controller.notify.africas_talking_wire import AfricasTalkingSettings
+    from controller.notify.sms import SmsSent
 
 CONNECT_TIMEOUT_S = 5.0
 ANSWER_TIMEOUT_S = 20.0
 
-_NOT_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
+NOT_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
 """Errors after which not one byte of the request has left."""
 
 _log = structlog.get_logger(__name__)
@@ -42,13 +43,13 @@ class AfricasTalkingSms:
         """Name the account; the rest is nobody's business."""
         return f"AfricasTalkingSms({self._settings.username})"
 
-    async def send(self, msisdn: Msisdn, text: str, sms_id: str) -> str:
+    async def send(self, msisdn: Msisdn, text: str, sms_id: str) -> SmsSent:
         """Hand over one message. Raises `SmsNotSent`, `SmsUnsure`, `SmsRefused`.
 
         This carrier knows no names of ours: a message that is sent again may arrive twice.
         """
         try:
-            name = await self._sent(msisdn, text)
+            sent = await self._sent(msisdn, text)
         except SmsError as trouble:
             _log.warning(
                 "sms.send",
@@ -58,10 +59,10 @@ class AfricasTalkingSms:
                 code=trouble.code,
             )
             raise
-        _log.info("sms.send", sms=sms_id, phone=masked(msisdn), outcome="sent", name=name)
-        return name
+        _log.info("sms.send", sms=sms_id, phone=masked(msisdn), outcome="sent", name=sent.name)
+        return sent
 
-    async def _sent(self, msisdn: Msisdn, text: str) -> str:
+    async def _sent(self, msisdn: Msisdn, text: str) -> SmsSent:
         try:
             answer = await self._http.post(
                 self._settings.base_url + wire.SEND_PATH,
@@ -69,7 +70,7 @@ class AfricasTalkingSms:
                 headers=wire.headers(self._settings),
                 timeout=self._timeout,
             )
-        except _NOT_SENT as error:
+        except NOT_SENT as error:
             raise SmsNotSent(type(error).__name__) from None  # the request in it has the key
         except httpx2.HTTPError as error:
             raise SmsUnsure(type(error).__name__) from None

@@ -11,7 +11,8 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from controller.notify.sms import SmsNotSent, SmsRefused, SmsUnsure
+from controller.notify.cost import cost_e4
+from controller.notify.sms import SmsNotSent, SmsRefused, SmsSent, SmsUnsure
 
 if TYPE_CHECKING:
     from billing.msisdn import Msisdn
@@ -62,8 +63,11 @@ def headers(settings: AfricasTalkingSettings) -> dict[str, str]:
     return {"apiKey": settings.api_key, "Accept": "application/json"}
 
 
-def read_answer(status: int, body: bytes) -> str:
-    """The carrier's name for the message. Raises `SmsNotSent`, `SmsUnsure`, `SmsRefused`."""
+def read_answer(status: int, body: bytes) -> SmsSent:
+    """The carrier's name for the message, and what it cost.
+
+    Raises `SmsNotSent`, `SmsUnsure`, `SmsRefused`.
+    """
     told = _told(body)
     if told is None:
         raise _without_words(status)
@@ -75,7 +79,8 @@ def read_answer(status: int, body: bytes) -> str:
     code = _number(first.get("statusCode"))
     if code in TAKEN:
         name = first.get("messageId")
-        return name if isinstance(name, str) and _NAME.fullmatch(name) else ""
+        known = name if isinstance(name, str) and _NAME.fullmatch(name) else ""
+        return SmsSent(known, cost_e4(first.get("cost")))
     trouble = _code(first.get("status"), status)
     if code in FINAL:
         raise SmsRefused(trouble)

@@ -11,10 +11,13 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from controller.notify.sms import SmsNotSent, SmsRefused, SmsUnsure
+from controller.notify.sms import SmsNotSent, SmsRefused, SmsSent, SmsUnsure
 
 if TYPE_CHECKING:
     from billing.msisdn import Msisdn
+
+COST_E4 = 8_000
+"""What each message costs here: 80 cents."""
 
 
 class Scripted(Enum):
@@ -51,7 +54,7 @@ class MemorySms:
         """The texts that this phone got, in order."""
         return [one.text for one in self.taken if one.msisdn == msisdn]
 
-    async def send(self, msisdn: Msisdn, text: str, sms_id: str) -> str:
+    async def send(self, msisdn: Msisdn, text: str, sms_id: str) -> SmsSent:
         """Take it, or answer as scripted."""
         self.asked += 1
         answer = self._script.popleft() if self._script else Scripted.TAKE
@@ -63,4 +66,4 @@ class MemorySms:
             self.taken.append(Taken(sms_id, msisdn, text))
         if answer is Scripted.LOSE:
             raise SmsUnsure("lost")
-        return f"memory-{sms_id}"
+        return SmsSent(f"memory-{sms_id}", COST_E4)

@@ -10,6 +10,7 @@ Drawn as a tree; each says what may be done next:
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -36,11 +37,25 @@ class SmsRefused(SmsError):  # noqa: N818 - a state, see style
     """Nobody got it, and the same message would be refused again."""
 
 
-class Sms(Protocol):
-    """A carrier of text messages. Implementations: ``africas_talking``, ``absent``, ``memory``."""
+@dataclass(frozen=True, slots=True)
+class SmsSent:
+    """A message that was taken. ``name`` is the carrier's for it, "" where it gave none.
 
-    async def send(self, msisdn: Msisdn, text: str, sms_id: str) -> str:
-        """Hand over one message; the carrier's name for it.
+    ``cost_e4`` is what it cost, in 1/10,000 of a shilling; None where that is not told.
+    """
+
+    name: str
+    cost_e4: int | None = None
+
+
+class Sms(Protocol):
+    """A carrier of text messages.
+
+    Implementations: ``africas_talking``, ``http_sms``, ``absent``, ``memory``.
+    """
+
+    async def send(self, msisdn: Msisdn, text: str, sms_id: str) -> SmsSent:
+        """Hand over one message; how the carrier calls it, and what it costs.
 
         ``sms_id`` is ours, the same at each repeat, for carriers that drop doubles. Raises
         `SmsNotSent`, `SmsUnsure`, `SmsRefused`.

@@ -1,9 +1,11 @@
 """What M-PESA's result codes mean to us. PURE.
 
-Codes are compared as text, never by their description, which differs by channel and over time. A
-code that is not in the table is *unknown*: the payment stays open, staff are told, nobody calls it
-failed. Meanings are from the Daraja portal where it prints them, else from several integrators who
-agree; the last column of the table names which.
+The same code says one thing after a prompt to a payer and another after a request of our API user
+(an *initiator*: reversal, payout, status, balance), so there are two tables. Codes are compared as
+text, never by their description, which differs by channel and over time. A code that is not in the
+table is *unknown*: the payment stays open, staff are told, nobody calls it failed. Meanings are
+from the Daraja portal where it prints them, else from several integrators who agree; the last
+column of the table names which.
 """
 
 from __future__ import annotations
@@ -108,12 +110,56 @@ CODES: dict[str, Meaning] = {
     "100000011": _OVERLOAD,
 }
 
+_NO_FUNDS = _no("our shortcode has too little to pay from", _R.OUR_SIDE, Retry.CONFIG, _PORTAL)
+_API_USER = _no("our API user is wrong, or may not do this", _R.OUR_SIDE, Retry.CONFIG, _PORTAL)
+_LOCKED = _no("our API user's password is locked", _R.OUR_SIDE, Retry.CONFIG, _PORTAL)
+_STATUS = _no("the account's status forbids it", _R.ACCOUNT, Retry.CONFIG, _PORTAL)
+
+INITIATOR_CODES: dict[str, Meaning] = {
+    PAID_CODE: Meaning("done", Evidence.PAID, None, Retry.NOTHING, _PORTAL),
+    "R000001": Meaning("already reversed, so done", Evidence.PAID, None, Retry.NOTHING, _PORTAL),
+    "R000002": _no("no such payment to reverse", _R.OUR_SIDE, Retry.CONFIG, _PORTAL),
+    "1": _NO_FUNDS,
+    "2": _no("below the smallest amount", _R.LIMIT, Retry.CONFIG, _PORTAL),
+    "3": _no("above the largest amount", _R.LIMIT, Retry.CONFIG, _PORTAL),
+    "4": _no("above the daily limit", _R.LIMIT, Retry.WAIT, _PORTAL),
+    "8": _no("the receiver may not hold more", _R.LIMIT, Retry.WAIT, _PORTAL),
+    "11": _no("a party's account in a wrong state", _R.ACCOUNT, Retry.CONFIG, _PORTAL),
+    "15": _open("a duplicate of another request", Retry.KEEP_ASKING, _BOTH),
+    "17": _open("an inner failure: nobody says of what", Retry.UNKNOWN, "sources conflict"),
+    "18": _API_USER,
+    "20": _API_USER,
+    "21": _API_USER,
+    "22": _API_USER,
+    "24": _WRONG_REQUEST,
+    "25": _WRONG_REQUEST,
+    "26": _no("traffic blocked, too busy", _R.PROVIDER_SLOW, Retry.WAIT, _BOTH),
+    "29": _WRONG_REQUEST,
+    "2001": _API_USER,
+    "2006": _STATUS,
+    "2008": _open("authentication failed; whose is not said", Retry.UNKNOWN, _FIELD),
+    "2028": _no("our shortcode's product does not allow it", _R.OUR_SIDE, Retry.CONFIG, _PORTAL),
+    "2029": _no("a party is restricted", _R.ACCOUNT, Retry.CONFIG, _FIELD),
+    "2040": _no("the receiver is not a registered customer", _R.ACCOUNT, Retry.CONFIG, _PORTAL),
+    "8006": _LOCKED,
+    "SFC_IC0003": _no("no such receiver", _R.ACCOUNT, Retry.CONFIG, _PORTAL),
+    "100000001": _OVERLOAD,
+    "100000002": _OVERLOAD,
+    "100000011": _OVERLOAD,
+}
+"""After reversals, payouts (B2C), questions after a transaction's status and the balance."""
+
 _UNKNOWN = _open("a code that we do not know", Retry.UNKNOWN, "not in any table")
 
 
 def meaning(code: str) -> Meaning:
     """What ``code`` (in normal form) says; an unknown one says that nothing is decided."""
     return CODES.get(code, _UNKNOWN)
+
+
+def initiator_meaning(code: str) -> Meaning:
+    """What ``code`` says after a request of our API user."""
+    return INITIATOR_CODES.get(code, _UNKNOWN)
 
 
 def normal_code(raw: object) -> str | None:

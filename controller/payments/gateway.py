@@ -51,8 +51,10 @@ class PushAnswer:
 
     ``evidence`` is ACCEPTED, NOT_SENT (certain: nothing will be collected) or NO_ANSWER (may have
     been taken). ``provider_id`` is the provider's name for it (CheckoutRequestID) when accepted;
-    ``code`` is the provider's own code. ``pay_at`` is a page of the provider where the payer goes
-    on, for rails that prompt no phone.
+    rails that take our own name for it (``airtel``, ``card``: the order's id) tell it with
+    NO_ANSWER too, so that even a payment whose push was lost can be asked for. ``code`` is the
+    provider's own code. ``pay_at`` is a page of the provider where the payer goes on, for rails
+    that prompt no phone, and for a stored card whose bank wants its holder.
     """
 
     evidence: Evidence
@@ -80,7 +82,8 @@ class Outcome:
     """What the provider says became of a payment, by callback or by query.
 
     ``evidence`` is PAID, REFUSED or STILL_OPEN. ``receipt``, ``amount``, ``paid_at`` are None where
-    that road does not tell them (a query has no receipt). ``provider_id`` is always present.
+    that road does not tell them (a query of M-PESA has no receipt, Airtel never tells an amount).
+    ``provider_id`` is always present.
     """
 
     evidence: Evidence
@@ -117,12 +120,15 @@ class RefundOutcome:
 
     ``evidence`` is ACCEPTED (it will tell), PAID (given back), REFUSED, STILL_OPEN, NOT_SENT or
     NO_ANSWER. ``provider_id`` is its name for it, ``receipt`` the number of the money that went.
+    ``order_id`` is the payment that it belongs to, where the provider names that and perhaps
+    nothing else: then it is a reason to ask for that payment's refunds.
     """
 
     evidence: Evidence
     code: str
     provider_id: str | None = None
     receipt: str | None = None
+    order_id: str | None = None
 
 
 class CallbackUnreadable(Exception):  # noqa: N818 - a refusal, see style
@@ -173,7 +179,10 @@ class PaymentGateway(Protocol):
         ...
 
     async def query_refund(self, refund: Refund, provider_id: str, now: datetime) -> RefundOutcome:
-        """Ask what became of a refund. Raises `GatewayError`."""
+        """Ask what became of a refund. Raises `GatewayError`.
+
+        ``provider_id`` is "" when no answer has named it: a rail that can finds it by our own id.
+        """
         ...
 
     def parse_refund(self, body: bytes, headers: Mapping[str, str]) -> RefundOutcome:

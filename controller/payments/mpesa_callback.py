@@ -7,26 +7,27 @@ or receipt is unreadable. In both cases the payment stays open and the query dec
 
 from __future__ import annotations
 
-import re
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from billing.errors import InvalidField
-from billing.money import Money, parse_money
 from billing.payment import Evidence
 from controller.payments.codes import meaning, normal_code
 from controller.payments.gateway import CallbackUnreadable, Outcome
-from controller.payments.mpesa_wire import EAT, parse_json, provider_id_in
+from controller.payments.mpesa_fields import (
+    BODY_BYTES_MAX,
+    a_moment,
+    a_receipt,
+    a_shortcode,
+    an_amount,
+    an_object,
+    body_object,
+)
+from controller.payments.mpesa_wire import provider_id_in
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-CALLBACK_BYTES_MAX = 65_536
+CALLBACK_BYTES_MAX = BODY_BYTES_MAX
 ITEMS_MAX = 50
-AMOUNT_CHARS_MAX = 20
-_RECEIPT = re.compile(r"[A-Z0-9]{6,32}")
-_MOMENT = re.compile(r"[0-9]{14}")
-_SHORTCODE = re.compile(r"[0-9]{5,7}")
 
 
 def read_callback(body: bytes) -> Outcome:
@@ -47,39 +48,27 @@ def read_callback(body: bytes) -> Outcome:
         provider_id,
         code,
         None,
-        receipt=_receipt_in(items),
-        amount=_amount_in(items),
+        receipt=a_receipt(items.get("MpesaReceiptNumber"), "MpesaReceiptNumber"),
+        amount=an_amount(items.get("Amount"), "Amount"),
         shortcode=_shortcode_in(items),
-        paid_at=_moment_in(items),
+        paid_at=a_moment(items.get("TransactionDate")),
     )
 
 
 def _callback_in(body: bytes) -> Mapping[str, Any]:
-    if len(body) > CALLBACK_BYTES_MAX:
-        raise CallbackUnreadable("body", f"want at most {CALLBACK_BYTES_MAX:,} bytes")
-    try:
-        parsed = parse_json(body)
-    except ValueError as error:
-        raise CallbackUnreadable("body", "is not JSON") from error
-    outer = _object(parsed, "body").get("Body")
-    return _object(_object(outer, "Body").get("stkCallback"), "Body.stkCallback")
-
-
-def _object(value: object, name: str) -> Mapping[str, Any]:
-    if not isinstance(value, dict):
-        raise CallbackUnreadable(name, "want an object")
-    return value
+    outer = an_object(body_object(body).get("Body"), "Body")
+    return an_object(outer.get("stkCallback"), "Body.stkCallback")
 
 
 def _items_in(callback: Mapping[str, Any]) -> Mapping[str, Any]:
     """Name → value of the metadata. Items without a value are as good as absent."""
-    metadata = _object(callback.get("CallbackMetadata"), "CallbackMetadata")
+    metadata = an_object(callback.get("CallbackMetadata"), "CallbackMetadata")
     listed = metadata.get("Item")
     if not isinstance(listed, list) or len(listed) > ITEMS_MAX:
         raise CallbackUnreadable("CallbackMetadata.Item", f"want a list of at most {ITEMS_MAX}")
     items: dict[str, Any] = {}
     for item in listed:
-        named = _object(item, "CallbackMetadata.Item")
+        named = an_object(item, "CallbackMetadata.Item")
         name, value = named.get("Name"), named.get("Value")
         if not isinstance(name, str):
             raise CallbackUnreadable("CallbackMetadata.Item.Name", "want text")
@@ -91,44 +80,7 @@ def _items_in(callback: Mapping[str, Any]) -> Mapping[str, Any]:
     return items
 
 
-def _amount_in(items: Mapping[str, Any]) -> Money:
-    raw = items.get("Amount")
-    if not isinstance(raw, str) or len(raw) > AMOUNT_CHARS_MAX:
-        raise CallbackUnreadable("Amount", "want an amount")
-    try:
-        amount = parse_money(raw)
-    except InvalidField as error:
-        raise CallbackUnreadable("Amount", error.problem) from error
-    if amount.minor <= 0:
-        raise CallbackUnreadable("Amount", "want more than nothing")
-    return amount
-
-
-def _receipt_in(items: Mapping[str, Any]) -> str:
-    raw = items.get("MpesaReceiptNumber")
-    receipt = raw.strip().upper() if isinstance(raw, str) else ""
-    if not _RECEIPT.fullmatch(receipt):
-        raise CallbackUnreadable("MpesaReceiptNumber", "want 6 to 32 letters and digits")
-    return receipt
-
-
 def _shortcode_in(items: Mapping[str, Any]) -> str | None:
     """The receiver, where a callback names one. Daraja's own do not; other channels' do."""
     raw = items.get("BusinessShortCode")
-    if raw is None:
-        return None
-    if not isinstance(raw, str) or not _SHORTCODE.fullmatch(raw.strip()):
-        raise CallbackUnreadable("BusinessShortCode", "want 5 to 7 digits")
-    return raw.strip()
-
-
-def _moment_in(items: Mapping[str, Any]) -> datetime | None:
-    """When the payer paid; None when it is not told or not a time (nothing depends on it)."""
-    raw = items.get("TransactionDate")
-    if not isinstance(raw, str) or not _MOMENT.fullmatch(raw.strip()):
-        return None
-    try:
-        moment = datetime.strptime(raw.strip(), "%Y%m%d%H%M%S").replace(tzinfo=EAT)
-        return moment.astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
+    return None if raw is None else a_shortcode(raw, "BusinessShortCode")

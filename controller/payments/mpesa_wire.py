@@ -13,7 +13,7 @@ import json
 import re
 from dataclasses import dataclass, field
 from datetime import timedelta, timezone
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from billing.money import whole_units
 from billing.payment import Evidence, Reason
@@ -43,7 +43,7 @@ TOKEN_LIFE_MAX_S = 86_400
 OVERLOADED_CODE = "500.001.1001"
 """One code for five different troubles; on a query it always means "no answer yet"."""
 
-_BUSY_CODES = frozenset({"500.003.02", "500.003.03", "429"})
+_BUSY_CODES = frozenset({"500.003.02", "500.003.03", "429", "00.002.1001"})
 _DEAD_TOKEN_CODES = frozenset({"404.001.03", "400.003.01", "401.002.01", "401.001"})
 _FAULT_BUSY = re.compile(r"spike ?arrest|quota|rate ?limit", re.IGNORECASE)
 _FAULT_TOKEN = re.compile(r"access ?token", re.IGNORECASE)
@@ -176,7 +176,7 @@ def read_trouble(status: int, body: bytes) -> Trouble | None:
     Knows Daraja's envelope (also under HTTP 200, which integrators have seen), the envelope of the
     Apigee gateway before it, HTML, and nothing at all.
     """
-    fields = _fields(body)
+    fields = fields_in(body)
     code = fields.get("errorCode")
     if isinstance(code, str) and code.strip():
         return _enveloped(status, code.strip()[:32], str(fields.get("errorMessage") or ""))
@@ -222,6 +222,19 @@ def _apigee(status: int, fault: dict[str, Any]) -> Trouble:
     return Trouble(f"fault-{status}", text, dead_token=token, busy=busy, certain=certain)
 
 
+def raise_trouble(trouble: Trouble) -> NoReturn:
+    """Raise the `ProviderError` that an erroneous answer to a question is."""
+    raise ProviderError(trouble.code, again=trouble.busy or not trouble.certain)
+
+
+def answer_in(status: int, body: bytes, *, bytes_max: int = ANSWER_BYTES_MAX) -> dict[str, Any]:
+    """The members of a good answer. Raises `ProviderError` for one that is an error."""
+    trouble = read_trouble(status, body)
+    if trouble is not None:
+        raise_trouble(trouble)
+    return fields_in(body, bytes_max=bytes_max)
+
+
 def refusal_reason(trouble: Trouble) -> Reason:
     """Why a push was turned away, in the form that customers are told."""
     if trouble.busy or not trouble.certain:
@@ -243,7 +256,7 @@ def read_push_answer(status: int, body: bytes) -> PushAnswer:
         evidence = Evidence.NOT_SENT if trouble.certain else Evidence.NO_ANSWER
         reason = refusal_reason(trouble) if trouble.certain else None
         return PushAnswer(evidence, None, trouble.code, reason)
-    fields = _fields(body)
+    fields = fields_in(body)
     code = normal_code(fields.get("ResponseCode"))
     provider_id = provider_id_in(fields.get("CheckoutRequestID"))
     if code == PAID_CODE and provider_id is not None:
@@ -257,9 +270,8 @@ def read_query_answer(status: int, body: bytes, provider_id: str) -> Outcome:
     if trouble is not None:
         if trouble.code == OVERLOADED_CODE:
             return Outcome(Evidence.STILL_OPEN, provider_id, trouble.code, None)
-        again = trouble.busy or not trouble.certain
-        raise ProviderError(trouble.code, again=again)
-    fields = _fields(body)
+        raise_trouble(trouble)
+    fields = fields_in(body)
     named = fields.get("CheckoutRequestID")
     if not fields or named not in (None, provider_id):
         raise ProviderError("unreadable", again=True)
@@ -277,7 +289,7 @@ def read_token(status: int, body: bytes) -> FreshToken:
         raise ProviderError(trouble.code, again=True)
     if trouble is not None:
         raise CredentialsError(trouble.code)
-    fields = _fields(body)
+    fields = fields_in(body)
     text, life = fields.get("access_token"), str(fields.get("expires_in") or "")
     if not isinstance(text, str) or not _PROVIDER_ID.fullmatch(text[:PROVIDER_ID_CHARS_MAX]):
         raise ProviderError("unreadable", again=True)
@@ -286,9 +298,9 @@ def read_token(status: int, body: bytes) -> FreshToken:
     return FreshToken(text, min(int(life[:9]), TOKEN_LIFE_MAX_S))
 
 
-def _fields(body: bytes) -> dict[str, Any]:
+def fields_in(body: bytes, *, bytes_max: int = ANSWER_BYTES_MAX) -> dict[str, Any]:
     """The members of a JSON object; empty for anything that is not one."""
-    if len(body) > ANSWER_BYTES_MAX:
+    if len(body) > bytes_max:
         return {}
     try:
         parsed = parse_json(body)

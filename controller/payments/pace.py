@@ -1,34 +1,39 @@
-"""How fast we may ask a provider: a token bucket."""
+"""Waiting for one's turn to ask a provider."""
 
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
+from typing import TYPE_CHECKING
 
-from controller.payments.gateway import GatewayError
+if TYPE_CHECKING:
+    from datetime import datetime
 
-WAIT_MAX_S = 10.0
-"""Who would have to wait longer for a turn is told so at once."""
-
-
-class PaceError(GatewayError):
-    """Our own queue for the provider is too long; nothing was sent."""
+    from controller.payments.bucket import Bucket
 
 
 class Pace:
-    """At most ``per_s`` requests a second, with bursts of one second's worth."""
+    """Turns of one bucket.
 
-    def __init__(self, per_s: int) -> None:
-        self._gap_s = 1 / per_s
-        self._burst_s = (per_s - 1) * self._gap_s
-        self._next_at = 0.0
+    Callers say what time it is, and some say it for many requests at once: between two of them time
+    goes on here as the process's own clock does, never back.
+    """
 
-    async def turn(self) -> None:
-        """Wait for a turn. Raises `PaceError` when it would take over `WAIT_MAX_S`."""
-        now = asyncio.get_running_loop().time()
-        at = max(self._next_at, now)
-        wait_s = at - self._burst_s - now
-        if wait_s > WAIT_MAX_S:
-            raise PaceError(f"over {WAIT_MAX_S:.0f} s of requests are waiting already")
-        self._next_at = at + self._gap_s
+    def __init__(self, bucket: Bucket, name: str) -> None:
+        self._bucket = bucket
+        self._name = name
+        self._said: datetime | None = None
+        self._said_at_s = 0.0
+
+    async def turn(self, now: datetime) -> None:
+        """Wait for a turn. Raises `PaceError` when it would take too long."""
+        wait_s = await self._bucket.take(self._name, self._time(now))
         if wait_s > 0:
             await asyncio.sleep(wait_s)
+
+    def _time(self, now: datetime) -> datetime:
+        at_s = asyncio.get_running_loop().time()
+        if self._said is not None:
+            now = max(now, self._said + timedelta(seconds=at_s - self._said_at_s))
+        self._said, self._said_at_s = now, at_s
+        return now

@@ -6,7 +6,12 @@
 - ``mortal.py``   command lines of children that cannot outlive their parent
 - ``stall.py``    fills the shop: a site, demo plans, a join token
 - ``fingers.py``  types PINs on the simulated handset, for devices that have no person
+- ``airtel/``     simulated Airtel Money, with a plain handset
+- ``paystack/``   simulated Paystack, with the card page where a payer goes on
+- ``switches.py``, ``posting.py``, ``remote.py``, ``panel.py``, ``standalone.py``, ``plain/``
+  what these two share: faults, posts to the merchant, JSON for tests, pages, their start
 - ``daraja/``     simulated M-PESA: Daraja's wire format, the handset page, the fault panel
+- ``bank/``       a simulated bank: statement files and instant notices of one list of movements
 - ``sms/``        a simulated Africa's Talking, whose messages land on that handset
 - ``lab/``        a site in network namespaces with devices that make real traffic
 

@@ -88,6 +88,11 @@ async def seen(tx: Tx, rail: str, receipt: str) -> ArrivalRow | None:
     return await tx.scalar(query)
 
 
+async def by_ask_token(tx: Tx, token_hash: str) -> ArrivalRow | None:
+    """The money that was looked up with this token, or None."""
+    return await tx.scalar(select(ArrivalRow).where(ArrivalRow.ask_token_hash == token_hash))
+
+
 async def of_order(tx: Tx, order_id: str) -> list[ArrivalRow]:
     """What came in for an order, locked, the oldest first."""
     query = (

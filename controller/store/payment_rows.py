@@ -183,6 +183,7 @@ class PlaceRow(Row):
     swept_at: Mapped[datetime | None]
     balance_minor: Mapped[int | None]
     balance_at: Mapped[datetime | None]
+    asked_at: Mapped[datetime | None]
     ask_token_hash: Mapped[str | None] = mapped_column(String(64))
 
 
@@ -210,13 +211,16 @@ class StatementRow(Row):
 
 
 class StatementLineRow(Row):
-    """One movement that a provider's statement tells; the same movement is kept once."""
+    """One movement that a provider's statement tells; the same movement is kept once.
+
+    An amount is below zero only where a charge was given back.
+    """
 
     __tablename__ = "statement_line"
     __table_args__ = (
         UniqueConstraint("rail", "place", "fingerprint"),
         CheckConstraint("kind IN ('in', 'out', 'charge', 'reversal')", name="kind_known"),
-        CheckConstraint("amount_minor > 0", name="amount_positive"),
+        CheckConstraint("amount_minor > 0 OR kind = 'charge'", name="amount_positive"),
         Index(None, "rail", "place", "at"),
         Index(None, "statement_id"),
         Index(None, "due_at"),
@@ -233,6 +237,7 @@ class StatementLineRow(Row):
     currency: Mapped[str] = mapped_column(String(3))
     receipt: Mapped[str] = mapped_column(String(64))
     reference: Mapped[str] = mapped_column(String(64), default="")
+    payer: Mapped[str] = mapped_column(String(64), default="")
     name: Mapped[str] = mapped_column(String(80), default="")
     text: Mapped[str] = mapped_column(String(200), default="")
     balance_minor: Mapped[int | None]

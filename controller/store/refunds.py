@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 
 from billing.payment import PaymentState
 from controller.store.database import ROW_LOCK
-from controller.store.payment_rows import RefundRow
+from controller.store.payment_rows import ArrivalRow, RefundRow
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -40,6 +40,19 @@ async def by_provider_id(tx: Tx, rail: str, provider_id: str) -> RefundRow | Non
     """The refund that a provider calls so, or None."""
     query = select(RefundRow).where(RefundRow.rail == rail, RefundRow.provider_id == provider_id)
     return await tx.scalar(query.limit(1))
+
+
+async def open_of(tx: Tx, order_id: str) -> list[str]:
+    """The refunds of an order's money that are under way."""
+    query = (
+        select(RefundRow.id)
+        .join(ArrivalRow, ArrivalRow.id == RefundRow.arrival_id)
+        .where(
+            ArrivalRow.order_id == order_id,
+            RefundRow.state.in_((PaymentState.SENT, PaymentState.PENDING, PaymentState.UNKNOWN)),
+        )
+    )
+    return list(await tx.scalars(query))
 
 
 async def gone_minor(tx: Tx, arrival_id: str) -> int:

@@ -104,6 +104,12 @@ async def subscriber_locked(tx: Tx, subscriber_id: str) -> SubscriberRow | None:
     )
 
 
+async def of_subscriber(tx: Tx, subscriber_id: str) -> list[SubscriptionRow]:
+    """A subscriber's subscriptions, to look at."""
+    query = select(SubscriptionRow).where(SubscriptionRow.subscriber_id == subscriber_id)
+    return list(await tx.scalars(query.order_by(SubscriptionRow.id)))
+
+
 async def locked_of(tx: Tx, subscriber_id: str) -> list[SubscriptionRow]:
     """Every subscription of a (locked) subscriber that has not ended, by id, locked."""
     query = (

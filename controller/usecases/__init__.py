@@ -24,7 +24,9 @@ does it wake those who wait (`Signals`). Each is idempotent by the id that its i
 - ``tokens.py``    20 digits that a site accepts with its link down: issued, sent again, redeemed
 - ``token_keys.py``  the keys and slots by which a site proves and prices them
 - ``phone_codes.py``  a short code by SMS proves a phone
-- ``messages.py``  the outbox of text messages
+- ``messages.py``, ``emails.py``  the outboxes of text messages and of letters
+- ``delivery_reports.py``  what carriers tell later of messages
+- ``paid_notices.py``  whoever paid is told
 - ``outages.py``   sites that fall silent and come back
 - ``documents.py``  invoices, credit notes and receipts are issued; each once for its cause
 - ``frozen.py``    PURE: what a document prints beside its lines, as it was on the day of issue

@@ -83,7 +83,7 @@ async def pay_account(
     Idempotent by ``order_id``. Raises `InvalidField`, `payers.SubscriberUnknown`, `OrderDiffers`,
     `DatabaseBusy`.
     """
-    _check(wish)
+    _check(wish, prompts=send is None)
     async with deps.db.begin() as tx:
         await _noted(tx, deps, wish)
     await ask(deps, wish.order_id, send=send)
@@ -149,9 +149,9 @@ def _same(known: PaymentRow, wish: AccountPayment, subscriber_id: str, payer: Ms
             raise OrderDiffers(wish.order_id, name)
 
 
-def _check(wish: AccountPayment) -> None:
+def _check(wish: AccountPayment, *, prompts: bool) -> None:
     minor = wish.amount.minor
     if wish.amount.currency != "KES" or not SHILLING_MINOR <= minor <= AMOUNT_MAX_MINOR:
         raise InvalidField("amount", "want 1 to 250,000 KES")
-    if minor % SHILLING_MINOR:
+    if prompts and minor % SHILLING_MINOR:
         raise InvalidField("amount", "want whole shillings: nobody can be asked for cents")

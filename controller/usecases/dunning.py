@@ -234,7 +234,7 @@ async def _remind(
         pay_to=operator.pay_to,
         link=link,
     )
-    queue_in(
+    await queue_in(
         tx,
         deps,
         site_id=site_id,

@@ -21,6 +21,7 @@ from controller.payments.seen import Road, Seen
 from controller.store import (
     arrivals,
     ledger,
+    mandates,
     notices,
     operators,
     payers,
@@ -30,7 +31,9 @@ from controller.store import (
     sites,
 )
 from controller.store.arrivals import CREDITED, DOUBTED, SUSPENSE
+from controller.usecases.cards import learn_card
 from controller.usecases.grants import give_in, learn_proof
+from controller.usecases.paid_notices import order_paid_in
 from controller.usecases.schedule import is_out_of_patience
 from controller.usecases.tokens import issue_in
 
@@ -140,6 +143,10 @@ async def paid(
         await notice(tx, payment, RECEIPT_USED, now, f"receipt {arrival.receipt}")
         return RECEIPT_USED
     payment.code = outcome.code
+    if payment.mandate_id is not None and outcome.card is not None:
+        mandate = await mandates.locked(tx, payment.mandate_id)
+        if mandate is not None:
+            learn_card(deps, mandate, outcome.card, now)
     await settle_in(
         tx, deps, payment, arrival, now, booked=arrival.state == SUSPENSE and not is_new
     )
@@ -196,6 +203,7 @@ async def settle_in(
     # Invariant: a payment that was not settled has no transaction; both live and die together.
     assert posted is ledger.Posted.CREATED, f"payment {payment.order_id} was in the ledger already"
     await _hand_over(tx, deps, payment, now=now)
+    await order_paid_in(tx, deps, payment)
 
 
 async def to_suspense_in(tx: Tx, arrival: ArrivalRow, now: datetime) -> None:

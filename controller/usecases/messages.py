@@ -13,6 +13,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from billing.msisdn import Msisdn, masked
+from controller.notify.gsm7 import parts
+from controller.notify.reports import Delivery
 from controller.notify.sms import SmsError, SmsRefused
 from controller.store import notices, sms
 
@@ -32,23 +34,25 @@ BATCH_MAX = 100
 AT_ONCE_MAX = 5
 
 
-def queue_in(
+async def queue_in(
     tx: Tx,
     deps: Deps,
     *,
-    site_id: str,
+    site_id: str | None,
     msisdn: str,
     text: str,
     about: str,
     now: datetime,
     good_for: timedelta | None = None,
     leaves_at: datetime | None = None,
-) -> None:
+    event: str | None = None,
+) -> bool:
     """Write a message down, within the caller's transaction; it leaves after the commit.
 
-    Or at ``leaves_at``. ``good_for`` is counted from when it leaves.
+    Or at ``leaves_at``. ``good_for`` is counted from when it leaves. An ``event`` (at most 120
+    characters) is told once: False when it has its message already.
     """
-    sms.add(
+    return await sms.add(
         tx,
         sms_id=secrets.token_hex(16),
         site_id=site_id,
@@ -58,6 +62,8 @@ def queue_in(
         now=now,
         good_until=None if good_for is None else (leaves_at or now) + good_for,
         leaves_at=leaves_at,
+        event=event,
+        parts=parts(text),
     )
 
 
@@ -100,7 +106,7 @@ async def _claim(tx: Tx, deps: Deps, row: SmsRow) -> tuple[str, Msisdn, str] | N
 
 async def _send(deps: Deps, sms_id: str, msisdn: Msisdn, text: str) -> None:
     try:
-        name = await deps.sms.send(msisdn, text, sms_id)
+        sent = await deps.sms.send(msisdn, text, sms_id)
     except SmsError as trouble:
         async with deps.db.begin() as tx:
             await _failed(tx, await sms.locked(tx, sms_id), trouble, deps.now())
@@ -109,7 +115,14 @@ async def _send(deps: Deps, sms_id: str, msisdn: Msisdn, text: str) -> None:
         row = await sms.locked(tx, sms_id)
         # Also when another process gave it up meanwhile: what is out is out.
         row.state, row.due_at, row.sealed = sms.SENT, None, None
-        row.provider_id, row.sent_at, row.problem = name, deps.now(), ""
+        row.provider_id, row.sent_at, row.problem = sent.name, deps.now(), ""
+        row.cost_e4 = sent.cost_e4
+        if row.delivery == Delivery.UNDER_WAY and sent.name:
+            # The carrier may report before we have written down how it calls the message.
+            ends = (Delivery.DELIVERED, Delivery.FAILED)
+            told = await sms.early_report(tx, sent.name, ends)
+            if told is not None:
+                row.delivery, row.told_at = told
 
 
 async def _failed(tx: Tx, row: SmsRow, trouble: SmsError, now: datetime) -> None:

@@ -24,6 +24,7 @@ from controller.store.payers import locked as payers_locked
 from controller.usecases import payers, rewards
 from controller.usecases.allocation import allocate_in, take_back_in
 from controller.usecases.documents import issue_in, receipt_in
+from controller.usecases.paid_notices import received_in
 from controller.usecases.subscriptions import after_money_in
 
 if TYPE_CHECKING:
@@ -310,6 +311,7 @@ async def _booked(
     after = await received.paid_since(tx, subscriber.id, now)
     paid = [after[name] for name in after if name not in before]
     await receipt_in(tx, of=row, subscriber=subscriber, paid=paid, now=now)
+    await received_in(tx, deps, row)
     return Credited(row, frozenset(changed), rewarded)
 
 

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from controller.store.payment_rows import ArrivalRow
 
 _NOISE = re.compile(r"[\s\-_./:#]+")
-_INVOICE = re.compile(r"([A-Z]{2,16}(?:-[A-Z0-9]+)*)-?([0-9]{1,9})", re.ASCII)
+_INVOICE = re.compile(r"(INV|CRN|RCT)-([A-Z0-9-]{1,32})-([0-9]{1,9})", re.ASCII)
+"""A document's number as people type it; see `billing.invoice.shown_number`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,4 +59,6 @@ async def _by_invoice(tx: Tx, reference: str) -> str | None:
     found = _INVOICE.fullmatch(re.sub(r"\s+", "", reference))
     if found is None:
         return None
-    return await documents.whose_number(tx, series=found[1], number=int(found[2]))
+    # Branches are named in lower case.
+    series = f"{found[1]}-{found[2].lower()}"
+    return await documents.whose_number(tx, series=series, number=int(found[3]))

@@ -163,7 +163,7 @@ async def _text_in(
     assert site is not None
     minutes = CODE_LIFE // timedelta(minutes=1)
     text = code_message(language=site.language, site=site.name, code=code, minutes=minutes)
-    messages.queue_in(
+    await messages.queue_in(
         tx,
         deps,
         site_id=site_id,

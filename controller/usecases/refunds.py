@@ -10,6 +10,7 @@ A refund is written down before anything is sent, and sent once.
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -29,8 +30,9 @@ from controller.store.payers import locked as payers_locked
 from controller.store.payment_rows import RefundRow
 from controller.usecases import rewards
 from controller.usecases.arrivals import ArrivalUnknown
-from controller.usecases.asking import NOBODY, new_token, token_hash
+from controller.usecases.asking import NOBODY, token_hash
 from controller.usecases.money_in import check_reason, made_good, taken_back_in
+from controller.usecases.paid_notices import refunded_in
 from controller.usecases.period_grants import Changes, carry_out
 from controller.usecases.schedule import is_out_of_patience, next_query_at
 from controller.usecases.unselling import unsell_in
@@ -52,6 +54,8 @@ SEND_AGAIN_S = 120
 """A refund that was written down and not sent, because its process died, is sent after this."""
 
 BATCH_MAX = 50
+
+TOKEN_CHARS = 48
 
 _ID = re.compile(r"[0-9a-f]{32}")
 _TOKEN = re.compile(r"[0-9a-f]{48}")
@@ -121,7 +125,31 @@ async def take_result(deps: Deps, *, token: str, body: bytes, headers: Mapping[s
     except CallbackUnreadable as error:
         log.warning("refund_result_unreadable", rail=row.rail, field=error.field)
         return True
+    if outcome.provider_id not in {None, row.provider_id} and row.provider_id is not None:
+        # The answer to a question of ours that failed: it says nothing of the refund.
+        log.warning("refund_result_of_another", rail=row.rail)
+        return True
     await _learn(deps, row.id, outcome)
+    return True
+
+
+async def take_told(deps: Deps, *, rail: str, body: bytes, headers: Mapping[str, str]) -> bool:
+    """Take what a rail tells of a refund at its one address; whether it was about one.
+
+    Raises `DatabaseBusy`.
+    """
+    try:
+        outcome = deps.rails.get(rail, NOBODY).parse_refund(body, headers)
+    except CallbackUnreadable:
+        return False
+    async with deps.db.read() as tx:
+        named = outcome.provider_id and await refunds.by_provider_id(tx, rail, outcome.provider_id)
+        open_ = [] if outcome.order_id is None else await refunds.open_of(tx, outcome.order_id)
+    if named:
+        await _learn(deps, named.id, outcome)
+    else:
+        for refund_id in open_:  # the event names only the payment: ask which of them it was
+            await _query(deps, refund_id)
     return True
 
 
@@ -197,7 +225,7 @@ async def _written_down(
         reason=reason,
         state=PaymentState.CREATED,
         code="",
-        callback_token_hash=token_hash(deps, new_token()),
+        callback_token_hash=token_hash(deps, _token_of(deps, name)),
         created_at=now,
         queries=0,
         next_query_at=now + timedelta(seconds=SEND_AGAIN_S),
@@ -299,19 +327,23 @@ async def _holder(
 async def _send(deps: Deps, refund_id: str) -> None:
     """Send it once, then note the answer."""
     now = deps.now()
-    token = new_token()
+    token = _token_of(deps, refund_id)
     async with deps.db.begin() as tx:
         row = await refunds.locked(tx, refund_id)
         if row.state != PaymentState.CREATED:
             return
         row.state = moved(PaymentState.CREATED, Evidence.PUSHING).state
-        row.callback_token_hash = token_hash(deps, token)
         row.sent_at, row.next_query_at = now, next_query_at(now, now)
         arrival = await arrivals.load(tx, row.arrival_id)
         assert arrival is not None
         asked = _asked(deps, row, arrival, token)
     outcome = await deps.rails.get(row.rail, NOBODY).refund(asked, now)
     await _learn(deps, refund_id, outcome)
+
+
+def _token_of(deps: Deps, refund_id: str) -> str:
+    """The unguessable part of the address where a refund's outcome is told; the same each time."""
+    return deps.vault.fingerprint("refund", refund_id)[:TOKEN_CHARS]
 
 
 def _asked(deps: Deps, row: RefundRow, arrival: ArrivalRow, token: str) -> Refund:
@@ -336,11 +368,22 @@ async def _query(deps: Deps, refund_id: str) -> None:
     gateway = deps.rails.get(row.rail, NOBODY)
     try:
         outcome = await gateway.query_refund(
-            _asked(deps, row, arrival, ""), row.provider_id, deps.now()
+            _asked(deps, row, arrival, _token_of(deps, refund_id)), row.provider_id, deps.now()
         )
     except GatewayError:
+        await _have_told(deps, row)
         return  # not an answer; the schedule goes on
     await _learn(deps, refund_id, outcome)
+
+
+async def _have_told(deps: Deps, row: RefundRow) -> None:
+    """Where a rail answers by callback only: have it tell at the refund's address."""
+    if deps.mpesa is None or row.rail != deps.mpesa.rail or not deps.mpesa.can_look_up:
+        return
+    assert row.provider_id is not None
+    address = f"{deps.settings.public_url}{RESULT_PATH}{_token_of(deps, row.id)}"
+    with suppress(GatewayError):
+        await deps.mpesa.ask_status("", address, deps.now(), conversation_id=row.provider_id)
 
 
 async def _learn(deps: Deps, refund_id: str, outcome: RefundOutcome) -> None:
@@ -357,16 +400,32 @@ async def _learn(deps: Deps, refund_id: str, outcome: RefundOutcome) -> None:
         row.state, row.code = move.state, outcome.code
         if move.state is PaymentState.SETTLED:
             row.settled_at, row.receipt, row.next_query_at = now, outcome.receipt, None
-            await _gone(tx, arrival, row, now)
+            await _gone(tx, deps, arrival, row, holders)
         elif move.state is PaymentState.REFUSED:
             row.next_query_at = None
             await _kept(tx, arrival, row, holders, now)
     deps.signals.wake("live")
 
 
-async def _gone(tx: Tx, arrival: ArrivalRow, row: RefundRow, now: datetime) -> None:
+async def _gone(
+    tx: Tx,
+    deps: Deps,
+    arrival: ArrivalRow,
+    row: RefundRow,
+    holders: Mapping[str, SubscriberRow],
+) -> None:
     """The money has left. A late yes after a no takes it from our own pocket, and staff see it."""
+    now = deps.now()
     name, amount = f"refund:{row.id}", Money(row.amount_minor, row.currency)
+    for subscriber_id in {(await _holder(tx, arrival, holders)).id} if holders else ():
+        await refunded_in(
+            tx,
+            deps,
+            subscriber_id=subscriber_id,
+            refund_id=row.id,
+            amount=amount,
+            receipt=row.receipt or "",
+        )
     await _left(tx, arrival, amount, name=name, at=now, cause=f"given back: {row.reason}")
     if await ledger.postings_of(tx, TransactionId(f"refund:{row.id}:kept")):
         text = "was given back although it was refused before: take it out of the wallet"

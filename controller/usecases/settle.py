@@ -22,7 +22,7 @@ from controller.payments.gateway import CallbackUnreadable, GatewayError, Trust
 from controller.payments.seen import Road
 from controller.store import arrivals, inbox, payments
 from controller.store.database import DatabaseBusy
-from controller.usecases import evidence
+from controller.usecases import evidence, refunds
 from controller.usecases.arrivals import place
 from controller.usecases.asking import token_hash
 from controller.usecases.schedule import next_query_at
@@ -46,6 +46,7 @@ UNKNOWN_TOKEN = "unknown_token"  # noqa: S105 - a verdict
 UNREADABLE = "unreadable"
 REFUSED = "refused"
 PENDING = "pending"
+REFUND = "refund"
 
 log = structlog.get_logger(__name__)
 
@@ -100,6 +101,8 @@ async def take_told(
     try:
         named = gateway.parse_callback(body, headers).provider_id
     except CallbackUnreadable as error:
+        if await refunds.take_told(deps, rail=rail, body=body, headers=headers):
+            return Verdict(REFUND, settled=False)
         log.warning("callback_unreadable", rail=rail, source=source, field=error.field)
         return Verdict(UNREADABLE, settled=False)
     async with deps.db.read() as tx:

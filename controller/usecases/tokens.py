@@ -235,7 +235,7 @@ async def _send_in(tx: Tx, deps: Deps, token: TokenRow, code: TokenCode, *, to: 
         code=shown(code),
         help_phone=site.help_phone,
     )
-    messages.queue_in(
+    await messages.queue_in(
         tx,
         deps,
         site_id=token.site_id,

@@ -1,4 +1,4 @@
-"""What every `Sms` does, on the fake that ships and on Africa's Talking's over real loopback."""
+"""What every `Sms` does: the fake that ships, and two carriers over real loopback."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import pytest
+from structlog.testing import capture_logs
 
 from billing.msisdn import Msisdn
 from controller.notify.absent import AbsentSms
 from controller.notify.africas_talking import AfricasTalkingSms
 from controller.notify.africas_talking_wire import AfricasTalkingSettings
+from controller.notify.http_sms import HttpSms
+from controller.notify.http_sms_wire import HttpSmsSettings
 from controller.notify.memory import MemorySms, Scripted
 from controller.notify.sms import SmsNotSent, SmsRefused, SmsUnsure
 from tests.support.daraja import PAYER, World, a_world
@@ -52,7 +55,7 @@ class MemoryCarrier:
 @dataclass(slots=True)
 class SimulatedCarrier:
     world: World
-    sms: AfricasTalkingSms
+    sms: Sms
 
     async def inbox(self) -> list[str]:
         told = await self.world.look(f"lines/{PAYER}/messages")
@@ -71,6 +74,32 @@ def a_client(world: World, *, api_key: str = "trial-sms-key") -> AfricasTalkingS
     return AfricasTalkingSms(account, http=world.http, answer_timeout_s=0.5)
 
 
+ISMS = {
+    "apikey": "{key}",
+    "partnerID": "123",
+    "message": "{text}",
+    "shortcode": "{sender}",
+    "mobile": "{phone}",
+    "clientsmsid": "{id}",
+}
+
+
+def by_http(world: World, *, api_key: str = "trial-sms-key") -> HttpSms:
+    """The generic client, told how the resellers' platform is spoken."""
+    account = HttpSmsSettings(
+        url=f"{world.url}/api/services/sendsms/",
+        fields=ISMS,
+        api_key=api_key,
+        sender_id="LANGO",
+        code_at=("responses.0.respose-code", "responses.0.response-code"),
+        name_at=("responses.0.messageid",),
+        refused=frozenset({"1003"}),
+        later=frozenset({"1001", "1004", "1006"}),
+        part_cost_e4=6_000,
+    )
+    return HttpSms(account, http=world.http, answer_timeout_s=0.5)
+
+
 @asynccontextmanager
 async def memory() -> AsyncIterator[Carrier]:
     yield MemoryCarrier(MemorySms())
@@ -82,16 +111,23 @@ async def simulated() -> AsyncIterator[Carrier]:
         yield SimulatedCarrier(world, a_client(world))
 
 
-@pytest.fixture(params=[memory, simulated], ids=["memory", "africas-talking"])
+@asynccontextmanager
+async def generic() -> AsyncIterator[Carrier]:
+    async with a_world() as world:
+        yield SimulatedCarrier(world, by_http(world))
+
+
+@pytest.fixture(params=[memory, simulated, generic], ids=["memory", "africas-talking", "http"])
 async def carrier(request: pytest.FixtureRequest) -> AsyncIterator[Carrier]:
     async with request.param() as made:
         yield made
 
 
 async def test_a_message_arrives_letter_by_letter_and_has_a_name(carrier: Carrier) -> None:
-    name = await carrier.sms.send(PAYER, TEXT, FIRST)
+    sent = await carrier.sms.send(PAYER, TEXT, FIRST)
 
-    assert name
+    assert sent.name
+    assert (sent.cost_e4 or 0) > 0
     assert await carrier.inbox() == [TEXT]
 
 
@@ -136,3 +172,50 @@ async def test_a_carrier_that_nobody_reaches_took_nothing() -> None:
         account = AfricasTalkingSettings("http://127.0.0.1:9", "sandbox", "key")
         with pytest.raises(SmsNotSent, match="ConnectError"):
             await AfricasTalkingSms(account, http=world.http).send(PAYER, TEXT, FIRST)
+
+
+CODES = """
+sms_bad_sender  SmsNotSent  1001
+sms_no_credit   SmsNotSent  1004
+sms_down        SmsUnsure   http-502
+"""
+
+
+@pytest.mark.parametrize("line", CODES.split("\n")[1:-1])
+async def test_each_code_of_the_platform_has_its_meaning(line: str) -> None:
+    fault, kind, code = line.split()
+    async with a_world() as world:
+        await world.set_faults(**{fault: True})
+        with pytest.raises((SmsNotSent, SmsUnsure)) as trouble:
+            await by_http(world).send(PAYER, TEXT, FIRST)
+
+    assert (type(trouble.value).__name__, trouble.value.code) == (kind, code)
+
+
+@pytest.mark.parametrize("right", [True, False])
+async def test_the_code_is_found_however_its_key_is_spelt(right: bool) -> None:  # noqa: FBT001
+    async with a_world() as world:
+        await world.set_faults(sms_code_spelt_right=right)
+        sent = await by_http(world).send(PAYER, TEXT, FIRST)
+        with pytest.raises(SmsRefused, match="1003"):
+            await by_http(world).send(Msisdn("254212345678"), TEXT, SECOND)
+
+    assert sent.name.isdigit()
+
+
+async def test_the_platform_drops_a_double_by_our_own_name() -> None:
+    async with a_world() as world:
+        names = {(await by_http(world).send(PAYER, TEXT, FIRST)).name for _ in range(2)}
+        told = await world.look(f"lines/{PAYER}/messages")
+
+    assert (len(names), len(told)) == (1, 1)
+
+
+async def test_a_wrong_key_of_the_platform_stands_in_no_error() -> None:
+    async with a_world() as world:
+        client = by_http(world, api_key="very-wrong")
+        with capture_logs() as logs, pytest.raises(SmsNotSent, match="1006") as refused:
+            await client.send(PAYER, TEXT, FIRST)
+
+    assert "very-wrong" not in f"{client!r} {refused.value!r} {logs}"
+    assert PAYER not in f"{refused.value!r} {logs}"

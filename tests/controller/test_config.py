@@ -197,6 +197,75 @@ def test_a_fault_never_repeats_a_secret(tmp_path: Path) -> None:
     assert "hush" not in "\n".join(faults_of(tmp_path, text))
 
 
+CARRIER = """
+[sms]
+kind = "http"
+api_key = "hush"
+[sms.http]
+url = "https://sms.example/send"
+fields = { to = "{phone}", words = "{text}" }
+"""
+POST = """
+[email]
+host = "smtp.example"
+sender = "bills@example.co.ke"
+username = "bills"
+password = "hush"
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ('[sms]\napi_key = "k"', "sms.username: required here"),
+        ('[sms]\nkind = "http"\napi_key = "k"', "sms.http: required here"),
+        (CARRIER.replace('kind = "http"', 'username = "u"'), "sms.http: is of use only with"),
+        (CARRIER.replace("https:", "http:"), "sms.http.url: want https://…"),
+        (CARRIER.replace("{phone}", "{fone}"), "sms.http.fields.to: {fone} is not one of phone,"),
+        (CARRIER.replace("{phone}", "{phone"), "sms.http.fields.to: a brace stands alone"),
+        (CARRIER + 'code_at = ["a..b"]', "sms.http.code_at.0: want names and places"),
+        (CARRIER + 'part_cost = "0,80"', "sms.http.part_cost: want shillings, like 0.80"),
+        (CARRIER + 'nonsense = "x"', "sms.http.nonsense: unknown key"),
+        (CARRIER + 'part_cots = "1"', "did you mean sms.http.part_cost?"),
+        (POST.replace("bills@", "bills"), "email.sender: want an address like"),
+        (POST + 'security = "none"', 'email.security: "none" is for a server on this machine'),
+        (POST.replace('password = "hush"', ""), "email.password: required here"),
+        (POST.replace('username = "bills"', ""), "email.username: required here"),
+        (POST + "port = 0", "email.port: "),
+        ('[email]\nhost = "smtp.example"', "email.sender: required here"),
+    ],
+)
+def test_a_fault_of_a_carrier_names_its_key(tmp_path: Path, text: str, fault: str) -> None:
+    assert fault in "\n".join(faults_of(tmp_path, text))
+
+
+def test_a_carrier_and_a_mail_server_may_be_set_up(tmp_path: Path) -> None:
+    settings = load_settings(a_file(tmp_path, CARRIER + POST))
+
+    assert settings.sms is not None
+    assert settings.sms.http is not None
+    assert settings.email is not None
+    assert (settings.email.port, settings.email.security) == (587, "starttls")
+    assert "hush" not in repr(settings)
+
+
+def test_a_mail_server_on_this_machine_needs_no_privacy(tmp_path: Path) -> None:
+    text = '[email]\nhost = "127.0.0.1"\nsender = "b@example.co.ke"\nsecurity = "none"'
+
+    assert load_settings(a_file(tmp_path, text)).email is not None
+
+
+def test_a_part_of_a_section_may_come_from_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LANGO_SMS__HTTP__URL", "https://other.example/send")
+    sms = load_settings(a_file(tmp_path, CARRIER)).sms
+
+    assert sms is not None
+    assert sms.http is not None
+    assert (sms.http.url, sms.http.fields["words"]) == ("https://other.example/send", "{text}")
+
+
 def test_a_file_that_is_named_must_be_there(tmp_path: Path) -> None:
     with pytest.raises(ConfigFaults, match="no such file"):
         load_settings(tmp_path / "gone.toml")

@@ -19,7 +19,8 @@ from wirepb.v1 import edge_pb2 as pb
 from wirepb.v1 import edge_pb2_grpc as rpc
 
 from billing.ids import SiteId
-from controller.config import CannotStart, EdgeSettings, HttpSettings, Settings
+from controller.config import CannotStart, Settings
+from controller.config_sections import EdgeSettings, HttpSettings
 from controller.edge.authority import SERVER_NAME
 from controller.main import due_work, open_controller
 from controller.usecases.asking import CALLBACK_PATH

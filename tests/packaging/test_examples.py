@@ -25,7 +25,7 @@ def directives(path: Path) -> list[tuple[str, str]]:
 def a_copy(folder: Path) -> Path:
     """The example of the controller, with the secrets that it names."""
     (folder / "secrets").mkdir()
-    for name in ("consumer_secret", "passkey", "sms_api_key"):
+    for name in ("consumer_secret", "passkey", "sms_api_key", "email_password"):
         (folder / "secrets" / name).write_text("hush")
     return Path(shutil.copy(PACKAGING / "examples" / "controller.toml", folder))
 
@@ -37,11 +37,24 @@ def test_the_example_of_the_controller_loads(tmp_path: Path) -> None:
     assert settings.edge_address == "lango.example.co.ke:8443"
 
 
+def test_the_other_carrier_of_the_example_loads_when_it_is_switched_on(tmp_path: Path) -> None:
+    path = a_copy(tmp_path)
+    text = re.sub(r"(?m)^# (\[sms\.http\]|\w+ = [\"\[{].*)$", r"\1", path.read_text())
+    text = text.replace('kind = "africas_talking"', 'kind = "http"').replace('till = "', '# "')
+    path.write_text(re.sub(r"(?m)^url = .postgres.*$", "", text))
+    settings = load_settings(path)
+
+    assert settings.sms is not None
+    assert settings.sms.http is not None
+    assert settings.sms.http.fields["message"] == "{text}"
+
+
 def test_every_key_of_the_controller_is_in_its_example() -> None:
     text = (PACKAGING / "examples" / "controller.toml").read_text()
     secrets = {"mpesa.consumer_secret", "mpesa.passkey", "mpesa.base_url"} | {
         "sms.api_key",
         "sms.base_url",
+        "email.password",
     }
     missing = [
         key

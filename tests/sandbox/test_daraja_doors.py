@@ -146,7 +146,7 @@ async def test_a_get_is_told_about_its_header(world: World) -> None:
 
 
 async def test_a_path_that_is_not_there_is_told_so(world: World) -> None:
-    answer = await world.http.post(f"{world.url}/mpesa/c2b/v2/registerurl")
+    answer = await world.http.post(f"{world.url}/mpesa/c2b/v2/register")
 
     assert (answer.status_code, answer.json()["errorCode"]) == (404, "404.001.01")
 

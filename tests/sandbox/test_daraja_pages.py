@@ -107,6 +107,52 @@ async def test_the_handset_of_a_number_is_its_own(world: World) -> None:
     assert '<p class="who">0110 000 001</p>' in shown
 
 
+MENU = {
+    "number": "0712 345 678",
+    "business": "600111",
+    "account": "ISP10023",
+    "amount": "150",
+    "pin": "1234",
+}
+
+
+async def test_the_menu_pays_and_a_message_brings_the_receipt(world: World) -> None:
+    answer = await post(world, "/menu", **MENU)
+    settled = (await world.look("settled"))["settled"][0]
+
+    assert f"{settled['receipt']} Confirmed. Ksh150.00 sent to LANGO WIFI" in answer.text
+    assert (settled["kind"], settled["account"]) == ("c2b", "ISP10023")
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("number", "0212 345 678", "A number like 0712 345 678"),
+        ("business", "600112", "Nobody has the business number 600112."),
+        ("account", "", "An account number of 1 to 20 characters"),
+        ("amount", "0", "An amount of 1 to 250,000 shillings"),
+        ("amount", "9" * 5000, "An amount of 1 to 250,000 shillings"),
+        ("pin", "12", "Four digits, please."),
+        ("pin", "0000", "The PIN is wrong."),
+        ("amount", "1001", "There is too little money on this line."),
+    ],
+)
+async def test_what_the_menu_cannot_pay_is_told(
+    world: World, field: str, value: str, said: str
+) -> None:
+    answer = await post(world, "/menu", **{**MENU, field: value})
+
+    assert said in answer.text
+    assert (await world.look("settled"))["settled"] == []
+
+
+async def test_the_menu_keeps_what_was_typed_but_for_the_pin(world: World) -> None:
+    answer = await post(world, "/menu", **{**MENU, "amount": "x", "pin": "4321"})
+
+    assert 'value="ISP10023"' in answer.text
+    assert "4321" not in answer.text + str(answer.url)
+
+
 async def test_switches_are_set_and_cleared_by_form(world: World) -> None:
     await post(world, "/faults", callback_lost="on", callback_late_s="90")
     on = {name for name, value in (await world.look("faults")).items() if value}

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import SecretStr
 
-from controller.config import MpesaSection, Settings
+from controller.config import Settings
+from controller.config_sections import MpesaSection
 from controller.deps import Deps
 from controller.edge.authority import open_authority
 from controller.edge.dispatch import Dispatch

@@ -14,10 +14,12 @@ from billing.ids import GrantId, OrderId, PlanId, SessionId, SiteId
 from billing.money import Money
 from billing.msisdn import Msisdn
 from billing.plan import Limits, Plan
-from controller.config import HttpSettings, MpesaSection, Settings
+from controller.config import Settings
+from controller.config_sections import HttpSettings, MpesaSection
 from controller.deps import Deps
 from controller.edge.authority import open_authority
 from controller.notify.memory import MemorySms
+from controller.notify.memory_email import MemoryEmail
 from controller.payments.memory import MemoryGateway
 from controller.records import Reading, SessionClosed, SessionOpened, SiteRecord
 from controller.signals import Signals
@@ -129,6 +131,7 @@ class World:
     gateway: MemoryGateway
     clock: Clock
     sms: MemorySms = field(default_factory=MemorySms)
+    email: MemoryEmail = field(default_factory=MemoryEmail)
 
     def on(self, db: Database, gateway: PaymentGateway | None = None) -> World:
         """The same world seen by another process: another engine on the same database."""
@@ -179,7 +182,7 @@ def token_in(callback_url: str) -> str:
 
 def a_world(db: Database, state_dir: Path, *, mpesa: bool = True) -> World:
     """A controller on ``db`` with nothing in it."""
-    clock, carrier = Clock(), MemorySms()
+    clock, carrier, post = Clock(), MemorySms(), MemoryEmail()
     gateway = MemoryGateway(place=SHORTCODE if mpesa else "")
     deps = Deps(
         settings=settings(state_dir, mpesa=mpesa),
@@ -190,8 +193,9 @@ def a_world(db: Database, state_dir: Path, *, mpesa: bool = True) -> World:
         authority=open_authority(state_dir, MORNING),
         gateway=gateway,
         sms=carrier,
+        email=post,
     )
-    return World(deps, gateway, clock, carrier)
+    return World(deps, gateway, clock, carrier, post)
 
 
 async def with_site(world: World, *plans: Plan) -> World:

@@ -232,13 +232,16 @@ class World:
 
 
 @asynccontextmanager
-async def a_world(settings: SimSettings | None = None) -> AsyncIterator[World]:
-    """Everything that a payment needs, on loopback."""
+async def a_world(
+    settings: SimSettings | None = None, *, now: Callable[[], datetime] | None = None
+) -> AsyncIterator[World]:
+    """Everything that a payment needs, on loopback; ``now`` is the network's clock."""
     told = settings or sim_settings()
+    clock = now or (lambda: datetime.now(UTC))
     shop = Shop()
     async with (
         served(shop.app()) as shop_url,
-        served(build_app(told, now=lambda: datetime.now(UTC))) as url,
+        served(build_app(told, now=clock)) as url,
         httpx2.AsyncClient(trust_env=False) as http,
     ):
         shop.url = f"{shop_url}/callbacks/stk/00ff"

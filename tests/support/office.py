@@ -21,7 +21,8 @@ import uvicorn
 from pydantic import SecretStr
 
 from controller.api.app import create_app
-from controller.config import MpesaSection, Settings, SmsSection
+from controller.config import Settings
+from controller.config_sections import MpesaSection, SmsSection
 from controller.deps import Deps
 from controller.edge.authority import open_authority
 from controller.notify.memory import MemorySms

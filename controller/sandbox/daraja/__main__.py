@@ -25,8 +25,12 @@ def _arguments() -> argparse.ArgumentParser:
     defaults = SimSettings()
     for known in fields(SimSettings):
         default = getattr(defaults, known.name)
+        option = f"--{known.name.replace('_', '-')}"
+        if isinstance(default, bool):
+            parser.add_argument(option, action=argparse.BooleanOptionalAction, default=default)
+            continue
         kind = int if isinstance(default, int) else str
-        parser.add_argument(f"--{known.name.replace('_', '-')}", type=kind, default=default)
+        parser.add_argument(option, type=kind, default=default)
     return parser
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from controller.sandbox.daraja.courier import CALLBACK
 from controller.sandbox.daraja.faults import BadFaults, Faults, switched
 from controller.sandbox.daraja.network import NotOnScreen, Stage
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from controller.sandbox.daraja.courier import Courier, Delivery
-    from controller.sandbox.daraja.doors import Doors
+    from controller.sandbox.daraja.gate import Gate
     from controller.sandbox.daraja.network import Network, Prompt
 
 PIN_DIGITS = 4
@@ -29,10 +30,10 @@ TOP_UP_MAX = 100_000
 class Control:
     """The JSON doors over one `Network`."""
 
-    def __init__(self, network: Network, courier: Courier, doors: Doors) -> None:
+    def __init__(self, network: Network, courier: Courier, gate: Gate) -> None:
         self._network = network
         self._courier = courier
-        self._doors = doors
+        self._gate = gate
 
     def routes(self) -> list[Route]:
         """Where they are."""
@@ -40,13 +41,14 @@ class Control:
             Route("/sim/prompts", self.prompts),
             Route("/sim/prompts/{prompt}/pin", self.pin, methods=["POST"]),
             Route("/sim/prompts/{prompt}/cancel", self.cancel, methods=["POST"]),
+            Route("/sim/lines", self.lines),
             Route("/sim/lines/{msisdn}/top-up", self.top_up, methods=["POST"]),
             Route("/sim/lines/{msisdn}/messages", self.messages),
             Route("/sim/faults", self.faults, methods=["GET", "POST"]),
             Route("/sim/faults/clear", self.clear, methods=["POST"]),
             Route("/sim/forge", self.forge, methods=["POST"]),
-            Route("/sim/settled", self.settled),
             Route("/sim/callbacks", self.callbacks),
+            Route("/sim/deliveries", self.deliveries),
             Route("/sim/tokens", self.tokens),
         ]
 
@@ -56,10 +58,10 @@ class Control:
 
     async def pin(self, request: Request) -> Response:
         """Type a PIN: ``{"pin": "1234"}``."""
-        told = await _object(request)
+        told = await read_object(request)
         pin = told.get("pin") if told is not None else None
         if not is_pin(pin):
-            return _wrong({"pin": f"want {PIN_DIGITS} digits as text"})
+            return wrong({"pin": f"want {PIN_DIGITS} digits as text"})
         try:
             prompt = self._network.enter_pin(request.path_params["prompt"], str(pin))
         except NotOnScreen:
@@ -74,22 +76,36 @@ class Control:
             return _gone()
         return JSONResponse(_shown(prompt))
 
+    async def lines(self, _request: Request) -> Response:
+        """Every line: its money now, at first, and what was put on it in between."""
+        return JSONResponse(
+            [
+                {
+                    "msisdn": line.msisdn,
+                    "shillings": line.shillings,
+                    "opening": line.opening,
+                    "topped_up": line.topped_up,
+                }
+                for line in self._network.book.lines.values()
+            ]
+        )
+
     async def top_up(self, request: Request) -> Response:
         """Put money on a line: ``{"shillings": 500}``."""
         msisdn = request.path_params["msisdn"]
-        told = await _object(request)
+        told = await read_object(request)
         shillings = told.get("shillings") if told is not None else None
         whole = isinstance(shillings, int) and not isinstance(shillings, bool)
         if not whole or not 1 <= int(str(shillings)) <= TOP_UP_MAX:
-            return _wrong({"shillings": f"want 1 to {TOP_UP_MAX:,}"})
-        if msisdn not in self._network.lines:
-            return _wrong({"msisdn": "no prompt has ever reached this number"})
+            return wrong({"shillings": f"want 1 to {TOP_UP_MAX:,}"})
+        if msisdn not in self._network.book.lines:
+            return wrong({"msisdn": "no prompt has ever reached this number"})
         line = self._network.top_up(msisdn, int(str(shillings)))
         return JSONResponse({"msisdn": line.msisdn, "shillings": line.shillings})
 
     async def messages(self, request: Request) -> Response:
         """The inbox of a line, newest first; empty for a line that nobody has reached."""
-        line = self._network.lines.get(request.path_params["msisdn"])
+        line = self._network.book.lines.get(request.path_params["msisdn"])
         told = [] if line is None else line.messages
         return JSONResponse(
             [{"at": m.at.isoformat(), "sender": m.sender, "text": m.text} for m in told]
@@ -98,13 +114,13 @@ class Control:
     async def faults(self, request: Request) -> Response:
         """Which faults are on; POST an object with the switches to change."""
         if request.method == "POST":
-            told = await _object(request)
+            told = await read_object(request)
             if told is None:
-                return _wrong({"body": "want a JSON object"})
+                return wrong({"body": "want a JSON object"})
             try:
                 self._network.set_faults(switched(self._network.faults, told))
             except BadFaults as bad:
-                return _wrong(bad.faults)
+                return wrong(bad.faults)
         return JSONResponse(asdict(self._network.faults))
 
     async def clear(self, _request: Request) -> Response:
@@ -116,23 +132,21 @@ class Control:
         """Post a made-up success to the address of the last push."""
         prompt = self._network.newest()
         if prompt is None:
-            return _wrong({"body": "there was no push yet, so no address is known"})
+            return wrong({"body": "there was no push yet, so no address is known"})
         await self._courier.forge(prompt)
         return JSONResponse(_delivery(self._courier.deliveries[-1]))
 
-    async def settled(self, _request: Request) -> Response:
-        """All money that moved, and its sum; what the merchant's ledger must agree with."""
-        rows = [{**asdict(s), "at": s.at.isoformat()} for s in self._network.settled]
-        total = sum(s.shillings for s in self._network.settled)
-        return JSONResponse({"settled": rows, "shillings_total": total})
-
     async def callbacks(self, _request: Request) -> Response:
-        """Every callback that was posted, or lost on purpose, and what was answered."""
+        """Every callback of a push that was posted, or lost on purpose, and what was answered."""
+        return JSONResponse([_delivery(d) for d in self._courier.deliveries if d.road == CALLBACK])
+
+    async def deliveries(self, _request: Request) -> Response:
+        """Everything that was posted, or lost on purpose, on any road, and what was answered."""
         return JSONResponse([_delivery(d) for d in self._courier.deliveries])
 
     async def tokens(self, _request: Request) -> Response:
         """How many access tokens were issued."""
-        return JSONResponse({"issued": self._doors.tokens_issued})
+        return JSONResponse({"issued": self._gate.tokens_issued})
 
 
 def is_pin(value: object) -> bool:
@@ -141,7 +155,8 @@ def is_pin(value: object) -> bool:
     return len(text) == PIN_DIGITS and text.isascii() and text.isdigit()
 
 
-async def _object(request: Request) -> dict[str, Any] | None:
+async def read_object(request: Request) -> dict[str, Any] | None:
+    """What was posted, or None if it is no JSON object."""
     body = await request.body()
     try:
         parsed = json.loads(body[: CONTROL_BYTES_MAX + 1])
@@ -150,7 +165,8 @@ async def _object(request: Request) -> dict[str, Any] | None:
     return parsed if isinstance(parsed, dict) and len(body) <= CONTROL_BYTES_MAX else None
 
 
-def _wrong(faults: Mapping[str, str]) -> Response:
+def wrong(faults: Mapping[str, str]) -> Response:
+    """The answer that names each wrong field."""
     return JSONResponse({"faults": dict(faults)}, status_code=422)
 
 
@@ -161,6 +177,7 @@ def _gone() -> Response:
 def _shown(prompt: Prompt) -> dict[str, object]:
     return {
         "id": prompt.id,
+        "kind": prompt.kind.value,
         "checkout_id": prompt.checkout_id,
         "msisdn": prompt.msisdn,
         "shillings": prompt.shillings,

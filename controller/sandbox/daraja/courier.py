@@ -1,4 +1,4 @@
-"""Carries callbacks to the merchant: one attempt each, as Daraja does, unless a fault says more.
+"""Carries news to the merchant: one attempt each, as Daraja does, unless a fault says more.
 
 It never leaves this machine: an address that is not loopback is refused when the push comes in, and
 again here.
@@ -27,20 +27,26 @@ if TYPE_CHECKING:
     from controller.sandbox.daraja.settings import SimSettings
 
 TIMEOUT_S = 10.0
-DELIVERIES_MAX = 5_000
+DELIVERIES_MAX = 20_000
 """How many deliveries are remembered; older ones are forgotten first."""
 COPIES_AT_ONCE = 10
+CALLBACK = "callback"
 FOREIGN_SHORTCODE = "999999"
 FORGED_CODE = "ws_CO_0101202000000000070000000{n}"
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One attempt to post a callback. ``status`` is None when nobody answered or none was sent."""
+    """One attempt to post. ``status`` is None when nobody answered or nothing was sent.
+
+    ``road`` says what it is, as callback, validation, confirmation or result; ``kind`` how true it
+    is; ``about`` names the push, the receipt or the conversation.
+    """
 
     at: datetime
+    road: str
     kind: str
-    checkout_id: str
+    about: str
     url: str
     body: str
     status: int | None
@@ -48,7 +54,7 @@ class Delivery:
 
 
 class Courier:
-    """Posts callbacks and remembers what was answered."""
+    """Posts news and remembers what was answered."""
 
     def __init__(
         self,
@@ -70,12 +76,41 @@ class Courier:
             await asyncio.sleep(faults.callback_late_s)
         body, kind = self._written(prompt, faults)
         if faults.callback_lost:
-            self._remember("lost", prompt, body, None, "never sent")
+            self.lose(CALLBACK, prompt.checkout_id, prompt.callback_url, body)
         elif faults.callback_ten_at_once:
-            await asyncio.gather(*(self._post(kind, prompt, body) for _ in range(COPIES_AT_ONCE)))
+            await asyncio.gather(*(self._tell(kind, prompt, body) for _ in range(COPIES_AT_ONCE)))
         else:
             for _ in range(2 if faults.callback_doubled else 1):
-                await self._post(kind, prompt, body)
+                await self._tell(kind, prompt, body)
+
+    async def post(
+        self,
+        road: str,
+        about: str,
+        url: str,
+        body: bytes,
+        *,
+        kind: str = "true",
+        timeout_s: float = TIMEOUT_S,
+    ) -> tuple[int, bytes] | None:
+        """One attempt; status and body of the answer, or None when there was none in time."""
+        assert may_call_back(url), "a simulated network stays on this machine"
+        try:
+            # The client's own limits are per read: an answer that trickles would never end.
+            async with asyncio.timeout(timeout_s):
+                response = await self._http.post(
+                    url, content=body, headers=self._headers(), timeout=timeout_s
+                )
+        except (httpx2.HTTPError, TimeoutError) as error:
+            self._remember(road, kind, about, url=url, body=body, answer=type(error).__name__)
+            return None
+        status, answer = response.status_code, response.text[:200]
+        self._remember(road, kind, about, url=url, body=body, answer=answer, status=status)
+        return response.status_code, response.content
+
+    def lose(self, road: str, about: str, url: str, body: bytes) -> None:
+        """Remember what should have been posted, and post nothing."""
+        self._remember(road, "lost", about, url=url, body=body, answer="never sent")
 
     async def forge(self, prompt: Prompt) -> None:
         """Post a success that never happened to the address of ``prompt``, other ids in it."""
@@ -83,7 +118,7 @@ class Courier:
         liar.checkout_id = FORGED_CODE.format(n=secrets.randbelow(10))
         liar.code, liar.receipt = "0", "FAKE" + secrets.token_hex(3).upper()
         liar.paid_stamp = "20260101000000"
-        await self._post("forged", prompt, bodies.encoded(bodies.callback(liar)))
+        await self._tell("forged", prompt, bodies.encoded(bodies.callback(liar)))
 
     def _written(self, prompt: Prompt, faults: Faults) -> tuple[bytes, str]:
         """The bytes to post, and what kind of thing they are."""
@@ -101,36 +136,29 @@ class Courier:
             return written[: len(written) * 2 // 3], "cut off"
         return written, kind
 
-    async def _post(self, kind: str, prompt: Prompt, body: bytes) -> None:
-        assert may_call_back(prompt.callback_url), "a simulated network stays on this machine"
-        try:
-            response = await self._http.post(
-                prompt.callback_url,
-                content=body,
-                headers={
-                    "Content-Type": "application/json; charset=utf-8",
-                    "Businessshortcode": self._settings.shortcode,
-                },
-                timeout=TIMEOUT_S,
-            )
-        except httpx2.HTTPError as error:
-            self._remember(kind, prompt, body, None, type(error).__name__)
-        else:
-            self._remember(kind, prompt, body, response.status_code, response.text[:200])
+    async def _tell(self, kind: str, prompt: Prompt, body: bytes) -> None:
+        await self.post(CALLBACK, prompt.checkout_id, prompt.callback_url, body, kind=kind)
+
+    def _headers(self) -> dict[str, str]:
+        return {
+            "Content-Type": "application/json; charset=utf-8",
+            "Businessshortcode": self._settings.shortcode,
+        }
 
     def _remember(
-        self, kind: str, prompt: Prompt, body: bytes, status: int | None, answer: str
+        self,
+        road: str,
+        kind: str,
+        about: str,
+        *,
+        url: str,
+        body: bytes,
+        answer: str,
+        status: int | None = None,
     ) -> None:
+        written = body.decode(errors="replace")
         self.deliveries.append(
-            Delivery(
-                at=self._now(),
-                kind=kind,
-                checkout_id=prompt.checkout_id,
-                url=prompt.callback_url,
-                body=body.decode(errors="replace"),
-                status=status,
-                answer=answer,
-            )
+            Delivery(self._now(), road, kind, about, url, written, status, answer)
         )
         self._changed()
 

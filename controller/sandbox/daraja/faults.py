@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
+from controller.sandbox.daraja.switches import MENU_SWITCHES, Switch
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -46,21 +48,51 @@ class Faults:
     token_fails: bool = False
     line_busy_later: bool = False
     line_same_amount: bool = False
+    confirm_lost: bool = False
+    confirm_doubled: bool = False
+    confirm_ten_at_once: bool = False
+    confirm_forged: bool = False
+    confirm_late_s: int = 0
+    confirm_before_callback: bool = False
+    urls_taken: bool = False
+    account_mistyped: bool = False
+    account_lower: bool = False
+    account_spaced: bool = False
+    account_letters: bool = False
+    payer_hashed: bool = False
+    payer_plain: bool = False
+    pull_lag_s: int = 0
+    pull_misses_rows: bool = False
+    pull_request_id: bool = False
+    pull_only_get: bool = False
+    result_lost: bool = False
+    result_late_s: int = 0
+    result_doubled: bool = False
+    result_timeout: bool = False
+    result_text_code: bool = False
+    result_no_parameters: bool = False
+    result_single_object: bool = False
+    initiator_role: bool = False
+    initiator_locked: bool = False
+    initiator_busy: bool = False
+    initiator_no_answer: bool = False
+    payout_unregistered: bool = False
+    statement_missing_day: bool = False
+    statement_doubled: bool = False
+    statement_drops_columns: bool = False
+    order_no_funds: bool = False
+    order_lost: bool = False
+    order_other_case: bool = False
+    clock_ahead_s: int = 0
+    clock_behind_s: int = 0
     sms_down: bool = False
     sms_bad_sender: bool = False
     sms_no_credit: bool = False
     sms_no_answer: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Switch:
-    """One fault as people see it. ``seconds`` tells a duration from an on/off switch."""
-
-    name: str
-    title: str
-    real: str
-    seen: str
-    seconds: bool = False
+    sms_undelivered: bool = False
+    sms_report_lost: bool = False
+    sms_report_disorder: bool = False
+    sms_code_spelt_right: bool = False
 
 
 SWITCHES: Mapping[str, tuple[Switch, ...]] = {
@@ -233,6 +265,7 @@ SWITCHES: Mapping[str, tuple[Switch, ...]] = {
             "M-PESA is slow now; again later.",
         ),
     ),
+    **MENU_SWITCHES,
     "The text message": (
         Switch(
             "sms_down",
@@ -257,6 +290,30 @@ SWITCHES: Mapping[str, tuple[Switch, ...]] = {
             "Sent, never answered",
             "The message is out, but the carrier's answer is lost.",
             "The same SMS may come twice; never not at all.",
+        ),
+        Switch(
+            "sms_undelivered",
+            "Taken, not delivered",
+            "The carrier took it, and reports later that the phone does not exist.",
+            "Staff see failed beside the message.",
+        ),
+        Switch(
+            "sms_report_lost",
+            "Reports never come",
+            "The carrier tells nothing of what became of a message.",
+            "The message is shown as sent, and nothing is claimed beyond that.",
+        ),
+        Switch(
+            "sms_report_disorder",
+            "Reports out of order",
+            "The report of an earlier step comes after the last one.",
+            "Delivered stays delivered.",
+        ),
+        Switch(
+            "sms_code_spelt_right",
+            "The code spelt right",
+            "Resellers' platforms misspell the key of their code (respose-code), but not all.",
+            "Nothing odd: both are read.",
         ),
     ),
 }

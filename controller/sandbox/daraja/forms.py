@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import parse_qs
 
 FORM_BYTES_MAX = 8_192
-FIELDS_MAX = 64
+FIELDS_MAX = 200
 
 
 class BadForm(Exception):  # noqa: N818 - a refusal, see style

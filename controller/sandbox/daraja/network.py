@@ -1,39 +1,33 @@
-"""The simulated network: lines with money, prompts on their phones, receipts for what was paid.
+"""The simulated network: the prompts on its phones, over one `Book` of money.
 
 A prompt is decided once: by the PIN, by Cancel, or by its time running out. Then M-PESA works for a
-moment, money moves or not, and the courier is told.
-
-# Invariant: what left the lines' balances is what stands in ``settled``, shilling for shilling.
+moment, money moves or not, and the merchant is told.
 """
 
 from __future__ import annotations
 
 import asyncio
 import secrets
-import string
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from controller.sandbox.daraja.book import EAT, Book, Kind, Settled, TooLittle, system_busy
 from controller.sandbox.daraja.faults import Faults
 from controller.sandbox.daraja.requests import PROMPT_CHARS_MAX, Refused
-from controller.sandbox.daraja.settings import WALLET_SHILLINGS_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
+    from datetime import datetime
 
+    from controller.sandbox.daraja.book import Line
     from controller.sandbox.daraja.requests import Asked
     from controller.sandbox.daraja.settings import SimSettings
 
-EAT = timezone(timedelta(hours=3), "EAT")
 PROMPTS_MAX = 100_000
-LINES_MAX = 20_000
-MESSAGES_MAX = 30
 SAME_AMOUNT_S = 120
 PIN_WRONG = "0000"
-SHARED_SENDER = "AFRICASTKNG"
-_ALPHABET = string.ascii_uppercase + string.digits
 
 
 class Stage(StrEnum):
@@ -50,26 +44,11 @@ class NotOnScreen(Exception):  # noqa: N818 - a refusal, see style
 
 
 @dataclass(slots=True)
-class Message:
-    """A text message in a line's inbox."""
-
-    at: datetime
-    text: str
-    sender: str
-
-
-@dataclass(slots=True)
-class Line:
-    """One phone number: its money in whole shillings and its inbox, newest first."""
-
-    msisdn: str
-    shillings: int
-    messages: list[Message] = field(default_factory=list)
-
-
-@dataclass(slots=True)
 class Prompt:
-    """One push. ``code`` is None until it is decided."""
+    """One push. ``code`` is None until it is decided.
+
+    ``kind`` says what a right PIN does: move money, or agree to a standing order.
+    """
 
     id: str
     number: int
@@ -83,27 +62,18 @@ class Prompt:
     asked_at: datetime
     expires_at: datetime
     stage: Stage
+    kind: Kind
+    text: str
     code: str | None = None
     receipt: str = ""
     paid_stamp: str = "0"
+    settled: Settled | None = None
     decided: asyncio.Event = field(default_factory=asyncio.Event)
     told: asyncio.Event = field(default_factory=asyncio.Event)
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """Money that moved, once per receipt."""
-
-    receipt: str
-    shillings: int
-    msisdn: str
-    checkout_id: str
-    account: str
-    at: datetime
-
-
 class Network:
-    """Lines, prompts and money of one simulated M-PESA.
+    """Prompts and money of one simulated M-PESA.
 
     ``tell`` carries the news of a finished prompt to the merchant; ``changed`` is called after
     everything that a page shows.
@@ -119,27 +89,19 @@ class Network:
     ) -> None:
         self.settings = settings
         self.faults = Faults()
-        self.lines: dict[str, Line] = {}
+        self.book = Book(settings, now=self.now)
         self.prompts: dict[str, Prompt] = {}
-        self.settled: list[Settled] = []
-        self.latest: str | None = None
-        """The number that was asked or texted last."""
-        self.now = now
+        self.changed = changed
+        self._now = now
         self._tell = tell
-        self._changed = changed
-        self._receipts: set[str] = set()
         self._by_line: dict[str, list[Prompt]] = {}
         self._by_checkout_id: dict[str, Prompt] = {}
         self._lives: set[asyncio.Task[None]] = set()
 
-    def line(self, msisdn: str) -> Line:
-        """The line of this number; every Kenyan mobile number has one. Raises `Refused` if full."""
-        found = self.lines.get(msisdn)
-        if found is None:
-            if len(self.lines) >= LINES_MAX:
-                raise _busy()
-            found = self.lines[msisdn] = Line(msisdn, self.settings.opening_shillings)
-        return found
+    def now(self) -> datetime:
+        """The time on this network's clock, which may be wrong."""
+        skew_s = self.faults.clock_ahead_s - self.faults.clock_behind_s
+        return self._now() + timedelta(seconds=skew_s)
 
     def open_prompt(self, msisdn: str) -> Prompt | None:
         """What this phone shows just now."""
@@ -152,8 +114,8 @@ class Network:
         return next((p for p in mine if p.stage in (Stage.OPEN, Stage.WORKING)), None)
 
     def newest(self) -> Prompt | None:
-        """The last push of all."""
-        return next(reversed(self.prompts.values()), None)
+        """The last push for money."""
+        return next((p for p in reversed(self.prompts.values()) if p.kind is Kind.STK), None)
 
     def by_checkout_id(self, checkout_id: str) -> Prompt | None:
         """The prompt that Daraja knows by this name."""
@@ -161,9 +123,9 @@ class Network:
 
     def push(self, asked: Asked) -> Prompt:
         """Take a push: the phone shows it, or it fails later by itself. Raises `Refused`."""
-        line = self.line(asked.msisdn)
+        line = self.book.line(asked.msisdn)
         if len(self.prompts) >= PROMPTS_MAX:
-            raise _busy()
+            raise system_busy()
         fate = self._fate(asked)
         prompt = self._new_prompt(asked)
         if fate is not None:
@@ -171,14 +133,15 @@ class Network:
             prompt.decided.set()
         elif not asked.prompt_arrives:
             prompt.stage = Stage.HIDDEN
-        self.latest = prompt.msisdn
+        self.book.latest = prompt.msisdn
         self.prompts[prompt.id] = prompt
-        self._by_checkout_id[prompt.checkout_id] = prompt
+        if prompt.kind is Kind.STK:
+            self._by_checkout_id[prompt.checkout_id] = prompt
         self._by_line.setdefault(prompt.msisdn, []).append(prompt)
         life = asyncio.create_task(self._live(prompt, line))
         self._lives.add(life)
         life.add_done_callback(self._lives.discard)
-        self._changed()
+        self.changed()
         return prompt
 
     def enter_pin(self, prompt_id: str, pin: str) -> Prompt:
@@ -191,15 +154,14 @@ class Network:
 
     def top_up(self, msisdn: str, shillings: int) -> Line:
         """Put money on a line, up to what a wallet may hold."""
-        line = self.line(msisdn)
-        line.shillings = min(WALLET_SHILLINGS_MAX, line.shillings + shillings)
-        self._changed()
+        line = self.book.top_up(msisdn, shillings)
+        self.changed()
         return line
 
     def set_faults(self, faults: Faults) -> None:
         """From now on the network behaves so."""
         self.faults = faults
-        self._changed()
+        self.changed()
 
     async def stop(self) -> None:
         """End all that is under way."""
@@ -222,12 +184,10 @@ class Network:
             return "17"
         if asked.wrong_receiver:
             return "SFC_IC0003"
-        if (
-            len(prompt_text(self.settings.business, asked.shillings, asked.account))
-            > PROMPT_CHARS_MAX
-        ):
-            return "1025"
-        return None
+        return "1025" if len(self._words(asked)) > PROMPT_CHARS_MAX else None
+
+    def _words(self, asked: Asked) -> str:
+        return asked.words or prompt_text(self.settings.business, asked.shillings, asked.account)
 
     def _new_prompt(self, asked: Asked) -> Prompt:
         now = self.now()
@@ -246,6 +206,8 @@ class Network:
             asked_at=now,
             expires_at=now + timedelta(seconds=self.settings.prompt_life_s),
             stage=Stage.OPEN,
+            kind=Kind.ORDER if asked.words else Kind.STK,
+            text=self._words(asked),
         )
 
     def _decide(self, prompt_id: str, code: str) -> Prompt:
@@ -254,7 +216,7 @@ class Network:
             raise NotOnScreen(prompt_id)
         prompt.stage, prompt.code = Stage.WORKING, code
         prompt.decided.set()
-        self._changed()
+        self.changed()
         return prompt
 
     async def _live(self, prompt: Prompt, line: Line) -> None:
@@ -264,70 +226,39 @@ class Network:
         except TimeoutError:
             prompt.code = "1037"
         await asyncio.sleep(self.settings.working_ms / 1000)
-        if prompt.code == "0":
+        if prompt.code == "0" and prompt.kind is Kind.STK:
             self._settle(prompt, line)
         prompt.stage = Stage.DONE
-        self._changed()
+        self.changed()
         try:
             await self._tell(prompt)
         finally:
             prompt.told.set()
-            self._changed()
+            self.changed()
 
     def _settle(self, prompt: Prompt, line: Line) -> None:
-        if line.shillings < prompt.shillings:
-            prompt.code = "1"
-            self._text(
+        try:
+            prompt.settled = self.book.collect(
+                Kind.STK,
                 line,
-                f"Not enough money to pay Ksh{prompt.shillings:,}.00."
-                f" Your balance is Ksh{line.shillings:,}.00.",
-            )
-            return
-        now = self.now()
-        local = now.astimezone(EAT)
-        line.shillings -= prompt.shillings
-        prompt.receipt = self._new_receipt()
-        prompt.paid_stamp = local.strftime("%Y%m%d%H%M%S")
-        self.settled.append(
-            Settled(
-                receipt=prompt.receipt,
-                shillings=prompt.shillings,
-                msisdn=prompt.msisdn,
+                prompt.shillings,
+                # A till has no accounts: what the push said is not told again.
+                account=prompt.account if self.settings.till is None else "",
+                place=self.settings.party_b,
                 checkout_id=prompt.checkout_id,
-                account=prompt.account,
-                at=now,
             )
-        )
-        when = f"{local.day}/{local.month}/{local:%y} at {local:%H:%M}"
-        self._text(
-            line,
-            f"{prompt.receipt} Confirmed. Ksh{prompt.shillings:,}.00 sent to"
-            f" {self.settings.business} for account {prompt.account} on {when}."
-            f" New M-PESA balance is Ksh{line.shillings:,}.00.",
-        )
+        except TooLittle:
+            prompt.code = "1"
+            return
+        prompt.receipt = prompt.settled.receipt
+        prompt.paid_stamp = prompt.settled.at.astimezone(EAT).strftime("%Y%m%d%H%M%S")
 
     def text(self, msisdn: str, text: str, *, sender: str) -> None:
         """A message of somebody else reaches this number. Raises `Refused` if full."""
-        self._text(self.line(msisdn), text, sender=sender or SHARED_SENDER)
-        self._changed()
-
-    def _text(self, line: Line, text: str, *, sender: str = "M-PESA") -> None:
-        self.latest = line.msisdn
-        line.messages.insert(0, Message(self.now(), text, sender))
-        del line.messages[MESSAGES_MAX:]
-
-    def _new_receipt(self) -> str:
-        while True:
-            receipt = "S" + "".join(secrets.choice(_ALPHABET) for _ in range(9))
-            if receipt not in self._receipts:
-                self._receipts.add(receipt)
-                return receipt
+        self.book.text(self.book.line(msisdn), text, sender=sender)
+        self.changed()
 
 
 def prompt_text(business: str, shillings: int, account: str) -> str:
     """What the phone asks."""
     return f"Do you want to pay KES {shillings:,} to {business}, account no. {account}?"
-
-
-def _busy() -> Refused:
-    return Refused(500, "500.003.02", "System is busy. Please try again in few minutes.")

@@ -43,7 +43,10 @@ class Refused(Exception):  # noqa: N818 - a refusal, see style
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A push that passed all checks. ``wrong_receiver`` is found out later, by the core."""
+    """A push that passed all checks. ``wrong_receiver`` is found out later, by the core.
+
+    ``words`` are what the phone asks for a standing order; a push for money has its own.
+    """
 
     msisdn: str
     shillings: int
@@ -51,6 +54,7 @@ class Asked:
     description: str
     callback_url: str
     wrong_receiver: bool
+    words: str = ""
 
     @property
     def prompt_arrives(self) -> bool:
@@ -84,7 +88,7 @@ def read_body(content_type: str, body: bytes) -> dict[str, Any]:
 
 def check_signature(fields: dict[str, Any], settings: SimSettings) -> None:
     """Shortcode, timestamp and password. Raises `Refused`."""
-    shortcode = _text(fields, "BusinessShortCode")
+    shortcode = as_text(fields, "BusinessShortCode")
     timestamp = fields.get("Timestamp")
     if not _SHORTCODE.fullmatch(shortcode):
         raise invalid("BusinessShortCode")
@@ -103,13 +107,13 @@ def read_push(fields: dict[str, Any], settings: SimSettings) -> Asked:
     kind = fields.get("TransactionType")
     if kind not in ("CustomerPayBillOnline", "CustomerBuyGoodsOnline"):
         raise invalid("TransactionType")
-    amount = _text(fields, "Amount")
+    amount = as_text(fields, "Amount")
     if not amount.isascii() or not amount.isdigit() or not 1 <= int(amount[:9]) <= AMOUNT_MAX:
         raise invalid("Amount")
     for name in ("PartyA", "PhoneNumber"):
-        if not _MSISDN.fullmatch(_text(fields, name)):
+        if not _MSISDN.fullmatch(as_text(fields, name)):
             raise invalid(name)
-    receiver = _text(fields, "PartyB")
+    receiver = as_text(fields, "PartyB")
     if not _SHORTCODE.fullmatch(receiver):
         raise invalid("PartyB")
     callback_url = fields.get("CallBackURL")
@@ -121,7 +125,7 @@ def read_push(fields: dict[str, Any], settings: SimSettings) -> Asked:
     if not isinstance(description, str):
         raise invalid("TransactionDesc")
     return Asked(
-        msisdn=_text(fields, "PhoneNumber"),
+        msisdn=as_text(fields, "PhoneNumber"),
         shillings=int(amount),
         account=account,
         description=description,
@@ -143,6 +147,11 @@ def may_call_back(url: str) -> bool:
     return words_ok and shape_ok and port_ok and _is_loopback(host)
 
 
+def is_msisdn(text: str) -> bool:
+    """Whether this is a Kenyan mobile number with 254 before it."""
+    return bool(_MSISDN.fullmatch(text))
+
+
 def _is_loopback(host: str) -> bool:
     if host in _LOOPBACK_NAMES:
         return True
@@ -152,8 +161,11 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def _text(fields: dict[str, Any], name: str) -> str:
-    """Numbers and texts are both taken, as Daraja's own samples disagree."""
+def as_text(fields: dict[str, Any], name: str) -> str:
+    """A field's text. Raises `Refused`.
+
+    Numbers and texts are both taken, as Daraja's own samples disagree.
+    """
     value = fields.get(name)
     if isinstance(value, str) or (isinstance(value, int) and not isinstance(value, bool)):
         return str(value)

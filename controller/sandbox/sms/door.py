@@ -1,4 +1,4 @@
-"""The one door of the simulated Africa's Talking: send a message."""
+"""The door of the simulated Africa's Talking, and beside it that of the other platform."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from controller.sandbox.sms.isms import IsmsDoor
+from controller.sandbox.sms.reporter import Reporter
 from controller.sandbox.sms.requests import (
     BadRequest,
     bad_sender,
@@ -19,6 +21,7 @@ from controller.sandbox.sms.requests import (
 )
 
 if TYPE_CHECKING:
+    import httpx2
     from starlette.requests import Request
 
     from controller.sandbox.daraja.network import Network
@@ -29,14 +32,20 @@ CREATED = 201
 
 
 class SmsDoor:
-    """Messages onto the lines of one `Network`."""
+    """Messages onto the lines of one `Network`; ``http`` carries the reports about them."""
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: Network, *, http: httpx2.AsyncClient) -> None:
         self._network = network
+        self._reporter = Reporter(network, http=http)
 
     def routes(self) -> list[Route]:
-        """Where the door is."""
-        return [Route("/version1/messaging", self.send, methods=["POST"])]
+        """Where the doors are."""
+        other = IsmsDoor(self._network, silence=_silence, told=self._reporter.json)
+        return [Route("/version1/messaging", self.send, methods=["POST"]), *other.routes()]
+
+    async def stop(self) -> None:
+        """End all that is under way."""
+        await self._reporter.stop()
 
     async def send(self, request: Request) -> Response:
         """Take one message."""
@@ -49,7 +58,9 @@ class SmsDoor:
         answer = self._refusal(asked)
         if answer is None:
             self._network.text(asked.phone.removeprefix("+"), asked.text, sender=asked.sender)
-            answer = taken(asked, name=f"ATXid_{secrets.token_hex(10)}")
+            name = f"ATXid_{secrets.token_hex(10)}"
+            answer = taken(asked, name=name)
+            self._reporter.form(name, asked.phone)
             if self._network.faults.sms_no_answer:
                 await _silence(request)
         return JSONResponse(answer, CREATED)

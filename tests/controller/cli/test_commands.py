@@ -33,6 +33,8 @@ READS = {
     "ledger balances": "balances",
     "ledger transactions": "transactions",
     "notice list": "notices",
+    "sms list": "messages",
+    "sms cost": "message-costs",
     "status": "status",
 }
 

@@ -14,7 +14,8 @@ from wirepb.v1 import edge_pb2_grpc as rpc
 from billing.ids import PlanId, SiteId
 from billing.money import Money
 from billing.plan import Limits, Plan
-from controller.config import EdgeSettings, MpesaSection, Settings
+from controller.config import Settings
+from controller.config_sections import EdgeSettings, MpesaSection
 from controller.deps import Deps
 from controller.edge.authority import SERVER_NAME, open_authority
 from controller.edge.dispatch import Dispatch, Verbs

@@ -15,7 +15,8 @@ from wirepb.v1 import edge_pb2 as pb
 from wirepb.v1 import record_pb2
 
 from billing.ids import PlanId, SiteId
-from controller.config import CannotStart, EdgeSettings, Settings
+from controller.config import CannotStart, Settings
+from controller.config_sections import EdgeSettings
 from controller.edge.authority import open_authority, peer_of
 from controller.edge.dispatch import Dispatch
 from controller.edge.grpc import FOLLOWS_PER_SITE_MAX, MESSAGE_MAX_BYTES, EdgeServers

@@ -9,8 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from billing.payment import Evidence, Reason
-from controller.payments.codes import CODES, Retry, meaning, normal_code
+from controller.payments.codes import (
+    CODES,
+    INITIATOR_CODES,
+    Meaning,
+    Retry,
+    initiator_meaning,
+    meaning,
+    normal_code,
+)
 
+TABLES = pytest.mark.parametrize("table", [CODES, INITIATOR_CODES], ids=["prompt", "initiator"])
 TOLD = """
 1           no_balance
 3           limit
@@ -43,16 +52,36 @@ def test_only_zero_is_paid() -> None:
     assert [c for c, says in CODES.items() if says.evidence is Evidence.PAID] == ["0"]
 
 
-def test_every_refusal_has_a_reason_and_nothing_else_has() -> None:
+def test_only_zero_and_what_was_done_before_is_done() -> None:
+    done = [c for c, says in INITIATOR_CODES.items() if says.evidence is Evidence.PAID]
+
+    assert done == ["0", "R000001"]
+
+
+def test_too_little_is_the_payers_after_a_prompt_and_ours_after_a_request() -> None:
+    assert (meaning("1").reason, initiator_meaning("1").reason) == (
+        Reason.NO_BALANCE,
+        Reason.OUR_SIDE,
+    )
+
+
+@pytest.mark.parametrize("code", ["15", "17", "2008", "4999", "31337", "R000003"])
+def test_a_refund_that_nobody_calls_failed_is_open(code: str) -> None:
+    assert initiator_meaning(code).evidence is Evidence.STILL_OPEN
+
+
+@TABLES
+def test_every_refusal_has_a_reason_and_nothing_else_has(table: dict[str, Meaning]) -> None:
     bare = [
-        c for c, m in CODES.items() if (m.evidence is Evidence.REFUSED) != (m.reason is not None)
+        c for c, m in table.items() if (m.evidence is Evidence.REFUSED) != (m.reason is not None)
     ]
 
     assert bare == []
 
 
-def test_every_meaning_names_its_source() -> None:
-    assert all(says.source and says.text for says in CODES.values())
+@TABLES
+def test_every_meaning_names_its_source(table: dict[str, Meaning]) -> None:
+    assert all(says.source and says.text for says in table.values())
 
 
 def test_an_unknown_code_is_for_staff_to_look_at() -> None:
@@ -71,8 +100,9 @@ def test_what_is_no_code_is_not_taken_for_zero(raw: object) -> None:
     assert normal_code(raw) is None
 
 
-def test_every_code_of_the_table_is_in_normal_form() -> None:
-    assert [c for c in CODES if normal_code(c) != c] == []
+@TABLES
+def test_every_code_of_the_table_is_in_normal_form(table: dict[str, Meaning]) -> None:
+    assert [c for c in table if normal_code(c) != c] == []
 
 
 @given(st.integers() | st.text() | st.none() | st.booleans())

@@ -12,6 +12,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from billing.payment import Evidence, Reason
+from controller.payments.bucket import MemoryBucket
 from controller.payments.gateway import GatewayError
 from controller.payments.mpesa import MpesaGateway
 from controller.payments.tokens import MemoryTokenStore
@@ -120,6 +121,51 @@ async def test_a_dead_token_is_renewed_once(status: int, code: str) -> None:
         answer = await gateway.push(a_push(), NOON)
 
     assert (answer.evidence, len(wire.posts), wire.token_asks) == (Evidence.ACCEPTED, 2, 2)
+
+
+BUSY = [
+    (429, "429", "Too many requests"),
+    (500, "500.003.02", "Error Occurred: Spike Arrest Violation"),
+    (500, "500.003.02", "System is busy. Please try again in few minutes."),
+    (500, "500.003.03", "Error Occurred: Quota Violation"),
+]
+
+
+@pytest.mark.parametrize(("status", "code", "text"), BUSY)
+async def test_a_push_that_was_turned_away_for_load_is_sent_again(
+    status: int, code: str, text: str
+) -> None:
+    wire = Wire(error(status, code, text), error(status, code, text), accepted())
+    gateway, http = a_gateway(wire)
+    async with http:
+        answer = await gateway.push(a_push(), NOON)
+
+    assert (answer.evidence, len(wire.posts)) == (Evidence.ACCEPTED, 3)
+
+
+async def test_a_push_that_stays_too_much_is_given_up_as_not_sent() -> None:
+    wire = Wire(*[error(500, "500.003.02", "Spike Arrest Violation")] * 4)
+    gateway, http = a_gateway(wire)
+    async with http:
+        answer = await gateway.push(a_push(), NOON)
+
+    assert (answer.evidence, answer.reason, len(wire.posts)) == (
+        Evidence.NOT_SENT,
+        Reason.PROVIDER_SLOW,
+        3,
+    )
+
+
+async def test_two_gateways_keep_one_pace() -> None:
+    bucket = MemoryBucket(5)
+    wire = Wire(*[accepted() for _ in range(12)])
+    async with httpx2.AsyncClient(transport=httpx2.MockTransport(wire.take)) as http:
+        tokens = MemoryTokenStore()
+        two = [MpesaGateway(an_account(), http=http, tokens=tokens, bucket=bucket) for _ in "ab"]
+        begun = asyncio.get_running_loop().time()
+        await asyncio.gather(*(g.push(a_push(), NOON) for g in two for _ in range(4)))
+
+    assert asyncio.get_running_loop().time() - begun > 0.55
 
 
 async def test_a_token_that_stays_dead_is_our_side() -> None:

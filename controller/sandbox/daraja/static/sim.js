@@ -7,6 +7,7 @@ function pad() {
   const stk = form();
   if (!stk) return;
   const keys = stk.querySelector(".pad");
+  if (!keys) return;
   const pin = stk.querySelector("#pin");
   keys.hidden = false;
   keys.addEventListener("click", (event) => {
@@ -24,16 +25,20 @@ async function refresh() {
   const old = document.querySelector("[data-live]");
   const next = fresh.querySelector("[data-live]");
   if (!old || !next) return;
-  const before = form();
-  const typed = before ? before.querySelector("#pin").value : "";
-  const top = document.activeElement && document.activeElement.id === "shillings" ? document.activeElement.value : null;
+  const typed = new Map(fields(old).map((field) => [nameOf(field), field.value]));
+  const active = old.contains(document.activeElement) && document.activeElement.id;
+  const shade = old.querySelector(".shade") && next.querySelector(".shade");
+  if (shade) shade.classList.add("still");
   old.replaceWith(document.adoptNode(next));
   pad();
-  const after = form();
-  if (before && after && before.dataset.prompt === after.dataset.prompt) after.querySelector("#pin").value = typed;
-  const field = document.querySelector("#shillings");
-  if (top !== null && field) { field.value = top; field.focus(); }
+  for (const field of fields(next)) if (typed.has(nameOf(field))) field.value = typed.get(nameOf(field));
+  const field = active && document.getElementById(active);
+  if (field) field.focus({ preventScroll: true });
 }
+
+// What is typed outlives news, in the same form only: the next request to pay asks for its own PIN.
+const fields = (root) => [...root.querySelectorAll("form input[id]")];
+const nameOf = (field) => `${field.form.dataset.prompt || ""}/${field.id}`;
 
 // Refreshes one after another: news that comes while one is under way brings one more, not ten.
 let running = false;

@@ -221,6 +221,7 @@ def _place() -> None:
         sa.Column("swept_at", MOMENT, nullable=True),
         sa.Column("balance_minor", sa.BigInteger(), nullable=True),
         sa.Column("balance_at", MOMENT, nullable=True),
+        sa.Column("asked_at", MOMENT, nullable=True),
         sa.Column("ask_token_hash", sa.String(length=64), nullable=True),
         sa.PrimaryKeyConstraint("rail", "place", name=op.f("pk_place")),
         sa.UniqueConstraint("ask_token_hash", name=op.f("uq_place_ask_token_hash")),
@@ -290,6 +291,7 @@ def _statement_line() -> None:
         sa.Column("currency", sa.String(length=3), nullable=False),
         sa.Column("receipt", sa.String(length=64), nullable=False),
         sa.Column("reference", sa.String(length=64), nullable=False),
+        sa.Column("payer", sa.String(length=64), nullable=False),
         sa.Column("name", sa.String(length=80), nullable=False),
         sa.Column("text", sa.String(length=200), nullable=False),
         sa.Column("balance_minor", sa.BigInteger(), nullable=True),
@@ -297,7 +299,9 @@ def _statement_line() -> None:
         sa.CheckConstraint(
             "kind IN ('in', 'out', 'charge', 'reversal')", name=op.f("ck_statement_line_kind_known")
         ),
-        sa.CheckConstraint("amount_minor > 0", name=op.f("ck_statement_line_amount_positive")),
+        sa.CheckConstraint(
+            "amount_minor > 0 OR kind = 'charge'", name=op.f("ck_statement_line_amount_positive")
+        ),
         sa.ForeignKeyConstraint(
             ["statement_id"],
             ["statement.id"],

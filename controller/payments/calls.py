@@ -1,0 +1,71 @@
+"""One call to a provider: sent once, and what is known when no answer comes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import httpx2
+from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_random_exponential
+
+from controller.payments.gateway import GatewayError
+
+CONNECT_TIMEOUT_S = 5.0
+PUSH_TIMEOUT_S = 40.0
+"""Answers to a push have been seen to take tens of seconds."""
+ASK_TIMEOUT_S = 15.0
+TOKEN_TIMEOUT_S = 10.0
+ATTEMPTS_MAX = 3
+RETRY_WAIT_S = 0.3
+RETRY_WAIT_MAX_S = 3.0
+
+_NOT_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
+"""Errors after which not one byte of the request has left."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer, whatever it says."""
+
+    status: int
+    body: bytes = field(repr=False)
+
+
+class NotReachedError(GatewayError):
+    """No connection to the provider: nothing was sent."""
+
+
+class AnswerLostError(GatewayError):
+    """The request was, or may have been, sent; no answer came."""
+
+
+async def sent(http: httpx2.AsyncClient, request: httpx2.Request) -> Reply:
+    """Send once and read it all. The errors raised here carry no request, hence no secret.
+
+    Raises `NotReachedError`, `AnswerLostError`.
+    """
+    try:
+        response = await http.send(request)
+    except _NOT_SENT as error:
+        raise NotReachedError(type(error).__name__) from None
+    except httpx2.HTTPError as error:
+        raise AnswerLostError(type(error).__name__) from None
+    return Reply(response.status_code, response.content)
+
+
+def within(seconds: float) -> httpx2.Timeout:
+    """How long one call may take, and less for its connection."""
+    return httpx2.Timeout(seconds, connect=CONNECT_TIMEOUT_S)
+
+
+def patiently(*mendable: type[GatewayError]) -> AsyncRetrying:
+    """Up to three attempts, with jitter, after errors of these kinds that trying again may mend."""
+
+    def may_mend(error: BaseException) -> bool:
+        return isinstance(error, mendable) and getattr(error, "again", True) is True
+
+    return AsyncRetrying(
+        retry=retry_if_exception(may_mend),
+        stop=stop_after_attempt(ATTEMPTS_MAX),
+        wait=wait_random_exponential(multiplier=RETRY_WAIT_S, max=RETRY_WAIT_MAX_S),
+        reraise=True,
+    )

@@ -1,0 +1,1 @@
+"""What carries words to phones and mailboxes, from text to wire."""

@@ -1,0 +1,1 @@
+"""Statements, from bytes that banks might write."""
