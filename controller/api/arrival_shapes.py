@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict
 
 from billing.errors import InvalidField
 from billing.ids import OrderId
+from billing.matching import Suggestion
+from billing.matching import Why as Speaks
 from billing.msisdn import Msisdn, masked, parse_msisdn
 from billing.payment import OrderStage, PaymentState, Reason, stage
 from controller.api.shapes import MoneyShape, Words
@@ -17,7 +19,6 @@ from controller.noc.board import Why, waiting_sentence, why_waiting
 from controller.noc.incoming import ArrivalView, RefundView, WaitingView
 from controller.store.payment_rows import ArrivalDeedRow
 from controller.store.rows import PaymentRow
-from controller.store.suggestions import Candidate
 from controller.usecases.account_payments import AccountPayment
 from controller.usecases.subscribers import normal_name
 
@@ -220,24 +221,31 @@ class OwedOut(BaseModel):
 
 
 class SuggestionOut(BaseModel):
-    """A subscriber whose money it may be, and what they owe."""
+    """A subscriber whose money it may be, how much speaks for that, and what they owe.
+
+    ``points`` are 0 to 100; ``reasons`` say what they are for.
+    """
 
     subscriber_id: str
     phone: str
     name: str
+    points: int
+    reasons: list[Speaks]
     owed: list[OwedOut]
 
     @classmethod
-    def of(cls, found: Candidate) -> Self:
-        """From a candidate."""
-        whose = found.subscriber
+    def of(cls, found: Suggestion) -> Self:
+        """From a suggestion."""
+        whose = found.candidate
         return cls(
-            subscriber_id=whose.id,
+            subscriber_id=whose.subscriber_id,
             phone=whose.msisdn,
             name=whose.name,
+            points=found.score.points,
+            reasons=list(found.score.reasons),
             owed=[
-                OwedOut(number=number, open=MoneyShape.of(minor, "KES"))
-                for number, minor in found.owed
+                OwedOut(number=one.number, open=MoneyShape.of(one.open.minor, one.open.currency))
+                for one in whose.owed
             ],
         )
 
@@ -251,7 +259,7 @@ class SuggestionsOut(BaseModel):
 class AccountPaymentOut(BaseModel):
     """Money that was asked for, for an account; ``payer`` is masked.
 
-    ``stage`` is ``paid`` when the money is ours; ``pay_at`` is a page of the provider where the
+    ``stage`` is ``paid`` when the money is ours; ``pay_url`` is a page of the provider where the
     payer goes on, "" for none.
     """
 
@@ -262,7 +270,7 @@ class AccountPaymentOut(BaseModel):
     amount: MoneyShape
     stage: OrderStage
     reason: Reason | None
-    pay_at: str
+    pay_url: str
     receipt: str | None
     created_at: datetime
     settled_at: datetime | None
@@ -278,7 +286,7 @@ class AccountPaymentOut(BaseModel):
             amount=MoneyShape.of(row.amount_minor, row.currency),
             stage=stage(PaymentState(row.state)),
             reason=None if row.reason is None else Reason(row.reason),
-            pay_at=row.pay_at,
+            pay_url=row.pay_at,
             receipt=row.receipt,
             created_at=row.created_at,
             settled_at=row.settled_at,

@@ -7,6 +7,8 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 from pydantic import Field
 
+from billing.matching import Told, suggest
+from billing.money import Money
 from controller.api import pages, replay
 from controller.api.arrival_shapes import (
     ArrivalDetailOut,
@@ -97,7 +99,13 @@ async def suggest_owners(arrival_id: Id, deps: Needed) -> SuggestionsOut:
         if row is None:
             raise NotFound("money", arrival_id)
         found = await suggestions.candidates(tx, row)
-    return SuggestionsOut(data=[SuggestionOut.of(one) for one in found])
+    told = Told(
+        amount=Money(row.amount_minor, row.currency),
+        reference=row.reference,
+        payer=row.payer,
+        payer_name=row.payer_name,
+    )
+    return SuggestionsOut(data=[SuggestionOut.of(one) for one in suggest(told, found)])
 
 
 @router.post("/{arrival_id}/assign")

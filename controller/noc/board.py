@@ -195,7 +195,7 @@ WHY_MOODS = {
     Why.DEVICE_UNSEEN: Mood("device not seen", "quiet"),
 }
 ARRIVAL_MOODS = {
-    "doubted": Mood("not confirmed", "busy"),
+    "doubted": Mood("unconfirmed", "busy"),
     "suspense": Mood("unmatched", "bad"),
     "credited": Mood("credited", "good"),
     "returned": Mood("gone back", "quiet"),

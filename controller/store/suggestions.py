@@ -8,12 +8,15 @@ that is some thousand names in one question, and needs no walk through a table.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from sqlalchemy import and_, or_, select
 
+from billing.ids import SubscriberId
 from billing.invoice import DocumentKind, shown_number
+from billing.matching import Candidate, Owed
+from billing.money import Money
+from billing.msisdn import Msisdn
 from controller.store.billing_rows import (
     DebtRow,
     DocumentRow,
@@ -47,21 +50,6 @@ _LETTERS = "0123456789ABCDEF"
 _LOOKS_LIKE = str.maketrans("OIL", "011")
 _NUMBER_AT_THE_END = re.compile(r"[0-9]{1,9}(?=\D*\Z)", re.ASCII)
 _WORD = re.compile(r"[^\W\d_]+")
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A subscriber whose money it may be, and what would speak for it.
-
-    ``owed`` are open invoices by the number that is printed, and what is open in minor units;
-    ``references`` those that we gave for payments which look like the one that was typed;
-    ``payers`` the numbers, as told, that paid for this subscriber before.
-    """
-
-    subscriber: SubscriberRow
-    owed: tuple[tuple[str, int], ...]
-    references: tuple[str, ...]
-    payers: tuple[str, ...]
 
 
 async def candidates(tx: Tx, arrival: ArrivalRow) -> list[Candidate]:
@@ -216,7 +204,9 @@ async def _loaded(tx: Tx, ids: list[str], given: dict[str, str]) -> list[Candida
     owed, payers = await _owed(tx, ids), await _payers(tx, ids)
     return [
         Candidate(
-            subscriber=by_id[one],
+            subscriber_id=SubscriberId(one),
+            msisdn=Msisdn(by_id[one].msisdn),
+            name=by_id[one].name,
             owed=tuple(owed.get(one, ())),
             references=(given[one],) if one in given else (),
             payers=tuple(payers.get(one, ())),
@@ -225,15 +215,21 @@ async def _loaded(tx: Tx, ids: list[str], given: dict[str, str]) -> list[Candida
     ]
 
 
-async def _owed(tx: Tx, ids: Collection[str]) -> dict[str, list[tuple[str, int]]]:
+async def _owed(tx: Tx, ids: Collection[str]) -> dict[str, list[Owed]]:
     query = (
-        select(DebtRow.subscriber_id, DocumentRow.series, DocumentRow.number, DebtRow.open_minor)
+        select(DebtRow, DocumentRow)
         .join(DocumentRow, DocumentRow.id == DebtRow.document_id)
         .where(DebtRow.subscriber_id.in_(ids), DebtRow.settled_at.is_(None))
         .order_by(DebtRow.due_at, DebtRow.document_id)
     )
-    lines = await tx.execute(query)
-    return _grouped((whose, (shown_number(s, n), minor)) for whose, s, n, minor in lines)
+    return _grouped(
+        (debt.subscriber_id, _as_owed(debt, document)) for debt, document in await tx.execute(query)
+    )
+
+
+def _as_owed(debt: DebtRow, document: DocumentRow) -> Owed:
+    number = shown_number(document.series, document.number)
+    return Owed(number, Money(debt.open_minor, document.currency))
 
 
 async def _payers(tx: Tx, ids: Collection[str]) -> dict[str, list[str]]:
