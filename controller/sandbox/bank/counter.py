@@ -79,7 +79,8 @@ class Counter:
             "counter.html",
             status=422 if wrong else 200,
             wrong=wrong,
-            form=form,
+            typed=form.get("typed", ""),
+            amount=form.get("amount", ""),
             account=self._settings.account,
             movements=list(islice(reversed(self._movements), MOVEMENTS_SHOWN_MAX)),
         )
