@@ -118,9 +118,7 @@ def test_what_is_owed_is_charged_up_to_what_was_agreed_to(
     assert to_charge(owed, most) == charged
 
 
-@given(
-    st.integers(-(10**9), 10**9), st.none() | st.integers(CHARGE_LEAST_MINOR, CHARGE_MOST_MINOR)
-)
+@given(st.integers(-(10**9), 10**9), st.none() | st.integers(CHARGE_LEAST_MINOR, CHARGE_MOST_MINOR))
 def test_a_charge_is_never_more_than_is_owed_or_agreed_to(owed: int, most: int | None) -> None:
     charged = to_charge(owed, most)
 
