@@ -258,6 +258,8 @@ async def _kept(tx: Tx, row: MandateRow) -> bool:
     for name in ("subscriber_id", "kind", "amount_minor", "frequency", "consent"):
         if getattr(known, name) != getattr(row, name):
             raise MandateDiffers(f"consent {row.id} was given before with another {name}")
+    if row.kind == ORDER and known.due_at not in {None, row.due_at}:
+        raise MandateDiffers(f"consent {row.id} was given before with another last day")
     return False
 
 
