@@ -1,5 +1,6 @@
 """``lango account``: money for accounts, asked for on a phone."""
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -7,6 +8,7 @@ import typer
 from controller.cli import units, words
 from controller.cli.desk import Desk, Json, desk_of
 from controller.cli.examples import taught
+from controller.cli.files import written
 from controller.cli.money import Amount, Subscriber
 from portal.captive.text.en import TEXTS
 
@@ -42,6 +44,26 @@ def pay(
         return
     desk.screen.line(asked["order_id"])
     _say(desk, asked)
+
+
+@taught(
+    app,
+    "qr",
+    "lango account qr 0712345678 1,500 pay.png",
+)
+def qr(
+    ctx: typer.Context,
+    subscriber: Subscriber,
+    amount: Amount,
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="Where to write the picture.")],
+) -> None:
+    """Write a picture (PNG) that the M-PESA app reads: PayBill, account and amount filled in."""
+    desk = desk_of(ctx)
+    if amount % 100:
+        raise typer.BadParameter("want whole shillings", param_hint="AMOUNT")
+    wanted = {"subscriber": subscriber, "shillings": amount // 100}
+    written(path, desk.api.file("/api/v1/account-payments/qr", wanted))
+    desk.screen.line(str(path))
 
 
 @taught(
