@@ -23,6 +23,7 @@ from controller.cli import (
     notices,
     operator,
     papers,
+    payment_doors,
     payments,
     plans,
     pools,
@@ -97,6 +98,7 @@ def show_version() -> None:
 
 vouchers.app.add_typer(voucher_sales.app)
 invoices.app.add_typer(papers.invoice)
+payments.app.add_typer(payment_doors.app)
 for name, group in (
     ("site", sites.app),
     ("plan", plans.app),
