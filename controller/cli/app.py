@@ -25,6 +25,7 @@ from controller.cli import (
     notices,
     operator,
     papers,
+    payment_doors,
     payments,
     plans,
     pools,
@@ -100,6 +101,7 @@ def show_version() -> None:
 
 vouchers.app.add_typer(voucher_sales.app)
 invoices.app.add_typer(papers.invoice)
+payments.app.add_typer(payment_doors.app)
 for name, group in (
     ("site", sites.app),
     ("plan", plans.app),
