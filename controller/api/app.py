@@ -17,6 +17,7 @@ from controller.api import (
     health,
     invoices,
     ledger,
+    mandates,
     messages,
     notices,
     operator,
@@ -28,10 +29,12 @@ from controller.api import (
     probes,
     promotions,
     received,
+    reconciliations,
     reports,
     runs,
     sessions,
     sites,
+    statements,
     subscribers,
     subscriptions,
     tokens,
@@ -97,6 +100,8 @@ def _v1() -> APIRouter:
     for part in (subscriptions, invoices, received, promotions, runs):
         router.include_router(part.router)
     for part in (papers, reports, voucher_sales, messages):
+        router.include_router(part.router)
+    for part in (mandates, statements, reconciliations):
         router.include_router(part.router)
 
     @router.get("/openapi.json", include_in_schema=False)

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from controller.cli import (
+    autopay,
     branches,
     doctor,
     garden,
@@ -24,15 +25,18 @@ from controller.cli import (
     operator,
     papers,
     payments,
+    places,
     plans,
     pools,
     prices,
     probes,
     promotions,
+    reconcile,
     reports,
     runs,
     sessions,
     sites,
+    statements,
     status,
     subscribers,
     subscriptions,
@@ -97,6 +101,8 @@ def show_version() -> None:
 
 vouchers.app.add_typer(voucher_sales.app)
 invoices.app.add_typer(papers.invoice)
+payments.app.add_typer(places.app)
+papers.statement.add_typer(statements.app)
 for name, group in (
     ("site", sites.app),
     ("plan", plans.app),
@@ -117,6 +123,10 @@ for name, group in (
     ("voucher", vouchers.app),
     ("token", tokens.app),
     ("payment", payments.app),
+    ("autopay", autopay.app),
+    ("statement", papers.statement),
+    ("reconcile", reconcile.app),
+    ("difference", reconcile.difference),
     ("session", sessions.app),
     ("grant", grants.app),
     ("ledger", ledger.app),
@@ -126,7 +136,7 @@ for name, group in (
     ("db", here.db),
 ):
     app.add_typer(group, name=name)
-for part in (here.app, status.app, doctor.app, probes.app, money.app, papers.app, reports.app):
+for part in (here.app, status.app, doctor.app, probes.app, money.app, reports.app):
     app.add_typer(part)
 
 
