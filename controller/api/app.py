@@ -19,6 +19,7 @@ from controller.api import (
     health,
     invoices,
     ledger,
+    mandates,
     messages,
     notices,
     operator,
@@ -30,11 +31,13 @@ from controller.api import (
     probes,
     promotions,
     received,
+    reconciliations,
     refunds,
     reports,
     runs,
     sessions,
     sites,
+    statements,
     subscribers,
     subscriptions,
     tokens,
@@ -101,7 +104,7 @@ def _v1() -> APIRouter:
         router.include_router(part.router)
     for part in (papers, reports, voucher_sales, messages):
         router.include_router(part.router)
-    for part in (arrivals, refunds, account_payments):
+    for part in (arrivals, refunds, account_payments, mandates, statements, reconciliations):
         router.include_router(part.router)
 
     @router.get("/openapi.json", include_in_schema=False)

@@ -13,6 +13,7 @@ import typer
 from controller.cli import (
     account,
     arrivals,
+    autopay,
     branches,
     doctor,
     garden,
@@ -27,16 +28,19 @@ from controller.cli import (
     papers,
     payment_doors,
     payments,
+    places,
     plans,
     pools,
     prices,
     probes,
     promotions,
+    reconcile,
     refunds,
     reports,
     runs,
     sessions,
     sites,
+    statements,
     status,
     subscribers,
     subscriptions,
@@ -102,6 +106,8 @@ def show_version() -> None:
 vouchers.app.add_typer(voucher_sales.app)
 invoices.app.add_typer(papers.invoice)
 payments.app.add_typer(payment_doors.app)
+payments.app.add_typer(places.app)
+papers.statement.add_typer(statements.app)
 for name, group in (
     ("site", sites.app),
     ("plan", plans.app),
@@ -125,6 +131,10 @@ for name, group in (
     ("voucher", vouchers.app),
     ("token", tokens.app),
     ("payment", payments.app),
+    ("autopay", autopay.app),
+    ("statement", papers.statement),
+    ("reconcile", reconcile.app),
+    ("difference", reconcile.difference),
     ("session", sessions.app),
     ("grant", grants.app),
     ("ledger", ledger.app),
@@ -135,7 +145,7 @@ for name, group in (
 ):
     app.add_typer(group, name=name)
 app.add_typer(payments.app, name="payments", hidden=True)  # so it is said of those that wait
-for part in (here.app, status.app, doctor.app, probes.app, money.app, papers.app, reports.app):
+for part in (here.app, status.app, doctor.app, probes.app, money.app, reports.app):
     app.add_typer(part)
 
 

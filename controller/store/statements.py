@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import and_, func, or_, select, update
 
 from controller.store.arrivals import DOUBTED, RETURNED
 from controller.store.bulk_rows import among
@@ -55,9 +55,15 @@ async def by_file(tx: Tx, rail: str, place: str, file_hash: str) -> StatementRow
     )
 
 
-async def newest(tx: Tx, *, limit: int) -> list[StatementRow]:
-    """Statements, the newest first."""
-    query = select(StatementRow).order_by(StatementRow.imported_at.desc(), StatementRow.id)
+async def newest(
+    tx: Tx, *, limit: int, after: tuple[datetime, str] | None = None
+) -> list[StatementRow]:
+    """Statements, the newest first, from behind that one."""
+    row = StatementRow
+    query = select(row).order_by(row.imported_at.desc(), row.id)
+    if after is not None:
+        at, last = after
+        query = query.where(or_(row.imported_at < at, and_(row.imported_at == at, row.id > last)))
     return list(await tx.scalars(query.limit(limit)))
 
 
@@ -252,6 +258,43 @@ async def days_done(tx: Tx, since: date) -> dict[tuple[str, str, date], Reconcil
     """What days since then came to, by rail, place and day."""
     query = select(ReconciliationRow).where(ReconciliationRow.day >= since)
     return {(row.rail, row.place, row.day): row for row in await tx.scalars(query)}
+
+
+async def days(
+    tx: Tx,
+    *,
+    limit: int,
+    after: tuple[date, str, str] | None = None,
+    rail: str | None = None,
+    place: str | None = None,
+) -> list[ReconciliationRow]:
+    """What days came to, the newest first and then by place, from behind that one."""
+    row = ReconciliationRow
+    query = select(row).order_by(row.day.desc(), row.rail, row.place)
+    if after is not None:
+        day, *rest = after
+        behind = or_(row.rail > rest[0], and_(row.rail == rest[0], row.place > rest[1]))
+        query = query.where(or_(row.day < day, and_(row.day == day, behind)))
+    if rail is not None:
+        query = query.where(row.rail == rail)
+    if place is not None:
+        query = query.where(row.place == place)
+    return list(await tx.scalars(query.limit(limit)))
+
+
+async def differences(
+    tx: Tx, *, limit: int, after: tuple[date, str] | None = None, **wanted: str | date | None
+) -> list[DifferenceRow]:
+    """Differences with these values of columns, the newest day first, from behind that one."""
+    row = DifferenceRow
+    query = select(row).order_by(row.day.desc(), row.id)
+    if after is not None:
+        day, last = after
+        query = query.where(or_(row.day < day, and_(row.day == day, row.id > last)))
+    for name, value in wanted.items():
+        if value is not None:
+            query = query.where(getattr(row, name) == value)
+    return list(await tx.scalars(query.limit(limit)))
 
 
 async def differences_of(tx: Tx, rail: str, place: str, day: date) -> list[DifferenceRow]:

@@ -202,6 +202,15 @@ async def take_outcome(deps: Deps, *, token: str, body: bytes) -> bool:
     return True
 
 
+async def show(deps: Deps, mandate_id: str) -> MandateRow:
+    """A consent as it stands. Raises `MandateUnknown`."""
+    async with deps.db.read() as tx:
+        row = await mandates.load(tx, mandate_id)
+    if row is None:
+        raise MandateUnknown(f"there is no consent {mandate_id[:40]}")
+    return row
+
+
 async def cancel(deps: Deps, mandate_id: str, *, reason: str) -> MandateRow:
     """End a consent for good: nothing is collected by it any more. Repeating changes nothing.
 

@@ -226,7 +226,7 @@ async def test_a_no_is_tried_again_on_the_calendar_then_the_card_is_left_alone(
 ) -> None:
     await agreed(anne)
     await an_invoice(anne.deps, ANNE, a_line(1_500))
-    tries = []
+    tries: list[int] = []
     for day in range(24, 31):
         await morning_of(anne, f"2026-11-{day}")
         if len(charged(anne)) > len(tries):

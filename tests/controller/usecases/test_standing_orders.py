@@ -15,10 +15,7 @@ from billing.money import Money
 from billing.period import day_of
 from controller.api.app import create_app
 from controller.config_sections import HttpSettings
-from controller.payments.mpesa_account import MpesaAccount
 from controller.payments.mpesa_ratiba import Frequency
-from controller.payments.mpesa_settings import MpesaSettings
-from controller.payments.tokens import MemoryTokenStore
 from controller.store import mandates as store
 from controller.store.rows import NoticeRow
 from controller.usecases.collecting import collect_due
@@ -36,6 +33,7 @@ from tests.support.builders import hex_id
 from tests.support.cards import mandate, owed
 from tests.support.charges import ANNE, a_line, a_subscriber, an_invoice
 from tests.support.daraja import PAYER, a_world, served
+from tests.support.standing_orders import an_account
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -102,19 +100,7 @@ async def anne(world: World) -> AsyncIterator[Anne]:
     """Anne, whose phone is in the simulated network; every shilling is looked for afterwards."""
     door = Door()
     async with served(door) as url, a_world(now=world.clock) as network:
-        told = network.settings
-        account = MpesaAccount(
-            MpesaSettings(
-                base_url=network.url,
-                shortcode=told.shortcode,
-                consumer_key=told.consumer_key,
-                consumer_secret=told.consumer_secret,
-                passkey=told.passkey,
-                callback_url=f"{url}/callbacks/stk/",
-            ),
-            http=network.http,
-            tokens=MemoryTokenStore(),
-        )
+        account = an_account(network, url)
         settings = world.deps.settings
         assert settings.mpesa is not None
         settings = settings.model_copy(
@@ -299,7 +285,7 @@ async def test_an_order_that_cannot_be_names_its_field_and_asks_nobody(
     anne: Anne, field_: str, wrong: dict[str, Any]
 ) -> None:
     today = day_of(anne.world.clock())
-    told = {
+    told: dict[str, Any] = {
         name: today + timedelta(days=value) if isinstance(value, int) else value
         for name, value in wrong.items()
     }
