@@ -91,9 +91,9 @@ class Database:
                 if self.is_sqlite:
                     await (await tx.connection()).exec_driver_sql("BEGIN IMMEDIATE")
                 yield tx
-        except DBAPIError as error:
+        except Exception as error:
             if _is_conflict(error):
-                raise DatabaseBusy(str(error.orig)) from error
+                raise DatabaseBusy(str(getattr(error, "orig", error))) from error
             raise
 
     @asynccontextmanager
@@ -152,8 +152,11 @@ def _postgres_options(busy_timeout_ms: int) -> dict[str, Any]:
     }
 
 
-def _is_conflict(error: DBAPIError) -> bool:
-    return getattr(error.orig, "sqlstate", None) in CONFLICTS or "is locked" in str(error.orig)
+def _is_conflict(error: Exception) -> bool:
+    """Whether the driver says so: by way of SQLAlchemy, or to who speaks to it directly."""
+    if isinstance(error, DBAPIError):
+        return getattr(error.orig, "sqlstate", None) in CONFLICTS or "is locked" in str(error.orig)
+    return getattr(error, "sqlstate", None) in CONFLICTS
 
 
 def _tune_sqlite(engine: Any, busy_timeout_ms: int) -> None:
