@@ -34,6 +34,17 @@ if TYPE_CHECKING:
 BUSY_TIMEOUT_MS = 10_000
 """How long a transaction waits for another process's lock before it gives up."""
 
+SQLITE_CACHE_KIB = 16_000
+"""Pages that a connection keeps in memory, at most. Keys are spread over a whole index, so with
+SQLite's own 2 MB what is written next had just been given up."""
+
+SQLITE_LOG_PAGES = 8_000
+"""The log is copied into the file when it has grown to so many pages (of 4 kB).
+
+What many commits change is then copied once. Durable it is without: ``synchronous=FULL`` flushes
+the log at each commit.
+"""
+
 IDLE_TIMEOUT_MS = 60_000
 POOL_SIZE = 10
 
@@ -169,6 +180,8 @@ def _tune_sqlite(engine: Any, busy_timeout_ms: int) -> None:
             "synchronous=FULL",
             "foreign_keys=ON",
             f"busy_timeout={busy_timeout_ms}",
+            f"cache_size=-{SQLITE_CACHE_KIB}",
+            f"wal_autocheckpoint={SQLITE_LOG_PAGES}",
         ):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
