@@ -1,6 +1,6 @@
 """Some hundreds of new rows in one statement: the database is handed each column as one array.
 
-For what many callers ask at once, where a COPY's own round trips would be most of the work, and
+For what many callers ask at once, where the round trips of a COPY would be most of the work, and
 where rows may be there already. Thousands are better off with `bulk_rows`. SQLite has no arrays:
 there it is that module's prepared statement.
 """
@@ -28,41 +28,49 @@ if TYPE_CHECKING:
 _DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]
 
 
-async def insert(tx: Tx, row: type[Row], rows: Sequence[Values]) -> None:
-    """Insert rows, each of all columns in the order of the table, none of them null."""
-    if not rows:
-        return
-    if bulk_rows.is_postgres(tx):
-        await (await _driver(tx)).execute(_inserting(row), _arrays(rows))
-        return
-    await bulk_rows.write(tx, row, rows)
-
-
-async def insert_new(tx: Tx, row: type[Row], rows: Sequence[Values]) -> set[Any]:
+async def insert_new(
+    tx: Tx,
+    row: type[Row],
+    rows: Sequence[Values],
+    *,
+    parts_row: type[Row],
+    parts: Sequence[Values],
+) -> set[Any]:
     """Insert those rows whose first column, their only key, is not taken; the keys that were new.
 
-    On PostgreSQL this waits for others who are inserting the same; keys have to be in order, so
-    that no two wait for each other. On SQLite nobody else writes meanwhile.
+    With each come its ``parts``, at least one, whose first column is that key. All rows have all
+    columns in the order of their table, and no nulls. On PostgreSQL it is one statement, which
+    waits for others who are inserting the same; keys have to be in order, so that no two wait for
+    each other. On SQLite nobody else writes meanwhile.
     """
     if not rows:
         return set()
     if bulk_rows.is_postgres(tx):
-        statement = _inserting(row) + f' ON CONFLICT DO NOTHING RETURNING "{_key(row)}"'
-        cursor = await (await _driver(tx)).execute(statement, _arrays(rows))
+        connection = await (await tx.connection()).get_raw_connection()
+        driver: Any = connection.driver_connection
+        arrays = [*_arrays(rows), *_arrays(parts)]
+        cursor = await driver.execute(_inserting_new(row, parts_row), arrays)
         return {key for (key,) in await cursor.fetchall()}
-    return await bulk_rows.write_new(tx, row, rows)
-
-
-def _key(row: type[Row]) -> str:
-    return bulk_rows.columns_of(row)[0]
+    new = await bulk_rows.write_new(tx, row, rows)
+    await bulk_rows.write(tx, parts_row, [part for part in parts if part[0] in new])
+    return new
 
 
 @lru_cache(32)
+def _inserting_new(row: type[Row], parts_row: type[Row]) -> str:
+    """Whether a part's row is new is asked of a hash ("IS TRUE"), never by a nested loop."""
+    key, owner = bulk_rows.columns_of(row)[0], bulk_rows.columns_of(parts_row)[0]
+    new = f"{_inserting(row)} ON CONFLICT DO NOTHING RETURNING {key}"
+    rest = f"{_inserting(parts_row)} WHERE ({owner} IN (SELECT {key} FROM new)) IS TRUE"  # noqa: S608
+    return f"WITH new AS ({new}), rest AS ({rest}) SELECT {key} FROM new"  # noqa: S608
+
+
 def _inserting(row: type[Row]) -> str:
     columns = ", ".join(f'"{name}"' for name in bulk_rows.columns_of(row))
     kinds = [_kind(column.type) for column in row.__table__.columns]
     arrays = ", ".join(f"%s::{kind}[]" for kind in kinds)
-    return f'INSERT INTO "{row.__tablename__}" ({columns}) SELECT * FROM unnest({arrays})'  # noqa: S608
+    given = f"unnest({arrays}) given ({columns})"
+    return f'INSERT INTO "{row.__tablename__}" ({columns}) SELECT * FROM {given}'  # noqa: S608
 
 
 def _kind(kind: TypeEngine[Any]) -> str:
@@ -98,8 +106,3 @@ def _array(texts: Sequence[str]) -> str:
 
 def _escaped(text: str) -> str:
     return text.replace("\\", "\\\\").replace('"', '\\"')
-
-
-async def _driver(tx: Tx) -> Any:
-    connection = await (await tx.connection()).get_raw_connection()
-    return connection.driver_connection

@@ -54,7 +54,7 @@ async def post(tx: Tx, transaction: Transaction) -> Posted:
 
 
 async def post_many(tx: Tx, transactions: Sequence[Transaction]) -> list[Posted]:
-    """Post each transaction once, many in a handful of statements; what became of each.
+    """Post each transaction once, many in a statement or two; what became of each.
 
     What stands twice among them is posted by the first one.
     """
@@ -63,9 +63,10 @@ async def post_many(tx: Tx, transactions: Sequence[Transaction]) -> list[Posted]
         first.setdefault(one.id, one)
     ordered = sorted(first.items())
     rows = [transaction_values(one) for _, one in ordered]
-    new = await array_rows.insert_new(tx, LedgerTransactionRow, rows)
-    postings = [p for name, one in ordered if name in new for p in posting_values(one)]
-    await array_rows.insert(tx, PostingRow, postings)
+    postings = [posting for _, one in ordered for posting in posting_values(one)]
+    new = await array_rows.insert_new(
+        tx, LedgerTransactionRow, rows, parts_row=PostingRow, parts=postings
+    )
     kept = await _kept(tx, [name for name in first if name not in new])
     return [
         Posted.CREATED
