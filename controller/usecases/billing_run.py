@@ -39,16 +39,19 @@ LANES = 2
 async def bill_due(deps: Deps, *, batch_max: int = BATCH_MAX) -> int:
     """Do all that is due by now; how much that was. Raises `DatabaseBusy`.
 
-    Where the database takes several writers, a batch is reckoned while another is written.
+    Where the database takes several writers, a batch is reckoned while another is written. When one
+    fails, no other is begun, and those that are under way come to their end.
     """
     began_at = deps.now()
     done = Counter[str]()
     done["resumed"] = await resume_due(deps)
-    lanes = 1 if deps.db.is_sqlite else LANES
+    failed = asyncio.Event()
+    lanes = [
+        _lane(deps, began_at, batch_max, done, failed)
+        for _ in range(1 if deps.db.is_sqlite else LANES)
+    ]
     with _uncollected():
-        ended = await asyncio.gather(
-            *(_lane(deps, began_at, batch_max, done) for _ in range(lanes)), return_exceptions=True
-        )
+        ended = await asyncio.gather(*lanes, return_exceptions=True)
     for error in filter(None, ended):
         raise error
     if done.total():
@@ -56,10 +59,12 @@ async def bill_due(deps: Deps, *, batch_max: int = BATCH_MAX) -> int:
     return done.total() - done["invoices"]
 
 
-async def _lane(deps: Deps, now: datetime, batch_max: int, done: Counter[str]) -> None:
+async def _lane(
+    deps: Deps, now: datetime, batch_max: int, done: Counter[str], failed: asyncio.Event
+) -> None:
     """Bill one batch after the other, for as long as there are any, and count what was done."""
     for _ in range(BATCHES_MAX):
-        batch = await _next_batch(deps, now, batch_max)
+        batch = None if failed.is_set() else await _next_batch(deps, now, batch_max, failed)
         if batch is None:
             return
         done["invoices"] += batch.invoices
@@ -67,14 +72,20 @@ async def _lane(deps: Deps, now: datetime, batch_max: int, done: Counter[str]) -
             done[outcome.value] += batch.count(outcome)
 
 
-async def _next_batch(deps: Deps, now: datetime, batch_max: int) -> Batch | None:
+async def _next_batch(
+    deps: Deps, now: datetime, batch_max: int, failed: asyncio.Event
+) -> Batch | None:
     """Bill the next batch; None when nothing is due that is not in other hands.
 
     One that came to nothing found only what others billed while it looked.
     """
     async with deps.db.begin() as tx:
-        ids = await bulk.due_subscribers(tx, now, limit=batch_max)
-        batch = await bill_in(tx, deps, ids, now, lock=True) if ids else None
+        try:
+            ids = await bulk.due_subscribers(tx, now, limit=batch_max)
+            batch = await bill_in(tx, deps, ids, now, lock=True) if ids else None
+        except BaseException:
+            failed.set()  # before it is undone: nobody is to take it up again
+            raise
     if batch is None or (batch.refused and not batch.turned):
         return None
     wake(deps, batch.sites)

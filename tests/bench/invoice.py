@@ -49,6 +49,8 @@ SUBSCRIBERS = 100_000
 SUBSCRIBERS_VARIABLE = "LANGO_BENCH_SUBSCRIBERS"
 PEER_SUBSCRIBERS = 2_000
 MILLION = 1_000_000
+ROOMY = ("shared_buffers=1GB", "max_wal_size=8GB")
+"""PostgreSQL's memory and log as its documentation wants them for so many rows, for all three."""
 
 
 @dataclass(slots=True)
@@ -74,7 +76,7 @@ def run() -> list[Row]:
 
 def _measured(name: str, count: int, *, rounds: int) -> _Figures:
     figures = _Figures()
-    with store(name) as each:
+    with store(name, settings=ROOMY) as each:
         with each.plain() as db:
             found(db, count)
         each.keep()
