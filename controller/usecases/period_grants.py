@@ -85,7 +85,7 @@ async def changed(tx: Tx, changes: Changes, now: datetime) -> Untold:
     told = Told()
     alive = set(await grants.locked_among(tx, _named(changes)))
     unbound = await _replaced(tx, alive.intersection(changes.replaced), now, told)
-    held = await _changed(tx, changes, alive - unbound, now)
+    held = await _each_changed(tx, changes, alive - unbound, now)
     shares = await grant_sites.locked(tx, list(held)) if held else {}
     of_plan = await plans.load_many(
         tx, {row.plan_id for row in held.values()} | {new.plan_id for new in changes.given}
@@ -121,7 +121,9 @@ async def _replaced(tx: Tx, grant_ids: set[str], now: datetime, told: Told) -> s
     return set(places)
 
 
-async def _changed(tx: Tx, changes: Changes, names: set[str], now: datetime) -> dict[str, GrantRow]:
+async def _each_changed(
+    tx: Tx, changes: Changes, names: set[str], now: datetime
+) -> dict[str, GrantRow]:
     """The grants that change, locked and changed, by id; those that are over are left."""
     held = {row.id: row for row in await subscriptions.grants_locked(tx, names)} if names else {}
     for grant_id in changes.replaced:
