@@ -57,7 +57,7 @@ CONFLICTS = ("40001", "40P01", "55P03")
 ROW_LOCK = {"key_share": True}
 """How rows are locked on PostgreSQL: against changes, but not against rows that refer to them.
 
-A plain FOR UPDATE would deadlock: whoever inserts a grant already holds its site's key by the
+A plain FOR UPDATE would deadlock: whoever inserts a payment already holds its site's key by the
 foreign key, and two of them could then never both lock the site.
 """
 
