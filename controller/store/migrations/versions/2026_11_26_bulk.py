@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "2026_11_26_bulk"
-down_revision = "2026_11_26_logos"
+down_revision = "2026_11_26_payments"
 branch_labels = None
 depends_on = None
 
