@@ -297,6 +297,7 @@ class PaymentRow(Row):
         Index(None, "next_query_at"),
         Index(None, "created_at"),
         Index(None, "reference"),
+        Index(None, "settled_at"),
         Index(None, "msisdn", "pushed_at"),
     )
 

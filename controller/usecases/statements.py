@@ -223,7 +223,7 @@ async def _known(tx: Tx, row: StatementRow) -> StatementRow | None:
 
 
 async def _kept(tx: Tx, row: StatementRow, told: Statement) -> int:
-    ids = new_names(len(told.lines)) if told.lines else []
+    ids = new_names(len(told.lines), row.imported_at) if told.lines else []
     lines: list[dict[str, Any]] = [
         {
             "id": name,

@@ -65,6 +65,7 @@ def _payment() -> None:
             "(purpose = 'account') = (plan_id IS NULL AND site_id IS NULL)",
         )
     op.create_index(op.f("ix_payment_reference"), "payment", ["reference"], unique=False)
+    op.create_index(op.f("ix_payment_settled_at"), "payment", ["settled_at"], unique=False)
 
 
 def _payment_before() -> sa.Table:
@@ -444,6 +445,7 @@ def _arrival() -> None:
     )
     op.create_index(op.f("ix_arrival_at_id"), "arrival", ["at", "id"], unique=False)
     op.create_index(op.f("ix_arrival_due_at"), "arrival", ["due_at"], unique=False)
+    op.create_index(op.f("ix_arrival_receipt"), "arrival", ["receipt"], unique=False)
     op.create_index(op.f("ix_arrival_order_id"), "arrival", ["order_id"], unique=False)
     op.create_index(op.f("ix_arrival_state_at"), "arrival", ["state", "at"], unique=False)
 
