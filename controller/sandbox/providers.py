@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import signal
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,9 +30,6 @@ if TYPE_CHECKING:
 
     from controller.sandbox.told import Providers
 
-GRACE_S = 1
-"""Live pages hold their connection open; they are not waited for."""
-
 
 def build_apps(told: Providers) -> list[tuple[Starlette, int]]:
     """Each application with its port."""
@@ -51,25 +48,16 @@ def build_apps(told: Providers) -> list[tuple[Starlette, int]]:
 
 
 async def serve(apps: Sequence[tuple[Starlette, int]]) -> None:
-    """Serve each at its port until told to stop, or until one of them ends."""
+    """Serve each at its port, until one of them ends: what stops it then is in the log."""
     servers = [_Server(_config(app, port)) for app, port in apps]
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
     doors = [asyncio.create_task(server.serve()) for server in servers]
-    stopped = asyncio.create_task(stop.wait())
-    await asyncio.wait({stopped, *doors}, return_when=asyncio.FIRST_COMPLETED)
-    stopped.cancel()
-    for server in servers:
-        server.should_exit = True
-    await asyncio.gather(*doors)
+    await asyncio.wait(doors, return_when=asyncio.FIRST_COMPLETED)
 
 
 class _Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Leave the signals alone: `serve` has them, for all."""
+        """Leave the signals alone: nothing here is worth the wait, and SIGTERM ends all at once."""
         yield
 
 
@@ -81,12 +69,11 @@ def _config(app: Starlette, port: int) -> uvicorn.Config:
         log_level="warning",
         access_log=False,
         ws="none",
-        timeout_graceful_shutdown=GRACE_S,
     )
 
 
 def main() -> None:
-    """Run until told to stop."""
+    """Run until told to stop, or until one of them ends."""
     parser = argparse.ArgumentParser(
         prog="python -m controller.sandbox.providers",
         description="All simulated providers of a trial, each at its own port.",
@@ -95,7 +82,9 @@ def main() -> None:
     told = read(parser.parse_args().file.read_text())
     if faults := told.faults():
         parser.error("; ".join(faults))
-    asyncio.run(serve(build_apps(told)))
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(serve(build_apps(told)))
+        sys.exit("one of the providers has ended")
 
 
 if __name__ == "__main__":

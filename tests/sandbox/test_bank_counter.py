@@ -12,6 +12,7 @@ import pytest
 
 from controller.payments.bank_notice import Bank, BankSettings, read_notice
 from controller.payments.gateway import CallbackUnreadable
+from controller.payments.statements import read_statement
 from controller.sandbox.bank.counter import build_app
 from controller.sandbox.bank.settings import BankSimSettings
 from tests.support.daraja import Shop, served
@@ -95,15 +96,16 @@ async def test_a_forged_notice_is_not_the_banks() -> None:
     assert refused.value.field == "signature"
 
 
-async def test_a_lost_notice_is_not_posted_and_the_money_stands_there_all_the_same() -> None:
+async def test_a_lost_notice_is_not_posted_and_the_money_stands_in_the_statement() -> None:
     async with a_bank() as bank:
         await bank.set_faults(notice_lost=True)
         await bank.pay_in(typed="0712345678", amount="20")
         (told,) = await bank.seen("callbacks", bool)
-        shown = await bank.http.get(f"{bank.url}/")
+        file = await bank.http.get(f"{bank.url}/statement.mt940")
+        (line,) = read_statement(file.content).lines
 
         assert (told["kind"], bank.shop.bodies) == ("lost", [])
-        assert f"{told['about']} KES 20" in shown.text
+        assert (line.receipt, line.amount.minor) == (told["about"], 2_000)
 
 
 async def test_its_key_outlives_a_restart_where_a_file_is_named(tmp_path: Path) -> None:

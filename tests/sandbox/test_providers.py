@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import signal
+import socket
 import sys
 from dataclasses import replace
 from functools import partial
@@ -54,7 +56,18 @@ async def test_each_answers_at_its_own_port_and_all_end_together(tmp_path: Path)
 
     links = [f"http://127.0.0.1:{port}{page}" for port, page in pages.items()]
     assert all(f'href="{link}"' in found[ports.daraja] for link in links[1:])
-    assert code == 0
+    assert code == -signal.SIGTERM
+
+
+async def test_all_end_when_one_cannot_begin(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        ports = replace(provider_ports(free_ports()), smtp=taken.getsockname()[1])
+        argv = [sys.executable, "-m", "controller.sandbox.providers"]
+        running = await asyncio.create_subprocess_exec(*argv, str(opened(tmp_path, ports).file))
+        async with asyncio.timeout(30):
+            code = await running.wait()
+
+    assert code > 0
 
 
 def test_what_they_are_told_is_read_as_it_was_written() -> None:

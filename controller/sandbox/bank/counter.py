@@ -16,7 +16,8 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from controller.sandbox.bank.faults import SWITCHES, Faults
-from controller.sandbox.bank.movements import Movement, What
+from controller.sandbox.bank.movements import Account, Movement, What
+from controller.sandbox.bank.mt940 import write_mt940
 from controller.sandbox.bank.notices import SigningBank
 from controller.sandbox.keys import kept_key
 from controller.sandbox.panel import PlainPages, form_of, panel_routes
@@ -64,6 +65,7 @@ class Counter:
         """Where it is."""
         return [
             Route("/", self.counter, methods=["GET", "POST"]),
+            Route("/statement.mt940", self.statement),
             Route("/sim/public-key", self.public_key),
         ]
 
@@ -84,6 +86,12 @@ class Counter:
             account=self._settings.account,
             movements=list(islice(reversed(self._movements), MOVEMENTS_SHOWN_MAX)),
         )
+
+    async def statement(self, _request: Request) -> Response:
+        """The file with all that was paid in, whether it was told or not."""
+        account = Account(self._settings.account, 0, tuple(self._movements))
+        named = {"Content-Disposition": 'attachment; filename="statement.mt940"'}
+        return Response(write_mt940(account), media_type="text/plain", headers=named)
 
     async def public_key(self, _request: Request) -> Response:
         """What those who want to check a notice are given, as PEM."""
