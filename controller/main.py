@@ -16,7 +16,6 @@ import threading
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -62,7 +61,7 @@ from controller.usecases.probes import give_up as give_up_probes
 from controller.usecases.purchase import purchase
 from controller.usecases.reconcile import reconcile_due
 from controller.usecases.redeem import redeem
-from controller.usecases.refunds import refunds_due, returned
+from controller.usecases.refunds import refunds_due
 from controller.usecases.settle import query_due
 from controller.usecases.statements import book_due
 from controller.usecases.token_keys import make_ready
@@ -81,8 +80,8 @@ if TYPE_CHECKING:
 QUERY_EVERY_S = 2.0
 PLACE_EVERY_S = 5.0
 REGISTER_EVERY_S = 10.0
-PULL_EVERY_S = 30.0
-RECONCILE_EVERY_S = 60.0
+PULL_EVERY_S = 10.0
+RECONCILE_EVERY_S = 10.0
 EXPIRE_EVERY_S = 5.0
 WATCH_EVERY_S = 1.0
 SILENCE_EVERY_S = 10.0
@@ -133,7 +132,7 @@ def due_work() -> tuple[Job, ...]:
         Job("register_due", REGISTER_EVERY_S, register_due),
         Job("pull_due", PULL_EVERY_S, pull_due),
         Job("balance_due", PULL_EVERY_S, balance_due),
-        Job("book_statements", BILL_EVERY_S, partial(book_due, returned=returned)),
+        Job("book_statements", BILL_EVERY_S, book_due),
         Job("reconcile_due", RECONCILE_EVERY_S, reconcile_due),
         Job("collect_due", RECONCILE_EVERY_S, collect_due),
         Job("expire_due", EXPIRE_EVERY_S, expire_due),

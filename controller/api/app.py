@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from fastapi import APIRouter, Depends, FastAPI
 
 from controller.api import (
+    account_payments,
+    arrivals,
     branches,
     callbacks,
     errors,
@@ -30,6 +32,7 @@ from controller.api import (
     promotions,
     received,
     reconciliations,
+    refunds,
     reports,
     runs,
     sessions,
@@ -101,7 +104,7 @@ def _v1() -> APIRouter:
         router.include_router(part.router)
     for part in (papers, reports, voucher_sales, messages):
         router.include_router(part.router)
-    for part in (mandates, statements, reconciliations):
+    for part in (arrivals, refunds, account_payments, mandates, statements, reconciliations):
         router.include_router(part.router)
 
     @router.get("/openapi.json", include_in_schema=False)

@@ -24,6 +24,7 @@ from controller.payments.statements import StatementUnreadable
 from controller.store.database import DatabaseBusy
 from controller.usecases import wallets
 from controller.usecases.agreements import SubscriptionDiffers
+from controller.usecases.arrivals import AlreadyPlaced, ArrivalUnknown
 from controller.usecases.branches import BranchExists, BranchUnknown
 from controller.usecases.debts import DebtSettled, DebtUnknown
 from controller.usecases.grants import DevicesFull, GrantOver, GrantUnknown
@@ -42,7 +43,9 @@ from controller.usecases.promotions import (
     PromotionUnknown,
     PromotionUsedUp,
 )
+from controller.usecases.purchase import OrderDiffers
 from controller.usecases.reconcile import DayUntold, DifferenceGone, DifferenceUnknown
+from controller.usecases.refunds import NotToRefund, RefundDiffers
 from controller.usecases.sites import SiteExists, SiteUnknown
 from controller.usecases.statements import ProfileUnknown, StatementIdUsed
 from controller.usecases.subscribers import SubscriberExists
@@ -136,6 +139,11 @@ KNOWN: dict[type[Exception], tuple[HTTPStatus, str]] = {
     DebtSettled: (HTTPStatus.CONFLICT, "debt_settled"),
     ReceiptUsed: (HTTPStatus.CONFLICT, "receipt_used"),
     ReceivedUnknown: (HTTPStatus.NOT_FOUND, "not_found"),
+    ArrivalUnknown: (HTTPStatus.NOT_FOUND, "not_found"),
+    AlreadyPlaced: (HTTPStatus.CONFLICT, "already_placed"),
+    NotToRefund: (HTTPStatus.CONFLICT, "not_to_refund"),
+    RefundDiffers: (HTTPStatus.CONFLICT, "refund_differs"),
+    OrderDiffers: (HTTPStatus.CONFLICT, "order_differs"),
     MandateUnknown: (HTTPStatus.NOT_FOUND, "not_found"),
     MandateDiffers: (HTTPStatus.CONFLICT, "mandate_differs"),
     StatementUnreadable: (HTTPStatus.UNPROCESSABLE_ENTITY, "statement_unreadable"),

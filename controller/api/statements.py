@@ -22,7 +22,6 @@ from controller.api.statement_shapes import (
 from controller.noc.views import Mark
 from controller.store import statements as store
 from controller.usecases import statements
-from controller.usecases.refunds import returned
 
 router = APIRouter(tags=["reconciliation"])
 
@@ -54,7 +53,6 @@ async def import_statement(deps: Needed, request: Request, asked: StatementIn) -
             data,
             name=asked.name,
             idempotent=replay.id_of(request),
-            returned=returned,
             rail=asked.rail,
             place=asked.place,
             profile=asked.profile,

@@ -11,6 +11,8 @@ from typing import Annotated
 import typer
 
 from controller.cli import (
+    account,
+    arrivals,
     autopay,
     branches,
     doctor,
@@ -24,6 +26,7 @@ from controller.cli import (
     notices,
     operator,
     papers,
+    payment_doors,
     payments,
     places,
     plans,
@@ -32,6 +35,7 @@ from controller.cli import (
     probes,
     promotions,
     reconcile,
+    refunds,
     reports,
     runs,
     sessions,
@@ -101,6 +105,7 @@ def show_version() -> None:
 
 vouchers.app.add_typer(voucher_sales.app)
 invoices.app.add_typer(papers.invoice)
+payments.app.add_typer(payment_doors.app)
 payments.app.add_typer(places.app)
 papers.statement.add_typer(statements.app)
 for name, group in (
@@ -115,6 +120,9 @@ for name, group in (
     ("invoice", invoices.app),
     ("debt", invoices.debt),
     ("received", money.received),
+    ("arrival", arrivals.app),
+    ("refund", refunds.app),
+    ("account", account.app),
     ("wallet", money.wallet),
     ("promotion", promotions.app),
     ("billing", runs.app),
@@ -136,6 +144,7 @@ for name, group in (
     ("db", here.db),
 ):
     app.add_typer(group, name=name)
+app.add_typer(payments.app, name="payments", hidden=True)  # so it is said of those that wait
 for part in (here.app, status.app, doctor.app, probes.app, money.app, reports.app):
     app.add_typer(part)
 

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from controller.payments.tokens import TokenStore
 
 PUSH_TIMEOUT_S = 40.0
-"""Daraja's answers to a push have been seen to take tens of seconds."""
+"""Daraja's answers to what moves money have been seen to take tens of seconds."""
 
 _log = structlog.get_logger(__name__)
 
@@ -158,7 +158,8 @@ class MpesaGateway:
         whole = refund.amount == refund.paid
         path, body = (REVERSAL_PATH, reversal_body) if whole else (PAYOUT_PATH, payout_body)
         initiator, credential = self._door.initiator()
-        return Ask(path, body(self._settings, initiator, credential, refund), now)
+        told = body(self._settings, initiator, credential, refund)
+        return Ask(path, told, now, self._push_timeout_s)
 
     async def _pushed(self, push: Push, now: datetime) -> PushAnswer:
         body = wire.push_body(self._settings, push, now)

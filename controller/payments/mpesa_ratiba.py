@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from controller.payments.mpesa_settings import MpesaSettings
 
 RATIBA_PATH = "/standingorder/v1/createStandingOrderExternal"
-NAME_CHARS_MAX = 60
+NAME_CHARS_MAX = 40
 _PAYBILL_TYPE = "Standing Order Customer Pay Bill"
 _TAKEN = "200"
 
@@ -51,7 +51,7 @@ class Frequency(Enum):
 
 @dataclass(frozen=True, slots=True)
 class StandingOrder:
-    """What a payer is asked to agree to. ``name`` is unique for the payer.
+    """What a payer is asked to agree to. ``name`` is unique for the payer in its first 40 letters.
 
     ``account`` comes back with every execution (cut to 12 letters and digits). First and last day
     are Nairobi's.

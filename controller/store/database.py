@@ -19,9 +19,10 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager, nullcontext
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import event
+from sqlalchemy import event, literal
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
@@ -29,10 +30,23 @@ from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
+    from sqlalchemy import Executable
+
     from controller.store.rows import Row
 
 BUSY_TIMEOUT_MS = 10_000
 """How long a transaction waits for another process's lock before it gives up."""
+
+SQLITE_CACHE_KIB = 16_000
+"""Pages that a connection keeps in memory, at most. Keys are spread over a whole index, so with
+SQLite's own 2 MB what is written next had just been given up."""
+
+SQLITE_LOG_PAGES = 8_000
+"""The log is copied into the file when it has grown to so many pages (of 4 kB).
+
+What many commits change is then copied once. Durable it is without: ``synchronous=FULL`` flushes
+the log at each commit.
+"""
 
 IDLE_TIMEOUT_MS = 60_000
 POOL_SIZE = 10
@@ -43,7 +57,7 @@ CONFLICTS = ("40001", "40P01", "55P03")
 ROW_LOCK = {"key_share": True}
 """How rows are locked on PostgreSQL: against changes, but not against rows that refer to them.
 
-A plain FOR UPDATE would deadlock: whoever inserts a grant already holds its site's key by the
+A plain FOR UPDATE would deadlock: whoever inserts a payment already holds its site's key by the
 foreign key, and two of them could then never both lock the site.
 """
 
@@ -91,9 +105,9 @@ class Database:
                 if self.is_sqlite:
                     await (await tx.connection()).exec_driver_sql("BEGIN IMMEDIATE")
                 yield tx
-        except DBAPIError as error:
+        except Exception as error:
             if _is_conflict(error):
-                raise DatabaseBusy(str(error.orig)) from error
+                raise DatabaseBusy(str(getattr(error, "orig", error))) from error
             raise
 
     @asynccontextmanager
@@ -118,10 +132,16 @@ async def inserted(tx: Tx, row: type[Row], **values: object) -> bool:
 
     On PostgreSQL this waits for another transaction that is inserting the same key.
     """
-    result = await tx.execute(
-        inserting(tx, row).values(**values).on_conflict_do_nothing().returning(1)
-    )
-    return result.first() is not None
+    await tx.flush()
+    statement = _inserting_new(row, tx.get_bind().dialect.name)
+    return (await (await tx.connection()).execute(statement, values)).first() is not None
+
+
+@lru_cache(128)
+def _inserting_new(row: type[Row], dialect: str) -> Executable:
+    """Made once for each table: making it anew takes longer than inserting a row."""
+    insert = sqlite.insert if dialect == "sqlite" else postgresql.insert
+    return insert(row).on_conflict_do_nothing().returning(literal(1))
 
 
 def inserting(tx: Tx, row: type[Row]) -> postgresql.Insert | sqlite.Insert:
@@ -152,8 +172,11 @@ def _postgres_options(busy_timeout_ms: int) -> dict[str, Any]:
     }
 
 
-def _is_conflict(error: DBAPIError) -> bool:
-    return getattr(error.orig, "sqlstate", None) in CONFLICTS or "is locked" in str(error.orig)
+def _is_conflict(error: Exception) -> bool:
+    """Whether the driver says so: by way of SQLAlchemy, or to who speaks to it directly."""
+    if isinstance(error, DBAPIError):
+        return getattr(error.orig, "sqlstate", None) in CONFLICTS or "is locked" in str(error.orig)
+    return getattr(error, "sqlstate", None) in CONFLICTS
 
 
 def _tune_sqlite(engine: Any, busy_timeout_ms: int) -> None:
@@ -166,6 +189,8 @@ def _tune_sqlite(engine: Any, busy_timeout_ms: int) -> None:
             "synchronous=FULL",
             "foreign_keys=ON",
             f"busy_timeout={busy_timeout_ms}",
+            f"cache_size=-{SQLITE_CACHE_KIB}",
+            f"wal_autocheckpoint={SQLITE_LOG_PAGES}",
         ):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()

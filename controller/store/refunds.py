@@ -55,6 +55,15 @@ async def open_of(tx: Tx, order_id: str) -> list[str]:
     return list(await tx.scalars(query))
 
 
+async def doubted_of(tx: Tx, arrival_id: str) -> str | None:
+    """The refund of this money whose outcome nobody told yet, the oldest, or None."""
+    query = select(RefundRow.id).where(
+        RefundRow.arrival_id == arrival_id,
+        RefundRow.state.in_((PaymentState.SENT, PaymentState.PENDING, PaymentState.UNKNOWN)),
+    )
+    return await tx.scalar(query.order_by(RefundRow.created_at, RefundRow.id).limit(1))
+
+
 async def gone_minor(tx: Tx, arrival_id: str) -> int:
     """How much of money that came in has gone back, or may."""
     query = select(func.coalesce(func.sum(RefundRow.amount_minor), 0)).where(

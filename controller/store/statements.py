@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import and_, func, or_, select, update
 
 from controller.store.arrivals import DOUBTED, RETURNED
 from controller.store.bulk_rows import among
@@ -96,8 +96,12 @@ async def covers(tx: Tx, span: Span) -> bool:
 
 
 async def add_lines(tx: Tx, lines: Sequence[dict[str, Any]]) -> int:
-    """Keep lines, each once for its place and fingerprint; how many were new."""
+    """Keep lines, each once for its place and fingerprint; how many were new.
+
+    In the order of fingerprints, so that no two who keep the same lines wait for each other.
+    """
     new = 0
+    lines = sorted(lines, key=lambda one: str(one["fingerprint"]))
     for at in range(0, len(lines), LINES_AT_ONCE):
         statement = (
             inserting(tx, StatementLineRow)
@@ -107,6 +111,18 @@ async def add_lines(tx: Tx, lines: Sequence[dict[str, Any]]) -> int:
         )
         new += len((await tx.execute(statement)).all())
     return new
+
+
+async def wake_reversals(tx: Tx, of: StatementRow, receipts: Collection[str]) -> None:
+    """Let reversals that wait for one of these payments be booked now."""
+    waiting = (
+        StatementLineRow.rail == of.rail,
+        StatementLineRow.place == of.place,
+        StatementLineRow.kind == "reversal",
+        StatementLineRow.due_at > of.imported_at,
+        among(tx, StatementLineRow.receipt, receipts),
+    )
+    await tx.execute(update(StatementLineRow).where(*waiting).values(due_at=of.imported_at))
 
 
 async def due_lines(tx: Tx, now: datetime, *, limit: int) -> list[StatementLineRow]:
@@ -163,23 +179,34 @@ async def arrivals_for(tx: Tx, span: Span, receipts: Collection[str]) -> list[Ar
     return list(await tx.scalars(select(ArrivalRow).where(*booked, then | named)))
 
 
-async def returned_of(tx: Tx, span: Span, receipts: Collection[str]) -> list[ArrivalRow]:
-    """Money with one of these receipts that is booked as gone back."""
-    query = select(ArrivalRow).where(
-        ArrivalRow.rail == span.rail,
-        ArrivalRow.place == span.place,
-        ArrivalRow.state == RETURNED,
-        among(tx, ArrivalRow.receipt, receipts),
+async def taken_back(tx: Tx, span: Span, receipts: Collection[str]) -> list[ArrivalRow]:
+    """Money that left the till again, but by a refund of ours: in a time, or of these receipts."""
+    by_provider = "arrival:" + ArrivalRow.id + ":returned:left"
+    by_staff = "received:" + ArrivalRow.received_id + ":reversed"
+    left = LedgerTransactionRow
+    then = (left.at >= span.since) & (left.at < span.until)
+    query = (
+        select(ArrivalRow)
+        .join(left, or_(left.id == by_provider, left.id == by_staff))
+        .where(
+            ArrivalRow.rail == span.rail,
+            ArrivalRow.place == span.place,
+            ArrivalRow.state == RETURNED,
+            then | among(tx, ArrivalRow.receipt, receipts),
+        )
     )
     return list(await tx.scalars(query))
 
 
 async def refunds_for(
-    tx: Tx, span: Span, receipts: Collection[str]
+    tx: Tx, span: Span, *, out: Collection[str], back: Collection[str]
 ) -> list[tuple[RefundRow, ArrivalRow]]:
-    """What we gave back in a time, or under one of these receipts, with what it was of."""
+    """What we gave back, with what it was of: in a time, or told by a statement.
+
+    There it is money of its own that went ``out``, or money that came and went ``back``.
+    """
     then = (RefundRow.settled_at >= span.since) & (RefundRow.settled_at < span.until)
-    named = among(tx, RefundRow.receipt, receipts)
+    told = among(tx, RefundRow.receipt, out) | among(tx, ArrivalRow.receipt, back)
     query = (
         select(RefundRow, ArrivalRow)
         .join(ArrivalRow, ArrivalRow.id == RefundRow.arrival_id)
@@ -187,7 +214,7 @@ async def refunds_for(
             ArrivalRow.rail == span.rail,
             ArrivalRow.place == span.place,
             RefundRow.settled_at.is_not(None),
-            then | named,
+            then | told,
         )
     )
     return [(refund, arrival) for refund, arrival in await tx.execute(query)]

@@ -23,7 +23,7 @@ from controller.store import arrivals, notices, payers, payments, received
 from controller.store.arrivals import CREDITED, DOUBTED, RETURNED, SUSPENSE
 from controller.store.database import DatabaseBusy
 from controller.usecases import evidence
-from controller.usecases.money_in import after_credit, credit_in
+from controller.usecases.money_in import after_credit, check_reason, credit_in
 from controller.usecases.odd_amounts import buy_in
 from controller.usecases.owners import Owner, owner_of
 from controller.usecases.payers import SubscriberUnknown
@@ -127,8 +127,10 @@ async def assign(
     """Give money that nobody was found for to a subscriber, by staff's word.
 
     ``subscriber`` is a phone in normal form or an id. Repeating for the same subscriber changes
-    nothing. Raises `ArrivalUnknown`, `AlreadyPlaced`, `payers.SubscriberUnknown`, `DatabaseBusy`.
+    nothing. Raises `InvalidField` (``reason``), `ArrivalUnknown`, `AlreadyPlaced`,
+    `payers.SubscriberUnknown`, `DatabaseBusy`.
     """
+    check_reason(reason)
     async with deps.db.read() as tx:
         row = await arrivals.load(tx, arrival_id)
         subscriber_id = await payers.id_of(tx, subscriber)

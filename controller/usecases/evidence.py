@@ -371,7 +371,7 @@ async def _paid_again(
 async def attach_in(tx: Tx, payment: PaymentRow, seen: Seen, now: datetime) -> str:
     """Give money that was found by asking the receipt that another road brings."""
     mine = await arrivals.of_order(tx, payment.order_id)
-    stand_in = next(one for one in mine if is_stand_in(payment, one))
+    stand_in = next((one for one in mine if is_stand_in(payment, one)), mine[0])
     receipt = seen.receipt.upper()
     found = await arrivals.by_receipt(tx, seen.rail, receipt)
     if found is None:

@@ -107,7 +107,12 @@ async def register_due(deps: Deps) -> int:
     async with deps.db.begin() as tx:
         row = await places.locked(tx, RAIL, account.place)
         row.registered_as = fingerprint
-    if not registered.is_new:
+    if registered.elsewhere:
+        text = (
+            "an aggregator's addresses stand with Safaricom: have them removed, then ours be taken"
+        )
+        await _told_staff(deps, "paybill_registered_elsewhere", text, once=account.place)
+    elif not registered.is_new:
         text = "addresses were registered before: if they are not ours, have Safaricom remove them"
         await _told_staff(deps, "paybill_registered_before", text, once=account.place)
     return 1

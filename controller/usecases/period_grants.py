@@ -60,13 +60,32 @@ class Changes:
     revoked: Sequence[str | None] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Untold:
+    """Grants that are changed, and of which no site has been told yet."""
+
+    told: Told
+    sliced: Sequence[GrantSiteRow]
+
+    async def tell(self, tx: Tx) -> set[str]:
+        """Tell the sites; those that have news. Locks sites, so it comes late."""
+        news = await self.told.write(tx)
+        await bulk_rows.write(tx, GrantSiteRow, [bulk_rows.values_of(row) for row in self.sliced])
+        return set(news)
+
+
 async def carry_out(tx: Tx, changes: Changes, now: datetime) -> set[str]:
     """Change grants, and tell their sites; those that have news. Locks grants, shares, sites."""
+    return await (await changed(tx, changes, now)).tell(tx)
+
+
+async def changed(tx: Tx, changes: Changes, now: datetime) -> Untold:
+    """Change grants, of which their sites are yet to be told. Locks grants and shares."""
     await tx.flush()
     told = Told()
     alive = set(await grants.locked_among(tx, _named(changes)))
     unbound = await _replaced(tx, alive.intersection(changes.replaced), now, told)
-    held = await _changed(tx, changes, alive - unbound, now)
+    held = await _each_changed(tx, changes, alive - unbound, now)
     shares = await grant_sites.locked(tx, list(held)) if held else {}
     of_plan = await plans.load_many(
         tx, {row.plan_id for row in held.values()} | {new.plan_id for new in changes.given}
@@ -78,15 +97,13 @@ async def carry_out(tx: Tx, changes: Changes, now: datetime) -> set[str]:
             gone = grant.id in replaced
             body = None if gone else grant_body(grant, of_plan[grant.plan_id], row, rows, now)
             told.add(row, body)
-    await bulk_rows.write(tx, GrantRow, [_row(new, now) for new in changes.given])
     bound = [new for new in changes.given if is_bound(of_plan[new.plan_id])]
-    brought = await _brought(tx, bound, of_plan, now, told)
-    _tell_new(changes.given, of_plan, told)
-    news = await told.write(tx)
-    sliced = [bulk_rows.values_of(row) for row in brought]
-    whole = [_share(new) for new in changes.given if not is_bound(of_plan[new.plan_id])]
-    await bulk_rows.write(tx, GrantSiteRow, sliced + whole)
-    return set(news)
+    whole = [new for new in changes.given if not is_bound(of_plan[new.plan_id])]
+    await bulk_rows.write(tx, GrantRow, [_row(new, now) for new in changes.given])
+    await bulk_rows.write(tx, GrantSiteRow, [_share(new) for new in whole])
+    sliced = await _brought(tx, bound, of_plan, now, told)
+    _tell_new(whole, of_plan, told)
+    return Untold(told, sliced)
 
 
 def _named(changes: Changes) -> set[str]:
@@ -104,7 +121,9 @@ async def _replaced(tx: Tx, grant_ids: set[str], now: datetime, told: Told) -> s
     return set(places)
 
 
-async def _changed(tx: Tx, changes: Changes, names: set[str], now: datetime) -> dict[str, GrantRow]:
+async def _each_changed(
+    tx: Tx, changes: Changes, names: set[str], now: datetime
+) -> dict[str, GrantRow]:
     """The grants that change, locked and changed, by id; those that are over are left."""
     held = {row.id: row for row in await subscriptions.grants_locked(tx, names)} if names else {}
     for grant_id in changes.replaced:
@@ -148,8 +167,6 @@ def _tell_new(given: Sequence[New], of_plan: dict[str, PlanRow], told: Told) -> 
     limits = {name: limits_of(plan) for name, plan in of_plan.items()}
     for new in given:
         plan = of_plan[new.plan_id]
-        if is_bound(plan):
-            continue
         grant = Grant(
             id=new.grant_id,
             plan_id=PlanId(plan.id),

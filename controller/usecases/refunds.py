@@ -23,7 +23,7 @@ from billing.ledger import Posting, Transaction
 from billing.money import Money
 from billing.msisdn import Msisdn
 from billing.payment import Evidence, PaymentState, moved
-from controller.payments.gateway import CallbackUnreadable, GatewayError, Refund
+from controller.payments.gateway import CallbackUnreadable, GatewayError, Refund, RefundOutcome
 from controller.store import arrivals, ledger, notices, payments, received, refunds
 from controller.store.arrivals import CREDITED, DOUBTED, RETURNED, SUSPENSE
 from controller.store.payers import locked as payers_locked
@@ -42,7 +42,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from controller.deps import Deps
-    from controller.payments.gateway import RefundOutcome
     from controller.store.database import Tx
     from controller.store.payment_rows import ArrivalRow
     from controller.store.rows import SubscriberRow
@@ -180,6 +179,12 @@ async def returned(deps: Deps, rail: str, receipt: str, *, reason: str, at: date
         row = await arrivals.seen(tx, rail, receipt)
     if row is None:
         return False
+    async with deps.db.read() as tx:
+        ours = await refunds.doubted_of(tx, row.id)
+    if ours is not None:
+        # It is our own refund, whose answer was lost: now it is known that it went.
+        await _learn(deps, ours, RefundOutcome(Evidence.PAID, "seen"))
+        return True
     async with deps.db.begin() as tx:
         holders, arrival = await _locked(tx, row.id)
         if arrival.state not in {SUSPENSE, CREDITED} or await refunds.gone_minor(tx, arrival.id):

@@ -20,7 +20,7 @@ from billing.money import Money
 from billing.msisdn import Msisdn
 from controller.payments.gateway import Push
 from controller.payments.mpesa import MpesaGateway
-from controller.payments.mpesa_settings import MpesaSettings
+from controller.payments.mpesa_settings import Initiator, MpesaSettings
 from controller.payments.tokens import MemoryTokenStore
 from controller.sandbox.daraja.app import build_app
 from controller.sandbox.daraja.settings import SimSettings
@@ -163,6 +163,7 @@ class World:
         passkey: str | None = None,
         consumer_secret: str | None = None,
         till: str | None = None,
+        initiator: Initiator | None = None,
     ) -> MpesaGateway:
         """The real client, pointed at the simulated network."""
         return MpesaGateway(
@@ -175,11 +176,18 @@ class World:
                 passkey=passkey or self.settings.passkey,
                 callback_url=self.shop.url,
                 pushes_per_s=1_000,
+                initiator=initiator,
             ),
             http=self.http,
             tokens=tokens or MemoryTokenStore(),
             push_timeout_s=push_timeout_s,
         )
+
+    async def initiator(self) -> Initiator:
+        """The merchant's API user, with the network's certificate."""
+        certificate = (await self.http.get(f"{self.url}/sim/certificate")).text
+        told = self.settings
+        return Initiator(told.initiator_name, told.initiator_password, certificate)
 
     def push(self, *, shillings: int = 50, msisdn: str = PAYER, account: str = "ABC123") -> Push:
         """A request whose callback reaches the merchant."""

@@ -170,7 +170,7 @@ def test_nothing_that_can_be_posted_breaks_the_reader(told: dict[str, object]) -
 
     assert seen.amount.minor > 0
     assert len(seen.reference) <= 64
-    assert f"{seen.reference}{seen.payer}{seen.payer_name}{seen.note}".encode()
+    assert f"{seen.reference}{seen.payer}{seen.payer_name}{seen.note}".isprintable()
 
 
 def test_a_validation_is_answered_in_texts() -> None:

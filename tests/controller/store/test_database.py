@@ -12,7 +12,14 @@ from sqlalchemy.exc import IntegrityError
 
 from controller.store import notices, sites
 from controller.store.database import Database, DatabaseBusy, inserted, upsert_many
-from controller.store.rows import NoticeRow, PlanRow, ProviderTokenRow, SiteItemRow, SiteRow
+from controller.store.rows import (
+    NoticeRow,
+    PlanRow,
+    ProviderTokenRow,
+    SiteGenerationRow,
+    SiteItemRow,
+    SiteRow,
+)
 from tests.support.clock import MORNING
 
 if TYPE_CHECKING:
@@ -122,7 +129,7 @@ async def test_readers_do_not_wait_for_the_writer(db: Database) -> None:
 async def test_what_refers_to_nothing_is_refused(db: Database) -> None:
     with pytest.raises(IntegrityError):
         async with db.begin() as tx:
-            tx.add(SiteItemRow(site_id="nowhere", key="site", generation=1, body=b""))
+            tx.add(SiteGenerationRow(site_id="nowhere", generation=1, digest=b""))
 
 
 async def test_taken_key_is_told_and_not_overwritten(db: Database) -> None:
@@ -216,6 +223,17 @@ async def test_sqlite_is_set_to_be_durable(sqlite_db: Database) -> None:
             told[name] = await tx.scalar(text(f"PRAGMA {name}"))
 
     assert told == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
+
+
+async def test_sqlite_keeps_an_index_in_memory_and_copies_its_log_seldom(
+    sqlite_db: Database,
+) -> None:
+    async with sqlite_db.read() as tx:
+        told = [
+            await tx.scalar(text(f"PRAGMA {name}")) for name in ("cache_size", "wal_autocheckpoint")
+        ]
+
+    assert told == [-16_000, 8_000]
 
 
 async def test_sqlite_writer_that_waits_too_long_for_another_process_says_so(

@@ -289,6 +289,7 @@ async def test_less_than_the_price_buys_the_best_plan_that_it_pays(anne: World) 
         given = await grants.by_cause(tx, an_order_id())
     assert given is not None
     assert given.plan_id == "ten"
+    assert (await anne.order()).grant_id == given.id
     assert await wallet_of_phone(anne) == 200
 
 

@@ -1,0 +1,274 @@
+"""Secrets are strings that sing when they get out: none is heard in a log, an error, or the books.
+
+Each secret of the controller is a canary here. Everything that may go wrong with the providers goes
+wrong, over real HTTP; then the log, the database's own bytes, and what is printed of the settings
+are searched.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import logging
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import httpx2
+import pytest
+import structlog
+
+from billing.ids import OrderId
+from billing.money import Money
+from billing.payment import Evidence
+from controller.config import ConfigFaults, load_settings
+from controller.logs import set_up_logs
+from controller.notify.africas_talking import AfricasTalkingSms
+from controller.notify.africas_talking_wire import AfricasTalkingSettings
+from controller.payments.gateway import Outcome, StoredCard
+from controller.rails import open_rails
+from controller.sandbox.airtel.app import build_app as build_airtel
+from controller.sandbox.daraja.app import build_app as build_mpesa
+from controller.sandbox.daraja.settings import SimSettings
+from controller.sandbox.paystack.app import build_app as build_cards
+from controller.store.payment_rows import MandateRow
+from controller.store.rows import PaymentRow
+from controller.usecases.account_payments import AccountPayment, pay_account
+from controller.usecases.cards import learn_card_in
+from controller.usecases.messages import send_due
+from controller.usecases.paybill import balance_due, pull_due, register_due
+from controller.usecases.phone_codes import send_code
+from controller.usecases.settle import query_due
+from tests.support.airtel import sim_settings as airtel_settings
+from tests.support.builders import PHONE, SITE, a_world, hex_id, with_site
+from tests.support.certificates import rsa_keys
+from tests.support.charges import ANNE, a_subscriber
+from tests.support.daraja import served
+from tests.support.paystack import sim_settings as card_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from controller.deps import Deps
+    from controller.store.database import Database
+
+NAMES = (
+    "consumer-secret",
+    "passkey",
+    "initiator",
+    "airtel-secret",
+    "card-secret",
+    "bank-password",
+    "sms-key",
+    "mail-password",
+    "card-token",
+)
+CANARIES = {name: f"Canary-{name}-7f3a9" for name in NAMES}
+FAULTS: tuple[dict[str, bool] | None, ...] = (
+    None,
+    {},
+    {"push_html_502": True},
+    {"token_wrong": True},
+    {"push_refused": True},
+    {"token_fails": True},
+)
+NOWHERE = "http://127.0.0.1:9"
+"""A port at which nobody listens."""
+
+
+@pytest.fixture
+def log() -> Iterator[io.StringIO]:
+    """All that the controller logs; the logging of the test run is put back afterwards."""
+    root = logging.getLogger()
+    handlers, level = root.handlers, root.level
+    out = io.StringIO()
+    set_up_logs(out)
+    root.setLevel(logging.DEBUG)
+    yield out
+    root.handlers, root.level = handlers, level
+    structlog.reset_defaults()
+
+
+def told(folder: Path, *, mpesa: str, airtel: str, card: str) -> dict[str, Any]:
+    """The settings of a controller with every account, all of whose secrets are canaries."""
+    keys = rsa_keys()
+    return {
+        "state_dir": str(folder),
+        "http": {"public_url": "http://127.0.0.1:8080"},
+        "mpesa": {
+            "base_url": mpesa,
+            "shortcode": "600111",
+            "consumer_key": "trial-key",
+            "consumer_secret": CANARIES["consumer-secret"],
+            "passkey": CANARIES["passkey"],
+            "initiator": "trialapi",
+            "initiator_password": CANARIES["initiator"],
+            "certificate": keys.certificate,
+            "nominated_number": PHONE,
+            "c2b": True,
+        },
+        "airtel": {
+            "base_url": airtel,
+            "client_id": "simulated-id",
+            "client_secret": CANARIES["airtel-secret"],
+            "merchant": "LANGO",
+        },
+        "card": {
+            "base_url": card,
+            "secret_key": CANARIES["card-secret"],
+            "merchant": "LANGO",
+        },
+        "bank": {
+            "bank": "jenga",
+            "account": "0100",
+            "user": "lango",
+            "password": CANARIES["bank-password"],
+        },
+        "sms": {"base_url": NOWHERE, "username": "lango", "api_key": CANARIES["sms-key"]},
+        "email": {
+            "host": "127.0.0.1",
+            "security": "none",
+            "username": "lango",
+            "password": CANARIES["mail-password"],
+            "sender": "bills@example.test",
+        },
+    }
+
+
+def wall_clock() -> datetime:
+    """The simulators' clock."""
+    return datetime.now(UTC)
+
+
+def heard(text: str | bytes) -> list[str]:
+    """The canaries that can be heard in a text, plainly or in base64."""
+    raw = text.encode() if isinstance(text, str) else text
+    found = []
+    for name, canary in CANARIES.items():
+        plain = canary.encode()
+        # Whatever stands before it, one of three alignments shows its middle.
+        coded = [base64.b64encode(b"x" * n + plain)[4:-4] for n in range(3)]
+        if plain in raw or any(one in raw for one in coded):
+            found.append(name)
+    return found
+
+
+def books_of(folder: Path) -> bytes:
+    """All that the database and its log have on disk."""
+    return b"".join(path.read_bytes() for path in sorted(folder.glob("*.db*")))
+
+
+async def everything_goes_wrong(deps: Deps, *, name: str) -> None:
+    """Ask every provider for something; what they do is the world's affair."""
+    await register_due(deps)
+    await pull_due(deps)
+    await balance_due(deps)
+    for rail in ("mpesa", "airtel", "card"):
+        wish = AccountPayment(OrderId(hex_id(f"{name}{rail}")), ANNE, Money(10_000), rail=rail)
+        await pay_account(deps, wish)
+    await query_due(deps)
+    await send_code(deps, SITE, PHONE)
+    await send_due(deps)
+
+
+def sim_canaries() -> SimSettings:
+    """A simulated M-PESA that knows the canaries, so that some calls do well."""
+    return SimSettings(
+        consumer_secret=CANARIES["consumer-secret"],
+        passkey=CANARIES["passkey"],
+        initiator_password=CANARIES["initiator"],
+        prompt_life_s=1,
+        working_ms=0,
+    )
+
+
+async def test_no_secret_is_heard_whatever_the_providers_do(
+    sqlite_db: Database, tmp_path: Path, log: io.StringIO
+) -> None:
+    airtel = replace(airtel_settings(), client_secret=CANARIES["airtel-secret"])
+    card = replace(card_settings(), secret_key=CANARIES["card-secret"])
+    async with (
+        served(build_mpesa(sim_canaries(), now=wall_clock)) as mpesa_url,
+        served(build_airtel(airtel, now=wall_clock)) as airtel_url,
+        served(build_cards(card, now=wall_clock)) as card_url,
+        httpx2.AsyncClient(trust_env=False) as http,
+    ):
+        world = await with_site(a_world(sqlite_db, tmp_path))
+        world.clock.to(wall_clock())
+        await a_subscriber(world.deps, email="anne@example.test")
+        for n, faults in enumerate(FAULTS):
+            places = [NOWHERE] * 3 if faults is None else [mpesa_url, airtel_url, card_url]
+            if faults:
+                answer = await http.post(f"{mpesa_url}/sim/faults", json=faults)
+                answer.raise_for_status()
+            names = ("mpesa", "airtel", "card")
+            settings = load_settings(None, told(tmp_path, **dict(zip(names, places, strict=True))))
+            rails = open_rails(settings, db=sqlite_db, vault=world.deps.vault, http=http)
+            deps = replace(
+                world.deps,
+                settings=settings,
+                gateway=rails.gateway,
+                more_gateways=rails.more,
+                mpesa=rails.mpesa,
+                cards=rails.cards,
+                sms=AfricasTalkingSms(
+                    AfricasTalkingSettings(
+                        base_url=NOWHERE,
+                        username="lango",
+                        api_key=CANARIES["sms-key"],
+                        sender_id="",
+                    ),
+                    http=http,
+                ),
+            )
+            world.clock.advance(50_000)
+            await everything_goes_wrong(deps, name=str(n))
+            assert heard(repr(deps)) == []
+            assert heard(repr(settings)) == []
+        await keep_a_card(deps)
+
+    assert len(log.getvalue().splitlines()) > len(FAULTS), "nothing was logged, nothing was tried"
+    assert heard(log.getvalue()) == []
+    assert heard(books_of(tmp_path)) == []
+
+
+async def keep_a_card(deps: Deps) -> None:
+    """A consent with a card, as a payment by card leaves it."""
+    async with deps.db.begin() as tx:
+        row = MandateRow(
+            id=hex_id("consent"),
+            subscriber_id=ANNE,
+            kind="card",
+            rail="card",
+            state="asked",
+            consent="on the page",
+            consented_at=deps.now(),
+            created_at=deps.now(),
+        )
+        tx.add(row)
+        await tx.flush()
+        card = StoredCard(CANARIES["card-token"], "anne@example.test", "visa …4081")
+        paid = Outcome(Evidence.PAID, "order", "0", None, card=card)
+        payment = PaymentRow(order_id="order", subscriber_id=ANNE, mandate_id=row.id)
+        await learn_card_in(tx, deps, payment, paid, deps.now())
+        assert row.sealed is not None
+
+
+def test_the_ears_hear_a_canary(tmp_path: Path) -> None:
+    (tmp_path / "x.db-wal").write_bytes(b"..." + CANARIES["passkey"].encode() + b"...")
+    coded = base64.b64encode(b"600111" + CANARIES["passkey"].encode() + b"20260714093015")
+
+    assert heard(books_of(tmp_path)) == ["passkey"]
+    assert heard(coded) == ["passkey"]
+
+
+def test_settings_that_are_refused_do_not_sing(tmp_path: Path) -> None:
+    wrong = told(tmp_path, mpesa="ftp://x", airtel="ftp://y", card="ftp://z")
+    wrong["mpesa"] |= {"shortcode": CANARIES["consumer-secret"], "unknown": CANARIES["passkey"]}
+    wrong["bank"] |= {"account": CANARIES["bank-password"] + "!"}
+    with pytest.raises(ConfigFaults) as refused:
+        load_settings(None, wrong)
+
+    assert len(refused.value.faults) > 3
+    assert heard("\n".join(refused.value.faults)) == []
