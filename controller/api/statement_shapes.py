@@ -253,7 +253,7 @@ class ReconciledOut(BaseModel):
 class ExplainIn(_In):
     """Why a difference is none to worry about."""
 
-    text: Annotated[Words, Field(max_length=300)]
+    text: Annotated[str, Field(max_length=reconcile.EXPLANATION_MAX)]
 
 
 class PlaceOut(BaseModel):

@@ -53,8 +53,9 @@ def agree_card(
         return
     if made["pay_at"]:
         desk.screen.line(made["pay_at"])
-    where = "is made at that page" if made["pay_at"] else f"is {made['stage']}"
-    desk.screen.say(f"Consent {made['id']}: the first payment {where}.")
+    why = f", {made['reason']}" if made["reason"] else ""
+    where = "made at that page" if made["pay_at"] else f"{made['stage']}{why}"
+    desk.screen.say(f"Consent {made['id']}: the first payment is {where}.")
 
 
 @taught(

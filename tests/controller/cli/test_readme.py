@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from controller.payments.gateway import Trust
+from controller.payments.memory import MemoryGateway
+from controller.sandbox.bank.tables import write_portal
 from tests.controller.cli.lango import lango_here
+from tests.support.daraja import a_world
 from tests.support.incoming import came
 from tests.support.office import Office, a_subscriber, opened
+from tests.support.standing_orders import an_account
+from tests.support.statements import a_till, fee, paid
 
 if TYPE_CHECKING:
     import pytest
@@ -58,3 +65,27 @@ async def test_money_that_fits_nobody_is_placed_and_given_back_as_readme_says(
     assert [one.err for one in ran if one.code] == []
     assert "SGH7K2Q0XD" in ran[0].out
     assert "KES 200 of SGH7K2Q0XD" in ran[3].err
+
+
+async def test_auto_pay_and_reconciliation_go_as_readme_says(
+    office: Office, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "org-portal.csv").write_bytes(
+        write_portal(a_till(paid("UGE5L8M3RZ"), fee("UGE5L8M3RZ")))
+    )
+    cards = MemoryGateway(rail="card", place="LANGO", trust=Trust.SIGNED)
+    async with a_world(now=office.clock) as network:
+        account = an_account(network, "http://127.0.0.1:9")
+        deps = replace(office.deps, more_gateways=(cards,), cards=cards, mpesa=account)
+        async with opened(replace(office, deps=deps)) as url:
+            ran = [
+                await lango_here("--url", url, "--key", office.key, *asked)
+                for asked in commands("Auto-pay, statements, reconciliation")
+            ]
+        prompts = await network.look("prompts")
+
+    assert len(ran) > 5
+    assert [one.err for one in ran if one.code] == []
+    assert [push.amount.minor for push in cards.pushes] == [100_00]
+    assert [prompt["kind"] for prompt in prompts] == ["order"]
