@@ -142,6 +142,20 @@ async def forget(tx: Tx, arrival: ArrivalRow) -> None:
     await tx.flush()
 
 
+async def told_only_by(
+    tx: Tx, road: Road, rail: str, place: str, *, since: datetime, until: datetime
+) -> list[ArrivalRow]:
+    """Money of a time that is booked, or doubted, on the word of one road alone."""
+    query = select(ArrivalRow).where(
+        ArrivalRow.rail == rail,
+        ArrivalRow.place == place,
+        ArrivalRow.at.between(since, until),
+        ArrivalRow.roads == road.value,
+        ArrivalRow.state != RETURNED,
+    )
+    return list(await tx.scalars(query.order_by(ArrivalRow.at, ArrivalRow.id)))
+
+
 def shown_by(arrival: ArrivalRow, road: Road) -> bool:
     """Whether this road has shown the money."""
     return road.value in arrival.roads.split()
