@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +12,6 @@ from sqlalchemy import select
 from billing.errors import InvalidField
 from billing.money import Money
 from billing.period import day_of
-from controller.api.app import create_app
-from controller.config_sections import HttpSettings
 from controller.payments.mpesa_ratiba import Frequency
 from controller.store import mandates as store
 from controller.store.rows import NoticeRow
@@ -32,49 +29,16 @@ from tests.support.arrivals import assert_every_shilling_is_somewhere
 from tests.support.builders import hex_id
 from tests.support.cards import mandate, owed
 from tests.support.charges import ANNE, a_line, a_subscriber, an_invoice
-from tests.support.daraja import PAYER, a_world, served
-from tests.support.standing_orders import an_account
+from tests.support.daraja import PAYER
+from tests.support.standing_orders import Door, in_a_network
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-
-    from starlette.types import ASGIApp, Receive, Scope, Send
 
     from tests.support.builders import World
     from tests.support.daraja import World as Network
 
 ORDER = hex_id("order")
-
-
-@dataclass(slots=True)
-class Door:
-    """The controller's door, open before the controller is built; what was answered there."""
-
-    app: ASGIApp | None = None
-    answered: list[tuple[str, int]] = field(default_factory=list)
-    _news: asyncio.Event = field(default_factory=asyncio.Event)
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let a request in."""
-        if scope["type"] != "http":
-            return
-        assert self.app is not None
-
-        async def noted(message: Any) -> None:
-            await send(message)
-            if message["type"] == "http.response.start":
-                self.answered.append((scope["path"], message["status"]))
-            self._news.set()
-
-        await self.app(scope, receive, noted)
-
-    async def called(self, path: str, count: int = 1) -> list[int]:
-        """What was answered at addresses that begin so, as soon as it was so often."""
-        async with asyncio.timeout(10):
-            while len(found := [s for p, s in self.answered if p.startswith(path)]) < count:
-                self._news.clear()
-                await self._news.wait()
-        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,23 +62,9 @@ class Anne:
 @pytest.fixture
 async def anne(world: World) -> AsyncIterator[Anne]:
     """Anne, whose phone is in the simulated network; every shilling is looked for afterwards."""
-    door = Door()
-    async with served(door) as url, a_world(now=world.clock) as network:
-        account = an_account(network, url)
-        settings = world.deps.settings
-        assert settings.mpesa is not None
-        settings = settings.model_copy(
-            update={
-                "http": HttpSettings(public_url=url),
-                "mpesa": settings.mpesa.model_copy(update={"c2b": True}),
-            }
-        )
-        deps = replace(world.deps, settings=settings, mpesa=account)
-        app = create_app(deps)
-        door.app = app
-        await a_subscriber(deps, msisdn=PAYER)
-        yield Anne(replace(world, deps=deps), network, door)
-        await app.state.hub.close()
+    async with in_a_network(world) as (there, network, door):
+        await a_subscriber(there.deps, msisdn=PAYER)
+        yield Anne(there, network, door)
     await assert_every_shilling_is_somewhere(world.deps.db)
 
 
