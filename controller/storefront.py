@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING
 
 from billing.errors import InvalidField
 from billing.ids import OrderId, PlanId, SiteId
-from billing.msisdn import Msisdn, masked, parse_msisdn
+from billing.msisdn import Msisdn, masked, parse_msisdn, wallet_of
 from billing.payment import PaymentState, Reason, stage
 from billing.token import shown
 from controller.api.attempts import Attempts, failed, wait_s
 from controller.store import activation, payments, plans, sites, sms
 from controller.store.database import DatabaseBusy
 from controller.usecases import tokens
+from controller.usecases.asking import wallets
 from controller.usecases.purchase import NewOrder, OrderDiffers, Purpose, purchase
 from portal.account.shop import Refusal, Sale, ShopClosed, SmsState
 from portal.captive.gate import Offer, SiteFace
@@ -54,11 +55,13 @@ class Storefront:
             site = await sites.load(tx, site_id)
         if site is None:
             return None
-        return SiteFace(site.operator_name, site.name, site.help_phone, site.language)
+        return SiteFace(
+            site.operator_name, site.name, site.help_phone, site.language, wallets(self._deps)
+        )
 
     async def offers(self, site_id: str) -> Sequence[Offer]:  # noqa: ARG002 - every site has every plan
         """What is for sale: nothing, while no SMS could be sent or no money taken."""
-        if self._deps.settings.sms is None or self._deps.settings.mpesa is None:
+        if self._deps.settings.sms is None or not wallets(self._deps):
             return ()
         async with self._deps.db.read() as tx:
             sold = await plans.on_sale(tx)
@@ -69,7 +72,15 @@ class Storefront:
         return self._key(secrets.token_hex(16))
 
     async def order(
-        self, site_id: str, *, key: str, plan_id: str, phone: str, again: str, address: str
+        self,
+        site_id: str,
+        *,
+        key: str,
+        plan_id: str,
+        phone: str,
+        again: str,
+        address: str,
+        rail: str = "",
     ) -> Refusal | None:
         """Have the payer asked, once."""
         deps = self._deps
@@ -84,8 +95,12 @@ class Storefront:
             msisdn = parse_msisdn(phone or await self._phone_of(site_id, again))
         except InvalidField:
             return Refusal.PHONE_INVALID
+        try:
+            asked = wallet_of(msisdn, among=wallets(deps), chosen=rail)
+        except InvalidField:
+            return Refusal.WALLET_UNKNOWN
         self._orders = failed(self._orders, address, deps.now(), most=ORDERS_PER_MINUTE_MAX)
-        order = NewOrder(order_id, PlanId(plan_id), msisdn, "", 0, Purpose.TOKEN)
+        order = NewOrder(order_id, PlanId(plan_id), msisdn, "", 0, Purpose.TOKEN, asked)
         try:
             await purchase(deps, SiteId(site_id), order)
         except OrderDiffers:
@@ -120,6 +135,7 @@ class Storefront:
             stage=stage(PaymentState(payment.state)),
             reason=None if payment.reason is None else Reason(payment.reason),
             age_s=max(0, int((self._deps.now() - since).total_seconds())),
+            rail=payment.rail,
             token="" if token is None else shown(await tokens.code_of(tx, self._deps, token)),
             sms=SmsState.WAITING if message is None else SMS_STATES[message.state],
             used=token is not None and token.redeemed_at is not None,

@@ -24,7 +24,8 @@ SMS_POLL_BELOW_S = 900
 class Counter:
     """Offers and phone number on one page. ``key`` is that of the order to place.
 
-    ``chosen`` is the plan whose card is marked; ``typed`` what was typed before ``problem`` arose.
+    ``chosen`` is the plan whose card is marked; ``typed`` what was typed before ``problem`` arose,
+    ``rail`` the wallet that was chosen.
     """
 
     face: SiteFace
@@ -34,6 +35,7 @@ class Counter:
     chosen: str = ""
     typed: str = ""
     problem: Refusal | None = None
+    rail: str = ""
 
 
 @dataclass(frozen=True, slots=True)

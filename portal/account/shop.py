@@ -31,6 +31,7 @@ class Refusal(StrEnum):
 
     PHONE_INVALID = "refusal.phone_invalid"
     PLAN_UNKNOWN = "refusal.plan_unknown"
+    WALLET_UNKNOWN = "refusal.wallet_unknown"
     KEY_USED = "buy.gone"  # this key ordered something else, or is none of ours
     TOO_MANY = "buy.busy"  # from this address
 
@@ -45,6 +46,7 @@ class Sale:
     stage: OrderStage
     reason: Reason | None
     age_s: int
+    rail: str = ""
     token: str = ""
     sms: SmsState = SmsState.WAITING
     used: bool = False
@@ -70,10 +72,19 @@ class Shop(Protocol):
         ...
 
     async def order(
-        self, site_id: str, *, key: str, plan_id: str, phone: str, again: str, address: str
+        self,
+        site_id: str,
+        *,
+        key: str,
+        plan_id: str,
+        phone: str,
+        again: str,
+        address: str,
+        rail: str = "",
     ) -> Refusal | None:
         """Order a token; None once the order is noted. The same order again changes nothing.
 
+        ``rail`` is the wallet that the payer chose, "" to go by the number.
         An empty ``phone`` means that of the order whose key is ``again``.
         """
         ...
