@@ -49,11 +49,11 @@ from controller.usecases import sites
 from controller.usecases.arrivals import place_due
 from controller.usecases.asking import wallets
 from controller.usecases.billing_run import bill_due
+from controller.usecases.collecting import collect_due
 from controller.usecases.dunning import dun_due
 from controller.usecases.emails import send_due as send_emails_due
 from controller.usecases.expire import expire_due
 from controller.usecases.ingest import ingest
-from controller.usecases.mandates import collect_due
 from controller.usecases.messages import send_due
 from controller.usecases.outages import SilenceWatch
 from controller.usecases.paybill import balance_due, confirm_due, pull_due, register_due

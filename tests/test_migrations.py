@@ -175,8 +175,9 @@ MONEY_OF_BEFORE = (
         " ('kahawa', 'K', 'L', '', 'en', :now, 0, :no, 0, :no, '', 'main')"
     ),
     (
-        "INSERT INTO plan (id, name, price_minor, currency, down_bps, up_bps, validity_s, devices_max,"
-        " rank, created_at) VALUES ('mb', 'MB', 2000, 'KES', 8000, 8000, 60, 1, 0, :now)"
+        "INSERT INTO plan (id, name, price_minor, currency, down_bps, up_bps, validity_s,"
+        " devices_max, rank, created_at)"
+        " VALUES ('mb', 'MB', 2000, 'KES', 8000, 8000, 60, 1, 0, :now)"
     ),
     "INSERT INTO subscriber (id, msisdn, created_at) VALUES ('s', '254700000001', :now)",
     PAYMENT_OF_BEFORE.format("o1", "settled", 1, "'RCT0000001'", ":now"),

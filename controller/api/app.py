@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from fastapi import APIRouter, Depends, FastAPI
 
 from controller.api import (
+    account_payments,
+    arrivals,
     branches,
     callbacks,
     errors,
@@ -28,6 +30,7 @@ from controller.api import (
     probes,
     promotions,
     received,
+    refunds,
     reports,
     runs,
     sessions,
@@ -97,6 +100,8 @@ def _v1() -> APIRouter:
     for part in (subscriptions, invoices, received, promotions, runs):
         router.include_router(part.router)
     for part in (papers, reports, voucher_sales, messages):
+        router.include_router(part.router)
+    for part in (arrivals, refunds, account_payments):
         router.include_router(part.router)
 
     @router.get("/openapi.json", include_in_schema=False)

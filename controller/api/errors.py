@@ -23,6 +23,7 @@ from controller.noc.hub import TooManyViewers
 from controller.store.database import DatabaseBusy
 from controller.usecases import wallets
 from controller.usecases.agreements import SubscriptionDiffers
+from controller.usecases.arrivals import AlreadyPlaced, ArrivalUnknown
 from controller.usecases.branches import BranchExists, BranchUnknown
 from controller.usecases.debts import DebtSettled, DebtUnknown
 from controller.usecases.grants import DevicesFull, GrantOver, GrantUnknown
@@ -40,6 +41,8 @@ from controller.usecases.promotions import (
     PromotionUnknown,
     PromotionUsedUp,
 )
+from controller.usecases.purchase import OrderDiffers
+from controller.usecases.refunds import NotToRefund, RefundDiffers
 from controller.usecases.sites import SiteExists, SiteUnknown
 from controller.usecases.subscribers import SubscriberExists
 from controller.usecases.subscriptions import SubscriptionUnknown
@@ -132,6 +135,11 @@ KNOWN: dict[type[Exception], tuple[HTTPStatus, str]] = {
     DebtSettled: (HTTPStatus.CONFLICT, "debt_settled"),
     ReceiptUsed: (HTTPStatus.CONFLICT, "receipt_used"),
     ReceivedUnknown: (HTTPStatus.NOT_FOUND, "not_found"),
+    ArrivalUnknown: (HTTPStatus.NOT_FOUND, "not_found"),
+    AlreadyPlaced: (HTTPStatus.CONFLICT, "already_placed"),
+    NotToRefund: (HTTPStatus.CONFLICT, "not_to_refund"),
+    RefundDiffers: (HTTPStatus.CONFLICT, "refund_differs"),
+    OrderDiffers: (HTTPStatus.CONFLICT, "order_differs"),
     PromotionUnknown: (HTTPStatus.NOT_FOUND, "not_found"),
     PromotionDiffers: (HTTPStatus.CONFLICT, "promotion_differs"),
     PromotionOver: (HTTPStatus.CONFLICT, "promotion_over"),

@@ -11,6 +11,8 @@ from typing import Annotated
 import typer
 
 from controller.cli import (
+    account,
+    arrivals,
     branches,
     doctor,
     garden,
@@ -29,6 +31,7 @@ from controller.cli import (
     prices,
     probes,
     promotions,
+    refunds,
     reports,
     runs,
     sessions,
@@ -109,6 +112,9 @@ for name, group in (
     ("invoice", invoices.app),
     ("debt", invoices.debt),
     ("received", money.received),
+    ("arrival", arrivals.app),
+    ("refund", refunds.app),
+    ("account", account.app),
     ("wallet", money.wallet),
     ("promotion", promotions.app),
     ("billing", runs.app),
@@ -126,6 +132,7 @@ for name, group in (
     ("db", here.db),
 ):
     app.add_typer(group, name=name)
+app.add_typer(payments.app, name="payments", hidden=True)  # so it is said of those that wait
 for part in (here.app, status.app, doctor.app, probes.app, money.app, papers.app, reports.app):
     app.add_typer(part)
 

@@ -21,7 +21,6 @@ from controller.payments.seen import Road, Seen
 from controller.store import (
     arrivals,
     ledger,
-    mandates,
     notices,
     operators,
     payers,
@@ -31,7 +30,7 @@ from controller.store import (
     sites,
 )
 from controller.store.arrivals import CREDITED, DOUBTED, SUSPENSE
-from controller.usecases.cards import learn_card
+from controller.usecases.cards import learn_card_in
 from controller.usecases.grants import give_in, learn_proof
 from controller.usecases.paid_notices import order_paid_in
 from controller.usecases.schedule import is_out_of_patience
@@ -137,16 +136,15 @@ async def paid(
     assert outcome.evidence is Evidence.PAID
     assert objection(payment, outcome) is None
     if payment.state == PaymentState.SETTLED:
+        if outcome.card is not None:
+            await learn_card_in(tx, deps, payment, outcome, now)
         return await _paid_again(tx, payment, outcome, now, road=road)
     arrival, is_new = await _arrival_for(tx, payment, outcome, now, road=road)
     if not is_new and not _is_free_for(arrival, payment):
         await notice(tx, payment, RECEIPT_USED, now, f"receipt {arrival.receipt}")
         return RECEIPT_USED
     payment.code = outcome.code
-    if payment.mandate_id is not None and outcome.card is not None:
-        mandate = await mandates.locked(tx, payment.mandate_id)
-        if mandate is not None:
-            learn_card(deps, mandate, outcome.card, now)
+    await learn_card_in(tx, deps, payment, outcome, now)
     await settle_in(
         tx, deps, payment, arrival, now, booked=arrival.state == SUSPENSE and not is_new
     )

@@ -9,6 +9,7 @@ from billing.payment import Reason
 
 if TYPE_CHECKING:
     from portal.captive.gate import SiteFace
+    from portal.captive.text import Tongue
 
 _NAMES = {MPESA: "M-PESA", AIRTEL: "Airtel Money"}
 
@@ -18,17 +19,21 @@ def several(face: SiteFace) -> tuple[str, ...]:
     return face.rails if len(face.rails) > 1 else ()
 
 
-def name(face: SiteFace, rail: str = "") -> str:
-    """What a rail is called; without one, the wallet that the site asks first."""
-    asked = rail or (face.rails[0] if face.rails else MPESA)
-    return _NAMES.get(asked, asked)
+def asked(face: SiteFace, rail: str = "") -> str:
+    """What the wallet of an order is called; of an order that names none, the site's first."""
+    return name(rail or (face.rails[0] if face.rails else MPESA))
 
 
-def reason(why: Reason, rail: str) -> str:
-    """The key of the sentence why a wallet did not pay.
+def name(rail: str) -> str:
+    """What a rail is called."""
+    return _NAMES.get(rail, rail)
+
+
+def why_not(reason: Reason, wallet: str, t: Tongue) -> str:
+    """The sentence why nothing came from a wallet, which is called so.
 
     That three wrong PINs lock is known of M-PESA only.
     """
-    if why is Reason.WRONG_PIN and rail not in {"", MPESA}:
-        return "reason.wrong_pin_elsewhere"
-    return f"reason.{why}"
+    if reason is Reason.WRONG_PIN and wallet != _NAMES[MPESA]:
+        return t("reason.wrong_pin_elsewhere", wallet=wallet)
+    return t(f"reason.{reason}", wallet=wallet)

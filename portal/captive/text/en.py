@@ -214,6 +214,12 @@ TEXTS = {
     "buy.secret": "Whoever has this page or the code can use it. Share neither.",
     "buy.another": "Buy another code",
     "buy.missing": "There is no such order.",
+    "buy.holder": "For another phone? Its number",
+    "buy.holder_invalid": "The other phone: enter a Kenyan mobile number, or leave it empty.",
+    "buy.site_behind": "Paid. Waiting for your site; last heard {at}.",
+    "buy.site_new": "Paid. Waiting for your site; it has not been heard yet.",
+    "buy.site_then": "Keep the code: it works there as soon as the site is heard.",
+    "buy.prompt": "The number that pays gets a prompt; enter the PIN there.",
     # text messages, one part each
     "sms.token": "{code} is your code for {plan}, Wi-Fi {site}. Join, tap Already paid, type it.",
     "sms.help": "Help {phone}",

@@ -215,6 +215,12 @@ TEXTS = {
     "buy.secret": "Mwenye ukurasa huu au namba hii anaweza kuitumia. Usimpe mtu.",
     "buy.another": "Nunua namba nyingine",
     "buy.missing": "Hakuna ombi kama hilo.",
+    "buy.holder": "Kwa simu nyingine? Namba yake",
+    "buy.holder_invalid": "Simu nyingine: andika namba ya simu ya Kenya, au acha wazi.",
+    "buy.site_behind": "Umelipa. Tunasubiri kituo chako; kilisikika mwisho {at}.",
+    "buy.site_new": "Umelipa. Tunasubiri kituo chako; bado hakijasikika.",
+    "buy.site_then": "Hifadhi namba hii: itafanya kazi pale mara kituo kitakaposikika.",
+    "buy.prompt": "Namba inayolipa itapata ombi; weka PIN kwenye simu hiyo.",
     # text messages, one part each
     "sms.token": "{code} ni namba yako ya {plan}, Wi-Fi {site}. Jiunge, gusa Umeshalipa, andika.",
     "sms.help": "Msaada {phone}",
