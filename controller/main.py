@@ -47,7 +47,6 @@ from controller.store.migrations import upgrade
 from controller.systemd import Systemd
 from controller.usecases import sites
 from controller.usecases.arrivals import place_due
-from controller.usecases.asking import wallets
 from controller.usecases.billing_run import bill_due
 from controller.usecases.collecting import collect_due
 from controller.usecases.dunning import dun_due
@@ -261,7 +260,7 @@ async def _told(deps: Deps) -> None:
     except DatabaseBusy as error:
         raise CannotStart("database.url: the database is too busy") from error
     if told:
-        log.info("wallets_told", sites=told, wallets=" ".join(wallets(deps)))
+        log.info("wallets_told", sites=told, wallets=" ".join(deps.wallets))
 
 
 def _sms(settings: Settings, http: httpx2.AsyncClient) -> Sms:

@@ -19,7 +19,6 @@ from controller.api.attempts import Attempts, failed, wait_s
 from controller.store import activation, items, payments, plans, sites, sms, subscribers
 from controller.store.database import DatabaseBusy
 from controller.usecases import token_keys, tokens
-from controller.usecases.asking import wallets
 from controller.usecases.purchase import NewOrder, OrderDiffers, Purpose, purchase
 from portal.account.shop import Refusal, Sale, ShopClosed, SiteBehind, SmsState
 from portal.captive.gate import Offer, SiteFace
@@ -57,12 +56,12 @@ class Storefront:
         if site is None:
             return None
         return SiteFace(
-            site.operator_name, site.name, site.help_phone, site.language, wallets(self._deps)
+            site.operator_name, site.name, site.help_phone, site.language, self._deps.wallets
         )
 
     async def offers(self, site_id: str) -> Sequence[Offer]:  # noqa: ARG002 - every site has every plan
         """What is for sale: nothing, while no SMS could be sent or no money taken."""
-        if self._deps.settings.sms is None or not wallets(self._deps):
+        if self._deps.settings.sms is None or not self._deps.wallets:
             return ()
         async with self._deps.db.read() as tx:
             sold = await plans.on_sale(tx)
@@ -95,7 +94,7 @@ class Storefront:
             return Refusal.PLAN_UNKNOWN
         if not phone:
             phone, holder = await self._phones_of(site_id, again)
-        asked = _asked(phone, holder, rail, among=wallets(deps))
+        asked = _asked(phone, holder, rail, among=deps.wallets)
         if isinstance(asked, Refusal):
             return asked
         payer, whose, wallet = asked

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
 from billing.money import Money
-from billing.msisdn import WALLETS, Msisdn
+from billing.msisdn import Msisdn
 from billing.payment import Evidence, PaymentState, Reason, moved
 from controller.payments.absent import AbsentGateway
 from controller.payments.gateway import Push
@@ -63,12 +63,6 @@ NOBODY = AbsentGateway()
 def gateway_of(deps: Deps, rail: str) -> PaymentGateway:
     """Who collects by a rail, "" for the first; a rail without an account asks nobody."""
     return deps.gateway if not rail else deps.rails.get(rail, NOBODY)
-
-
-def wallets(deps: Deps) -> tuple[str, ...]:
-    """The rails by which money is asked for on a phone, the first one first."""
-    gateways = (deps.gateway, *deps.more_gateways)
-    return tuple(one.rail for one in gateways if one.place and one.rail in WALLETS)
 
 
 def reference_of(order_id: OrderId) -> str:

@@ -23,7 +23,6 @@ from controller.usecases.asking import (
     new_token,
     reference_of,
     token_hash,
-    wallets,
 )
 from controller.usecases.grants import give_in
 from controller.usecases.token_keys import SlotsFull, slot_in
@@ -248,7 +247,7 @@ async def _can_collect(tx: Tx, deps: Deps, site_id: SiteId, order: NewOrder, now
 
 def _asks_phones(deps: Deps, rail: str) -> bool:
     """Whether somebody collects by a rail; the payer's choice is one of wallets only."""
-    return gateway_of(deps, rail).place != "" and (not rail or rail in wallets(deps))
+    return gateway_of(deps, rail).place != "" and (not rail or rail in deps.wallets)
 
 
 async def _status(tx: Tx, payment: PaymentRow) -> OrderStatus:

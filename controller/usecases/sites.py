@@ -15,7 +15,7 @@ from controller.edge import wire
 from controller.store import items, plans, sites, tokens
 from controller.store.items import Change, Held
 from controller.store.rows import SiteRow
-from controller.usecases import asking, garden
+from controller.usecases import garden
 from controller.usecases.plans import item_key
 from controller.usecases.vouchers import chunks_for
 
@@ -295,7 +295,7 @@ def _body(deps: Deps, site: NewSite | SiteRow) -> bytes:
         site_name=site.name,
         help_phone=site.help_phone,
         language=site.language,
-        rails=asking.wallets(deps),
+        rails=deps.wallets,
     )
 
 

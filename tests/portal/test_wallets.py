@@ -11,7 +11,6 @@ from portal.captive.text import TABLES
 from tests.support.golden import golden
 from tests.support.portal import PHONE, Site
 
-
 BUY = {"plan": "hour", "phone": "0712 345 678"}
 SHOWN = re.compile(r"<title>.*?</title>|<main>.*?</main>", re.DOTALL)
 
