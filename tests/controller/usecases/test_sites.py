@@ -15,7 +15,7 @@ from wirepb.v1 import desired_pb2
 from billing.errors import InvalidField
 from billing.ids import PlanId, SiteId
 from controller.payments.memory import MemoryGateway
-from controller.store import items
+from controller.store import items, sites
 from controller.store.items import digest_of
 from controller.store.rows import JoinTokenRow, SiteRow
 from controller.usecases.grants import give
@@ -453,3 +453,10 @@ async def test_a_site_that_waits_hears_of_the_wallets_at_once(world: World) -> N
         await tell_wallets(deps)
 
         assert news.is_set()
+
+
+async def test_a_start_without_news_waits_for_nobody_who_holds_a_site(world: World) -> None:
+    async with world.deps.db.begin() as tx, asyncio.timeout(5):
+        await sites.lock(tx, SITE)
+
+        assert await tell_wallets(world.deps) == 0
