@@ -42,7 +42,7 @@ from controller.notify.http_sms_wire import HttpSmsSettings
 from controller.notify.smtp import SmtpEmail, SmtpSettings
 from controller.rails import open_rails
 from controller.signals import Signals
-from controller.store.database import Database
+from controller.store.database import Database, DatabaseBusy
 from controller.store.migrations import upgrade
 from controller.systemd import Systemd
 from controller.usecases import sites
@@ -222,6 +222,7 @@ async def open_controller(
             sms=_sms(settings, http),
             email=_email(settings, now),
         )
+        await _told(deps)
         listening = _listening(settings)
         stack.callback(listening.close)
         edge = EdgeServers(deps, Dispatch(deps, VERBS))
@@ -250,6 +251,16 @@ async def _migrated(settings: Settings) -> None:
         # Only the driver's own words: the library's repeat the statement and its values.
         cause = str(getattr(error, "orig", None) or type(error).__name__)
         raise CannotStart(f"database.url: {cause.splitlines()[0]}") from error
+
+
+async def _told(deps: Deps) -> None:
+    """Tell the sites what of our settings concerns them."""
+    try:
+        told = await sites.tell_wallets(deps)
+    except DatabaseBusy as error:
+        raise CannotStart("database.url: the database is too busy") from error
+    if told:
+        log.info("wallets_told", sites=told, wallets=" ".join(deps.wallets))
 
 
 def _sms(settings: Settings, http: httpx2.AsyncClient) -> Sms:

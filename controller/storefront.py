@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from billing.errors import InvalidField
 from billing.ids import OrderId, PlanId, SiteId
-from billing.msisdn import masked, parse_msisdn
+from billing.msisdn import masked, parse_msisdn, wallet_of
 from billing.payment import PaymentState, Reason, stage
 from billing.token import shown
 from controller.api.attempts import Attempts, failed, wait_s
@@ -55,11 +55,13 @@ class Storefront:
             site = await sites.load(tx, site_id)
         if site is None:
             return None
-        return SiteFace(site.operator_name, site.name, site.help_phone, site.language)
+        return SiteFace(
+            site.operator_name, site.name, site.help_phone, site.language, self._deps.wallets
+        )
 
     async def offers(self, site_id: str) -> Sequence[Offer]:  # noqa: ARG002 - every site has every plan
         """What is for sale: nothing, while no SMS could be sent or no money taken."""
-        if self._deps.settings.sms is None or self._deps.settings.mpesa is None:
+        if self._deps.settings.sms is None or not self._deps.wallets:
             return ()
         async with self._deps.db.read() as tx:
             sold = await plans.on_sale(tx)
@@ -79,6 +81,7 @@ class Storefront:
         holder: str,
         again: str,
         address: str,
+        rail: str = "",
     ) -> Refusal | None:
         """Have the payer asked, once."""
         deps = self._deps
@@ -91,12 +94,14 @@ class Storefront:
             return Refusal.PLAN_UNKNOWN
         if not phone:
             phone, holder = await self._phones_of(site_id, again)
-        phones = _phones(phone, holder)
-        if isinstance(phones, Refusal):
-            return phones
+        asked = _asked(phone, holder, rail, among=deps.wallets)
+        if isinstance(asked, Refusal):
+            return asked
+        payer, whose, wallet = asked
         self._orders = failed(self._orders, address, deps.now(), most=ORDERS_PER_MINUTE_MAX)
-        payer, whose = phones
-        order = NewOrder(order_id, PlanId(plan_id), payer, "", 0, Purpose.TOKEN, holder=whose)
+        order = NewOrder(
+            order_id, PlanId(plan_id), payer, "", 0, Purpose.TOKEN, rail=wallet, holder=whose
+        )
         try:
             await purchase(deps, SiteId(site_id), order)
         except OrderDiffers:
@@ -141,6 +146,7 @@ class Storefront:
             stage=stage(PaymentState(payment.state)),
             reason=None if payment.reason is None else Reason(payment.reason),
             age_s=max(0, int((self._deps.now() - since).total_seconds())),
+            rail=payment.rail,
             token="" if token is None else shown(await tokens.code_of(tx, self._deps, token)),
             sms=SmsState.WAITING if message is None else SMS_STATES[message.state],
             used=token is not None and token.redeemed_at is not None,
@@ -186,6 +192,19 @@ def _phones(phone: str, holder: str) -> tuple[Msisdn, Msisdn] | Refusal:
         return Refusal.PHONE_INVALID
     whose = _parsed(holder) if holder.strip() else payer
     return Refusal.HOLDER_INVALID if whose is None else (payer, whose)
+
+
+def _asked(
+    phone: str, holder: str, rail: str, *, among: Sequence[str]
+) -> tuple[Msisdn, Msisdn, str] | Refusal:
+    """Whose phone pays, whose the code is for, and by which wallet."""
+    phones = _phones(phone, holder)
+    if isinstance(phones, Refusal):
+        return phones
+    try:
+        return (*phones, wallet_of(phones[0], among=among, chosen=rail))
+    except InvalidField:
+        return Refusal.WALLET_UNKNOWN
 
 
 def _parsed(phone: str) -> Msisdn | None:

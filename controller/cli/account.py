@@ -5,12 +5,14 @@ from typing import Annotated, Any
 
 import typer
 
+from billing.payment import Reason
 from controller.cli import units, words
 from controller.cli.desk import Desk, Json, desk_of
 from controller.cli.examples import taught
 from controller.cli.files import written
 from controller.cli.money import Amount, Subscriber
-from portal.captive.text.en import TEXTS
+from portal.captive import wallets
+from portal.captive.text import Tongue
 
 app = typer.Typer(no_args_is_help=True, help="Money for accounts, asked for on a phone.")
 
@@ -94,8 +96,7 @@ def _say(desk: Desk, asked: dict[str, Any]) -> None:
         case "paid":
             said = f"{payer} paid {amount}"
         case "refused" | "expired":
-            why = TEXTS[f"reason.{asked['reason']}"] if asked["reason"] else "It was not sent."
-            said = f"Not paid. The payer is told: {why}".removesuffix(".")
+            said = f"Not paid. The payer is told: {_why(asked)}".removesuffix(".")
         case "checking":
             said = f"Still checking whether {payer} paid {amount}. Do not ask again"
         case _ if asked["pay_url"]:
@@ -103,3 +104,9 @@ def _say(desk: Desk, asked: dict[str, Any]) -> None:
         case _:
             said = f"{payer} is asked for {amount}. Paid? lango account show {asked['order_id']}"
     desk.screen.say(f"{said}.")
+
+
+def _why(asked: dict[str, Any]) -> str:
+    if not asked["reason"]:
+        return "It was not sent."
+    return wallets.why_not(Reason(asked["reason"]), wallets.name(asked["rail"]), Tongue("en"))

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from billing.msisdn import AIRTEL, MPESA
 from billing.payment import PaymentState
 from controller.cli import words
 from controller.cli.desk import Json, Limit, OfSite, desk_of
@@ -15,7 +16,8 @@ from controller.cli.screen import toned
 from controller.noc.board import PAYMENT_MOODS, WHY_MOODS, Why
 from controller.payments import airtel_codes, codes
 from controller.payments.codes import Meaning, Retry
-from portal.captive.text.en import TEXTS
+from portal.captive import wallets
+from portal.captive.text import Tongue
 
 app = typer.Typer(no_args_is_help=True, help="Payments: made by customers, settled by providers.")
 
@@ -150,7 +152,7 @@ def list_codes(
     """Say what a provider's codes mean, what the customer is told, and what to do."""
     wanted = None if code is None else codes.normal_code(code)
     lines = [
-        _code(name, says)
+        _code(name, says, wallets.name(AIRTEL if table is Table.AIRTEL else MPESA))
         for name, says in TABLES[table].items()
         if code is None or name in {code, wanted}
     ]
@@ -170,8 +172,10 @@ def list_codes(
     )
 
 
-def _code(name: str, says: Meaning) -> dict[str, Any]:
-    told = words.NOTHING if says.reason is None else TEXTS[f"reason.{says.reason.value}"]
+def _code(name: str, says: Meaning, wallet: str) -> dict[str, Any]:
+    told = words.NOTHING
+    if says.reason is not None:
+        told = wallets.why_not(says.reason, wallet, Tongue("en"))
     return {
         "code": name,
         "meaning": says.text,

@@ -221,12 +221,12 @@ async def _free(
 
 async def _can_collect(tx: Tx, deps: Deps, site_id: SiteId, order: NewOrder, now: datetime) -> bool:
     """Whether there is an account to pay into; and for a token a slot, kept before anybody pays."""
-    if not gateway_of(deps, order.rail).place:
+    if not _asks_phones(deps, order.rail):
         await notices.add(
             tx,
             now=now,
             code="nothing_collects",
-            text="an order came, but no M-PESA account is configured",
+            text=f"an order came, but no {order.rail or 'M-PESA'} account is configured",
             site_id=site_id,
             once=f"nothing_collects\n{site_id}\n{now:%Y-%m-%d}",
         )
@@ -246,6 +246,11 @@ async def _can_collect(tx: Tx, deps: Deps, site_id: SiteId, order: NewOrder, now
         )
         return False
     return True
+
+
+def _asks_phones(deps: Deps, rail: str) -> bool:
+    """Whether somebody collects by a rail; the payer's choice is one of wallets only."""
+    return gateway_of(deps, rail).place != "" and (not rail or rail in deps.wallets)
 
 
 async def _status(tx: Tx, payment: PaymentRow) -> OrderStatus:

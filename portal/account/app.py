@@ -33,12 +33,14 @@ if TYPE_CHECKING:
 
 PLAN_LENGTH_MAX = 32
 PHONE_LENGTH_MAX = 32
+RAIL_LENGTH_MAX = 16
 KEY_SHAPE = re.compile(r"[0-9a-f]{32}-[0-9a-f]{32}")
 
 STATUSES = {
     Refusal.PHONE_INVALID: 422,
     Refusal.HOLDER_INVALID: 422,
     Refusal.PLAN_UNKNOWN: 422,
+    Refusal.WALLET_UNKNOWN: 422,
     Refusal.KEY_USED: 409,
     Refusal.TOO_MANY: 429,
 }
@@ -91,8 +93,10 @@ class _Desk:
         form = await forms.read_form(request)
         plan_id = forms.text(form, "plan", length_max=PLAN_LENGTH_MAX)
         phone = forms.text(form, "phone", length_max=PHONE_LENGTH_MAX)
-        # A page that was opened before this field existed posts none.
-        holder = forms.text({"holder": "", **form}, "holder", length_max=PHONE_LENGTH_MAX)
+        # A page that was opened before these fields existed posts none.
+        told = {"holder": "", "rail": "", **form}
+        holder = forms.text(told, "holder", length_max=PHONE_LENGTH_MAX)
+        rail = forms.text(told, "rail", length_max=RAIL_LENGTH_MAX)
         key, again = _key(form, "key"), _key(form, "again") if form.get("again") else ""
         problem = await self._shop.order(
             site_id,
@@ -102,11 +106,12 @@ class _Desk:
             holder=holder,
             again=again,
             address=_asker(request),
+            rail=rail,
         )
         if problem is None:
             link = self._tongue(request, face).link(f"{self._root}/{site_id}/o/{key}")
             return RedirectResponse(link, 303, headers={"Cache-Control": "no-store"})
-        typed = screens.Typed(phone, holder)
+        typed = screens.Typed(phone, holder, rail)
         screen = await self._counter(face, site_id, chosen=plan_id, typed=typed, problem=problem)
         return self._page(request, face, screen, STATUSES[problem])
 

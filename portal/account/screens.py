@@ -22,10 +22,11 @@ SMS_POLL_BELOW_S = 900
 
 @dataclass(frozen=True, slots=True)
 class Typed:
-    """The numbers as they were typed: whose phone pays, and whose the code is for, if another's."""
+    """What was typed: whose phone pays, whose the code is for, if another's, and the wallet."""
 
     phone: str = ""
     holder: str = ""
+    rail: str = ""
 
 
 NOTHING_TYPED = Typed()

@@ -33,6 +33,7 @@ class Refusal(StrEnum):
     PHONE_INVALID = "refusal.phone_invalid"
     HOLDER_INVALID = "buy.holder_invalid"
     PLAN_UNKNOWN = "refusal.plan_unknown"
+    WALLET_UNKNOWN = "refusal.wallet_unknown"
     KEY_USED = "buy.gone"  # this key ordered something else, or is none of ours
     TOO_MANY = "buy.busy"  # from this address
 
@@ -63,6 +64,7 @@ class Sale:
     stage: OrderStage
     reason: Reason | None
     age_s: int
+    rail: str = ""
     token: str = ""
     sms: SmsState = SmsState.WAITING
     used: bool = False
@@ -98,11 +100,13 @@ class Shop(Protocol):
         holder: str,
         again: str,
         address: str,
+        rail: str = "",
     ) -> Refusal | None:
         """Order a token; None once the order is noted. The same order again changes nothing.
 
         ``holder`` is the phone that the code is for, "" for the one that pays. An empty ``phone``
-        means both of the order whose key is ``again``.
+        means both of the order whose key is ``again``. ``rail`` is the wallet that the payer chose,
+        "" to go by the number.
         """
         ...
 
