@@ -247,6 +247,16 @@ async def test_no_answer_is_doubt_and_asking_finds_out(anne: World) -> None:
     assert await state(anne) == PaymentState.SETTLED
 
 
+async def test_when_its_answer_was_lost_too_it_is_found_by_our_own_id(anne: World) -> None:
+    arrival_id = await came_for_anne(anne)
+    anne.gateway.refund_evidence = Evidence.NO_ANSWER
+    await give_back(anne, arrival_id)
+    anne.clock.advance(60)
+    await refunds_due(anne.deps)
+
+    assert await state(anne) == PaymentState.SETTLED
+
+
 @pytest.mark.parametrize("moment", ["before", "inside", "after"])
 @pytest.mark.parametrize("nth", [1, 2, 3])
 async def test_killed_between_any_two_steps_it_goes_back_once(
