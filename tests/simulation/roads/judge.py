@@ -205,7 +205,12 @@ async def _orders_are_right(play: Play, known: list[Arrived]) -> None:
             continue
         price = prompts[0].push.amount.minor
         exact = [one for one in paid if one.minor == price and one.gone_minor == 0]
-        if exact and order.kind != "account" and order.does != "later" and not order.forgeries & {"replay"}:
+        if (
+            exact
+            and order.kind != "account"
+            and order.does != "later"
+            and not order.forgeries & {"replay"}
+        ):
             _must(state == "settled", f"order {order_id[:8]} is paid, and is {state}")
         ours = {one.receipt for one in paid}
         for row in known:

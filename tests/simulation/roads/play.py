@@ -174,7 +174,9 @@ class Play:
         """Somebody orders; a site that hears nothing asks again."""
         self.orders[order.id] = order
         rail = self.stage.rails[order.rail]
-        rail.how[order.id] = self.chance.choice(("accept",) * 6 + ("first", "first", "lose", "drop"))
+        rail.how[order.id] = self.chance.choice(
+            ("accept",) * 6 + ("first", "first", "lose", "drop")
+        )
         tries = itertools.count(1)
 
         async def work(deps: Deps) -> object:
@@ -301,9 +303,7 @@ class Play:
         async def pay() -> None:
             place = TILL if self.till else SHORTCODE
             typed = "" if self.till else reference
-            paid = self.truth.settle(
-                "mpesa", minor, place=place, reference=typed, msisdn=phone
-            )
+            paid = self.truth.settle("mpesa", minor, place=place, reference=typed, msisdn=phone)
             self.stage.tell(f"{paid.receipt}: {minor // 100} from the menu for {typed!r}")
             self._note_owner(paid)
             if self.c2b:
@@ -565,7 +565,9 @@ def planned(stage: Stage, chance: random.Random, *, till: bool) -> Play:
         kind = chance.choice(("grant", "grant", "token", "account"))
         rail = chance.choice(("mpesa", "mpesa", "mpesa", "airtel", "card"))
         plan = chance.choice(("hour", "hour", "day", "year" if kind != "token" else "day"))
-        does = chance.choice(("pays",) * 6 + ("cancels", "later", "ignores", "menu", "menu", "twice"))
+        does = chance.choice(
+            ("pays",) * 6 + ("cancels", "later", "ignores", "menu", "menu", "twice")
+        )
         lies = {
             "mpesa": ("amount", "shortcode", "name", "no code", "failure", "replay"),
             "airtel": ("airtel",),

@@ -96,7 +96,9 @@ class Rail:
         how = self.giving.get(refund.refund_id, "accept")
         if how == "not_sent" or (self.rail == "airtel" and refund.amount != refund.paid):
             return RefundOutcome(Evidence.NOT_SENT, "turned-away")
-        name = f"AG_{refund.refund_id}" if self.rail == "mpesa" else str(int(refund.refund_id[:8], 16))
+        name = (
+            f"AG_{refund.refund_id}" if self.rail == "mpesa" else str(int(refund.refund_id[:8], 16))
+        )
         self._truth.refunds.setdefault(name, GivenBack(refund, self.rail, name))
         if self.rail == "airtel":
             given = self._truth.decide(name, went=how != "no")
@@ -111,7 +113,8 @@ class Rail:
         if self.rail != "card":
             raise GatewayError("told-elsewhere")
         given = next(
-            (g for g in self._truth.refunds.values() if g.refund.refund_id == refund.refund_id), None
+            (g for g in self._truth.refunds.values() if g.refund.refund_id == refund.refund_id),
+            None,
         )
         if given is None or given.went is None:
             return RefundOutcome(Evidence.STILL_OPEN, "pending", provider_id or None)
@@ -167,7 +170,12 @@ class Account(MpesaAccount):
         ]
 
     async def ask_status(
-        self, receipt: str, result_url: str, now: datetime, *, conversation_id: str = ""  # noqa: ARG002 - the seam's
+        self,
+        receipt: str,
+        result_url: str,
+        now: datetime,
+        *,
+        conversation_id: str = "",  # noqa: ARG002 - the seam's
     ) -> Acked:
         """Taken; the answer is posted later."""
         if not self._truth.reachable:

@@ -107,7 +107,9 @@ class Truth:
         if given.went is None:
             given.went = went
             if went:
-                self.take_back(self.paid[given.rail, given.refund.receipt], given.refund.amount.minor)
+                self.take_back(
+                    self.paid[given.rail, given.refund.receipt], given.refund.amount.minor
+                )
         return given
 
     def held_minor(self, rail: str) -> int:
