@@ -177,8 +177,8 @@ async def refunds_due(deps: Deps) -> int:
 async def returned(deps: Deps, rail: str, receipt: str, *, reason: str, at: datetime) -> bool:
     """Book that the provider took money back; whether that was news.
 
-    It did so by itself, or for a refund of ours whose result was lost. It is no news when we never had that receipt, or it has gone back already. Raises `InvalidField`,
-    `DatabaseBusy`.
+    It did so by itself, or for a refund of ours whose result was lost. It is no news when we never
+    had that receipt, or it has gone back already. Raises `InvalidField`, `DatabaseBusy`.
     """
     check_reason(reason)
     async with deps.db.read() as tx:

@@ -1,4 +1,4 @@
-"""What anybody may post at our doors, right in shape and wrong in fact: it never brings anything."""
+"""What anybody may post at our doors, right in shape and wrong in fact: it brings nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every road by which money is told, with every fault, in every order: is each shilling credited once?
+"""Every road by which money is told, with every fault: each shilling is credited once.
 
 A seed makes a small run: some payments by some rails, what goes wrong with the word of each, who
 lies in between, when processes die. The product takes it all at its real doors, on a real

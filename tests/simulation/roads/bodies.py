@@ -19,6 +19,19 @@ if TYPE_CHECKING:
 
     from tests.simulation.roads.truth import GivenBack, Paid, Prompt
 
+COLUMNS = (
+    "Receipt No.",
+    "Completion Time",
+    "Details",
+    "Transaction Status",
+    "Paid In",
+    "Withdrawn",
+    "Balance",
+    "Reason Type",
+    "Other Party Info",
+    "Linked Transaction ID",
+    "A/C No.",
+)
 EAT = timezone(timedelta(hours=3))
 CARD_KEY = "sk_test_roads"
 BANK_USER, BANK_PASSWORD = "lango", "a-word-of-ours"
@@ -188,13 +201,13 @@ def portal_csv(rows: Iterable[Paid], *, place: str, until: datetime) -> bytes:
     lines: list[tuple[datetime, str]] = []
     for one in rows:
         account = one.reference.replace('"', "").replace(",", " ")
-        lines.append((one.at, _row(one.receipt, one.at, one.minor, "Pay Bill", account, "")))
+        lines.append((one.at, _row(one.receipt, one.at, one.minor, "Pay Bill", account=account)))
         if one.gone_minor:
             assert one.gone_at is not None
             whole = one.gone_minor == one.minor
             of = one.receipt if whole else ""
             what = f"Transaction Reversal of {of}" if whole else "Business Payment to Customer"
-            text = _row(f"UGR{one.receipt[3:]}", one.gone_at, -one.gone_minor, what, "", of)
+            text = _row(f"UGR{one.receipt[3:]}", one.gone_at, -one.gone_minor, what, of=of)
             lines.append((one.gone_at, text))
     lines.sort(reverse=True)
     head = [
@@ -202,13 +215,14 @@ def portal_csv(rows: Iterable[Paid], *, place: str, until: datetime) -> bytes:
         f"Short Code:,{place}",
         f"Time Period:,01-01-2020 00:00:00,to,{until.astimezone(EAT):%d-%m-%Y %H:%M:%S}",
         "",
-        "Receipt No.,Completion Time,Details,Transaction Status,Paid In,Withdrawn,Balance,"
-        "Reason Type,Other Party Info,Linked Transaction ID,A/C No.",
+        ",".join(COLUMNS),
     ]
     return "\r\n".join([*head, *(text for _, text in lines), ""]).encode()
 
 
-def _row(receipt: str, at: datetime, minor: int, what: str, account: str, of: str) -> str:
+def _row(
+    receipt: str, at: datetime, minor: int, what: str, *, account: str = "", of: str = ""
+) -> str:
     amount = f"{abs(minor) // 100}.{abs(minor) % 100:02d}"
     came, went = (amount, "") if minor > 0 else ("", f"-{amount}")
     when = at.astimezone(EAT).strftime("%d-%m-%Y %H:%M:%S")

@@ -205,12 +205,9 @@ async def _orders_are_right(play: Play, known: list[Arrived]) -> None:
             continue
         price = prompts[0].push.amount.minor
         exact = [one for one in paid if one.minor == price and one.gone_minor == 0]
-        if (
-            exact
-            and order.kind != "account"
-            and order.does != "later"
-            and not order.forgeries & {"replay"}
-        ):
+        if exact and order.kind != "account" and order.does != "later":
+            if play.till or "replay" in order.forgeries:
+                continue  # at a Till nothing but asking finds the order, and we may not be able to
             _must(state == "settled", f"order {order_id[:8]} is paid, and is {state}")
         ours = {one.receipt for one in paid}
         for row in known:
@@ -258,8 +255,7 @@ async def _pairs(db: Database, query: str) -> list[tuple[Any, Any]]:
 
 BOOKS = (
     "SELECT transaction_id, n, source, target, amount_minor FROM posting ORDER BY 1, 2",
-    "SELECT id, rail, receipt, amount_minor, state, order_id, received_id FROM arrival"
-    " WHERE state <> 'doubted' ORDER BY 1",
+    "SELECT rail, receipt, amount_minor, state, received_id FROM arrival WHERE state != 'doubted'",
     "SELECT order_id, state, receipt, plan_id FROM payment ORDER BY 1",
     "SELECT id, state FROM refund ORDER BY 1",
     "SELECT id, subscriber_id, amount_minor FROM received ORDER BY 1",

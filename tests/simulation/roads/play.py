@@ -33,15 +33,17 @@ from tests.simulation.roads.stage import (
     Killed,
     Process,
 )
+from tests.simulation.roads.truth import Paid
 from tests.support.builders import SITE
 
 if TYPE_CHECKING:
     import random
     from collections.abc import Awaitable, Callable
+    from datetime import datetime
 
     from controller.deps import Deps
     from tests.simulation.roads.stage import Stage
-    from tests.simulation.roads.truth import GivenBack, Paid, Prompt
+    from tests.simulation.roads.truth import GivenBack, Prompt
 
     Work = Callable[[Deps], Awaitable[object]]
 
@@ -61,8 +63,11 @@ FORGED = "UGEF0RGED"
 
 @dataclass(slots=True)
 class Order:
-    """What somebody wants, and what he does: ``pays``, ``cancels``, ``later`` (no, then yes),
-    ``ignores``, ``menu`` (pays from his own menu under the prompt's account), ``twice``."""
+    """What somebody wants, and what he does.
+
+    ``pays``, ``cancels``, ``later`` (no, then yes), ``ignores``, ``menu`` (pays from his own menu
+    under the prompt's account), ``twice`` (both).
+    """
 
     id: OrderId
     kind: str
@@ -84,7 +89,8 @@ class Play:
         self.orders: dict[str, Order] = {}
         self.owners: dict[str, str | None] = {}
         """Whose money from the menu is, by receipt; None: nobody's."""
-        self.said: list[tuple[str, Work]] = []
+        self.said: list[Work] = []
+        """What was told and heard."""
         self.calm = False
         self._line: list[tuple[float, int, str, Callable[[], Awaitable[None]]]] = []
         self._numbers = itertools.count()
@@ -127,6 +133,8 @@ class Play:
         try:
             said = await work(deps)
             lived = True
+            if text == "heard":
+                self.said.append(work)
             if text:
                 self.stage.tell(f"    {text}: {getattr(said, 'text', said)}")
         except* Killed:
@@ -155,13 +163,13 @@ class Play:
         if mode == "lost":
             self.at(delay_s, f"{text}: lost", _nothing)
             return
-        self.said.append((text, work))
         if mode == "late":
             delay_s += self.chance.randint(300, LATE_MAX_S)
 
         async def tell() -> None:
             if mode == "ten":
                 await self.at_once(work, 10)
+                self.said.append(work)
                 return
             for _ in range(2 if mode == "doubled" else 1):
                 await self.done(work, text="heard")
@@ -235,9 +243,9 @@ class Play:
             self._seen_by_payers.add(prompt.name)
             paid = self._settled(prompt)
             work = self._callback(prompt, paid)
-            self.said.append(("a callback before the answer to its push", work))
             try:
                 await work(self.stage.processes[1])
+                self.said.append(work)
             except DatabaseBusy:
                 self.stage.tell("    its callback came too early, and the database was busy")
 
@@ -342,7 +350,7 @@ class Play:
             self.at(self.chance.randint(0, 120), "", lambda lie=lie: self._lie(order, prompt, lie))
 
     async def _lie(self, order: Order, prompt: Prompt, lie: str) -> None:
-        receipt = f"{FORGED}{len(self.said)}"
+        receipt = f"{FORGED}{next(self._numbers)}"
         minor = prompt.push.amount.minor
         works: dict[str, Work] = {
             "amount": self.to_stk(
@@ -371,7 +379,6 @@ class Play:
         if lie in {"name", "shortcode"} and not await judge.knows(self.stage.deps.db, prompt.name):
             return
         self.stage.tell(f"{order.id[:8]}: a lie ({lie})")
-        self.said.append((f"a lie ({lie})", works[lie]))
         await self.done(works[lie], text="heard")
 
     async def forged_money(self, lie: str) -> None:
@@ -387,7 +394,6 @@ class Play:
             "dear": _to_c2b(bodies.confirmation(fake)),
             "bank": _to_bank(body, headers),
         }
-        self.said.append((f"a lie ({lie})", works[lie]))
         self.stage.tell(f"{fake.receipt}: money that never was ({lie})")
         await self.done(works[lie], text="heard")
 
@@ -396,18 +402,16 @@ class Play:
     async def give_back(self) -> None:
         """Staff give some money back."""
         found = await judge.money_to_give_back(self.stage.deps.db, self.chance)
-        if found is None or (paid := self.truth.paid.get(found.key)) is None or paid.gone_minor:
+        paid = None if found is None else self._may_go_back(found)
+        if found is None or paid is None:
             return
-        if found.state == "suspense" and self.owners.get(paid.receipt, "somebody") is not None:
-            return  # it may yet turn out to be an order's: staff wait
         name = f"{self.chance.getrandbits(128):032x}"
         how = self.chance.choice(("accept",) * 4 + ("no", "lose", "not_sent"))
         if paid.rail not in self.stage.rails:
             how = "not_sent"
         else:
             self.stage.rails[paid.rail].giving[name] = how
-        part = found.is_accounts and paid.minor >= 400 and self.chance.random() < 0.4
-        amount = Money(paid.minor // 2 // 100 * 100) if part and paid.rail != "airtel" else None
+        amount = self._part_of(paid) if found.is_accounts else None
         self._going.add(found.key)
 
         async def work(deps: Deps) -> object:
@@ -430,6 +434,20 @@ class Play:
 
         self.stage.tell(f"{paid.receipt}: to be given back, {amount or 'all'}, {how}")
         await ask()
+
+    def _may_go_back(self, found: judge.Arrived) -> Paid | None:
+        """Staff wait with money that may yet turn out to be an order's."""
+        paid = self.truth.paid.get(found.key)
+        if paid is None or paid.gone_minor:
+            return None
+        waits = found.state == "suspense" and self.owners.get(paid.receipt, "somebody") is not None
+        return None if waits else paid
+
+    def _part_of(self, paid: Paid) -> Money | None:
+        """Half of it, now and then; None is all of it."""
+        if paid.minor < 400 or paid.rail == "airtel" or self.chance.random() > 0.4:
+            return None
+        return Money(paid.minor // 2 // 100 * 100)
 
     def _tell_refund(self, given: GivenBack) -> None:
         if given.rail == "mpesa":
@@ -513,10 +531,8 @@ def _cut(make: Callable[..., Work], prompt: Prompt, paid: Paid | None) -> Work:
     return make(prompt, paid, cut=True)
 
 
-def _fake(at: object, receipt: str, reference: str) -> Paid:
-    from tests.simulation.roads.truth import Paid  # noqa: PLC0415
-
-    return Paid("mpesa", receipt, 30_000, SHORTCODE, reference, at, "254722000009")  # type: ignore[arg-type]
+def _fake(at: datetime, receipt: str, reference: str) -> Paid:
+    return Paid("mpesa", receipt, 30_000, SHORTCODE, reference, at, "254722000009")
 
 
 def _told(rail: str, body: bytes, headers: dict[str, str]) -> Work:
@@ -654,7 +670,7 @@ async def _again(play: Play) -> None:
     """Everything is told once more, and changes nothing."""
     before = await judge.books(play.stage.deps.db)
     play.stage.tell("everything is told again")
-    for _, work in play.said:
+    for work in list(play.said):
         await play.done(work)
     await play.statement()
     await play.other_statements()

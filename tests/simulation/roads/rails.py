@@ -52,7 +52,7 @@ class Rail:
         self.paying: Callable[[Prompt], Awaitable[None]] | None = None
         self._truth = truth
 
-    async def push(self, push: Push, now: datetime) -> PushAnswer:  # noqa: ARG002 - the seam's
+    async def push(self, push: Push, now: datetime) -> PushAnswer:
         """Answer as told."""
         how = self.how.get(push.order_id, "accept")
         ours = push.order_id if self.rail != "mpesa" else None
@@ -65,7 +65,7 @@ class Rail:
             return PushAnswer(Evidence.NO_ANSWER, ours, "no-answer", None)
         return PushAnswer(Evidence.ACCEPTED, prompt.name, "0", None)
 
-    async def query(self, provider_id: str, now: datetime) -> Outcome:  # noqa: ARG002 - the seam's
+    async def query(self, provider_id: str, now: datetime) -> Outcome:
         """What became of it: M-PESA tells no receipt, Airtel no amount."""
         self._must_be_reachable()
         prompt = self._truth.prompts.get(provider_id)
@@ -91,7 +91,7 @@ class Rail:
             return airtel_wire.read_callback(body)
         return paystack_wire.read_callback(MERCHANT, body, headers)
 
-    async def refund(self, refund: Refund, now: datetime) -> RefundOutcome:  # noqa: ARG002 - the seam's
+    async def refund(self, refund: Refund, now: datetime) -> RefundOutcome:
         """Answer as told; the same refund is taken once."""
         how = self.giving.get(refund.refund_id, "accept")
         if how == "not_sent" or (self.rail == "airtel" and refund.amount != refund.paid):
@@ -107,7 +107,7 @@ class Rail:
             return RefundOutcome(Evidence.NO_ANSWER, "no-answer")
         return RefundOutcome(Evidence.ACCEPTED, "0", name)
 
-    async def query_refund(self, refund: Refund, provider_id: str, now: datetime) -> RefundOutcome:  # noqa: ARG002 - the seam's
+    async def query_refund(self, refund: Refund, provider_id: str, now: datetime) -> RefundOutcome:
         """Only the card's provider answers; by our own id too."""
         self._must_be_reachable()
         if self.rail != "card":
@@ -142,15 +142,15 @@ class Account(MpesaAccount):
         self.asked: list[tuple[str, str]] = []
         self._truth = truth
 
-    async def register_urls(self, confirm_url: str, validate_url: str, now: datetime) -> Registered:  # noqa: ARG002 - the seam's
+    async def register_urls(self, confirm_url: str, validate_url: str, now: datetime) -> Registered:
         """Registered."""
         return Registered(is_new=True)
 
-    async def register_pull(self, callback_url: str, now: datetime) -> bool:  # noqa: ARG002 - the seam's
+    async def register_pull(self, callback_url: str, now: datetime) -> bool:
         """Registered."""
         return True
 
-    async def pull(self, since: datetime, until: datetime, now: datetime) -> Sequence[Seen]:  # noqa: ARG002 - the seam's
+    async def pull(self, since: datetime, until: datetime, now: datetime) -> Sequence[Seen]:
         """All that came since then."""
         if not self._truth.reachable:
             raise GatewayError("the provider cannot be reached")
@@ -175,7 +175,7 @@ class Account(MpesaAccount):
         result_url: str,
         now: datetime,
         *,
-        conversation_id: str = "",  # noqa: ARG002 - the seam's
+        conversation_id: str = "",
     ) -> Acked:
         """Taken; the answer is posted later."""
         if not self._truth.reachable:
@@ -183,6 +183,6 @@ class Account(MpesaAccount):
         self.asked.append((receipt or conversation_id, result_url))
         return Acked("AG_status", "o-1")
 
-    async def ask_balance(self, result_url: str, now: datetime) -> Acked:  # noqa: ARG002 - the seam's
+    async def ask_balance(self, result_url: str, now: datetime) -> Acked:
         """Taken, and never answered."""
         return Acked("AG_balance", "o-2")

@@ -8,13 +8,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from tests.simulation.roads.play import lived
-from tests.simulation.roads.stage import Template, a_stage
+from tests.simulation.roads.stage import Keys, Process, Template, a_stage, filled
 from tests.simulation.roads.truth import Truth
 from tests.simulation.virtual import VirtualLoop, seeded
 from tests.support.clock import Clock
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from types import TracebackType
+
+    from controller.store.database import Database
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +32,7 @@ class Runs:
     """Lives seeds, in virtual time, on one SQLite file that is put back before each."""
 
     def __init__(self) -> None:
-        self._chance = random.Random(0)  # noqa: S311 - a seed's, not a key's
+        self._chance = random.Random(0)
         self._runner = asyncio.Runner(loop_factory=VirtualLoop)
 
     def __enter__(self) -> Self:
@@ -59,16 +62,28 @@ class Runs:
 
     async def _live(self, chance: random.Random) -> Story:
         await self._template.fresh()
-        till, pull = chance.random() < 0.2, chance.random() < 0.7
-        truth = Truth(Clock(), chance)
-        stage = a_stage(
-            self._template,
-            self._template.databases,
-            truth,
-            till=till,
-            pull=pull,
-            look_up=chance.random() < 0.7,
-        )
-        stage.tell(f"{'a Till' if till else 'a PayBill'}, {'with' if pull else 'without'} Pull")
-        told = await lived(stage, chance, till=till, pull=pull)
-        return Story(told, len(truth.paid))
+        return await played(self._template.keys, self._template.databases, chance)
+
+
+async def played(keys: Keys, databases: tuple[Database, ...], chance: random.Random) -> Story:
+    """Live one run on databases that are as `stage.filled` left them."""
+    till, pull = chance.random() < 0.2, chance.random() < 0.7
+    truth = Truth(Clock(), chance)
+    look_up = chance.random() < 0.7
+    stage = a_stage(keys, databases, truth, till=till, pull=pull, look_up=look_up)
+    stage.tell(f"{'a Till' if till else 'a PayBill'}, {'with' if pull else 'without'} Pull")
+    told = await lived(stage, chance, till=till, pull=pull)
+    return Story(told, len(truth.paid))
+
+
+async def lived_on(url: str, folder: Path, seed: int) -> Story:
+    """The story of a seed on an empty database of whatever kind, as two processes see it."""
+    with seeded(seed) as chance:
+        keys, databases = Keys(folder), (Process(url), Process(url))
+        stage = a_stage(keys, databases, Truth(Clock(), chance), till=False)
+        keys.accounts = await filled(stage.deps)
+        try:
+            return await played(keys, databases, chance)
+        finally:
+            for db in databases:
+                await db.close()

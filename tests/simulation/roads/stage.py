@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import random
 import shutil
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -45,10 +46,11 @@ from tests.support.charges import a_subscriber, an_invoice
 from tests.support.clock import MORNING, Clock
 
 if TYPE_CHECKING:
-    import random
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
+    from controller.edge.authority import Authority
     from controller.store.database import Tx
+    from controller.vault import Vault
 
 SHORTCODE, TILL = "600111", "5100200"
 BANK_ACCOUNT = "0110000001"
@@ -147,6 +149,19 @@ class Payer:
     invoice: str
 
 
+@dataclass(slots=True)
+class Keys:
+    """What all runs share: a folder with keys, and who has an account."""
+
+    folder: Path
+    accounts: dict[str, Payer] = field(default_factory=dict)
+    vault: Vault = field(init=False)
+    authority: Authority = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.vault, self.authority = open_vault(self.folder), open_authority(self.folder, MORNING)
+
+
 class Template:
     """A folder with keys and a migrated SQLite file: one site, plans on sale, some accounts."""
 
@@ -155,17 +170,16 @@ class Template:
         self.folder = Path(mkdtemp(prefix="lango-roads-", dir=memory))
         atexit.register(shutil.rmtree, self.folder, ignore_errors=True)
         self.path, self._kept = self.folder / "lango.db", self.folder / "template.db"
-        self.vault, self.authority = open_vault(self.folder), open_authority(self.folder, MORNING)
+        self.keys = Keys(self.folder)
         upgrade(f"sqlite+aiosqlite:///{self.path}")
         connect = connecting(str(self.path), chance)
         url = f"sqlite+aiosqlite:///{self.path}"
         self.databases = tuple(Process(url, connect=connect) for _ in range(2))
-        self.accounts: dict[str, Payer] = {}
 
     async def fill(self) -> None:
         """Make the template, once."""
-        stage = a_stage(self, self.databases, Truth(Clock(), _no_chance()), till=False)
-        self.accounts = await filled(stage.deps)
+        stage = a_stage(self.keys, self.databases, Truth(Clock(), random.Random(0)), till=False)
+        self.keys.accounts = await filled(stage.deps)
         for one in self.databases:
             await one.close()
         shutil.copy(self.path, self._kept)
@@ -198,7 +212,7 @@ async def filled(deps: Deps) -> dict[str, Payer]:
 
 
 def a_stage(
-    keys: Template,
+    keys: Keys,
     databases: tuple[Database, ...],
     truth: Truth,
     *,
@@ -248,9 +262,3 @@ def _settings(folder: Path, *, till: bool, pull: bool) -> Settings:
     )
     public = HttpSettings(public_url="https://pay.example.co.ke")
     return Settings(state_dir=folder, http=public, mpesa=told)
-
-
-def _no_chance() -> random.Random:
-    import random  # noqa: PLC0415 - the template has no chance in it
-
-    return random.Random(0)  # noqa: S311 - a template, not a key
