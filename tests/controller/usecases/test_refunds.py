@@ -290,6 +290,19 @@ async def test_what_the_provider_took_back_is_open_again_once(anne: World) -> No
     await assert_the_books_are_right(anne.deps.db)
 
 
+async def test_a_refund_that_only_the_statement_tells_of_has_gone(anne: World) -> None:
+    arrival_id = await came_for_anne(anne)
+    await give_back(anne, arrival_id)
+    news = [
+        await returned(anne.deps, "mpesa", "UGE5L8M3RZ", reason="reversed", at=anne.clock())
+        for _ in range(2)
+    ]
+
+    assert news == [True, False]
+    assert await state(anne) == PaymentState.SETTLED
+    assert TILL not in await balances_now(anne.deps.db)
+
+
 async def test_what_the_provider_took_back_of_an_order_ends_its_grant(anne: World) -> None:
     await an_order_paid(anne)
     async with anne.deps.db.begin() as tx:
