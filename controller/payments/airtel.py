@@ -52,6 +52,7 @@ class AirtelGateway:
 
     rail: str = "airtel"
     trust: Trust = Trust.HINT
+    takes_our_name: bool = True
 
     def __init__(
         self,

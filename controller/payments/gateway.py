@@ -159,6 +159,10 @@ class PaymentGateway(Protocol):
     trust: Trust
     """How far its callbacks are believed."""
 
+    takes_our_name: bool
+    """Whether it knows a push by our order's id: then it can be asked for one whose answer we never
+    noted, too."""
+
     async def push(self, push: Push, now: datetime) -> PushAnswer:
         """Ask the payer. Never raises for the provider's trouble: doubt is `NO_ANSWER`."""
         ...

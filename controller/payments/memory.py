@@ -82,9 +82,15 @@ class MemoryGateway:
     """A `PaymentGateway`, and a `StoredCards`, whose payers do as they are told."""
 
     def __init__(
-        self, *, rail: str = "mpesa", place: str = "600111", trust: Trust = Trust.ADDRESS
+        self,
+        *,
+        rail: str = "mpesa",
+        place: str = "600111",
+        trust: Trust = Trust.ADDRESS,
+        takes_our_name: bool = False,
     ) -> None:
         self.rail, self.place, self.trust = rail, place, trust
+        self.takes_our_name = takes_our_name
         self.refunds: dict[str, Refund] = {}
         self.refund_evidence = Evidence.ACCEPTED
         """What a refund is answered; `query_refund` says PAID once it was taken."""
@@ -207,6 +213,8 @@ class MemoryGateway:
     def _take(self, push: Push) -> str:
         number = len(self.asked) + 1
         provider_id = PROVIDER_ID.format(number=number)
+        if self.takes_our_name:
+            provider_id = push.order_id
         self.asked[provider_id] = Asked(provider_id, push, number)
         return provider_id
 

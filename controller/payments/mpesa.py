@@ -58,6 +58,7 @@ class MpesaGateway:
 
     rail: str = "mpesa"
     trust: Trust = Trust.ADDRESS
+    takes_our_name: bool = False
 
     def __init__(
         self,

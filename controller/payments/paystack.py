@@ -51,6 +51,7 @@ class PaystackGateway:
 
     rail: str = "card"
     trust: Trust = Trust.SIGNED
+    takes_our_name: bool = True
 
     def __init__(
         self,

@@ -247,13 +247,18 @@ async def _arrival_for(
 ) -> tuple[ArrivalRow, bool]:
     """The row of the money that settles a payment, and whether it is new.
 
-    An answer without a receipt confirms what an unsigned callback had told.
+    An answer without a receipt confirms what an unsigned callback had told; or it is of money that
+    came to a Till, which names no account, at the same time.
     """
     if outcome.receipt is None:
         for told in await arrivals.of_order(tx, payment.order_id):
             if told.state == DOUBTED:
                 arrivals.add_road(told, road)
                 return told, False
+        waiting = await arrivals.without_reference(tx, payment)
+        if waiting is not None:
+            arrivals.add_road(waiting, road)
+            return waiting, False
     arrival, is_new = await arrivals.claim(
         tx, seen_of(payment, outcome, road), state=SUSPENSE, now=now
     )

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from controller.payments.mpesa_account import MpesaAccount
     from controller.payments.mpesa_result import Result
     from controller.payments.seen import Seen
+    from controller.store.payment_rows import ArrivalRow
 
 RAIL = "mpesa"
 PULL_EVERY = timedelta(minutes=10)
@@ -242,7 +243,7 @@ async def take_result(deps: Deps, *, token: str, body: bytes) -> bool:
     try:
         result = read_result(body)
         if arrival is not None:
-            await _looked_up(deps, arrival.receipt, result)
+            await _looked_up(deps, arrival, result)
         elif place is not None:
             await _learn_balance(deps, place.place, result)
     except CallbackUnreadable as error:
@@ -259,13 +260,14 @@ async def _look_up(deps: Deps, receipt: str, token: str) -> None:
         log.warning("receipt_not_asked", error=str(error))
 
 
-async def _looked_up(deps: Deps, receipt: str, result: Result) -> None:
+async def _looked_up(deps: Deps, arrival: ArrivalRow, result: Result) -> None:
+    """What a look-up confirms. It tells no account: that is as it was told before."""
     seen = read_status(result)
-    if seen is None or seen.receipt != receipt:
+    if seen is None or seen.receipt != arrival.receipt:
         return
     ours = _ours(deps, seen)
     if ours is not None:
-        await arrive(deps, ours)
+        await arrive(deps, replace(ours, reference=arrival.reference))
 
 
 async def _learn_balance(deps: Deps, place: str, result: Result) -> None:

@@ -23,7 +23,12 @@ from billing.ledger import Posting, Transaction
 from billing.money import Money
 from billing.msisdn import Msisdn
 from billing.payment import Evidence, PaymentState, moved
-from controller.payments.gateway import CallbackUnreadable, GatewayError, Refund, RefundOutcome
+from controller.payments.gateway import (
+    CallbackUnreadable,
+    GatewayError,
+    Refund,
+    RefundOutcome,
+)
 from controller.store import arrivals, ledger, notices, payments, received, refunds
 from controller.store.arrivals import CREDITED, DOUBTED, RETURNED, SUSPENSE
 from controller.store.payers import locked as payers_locked
@@ -55,6 +60,7 @@ SEND_AGAIN_S = 120
 BATCH_MAX = 50
 
 TOKEN_CHARS = 48
+TOLD_BY_STATEMENT = "statement"
 
 _ID = re.compile(r"[0-9a-f]{32}")
 _TOKEN = re.compile(r"[0-9a-f]{48}")
@@ -169,21 +175,20 @@ async def refunds_due(deps: Deps) -> int:
 
 
 async def returned(deps: Deps, rail: str, receipt: str, *, reason: str, at: datetime) -> bool:
-    """Book that the provider took money back itself; whether that was news.
+    """Book that the provider took money back; whether that was news.
 
-    It is none when we never had that receipt, or it has gone back already. Raises `InvalidField`,
-    `DatabaseBusy`.
+    It did so by itself, or for a refund of ours whose result was lost. It is no news when we never
+    had that receipt, or it has gone back already. Raises `InvalidField`, `DatabaseBusy`.
     """
     check_reason(reason)
     async with deps.db.read() as tx:
         row = await arrivals.seen(tx, rail, receipt)
+        ours = None if row is None else await refunds.open_whole(tx, row)
     if row is None:
         return False
-    async with deps.db.read() as tx:
-        ours = await refunds.doubted_of(tx, row.id)
     if ours is not None:
-        # It is our own refund, whose answer was lost: now it is known that it went.
-        await _learn(deps, ours, RefundOutcome(Evidence.PAID, "seen"))
+        # It is our own refund that went, and nobody had told us.
+        await _learn(deps, ours, RefundOutcome(Evidence.PAID, TOLD_BY_STATEMENT))
         return True
     async with deps.db.begin() as tx:
         holders, arrival = await _locked(tx, row.id)
@@ -368,12 +373,12 @@ async def _query(deps: Deps, refund_id: str) -> None:
         row = await refunds.must_load(tx, refund_id)
         arrival = await arrivals.load(tx, row.arrival_id)
     assert arrival is not None
-    if row.provider_id is None:
-        return
     gateway = deps.rails.get(row.rail, NOBODY)
     try:
         outcome = await gateway.query_refund(
-            _asked(deps, row, arrival, _token_of(deps, refund_id)), row.provider_id, deps.now()
+            _asked(deps, row, arrival, _token_of(deps, refund_id)),
+            row.provider_id or "",  # no answer named it: a rail that can finds it by our own id
+            deps.now(),
         )
     except GatewayError:
         await _have_told(deps, row)
@@ -383,9 +388,10 @@ async def _query(deps: Deps, refund_id: str) -> None:
 
 async def _have_told(deps: Deps, row: RefundRow) -> None:
     """Where a rail answers by callback only: have it tell at the refund's address."""
-    if deps.mpesa is None or row.rail != deps.mpesa.rail or not deps.mpesa.can_look_up:
+    if row.provider_id is None or deps.mpesa is None or row.rail != deps.mpesa.rail:
         return
-    assert row.provider_id is not None
+    if not deps.mpesa.can_look_up:
+        return
     address = f"{deps.settings.public_url}{RESULT_PATH}{_token_of(deps, row.id)}"
     with suppress(GatewayError):
         await deps.mpesa.ask_status("", address, deps.now(), conversation_id=row.provider_id)

@@ -170,7 +170,7 @@ async def query_due(deps: Deps) -> int:
     """
     async with deps.db.begin() as tx:
         due = await payments.due(tx, deps.now(), limit=QUERY_BATCH_MAX)
-        asked = [(row.order_id, row.rail, row.provider_id) for row in due]
+        asked = [(row.order_id, row.rail, _name_of(deps, row)) for row in due]
         for payment in due:
             await _claim(tx, payment, deps.now())
     if not asked:
@@ -250,6 +250,14 @@ def _ask_soon(payment: PaymentRow, now: datetime) -> None:
         payment.next_query_at = now
 
 
+def _name_of(deps: Deps, payment: PaymentRow) -> str | None:
+    """How its provider knows a payment, even when this process died before it noted the answer."""
+    if payment.provider_id is None and payment.pushed_at is not None:
+        gateway = deps.rails.get(payment.rail, NOBODY)
+        return payment.order_id if gateway.takes_our_name else None
+    return payment.provider_id
+
+
 async def _claim(tx: Tx, payment: PaymentRow, now: datetime) -> None:
     """Move a due payment's next time on, so that no other process asks as well."""
     payment.queries += 1
@@ -287,6 +295,8 @@ async def _answered(tx: Tx, deps: Deps, payment: PaymentRow, outcome: Outcome) -
     """Apply the provider's own answer; whether money came in."""
     now = deps.now()
     differs = evidence.objection(payment, outcome)
+    if payment.provider_id is None:
+        await evidence.learn_provider_id(tx, payment, outcome.provider_id, now)
     if differs is not None:
         await evidence.notice(tx, payment, differs, now, "the provider's answer does not fit")
         return False

@@ -208,7 +208,7 @@ BUGS = (
 
 def found(bug: Bug, folder: Path) -> str:
     """By what the bug was found, in a line; "" when everything held with it."""
-    _with_bug(bug, folder)
+    with_bug(bug, folder)
     if bug.tests:
         command = ["-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-m", "not postgres"]
         told = _run(folder, *command, *bug.tests)
@@ -232,7 +232,7 @@ def _run(folder: Path, *arguments: str) -> str:
     return ran.stdout
 
 
-def _with_bug(bug: Bug, folder: Path) -> None:
+def with_bug(bug: Bug, folder: Path) -> None:
     """A tree of links to the product, with one file changed."""
     wrong = Path(bug.file)
     for top in TOPS:
