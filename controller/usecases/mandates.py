@@ -18,8 +18,7 @@ from billing.errors import InvalidField
 from billing.ids import OrderId
 from billing.msisdn import Msisdn
 from billing.period import day_of, midnight
-from controller.payments.calls import AnswerLostError
-from controller.payments.gateway import CallbackUnreadable, GatewayError
+from controller.payments.gateway import AnswerLostError, CallbackUnreadable, GatewayError
 from controller.payments.mpesa_ratiba import Frequency, StandingOrder
 from controller.payments.mpesa_result import read_ratiba
 from controller.store import mandates, notices
