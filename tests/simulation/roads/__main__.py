@@ -6,6 +6,7 @@ broke: then its story ends the output, and the line that begins with REPLAY does
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import sys
@@ -28,6 +29,8 @@ def main(arguments: list[str]) -> int:
     verbose = "-v" in arguments or len(seeds) == 1
     began, cpu_began, payments = time.perf_counter(), time.process_time(), 0
     with Runs() as runs:
+        gc.freeze()
+        gc.set_threshold(100_000)  # what a run leaves is little, and looking for it is much
         for seed in seeds:
             try:
                 story = runs.lived(seed)

@@ -12,7 +12,8 @@ from tests.simulation.bugs import PATIENCE_S, Bug, found, with_bug
 if TYPE_CHECKING:
     from pathlib import Path
 
-FORGERY = "tests/controller/api/test_forgery.py"
+FIRST = tuple(range(1, 21))
+FORGERY, USECASES = "tests/controller/api/test_forgery.py", "tests/controller/usecases"
 EVIDENCE, SETTLE = "controller/usecases/evidence.py", "controller/usecases/settle.py"
 ARRIVALS, REFUNDS = "controller/usecases/arrivals.py", "controller/usecases/refunds.py"
 
@@ -22,63 +23,58 @@ BUGS = (
         "controller/store/arrivals.py",
         "    receipt = seen.receipt.upper()\n",
         "    receipt = seen.receipt + seen.road.value[:2]\n",
-        (1,),
+        FIRST,
     ),
     Bug(
         "a callback's amount is not compared",
         EVIDENCE,
         "    if outcome.amount not in (None, Money(payment.amount_minor, payment.currency)):\n",
         "    if outcome.amount is None and outcome.shortcode == '':\n",
-        (1,),
+        FIRST,
     ),
     Bug(
         "a callback's shortcode is not compared",
         EVIDENCE,
         "    if outcome.shortcode not in (None, payment.shortcode):\n",
         "    if outcome.shortcode == '':\n",
-        (1,),
+        FIRST,
     ),
     Bug(
         "a callback's name for the payment is not compared",
         EVIDENCE,
         "    if payment.provider_id not in (None, outcome.provider_id):\n",
         "    if payment.provider_id == '':\n",
-        (1,),
+        FIRST,
     ),
     Bug(
         "an unsigned callback is believed for any sum",
         SETTLE,
         "    if trust is Trust.ADDRESS and much and payment",
         "    if trust is Trust.HINT and much and payment",
-        (1,),
+        tests=(
+            f"{USECASES}/test_arrivals.py::test_a_dear_callback_waits_for_the_provider_s_own_answer",
+        ),
     ),
     Bug(
         "an unsigned confirmation is believed for any sum",
         ARRIVALS,
         "    return seen.road in UNSIGNED and seen.amount.minor > limit\n",
         "    return seen.road in UNSIGNED and seen.amount.minor > limit * 1_000\n",
-        (1,),
-    ),
-    Bug(
-        "a hint is taken for the truth",
-        SETTLE,
-        "    if gateway.trust is Trust.HINT:\n",
-        "    if gateway.trust is Trust.HINT and outcome.evidence is not Evidence.PAID:\n",
-        (1,),
+        FIRST,
     ),
     Bug(
         "a card's event needs no signature",
         "controller/payments/paystack_wire.py",
         '    if not hmac.compare_digest(made.encode(), told.encode(errors="replace")):\n',
         "    if not made and not told:\n",
-        (1,),
+        FIRST,
     ),
     Bug(
         "a bank's notice needs no password",
         "controller/payments/bank_notice.py",
         '    if kind.lower() != "basic" or not is_ours:\n',
         '    if kind.lower() != "basic" and not is_ours:\n',
-        (1,),
+        tests=(f"{FORGERY}::test_a_notice_without_the_user_and_password_of_ours_brings_nothing",),
     ),
     Bug(
         "a bank's notice needs no signature",
@@ -93,21 +89,21 @@ BUGS = (
         EVIDENCE,
         "    told = next((one for one in mine if receipt in {None, one.receipt}), None)\n",
         "    told = next((one for one in mine if receipt != ''), None)\n",
-        (1,),
+        tests=(f"{USECASES}/test_settle.py",),
     ),
     Bug(
         "money that was found by asking never gets its receipt",
         ARRIVALS,
         "    return same and payment.state == PaymentState.SETTLED and payment.receipt is None\n",
         "    return same and payment.state == PaymentState.REFUSED and payment.receipt is None\n",
-        (1,),
+        FIRST,
     ),
     Bug(
         "two rows of the same money are both booked",
         EVIDENCE,
         "    if found.state == SUSPENSE:\n        amount",
         "    if found.state == 'nowhere':\n        amount",
-        (1,),
+        tests=(f"{USECASES}/test_arrivals.py",),
     ),
     Bug(
         "money that fits no order is not booked",
@@ -115,21 +111,7 @@ BUGS = (
         "    await evidence.to_suspense_in(tx, arrival, now)\n    arrival.due_at = now\n"
         "    return Arrived(arrival.id, SUSPENSE, is_new), None\n",
         "    arrival.due_at = now\n    return Arrived(arrival.id, SUSPENSE, is_new), None\n",
-        (1,),
-    ),
-    Bug(
-        "money that is placed already is placed again",
-        ARRIVALS,
-        "        if arrival is None or arrival.state != SUSPENSE:\n",
-        "        if arrival is None or arrival.state == DOUBTED:\n",
-        tests=("tests/controller/usecases/test_arrivals.py",),
-    ),
-    Bug(
-        "a reference of one rail names an order of another",
-        "controller/store/payments.py",
-        "    query = select(PaymentRow).where(PaymentRow.rail == rail, PaymentRow.reference",
-        "    query = select(PaymentRow).where(PaymentRow.rail != '', PaymentRow.reference",
-        (1,),
+        FIRST,
     ),
     Bug(
         "whoever writes the left-most address is whom we hear",
@@ -150,14 +132,14 @@ BUGS = (
         "controller/usecases/doors.py",
         "    return hmac.compare_digest(offered.encode(), secret_of(deps, door).encode())\n",
         "    return len(offered) == len(secret_of(deps, door))\n",
-        (1,),
+        tests=(f"{FORGERY}::test_a_door_opens_to_its_own_secret_only",),
     ),
     Bug(
         "money of another shortcode is taken for ours",
         "controller/usecases/paybill.py",
         "    return _at_home(deps.mpesa, seen) if seen.place in deps.mpesa.places else None\n",
         "    return _at_home(deps.mpesa, seen)\n",
-        (1,),
+        FIRST,
     ),
     Bug(
         "a result of another refund is taken for this one's",
@@ -169,8 +151,9 @@ BUGS = (
     Bug(
         "a refund whose answer was lost is never asked about",
         REFUNDS,
-        '            row.provider_id or "",',
-        '            row.provider_id or "nobody knows",',
+        "    assert arrival is not None\n    gateway = deps.rails.get(row.rail, NOBODY)\n",
+        "    if row.provider_id is None:\n        return\n    assert arrival is not None\n"
+        "    gateway = deps.rails.get(row.rail, NOBODY)\n",
         tests=("tests/controller/usecases/test_refunds.py",),
     ),
     Bug(
@@ -178,21 +161,25 @@ BUGS = (
         REFUNDS,
         "    if ours is not None:\n",
         "    if ours == '':\n",
-        (62,),
+        tests=(
+            f"{USECASES}/test_refunds.py::test_a_refund_that_only_the_statement_tells_of_has_gone",
+        ),
     ),
     Bug(
         "a push whose answer was never noted is never asked about",
         SETTLE,
         "        return payment.order_id if gateway.takes_our_name else None\n",
         "        return payment.order_id if gateway.rail == 'mpesa' else None\n",
-        (1,),
+        tests=(f"{USECASES}/test_settle.py",),
     ),
     Bug(
         "at a Till what is found by asking is booked beside what came",
         EVIDENCE,
         "        if waiting is not None:\n",
         "        if waiting is not None and waiting.order_id is not None:\n",
-        (14,),
+        tests=(
+            f"{USECASES}/test_arrivals.py::test_at_a_till_what_came_before_we_asked_is_not_booked_again",
+        ),
     ),
 )
 

@@ -6,6 +6,7 @@ import asyncio
 import heapq
 import itertools
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from billing.ids import OrderId, PlanId
@@ -222,7 +223,7 @@ class Play:
                 prompt.code = self.chance.choice(("1032", "1037"))
                 self._tell_callback(prompt, None)
             if order.does == "later":
-                self.at(self.chance.randint(60, 300), "", lambda p=prompt: self._after_all(p))
+                self.at(self.chance.randint(60, 300), "", partial(self._after_all, prompt))
             if order.does in {"menu", "twice"} and order.rail == "mpesa" and not self.till:
                 minor = prompt.push.amount.minor
                 odd = 100 * self.chance.choice((0, 0, 0, 7, 30, -15))
@@ -347,7 +348,7 @@ class Play:
     def _lie_about(self, order: Order, prompt: Prompt) -> None:
         """Somebody who learnt an address tells what is not so."""
         for lie in order.forgeries:
-            self.at(self.chance.randint(0, 120), "", lambda lie=lie: self._lie(order, prompt, lie))
+            self.at(self.chance.randint(0, 120), "", partial(self._lie, order, prompt, lie))
 
     async def _lie(self, order: Order, prompt: Prompt, lie: str) -> None:
         receipt = f"{FORGED}{next(self._numbers)}"
@@ -415,11 +416,13 @@ class Play:
         self._going.add(found.key)
 
         async def work(deps: Deps) -> object:
-            told = {"amount": amount, "reason": "he asked", "idempotent": name}
             try:
-                return (await refunds.refund(deps, found.id, **told)).state
+                row = await refunds.refund(
+                    deps, found.id, amount=amount, reason="he asked", idempotent=name
+                )
             except NotToRefund as refusal:
                 return refusal
+            return row.state
 
         async def ask() -> None:
             if not await self.done(work, text="refund"):
@@ -501,7 +504,7 @@ class Play:
                 one.at,
                 one.reference,
             )
-            await self.done(lambda deps, seen=seen: arrive(deps, seen))
+            await self.done(partial(arrive, seen=seen))
 
     async def _answer_questions(self) -> None:
         """Daraja posts what it found."""
@@ -631,7 +634,7 @@ async def _with_faults(play: Play) -> None:
     """Faults all the way; the scheduler looks in now and then, and may find nobody at home."""
     for moment in range(40, FAULTS_END_S, 120):
         names = play.chance.sample(sorted(JOBS), 3)
-        play.at(moment, "", lambda names=names: play.jobs(*names))
+        play.at(moment, "", partial(play.jobs, *names))
 
     async def gone(*, back: bool) -> None:
         play.truth.reachable = back
