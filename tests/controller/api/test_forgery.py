@@ -222,7 +222,7 @@ async def test_an_address_that_is_nearly_right_is_none(office: Office, path: str
 )
 async def test_a_door_opens_to_its_own_secret_only(office: Office, path: str) -> None:
     await a_shop(office)
-    every = {name: doors.secret_of(office.deps, name) for name in doors.DOORS}
+    every = {name: doors.secret_of(office.deps.vault, name) for name in doors.DOORS}
     kind = path.split("/")[2]
     own = {"c2b": "paybill"}.get(kind, kind)
     wrong = [value for name, value in every.items() if name != own]

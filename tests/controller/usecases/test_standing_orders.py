@@ -6,13 +6,14 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+import httpx2
 import pytest
 from sqlalchemy import select
 
 from billing.errors import InvalidField
 from billing.money import Money
 from billing.period import day_of
-from controller.payments.mpesa_ratiba import Frequency
+from controller.payments.mpesa_ratiba import RATIBA_PATH, Frequency
 from controller.store import mandates as store
 from controller.store.rows import NoticeRow
 from controller.usecases.collecting import collect_due
@@ -30,7 +31,7 @@ from tests.support.builders import hex_id
 from tests.support.cards import mandate, owed
 from tests.support.charges import ANNE, a_line, a_subscriber, an_invoice
 from tests.support.daraja import PAYER
-from tests.support.standing_orders import Door, in_a_network
+from tests.support.standing_orders import Door, an_account, in_a_network
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -104,6 +105,30 @@ async def test_an_order_is_active_when_its_payer_has_agreed(anne: Anne, other_ca
     assert await anne.door.called("/callbacks/orders/") == [200]
     assert (asked.state, asked.frequency, asked.amount_minor) == ("asked", "monthly", 30_000)
     assert [prompt["kind"] for prompt in shown] == ["order"]
+    assert await anne.state() == "active"
+
+
+class Lossy(httpx2.AsyncHTTPTransport):
+    """A line that carries every request, and loses the answers to standing orders."""
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        """Carry it."""
+        response = await super().handle_async_request(request)
+        if request.url.path == RATIBA_PATH:
+            await response.aread()
+            raise httpx2.ReadTimeout("lost", request=request)
+        return response
+
+
+async def test_an_order_whose_answer_is_lost_may_still_be_agreed_to(anne: Anne) -> None:
+    public_url = anne.world.deps.settings.public_url
+    async with httpx2.AsyncClient(transport=Lossy(), trust_env=False) as lossy:
+        account = an_account(replace(anne.network, http=lossy), public_url)
+        asked = await agree_order(replace(anne.world.deps, mpesa=account), a_wish(anne))
+    await anne.network.type_pin()
+    await anne.door.called("/callbacks/orders/")
+
+    assert asked.state == "asked"
     assert await anne.state() == "active"
 
 

@@ -46,7 +46,6 @@ from controller.usecases.asking import CALLBACK_PATH
 from controller.usecases.paybill import confirm_due, pull_due, register_due
 from controller.usecases.purchase import NewOrder, purchase
 from controller.usecases.reconcile import reconcile
-from controller.usecases.refunds import returned
 from controller.usecases.settle import query_due
 from controller.usecases.statements import import_statement
 from tests.simulation.roads import judge
@@ -234,7 +233,7 @@ class Day:
         name = {"name": f"org-{DAY}.csv", "idempotent": f"{self.chance.getrandbits(128):032x}"}
         left = True
         while left:
-            done = await import_statement(self.deps, told.content, **name, returned=returned)
+            done = await import_statement(self.deps, told.content, **name)
             left = done.left
         await self.jobs()
         return await reconcile(self.deps, "mpesa", SHORTCODE, DAY)

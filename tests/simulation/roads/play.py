@@ -21,7 +21,7 @@ from controller.usecases.account_payments import AccountPayment, pay_account
 from controller.usecases.arrivals import arrive
 from controller.usecases.asking import CALLBACK_PATH
 from controller.usecases.purchase import NewOrder, Purpose, purchase
-from controller.usecases.refunds import RESULT_PATH, NotToRefund, returned
+from controller.usecases.refunds import RESULT_PATH, NotToRefund
 from controller.usecases.settle import take_callback, take_told
 from controller.usecases.statements import import_statement
 from tests.simulation.roads import bodies, judge
@@ -485,7 +485,7 @@ class Play:
         name = f"{self.chance.getrandbits(128):032x}"
 
         async def work(deps: Deps) -> object:
-            told = {"name": "org.csv", "idempotent": name, "returned": returned}
+            told = {"name": "org.csv", "idempotent": name}
             return (await import_statement(deps, data, **told)).new_lines  # type: ignore[arg-type]
 
         self.stage.tell("a statement is imported")
@@ -547,7 +547,7 @@ def _told(rail: str, body: bytes, headers: dict[str, str]) -> Work:
 
 def _to_c2b(body: bytes, *, secret: str | None = None) -> Work:
     async def work(deps: Deps) -> object:
-        offered = secret or doors.secret_of(deps, doors.PAYBILL)
+        offered = secret or doors.secret_of(deps.vault, doors.PAYBILL)
         if not doors.opens(deps, doors.PAYBILL, offered):
             return "no such door"
         return await paybill.confirmed(deps, body, source=SOURCE)

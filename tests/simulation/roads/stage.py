@@ -31,7 +31,7 @@ from controller.store.migrations import upgrade
 from controller.usecases.arrivals import place_due
 from controller.usecases.paybill import confirm_due, pull_due
 from controller.usecases.plans import add_plan
-from controller.usecases.refunds import refunds_due, returned
+from controller.usecases.refunds import refunds_due
 from controller.usecases.settle import query_due
 from controller.usecases.sites import NewSite, add_site
 from controller.usecases.statements import book_due
@@ -62,7 +62,7 @@ JOBS: Mapping[str, Callable[[Deps], Awaitable[int]]] = {
     "refunds": refunds_due,
     "confirm": confirm_due,
     "pull": pull_due,
-    "book": partial(book_due, returned=returned),
+    "book": partial(book_due),
 }
 
 
