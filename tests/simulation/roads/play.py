@@ -486,7 +486,7 @@ class Play:
 
         async def work(deps: Deps) -> object:
             told = {"name": "org.csv", "idempotent": name}
-            return (await import_statement(deps, data, **told)).new_lines  # type: ignore[arg-type]
+            return (await import_statement(deps, data, **told)).new_lines
 
         self.stage.tell("a statement is imported")
         if not await self.done(work, text="new lines") and self.calm:
