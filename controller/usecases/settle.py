@@ -206,8 +206,17 @@ async def _judge(tx: Tx, deps: Deps, payment: PaymentRow, posted: _Posted) -> st
     if outcome.evidence is Evidence.PAID:
         return await _told_paid(tx, deps, payment, outcome, trust=gateway.trust)
     if outcome.evidence is Evidence.REFUSED:
-        return REFUSED if evidence.refused(payment, outcome) else evidence.REPEAT
+        return _told_no(payment, outcome, now, trust=gateway.trust)
     return PENDING
+
+
+def _told_no(payment: PaymentRow, outcome: Outcome, now: datetime, *, trust: Trust) -> str:
+    """Note a no; one that nobody signed is checked once more by asking: it may be made up."""
+    if not evidence.refused(payment, outcome):
+        return evidence.REPEAT
+    if trust is Trust.ADDRESS and payment.pushed_at is not None:
+        payment.next_query_at = payment.next_query_at or next_query_at(payment.pushed_at, now)
+    return REFUSED
 
 
 async def _objection(tx: Tx, payment: PaymentRow, outcome: Outcome, now: datetime) -> str | None:

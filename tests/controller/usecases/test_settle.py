@@ -426,3 +426,22 @@ async def test_a_push_whose_answer_was_never_noted_is_asked_for_by_our_own_name(
     await query_due(shop.deps)
 
     assert await credited(shop.deps.db) == 1
+
+
+async def test_a_no_that_nobody_signed_is_asked_about_once_more(world: World) -> None:
+    await world.order()
+    name = world.last_provider_id
+    no = {"CheckoutRequestID": name, "ResultCode": 1032, "ResultDesc": "made up"}
+    verdict = await take_callback(
+        world.deps,
+        token=world.token_of(name),
+        body=json.dumps({"Body": {"stkCallback": no}}).encode(),
+        source="",
+    )
+    world.gateway.pay(name, world.clock())
+    world.clock.advance(60)
+    asked = [await query_due(world.deps) for _ in range(2)]
+
+    assert verdict.text == "refused"
+    assert asked == [1, 0]
+    assert await credited(world.deps.db) == 1
