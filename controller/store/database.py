@@ -34,6 +34,17 @@ if TYPE_CHECKING:
 BUSY_TIMEOUT_MS = 10_000
 """How long a transaction waits for another process's lock before it gives up."""
 
+SQLITE_CACHE_KIB = 16_000
+"""Pages that a connection keeps in memory, at most. Keys are spread over a whole index, so with
+SQLite's own 2 MB what is written next had just been given up."""
+
+SQLITE_LOG_PAGES = 8_000
+"""The log is copied into the file when it has grown to so many pages (of 4 kB).
+
+What many commits change is then copied once. Durable it is without: ``synchronous=FULL`` flushes
+the log at each commit.
+"""
+
 IDLE_TIMEOUT_MS = 60_000
 POOL_SIZE = 10
 
@@ -91,9 +102,9 @@ class Database:
                 if self.is_sqlite:
                     await (await tx.connection()).exec_driver_sql("BEGIN IMMEDIATE")
                 yield tx
-        except DBAPIError as error:
+        except Exception as error:
             if _is_conflict(error):
-                raise DatabaseBusy(str(error.orig)) from error
+                raise DatabaseBusy(str(getattr(error, "orig", error))) from error
             raise
 
     @asynccontextmanager
@@ -152,8 +163,11 @@ def _postgres_options(busy_timeout_ms: int) -> dict[str, Any]:
     }
 
 
-def _is_conflict(error: DBAPIError) -> bool:
-    return getattr(error.orig, "sqlstate", None) in CONFLICTS or "is locked" in str(error.orig)
+def _is_conflict(error: Exception) -> bool:
+    """Whether the driver says so: by way of SQLAlchemy, or to who speaks to it directly."""
+    if isinstance(error, DBAPIError):
+        return getattr(error.orig, "sqlstate", None) in CONFLICTS or "is locked" in str(error.orig)
+    return getattr(error, "sqlstate", None) in CONFLICTS
 
 
 def _tune_sqlite(engine: Any, busy_timeout_ms: int) -> None:
@@ -166,6 +180,8 @@ def _tune_sqlite(engine: Any, busy_timeout_ms: int) -> None:
             "synchronous=FULL",
             "foreign_keys=ON",
             f"busy_timeout={busy_timeout_ms}",
+            f"cache_size=-{SQLITE_CACHE_KIB}",
+            f"wal_autocheckpoint={SQLITE_LOG_PAGES}",
         ):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()

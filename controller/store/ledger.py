@@ -10,7 +10,7 @@ from sqlalchemy import Row, func, select, union_all
 from billing.ids import AccountName
 from billing.ledger import Posting
 from billing.money import Money
-from controller.store import bulk_rows
+from controller.store import array_rows, bulk_rows
 from controller.store.database import inserted
 from controller.store.rows import LedgerTransactionRow, PostingRow
 
@@ -65,22 +65,21 @@ async def post_many(tx: Tx, transactions: Sequence[Transaction]) -> list[Posted]
     first: dict[TransactionId, Transaction] = {}
     for one in transactions:
         first.setdefault(one.id, one)
-    new = await bulk_rows.write_new(
-        tx, LedgerTransactionRow, [transaction_values(first[name]) for name in sorted(first)]
-    )
-    created = [one for name, one in first.items() if name in new]
-    await bulk_rows.write(tx, PostingRow, [p for one in created for p in posting_values(one)])
+    ordered = sorted(first.items())
+    rows = [transaction_values(one) for _, one in ordered]
+    new = await array_rows.insert_new(tx, LedgerTransactionRow, rows)
+    postings = [p for name, one in ordered if name in new for p in posting_values(one)]
+    await array_rows.insert(tx, PostingRow, postings)
     kept = await _kept(tx, [name for name in first if name not in new])
-    kept |= {one.id: one.postings for one in created}
     return [
-        _became(one, kept[one.id], is_created=one.id in new and first[one.id] is one)
+        Posted.CREATED
+        if one.id in new and first[one.id] is one
+        else _repeated(one, kept.get(one.id, first[one.id].postings))
         for one in transactions
     ]
 
 
-def _became(one: Transaction, kept: tuple[Posting, ...], *, is_created: bool) -> Posted:
-    if is_created:
-        return Posted.CREATED
+def _repeated(one: Transaction, kept: tuple[Posting, ...]) -> Posted:
     return Posted.EXISTS if kept == one.postings else Posted.EXISTS_WITH_OTHER_POSTINGS
 
 

@@ -32,8 +32,9 @@ from billing.ids import TransactionId
 from billing.ledger import Posting, Transaction
 from billing.money import Money
 from billing.tax import Tax
+from controller.store import ledger
 from controller.store.database import Database
-from controller.store.group import TOGETHER_MAX, PostingGroup
+from controller.store.group import TOGETHER_MAX, Group
 from controller.store.ledger import Posted, posting_values, transaction_values
 from tests.bench.row import Row, quantile
 from tests.bench.stores import NAMES, Postgres, store
@@ -189,13 +190,14 @@ async def _posted(
 ) -> tuple[float, list[float], bool]:
     """Transactions a second, each wait, and whether the answers were those of a ledger."""
     db = Database(each.url)
-    group, rest, waits, ends = PostingGroup(db), iter(asked), list[float](), list[Posted]()
+    group, rest = Group(db, ledger.post_many), iter(asked)
+    waits, ends = list[float](), list[Posted]()
     is_durable = await _is_durable(db)
 
     async def caller() -> None:
         while part := list(islice(rest, listed)):
             handed = time.perf_counter()
-            ends.extend(await group.post_many(part))
+            ends.extend(await group.do_all(part))
             waits.append(time.perf_counter() - handed)
 
     began = time.perf_counter()

@@ -218,6 +218,17 @@ async def test_sqlite_is_set_to_be_durable(sqlite_db: Database) -> None:
     assert told == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
 
 
+async def test_sqlite_keeps_an_index_in_memory_and_copies_its_log_seldom(
+    sqlite_db: Database,
+) -> None:
+    async with sqlite_db.read() as tx:
+        told = [
+            await tx.scalar(text(f"PRAGMA {name}")) for name in ("cache_size", "wal_autocheckpoint")
+        ]
+
+    assert told == [-16_000, 8_000]
+
+
 async def test_sqlite_writer_that_waits_too_long_for_another_process_says_so(
     sqlite_db: Database,
 ) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from dataclasses import replace
 
 import pytest
+from psycopg import Error
 from sqlalchemy import insert
 from sqlalchemy.exc import IntegrityError
 
@@ -13,12 +14,10 @@ from billing.ids import AccountName, TransactionId
 from billing.ledger import Posting, Transaction, balances
 from billing.money import Money
 from controller.store import ledger
+from controller.store.database import Database, DatabaseBusy
 from controller.store.ledger import Posted
 from controller.store.rows import LedgerTransactionRow, PostingRow
 from tests.support.clock import MORNING
-
-if TYPE_CHECKING:
-    from controller.store.database import Database
 
 CASH, WALLET, INCOME = AccountName("asset:cash"), AccountName("wallet"), AccountName("income")
 
@@ -124,3 +123,27 @@ async def test_many_who_post_the_same_many_at_once_post_them_once(db: Database) 
     assert sorted(end for each in ends for end in each) == (
         [Posted.CREATED] * 40 + [Posted.EXISTS] * 80
     )
+
+
+@pytest.mark.parametrize(
+    "cause", ["said \"no\", 'so'", "back\\slash\\", '"', "{a,b}", "NULL", " ", ""]
+)
+async def test_a_cause_is_kept_as_it_was_said(db: Database, cause: str) -> None:
+    await post_many(db, replace(a_transaction(), cause=cause), a_transaction("two"))
+    async with db.read() as tx:
+        assert (await tx.get_one(LedgerTransactionRow, "one")).cause == cause
+
+
+async def test_a_name_that_is_too_long_is_refused_and_not_cut_off(postgres_db: Database) -> None:
+    long = a_transaction("n" * 121)
+    with pytest.raises(Error, match="too long"):
+        await post_many(postgres_db, long)
+
+
+async def test_who_waits_too_long_for_the_same_is_told_to_try_again(postgres_db: Database) -> None:
+    hasty = Database(postgres_db.url, busy_timeout_ms=50)
+    async with postgres_db.begin() as tx:
+        await ledger.post_many(tx, [a_transaction()])
+        with pytest.raises(DatabaseBusy):
+            await post_many(hasty, a_transaction())
+    await hasty.close()

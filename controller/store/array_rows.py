@@ -1,0 +1,105 @@
+"""Some hundreds of new rows in one statement: the database is handed each column as one array.
+
+For what many callers ask at once, where a COPY's own round trips would be most of the work, and
+where rows may be there already. Thousands are better off with `bulk_rows`. SQLite has no arrays:
+there it is that module's prepared statement.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import String
+from sqlalchemy.dialects import postgresql
+
+from controller.store import bulk_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy.types import TypeEngine
+
+    from controller.store.bulk_rows import Values
+    from controller.store.database import Tx
+    from controller.store.rows import Row
+
+_DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]
+
+
+async def insert(tx: Tx, row: type[Row], rows: Sequence[Values]) -> None:
+    """Insert rows, each of all columns in the order of the table, none of them null."""
+    if not rows:
+        return
+    if bulk_rows.is_postgres(tx):
+        await (await _driver(tx)).execute(_inserting(row), _arrays(rows))
+        return
+    await bulk_rows.write(tx, row, rows)
+
+
+async def insert_new(tx: Tx, row: type[Row], rows: Sequence[Values]) -> set[Any]:
+    """Insert those rows whose first column, their only key, is not taken; the keys that were new.
+
+    On PostgreSQL this waits for others who are inserting the same; keys have to be in order, so
+    that no two wait for each other. On SQLite nobody else writes meanwhile.
+    """
+    if not rows:
+        return set()
+    if bulk_rows.is_postgres(tx):
+        statement = _inserting(row) + f' ON CONFLICT DO NOTHING RETURNING "{_key(row)}"'
+        cursor = await (await _driver(tx)).execute(statement, _arrays(rows))
+        return {key for (key,) in await cursor.fetchall()}
+    return await bulk_rows.write_new(tx, row, rows)
+
+
+def _key(row: type[Row]) -> str:
+    return bulk_rows.columns_of(row)[0]
+
+
+@lru_cache(32)
+def _inserting(row: type[Row]) -> str:
+    columns = ", ".join(f'"{name}"' for name in bulk_rows.columns_of(row))
+    kinds = [_kind(column.type) for column in row.__table__.columns]
+    arrays = ", ".join(f"%s::{kind}[]" for kind in kinds)
+    return f'INSERT INTO "{row.__tablename__}" ({columns}) SELECT * FROM unnest({arrays})'  # noqa: S608
+
+
+def _kind(kind: TypeEngine[Any]) -> str:
+    """The type of a column's values; of names without a length, for a cast would cut them off."""
+    return "TEXT" if isinstance(kind, String) else str(kind.compile(dialect=_DIALECT))
+
+
+def _arrays(rows: Sequence[Values]) -> list[str]:
+    return [_array(_texts(values)) for values in zip(*rows, strict=True)]
+
+
+def _texts(values: Values) -> Sequence[str]:
+    """The values of a column, which are all of one kind."""
+    first = values[0]
+    if isinstance(first, str):
+        return values
+    assert first is not None, "a null in rows that have none"
+    if isinstance(first, datetime):
+        assert all(at.tzinfo is not None for at in values), "a naive time reached the database"
+    return list(map(str, values))
+
+
+def _array(texts: Sequence[str]) -> str:
+    """An array as PostgreSQL reads it ("Array Input and Output Syntax" in its documentation).
+
+    The driver's own way is a call for each element.
+    """
+    joined = '","'.join(texts)
+    if "\\" in joined or joined.count('"') != 2 * (len(texts) - 1):
+        joined = '","'.join(map(_escaped, texts))
+    return f'{{"{joined}"}}'
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"')
+
+
+async def _driver(tx: Tx) -> Any:
+    connection = await (await tx.connection()).get_raw_connection()
+    return connection.driver_connection
