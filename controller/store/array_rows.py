@@ -17,7 +17,7 @@ from sqlalchemy.dialects import postgresql
 from controller.store import bulk_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from sqlalchemy.types import TypeEngine
 
@@ -36,6 +36,61 @@ async def insert(tx: Tx, row: type[Row], rows: Sequence[Values]) -> None:
         await (await _driver(tx)).execute(_inserting(row), _arrays(rows))
         return
     await bulk_rows.write(tx, row, rows)
+
+
+async def insert_some(
+    tx: Tx, row: type[Row], rows: Sequence[Values], *, columns: Sequence[str], returning: str
+) -> set[Any]:
+    """Insert rows of some columns where no unique key is taken; ``returning`` of the new ones.
+
+    PostgreSQL alone. Waits for others who are inserting the same: keys have to be in order.
+    """
+    if not rows:
+        return set()
+    statement = _inserting(row, tuple(columns)) + f' ON CONFLICT DO NOTHING RETURNING "{returning}"'
+    cursor = await (await _driver(tx)).execute(statement, _arrays(rows))
+    return {key for (key,) in await cursor.fetchall()}
+
+
+async def put(
+    tx: Tx, row: type[Row], rows: Sequence[Values], *, columns: Sequence[str], keys: Sequence[str]
+) -> None:
+    """Insert rows, none of them null; where the ``keys`` exist, the others are replaced."""
+    if not rows:
+        return
+    if not bulk_rows.is_postgres(tx):
+        await bulk_rows.put(tx, row, rows, columns=columns, keys=keys)
+        return
+    sets = ", ".join(f'"{name}" = excluded."{name}"' for name in columns if name not in keys)
+    conflict = ", ".join(f'"{name}"' for name in keys)
+    statement = _inserting(row, tuple(columns)) + f" ON CONFLICT ({conflict}) DO UPDATE SET {sets}"
+    await (await _driver(tx)).execute(statement, _arrays(rows))
+
+
+async def change(
+    tx: Tx,
+    row: type[Row],
+    rows: Sequence[Values],
+    *,
+    columns: Sequence[str],
+    key: str,
+    same: Mapping[str, Any],
+) -> None:
+    """Set ``columns`` of rows by their ``key``, one of them, and ``same`` of all of them alike."""
+    if not rows:
+        return
+    if not bulk_rows.is_postgres(tx):
+        every = [(*values, *same.values()) for values in rows]
+        await bulk_rows.change(tx, row, every, columns=(*columns, *same), keys=(key,))
+        return
+    sets = [f'"{name}" = new."{name}"' for name in columns if name != key]
+    sets += [f'"{name}" = %s' for name in same]
+    names, arrays = _named(row, tuple(columns))
+    statement = (
+        f'UPDATE "{row.__tablename__}" old SET {", ".join(sets)} '  # noqa: S608
+        f'FROM unnest({arrays}) AS new({names}) WHERE old."{key}" = new."{key}"'
+    )
+    await (await _driver(tx)).execute(statement, [*same.values(), *_arrays(rows)])
 
 
 async def insert_new(tx: Tx, row: type[Row], rows: Sequence[Values]) -> set[Any]:
@@ -58,11 +113,16 @@ def _key(row: type[Row]) -> str:
 
 
 @lru_cache(32)
-def _inserting(row: type[Row]) -> str:
-    columns = ", ".join(f'"{name}"' for name in bulk_rows.columns_of(row))
-    kinds = [_kind(column.type) for column in row.__table__.columns]
-    arrays = ", ".join(f"%s::{kind}[]" for kind in kinds)
-    return f'INSERT INTO "{row.__tablename__}" ({columns}) SELECT * FROM unnest({arrays})'  # noqa: S608
+def _inserting(row: type[Row], columns: tuple[str, ...] = ()) -> str:
+    names, arrays = _named(row, columns or bulk_rows.columns_of(row))
+    return f'INSERT INTO "{row.__tablename__}" ({names}) SELECT * FROM unnest({arrays})'  # noqa: S608
+
+
+def _named(row: type[Row], columns: Sequence[str]) -> tuple[str, str]:
+    """The names of columns, and the arrays that hold their values."""
+    table = row.__table__.columns
+    names = ", ".join(f'"{name}"' for name in columns)
+    return names, ", ".join(f"%s::{_kind(table[name].type)}[]" for name in columns)
 
 
 def _kind(kind: TypeEngine[Any]) -> str:
@@ -70,8 +130,11 @@ def _kind(kind: TypeEngine[Any]) -> str:
     return "TEXT" if isinstance(kind, String) else str(kind.compile(dialect=_DIALECT))
 
 
-def _arrays(rows: Sequence[Values]) -> list[str]:
-    return [_array(_texts(values)) for values in zip(*rows, strict=True)]
+def _arrays(rows: Sequence[Values]) -> list[Any]:
+    return [
+        list(values) if isinstance(values[0], bytes) else _array(_texts(values))
+        for values in zip(*rows, strict=True)
+    ]
 
 
 def _texts(values: Values) -> Sequence[str]:

@@ -125,6 +125,16 @@ class Group(Generic[Item, Outcome]):
         _answer(together, outcomes)
 
 
+def group_of(
+    db: Database, work: Callable[[Tx, Sequence[Item]], Awaitable[Sequence[Outcome]]]
+) -> Group[Item, Outcome]:
+    """The one group of a piece of work on a database, for all who ask in this process."""
+    found: Group[Item, Outcome] | None = db.groups.get(work)
+    if found is None:
+        found = db.groups[work] = Group(db, work)
+    return found
+
+
 def _answer(together: list[_Asked[Item, Outcome]], outcomes: Sequence[Outcome]) -> None:
     first = 0
     for items, asked in together:

@@ -95,16 +95,32 @@ async def resliced(
 
     The grants and their shares are locked.
     """
+    places = dict.fromkeys(held, site_id)
+    await resliced_at(tx, held, of_plan, shares, places=places, now=now, told=told)
+
+
+async def resliced_at(
+    tx: Tx,
+    held: Mapping[str, GrantRow],
+    of_plan: Mapping[str, PlanRow],
+    shares: Shares,
+    *,
+    places: Mapping[str, SiteId],
+    now: datetime,
+    told: Told,
+) -> None:
+    """The same for many grants, each at the site that ``places`` says."""
     limited = [grant for grant in held.values() if _is_sliced(grant, of_plan[grant.plan_id])]
     if not limited:
         return
     online = await _online(tx, [row for grant in limited for row in shares[grant.id]], now)
-    outage_s = await outages.outage_s(tx, site_id, now)
+    outages_s = await outages.outages_s(tx, {places[grant.id] for grant in limited}, now)
+    limits = {plan_id: limits_of(plan) for plan_id, plan in of_plan.items()}
     for grant in limited:
-        plan, rows = of_plan[grant.plan_id], shares[grant.id]
+        plan, rows, site_id = of_plan[grant.plan_id], shares[grant.id], places[grant.id]
         here = [row.site_id for row in rows].index(site_id)
         parts = [grant_sites.as_share(row, online=row.site_id in online) for row in rows]
-        after = handed_out(limits_of(plan), parts, mine=here, outage_s=outage_s)
+        after = handed_out(limits[plan.id], parts, mine=here, outage_s=outages_s[site_id])
         for row, part, allowance in zip(rows, parts, after, strict=True):
             if allowance != part.allowance:
                 _hand(row, allowance)
