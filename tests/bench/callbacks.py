@@ -67,7 +67,7 @@ if TYPE_CHECKING:
     from controller.deps import Deps
     from tests.bench.stores import Store
 
-ROUNDS = 1
+ROUNDS = 3
 CALLBACKS = 20_000
 CALLBACKS_VARIABLE = "LANGO_BENCH_CALLBACKS"
 PEER_CALLBACKS = 2_000
