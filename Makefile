@@ -15,7 +15,7 @@ PYTEST := $(BIN)/python -m pytest -q --dist loadfile
 NONE_FOUND := test "$$?$(if $(ARGS),,!)" = 5
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check fmt bench sim year setup setup-test system-run system-test proto lock openapi coverage clean
+.PHONY: help run test check fmt bench sim year roads setup setup-test system-run system-test proto lock openapi coverage clean
 
 help: ## Explain each word
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ sim: setup-test ## Live simulated stories of a whole operator (SEEDS="7" or "1-1
 
 year: setup-test ## A year of 10,000 subscribers, its books judged every night (ARGS="--seed 2 --days 90")
 	@$(BIN)/python -m tests.simulation.year --subscribers 10000 $(ARGS)
+
+roads: setup-test ## Every road by which money is told, with every fault (SEEDS="7" tells one run's story); 5,000 runs
+	@$(BIN)/python -m tests.simulation.roads $(if $(filter command line environment,$(origin SEEDS)),$(SEEDS),1-5000)
 
 coverage: setup-test ## Tests of the pure rules with branch coverage, which must be whole
 	@$(BIN)/python -m pytest -q tests/billing --cov=billing --cov-branch --cov-fail-under=100

@@ -369,6 +369,7 @@ def _order(note: OrderNote, age_ms: int) -> Order:
         msisdn=note.msisdn,
         device_mac=note.mac,
         age_s=age_ms // 1000,
+        rail=note.rail,
     )
 
 

@@ -18,7 +18,7 @@ from agent.phones import Phones
 from agent.returning import Returning
 from billing.errors import InvalidField
 from billing.ids import OrderId, PlanId
-from billing.msisdn import masked, parse_msisdn
+from billing.msisdn import masked, parse_msisdn, wallet_of
 from billing.voucher import ALPHABET
 from portal.captive.gate import AccessView, DeviceView, OrderView, Refusal, SiteFace, Welcome
 from shaping.plane import MacAddress, Neighbour, Sight
@@ -115,7 +115,9 @@ class SiteGate:
         await self._loop.tell(Sighted(Neighbour(Sight.SEEN, mac, asked)))
         return await self._loop.done(Asked(mac, asked)) and self._online(mac, asked)
 
-    async def order(self, address: str, *, plan_id: str, phone: str) -> str | Refusal:
+    async def order(
+        self, address: str, *, plan_id: str, phone: str, rail: str = ""
+    ) -> str | Refusal:
         """As `portal.captive.gate.Gate.order`."""
         mac = self._mac(_parsed(address))
         if mac is None:
@@ -123,18 +125,22 @@ class SiteGate:
         listing = self._loop.state.offers.get(PlanId(plan_id))
         if listing is None:
             return Refusal.PLAN_UNKNOWN
+        last = orders.latest(self._loop.state.orders.values(), mac, self._loop.now())
         try:
-            msisdn = parse_msisdn(phone or self._last_number(mac))
+            # "Send again" types no number: it stands for that of the device's last order.
+            msisdn = parse_msisdn(phone or ("" if last is None else last.msisdn))
         except InvalidField:
             return Refusal.PHONE_INVALID
-        return await self._place(mac, listing.offer, msisdn)
+        before = last.rail if last is not None and last.msisdn == msisdn else ""
+        try:
+            asked = wallet_of(msisdn, among=self.face().rails, chosen=rail, before=before)
+        except InvalidField:
+            return Refusal.WALLET_UNKNOWN
+        return await self._place(mac, listing.offer, msisdn, asked)
 
-    def _last_number(self, mac: MacAddress) -> str:
-        """The number of the device's last order, which "send again" stands for; or nothing."""
-        note = orders.latest(self._loop.state.orders.values(), mac, self._loop.now())
-        return "" if note is None else note.msisdn
-
-    async def _place(self, mac: MacAddress, offer: Offer, msisdn: Msisdn) -> str | Refusal:
+    async def _place(
+        self, mac: MacAddress, offer: Offer, msisdn: Msisdn, rail: str
+    ) -> str | Refusal:
         now = self._loop.now()
         before = orders.blocking(self._loop.state.orders.values(), mac, now)
         if before is None:
@@ -143,7 +149,7 @@ class SiteGate:
                 return Refusal.TOO_MANY_TRIES
             order_id = OrderId(secrets.token_hex(16))
             try:
-                await self._loop.kept(Ordered(order_id, offer, msisdn, mac))
+                await self._loop.kept(Ordered(order_id, offer, msisdn, mac, rail))
             except NotKept:
                 return Refusal.NOT_NOW
             if order_id in self._loop.state.orders:
@@ -151,7 +157,8 @@ class SiteGate:
             before = orders.blocking(self._loop.state.orders.values(), mac, now)
         if before is None:  # others were quicker, and together they were too many
             return Refusal.TOO_MANY_TRIES
-        same = (before.offer.plan_id, before.msisdn) == (offer.plan_id, msisdn)
+        kept = (before.offer.plan_id, before.msisdn, before.rail)
+        same = kept == (offer.plan_id, msisdn, rail)
         return before.order_id if same else Refusal.ORDER_OPEN
 
     async def redeem(self, address: str, *, code: str, phone: str = "") -> Refusal | None:
@@ -300,6 +307,7 @@ def _order_view(note: OrderNote, now: Instant) -> OrderView:
         reason=note.reason,
         placed_at=note.placed_at.wall,
         age_s=orders.age_ms(note, now) // 1000,
+        rail=note.rail,
     )
 
 

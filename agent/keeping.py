@@ -292,6 +292,7 @@ def write_order(note: OrderNote) -> str:
             "stage": note.stage,
             "reason": note.reason,
             "sent": note.sent,
+            "rail": note.rail,
         }
     )
 
@@ -315,6 +316,7 @@ def read_order(text: str) -> OrderNote:
         stage=OrderStage(raw["stage"]),
         reason=None if raw["reason"] is None else Reason(raw["reason"]),
         sent=raw["sent"],
+        rail=raw.get("rail", ""),
     )
 
 

@@ -161,7 +161,10 @@ class GrantUse:
 
 @dataclass(frozen=True, slots=True)
 class OrderNote:
-    """An order as the site journals it. ``sent``: it may have reached the controller."""
+    """An order as the site journals it. ``sent``: it may have reached the controller.
+
+    ``rail`` is the wallet that is asked; "" where the site had nothing to choose.
+    """
 
     order_id: OrderId
     offer: Offer
@@ -171,6 +174,7 @@ class OrderNote:
     stage: OrderStage
     reason: Reason | None = None
     sent: bool = False
+    rail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -363,6 +367,7 @@ class Ordered:
     offer: Offer
     msisdn: Msisdn
     mac: MacAddress
+    rail: str = ""
 
 
 @dataclass(frozen=True, slots=True)

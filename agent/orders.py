@@ -59,6 +59,7 @@ def placed(draft: Draft, event: Ordered) -> None:
         mac=event.mac,
         placed_at=draft.now,
         stage=OrderStage.QUEUED,
+        rail=event.rail,
     )
     draft.orders.put(note.order_id, note)
     draft.remind(MonotonicMs(draft.mono + REACH_MS))

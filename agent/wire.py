@@ -40,6 +40,7 @@ from billing.errors import InvalidField
 from billing.grant import Grant, Spent
 from billing.ids import GrantId, PlanId, RedemptionId, SessionId
 from billing.money import Money
+from billing.msisdn import WALLETS
 from billing.payment import OrderStage, Reason
 from billing.plan import ID_SHAPE, NAME_MAX, Burst, Limits, Step, Window, check_limits
 from billing.proof import PROOF_BYTES
@@ -210,6 +211,7 @@ def render_order(order: Order) -> edge_pb2.Order:
         msisdn=order.msisdn,
         device_mac=order.device_mac,
         age_s=order.age_s,
+        rail=order.rail,
     )
 
 
@@ -313,6 +315,7 @@ def _face(key: str, site: desired_pb2.Site) -> SiteFace:
         site_name=site.site_name[:TEXT_MAX],
         help_phone=site.help_phone[:TEXT_MAX],
         language=site.language,
+        rails=tuple(dict.fromkeys(one for one in site.rails if one in WALLETS)),
     )
 
 

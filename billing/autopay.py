@@ -14,6 +14,10 @@ from billing.period import day_of, midnight
 MORNING_HOUR = 8
 """Nairobi's."""
 
+CHARGE_LEAST_MINOR = 100
+CHARGE_MOST_MINOR = 250_000 * 100
+"""No charge is of less than a shilling, or of more than any rail collects at once."""
+
 RETRY_AFTER_DAYS = (1, 2, 3)
 """Days from each try that was refused to the next one; after the last the card is left alone."""
 
@@ -34,4 +38,7 @@ def next_try(tries: int, now: datetime) -> datetime | None:
 
 def to_charge(owed_minor: int, most_minor: int | None) -> int:
     """How much of what is owed a card is charged, up to what its holder agreed to; 0: nothing."""
-    return max(0, owed_minor if most_minor is None else min(owed_minor, most_minor))
+    wanted = min(owed_minor, CHARGE_MOST_MINOR)
+    if most_minor is not None:
+        wanted = min(wanted, most_minor)
+    return wanted if wanted >= CHARGE_LEAST_MINOR else 0

@@ -156,7 +156,11 @@ def ceiled(cycle: Cycle, at: datetime) -> datetime:
 def part_of_period(contract: Contract) -> Period:
     """The part of the running period that is not billed yet."""
     end = boundary(contract.cycle, contract.anchor_at, contract.n + 1)
-    return Period(contract.billed_until or contract.anchor_at, end)
+    return _period(contract.billed_until or contract.anchor_at, end)
+
+
+_period = lru_cache(KNOWN_MAX)(Period)
+"""Subscribers share their periods: what is found by one is found at once."""
 
 
 def due_at(contract: Contract) -> datetime:
@@ -268,7 +272,12 @@ def volume_lines(
 
 def tax_day(contract: Contract, part: Period) -> date:
     """The day of supply: the first one where it is billed before, the last one in arrears."""
-    return day_of(part.end - SECOND if contract.mode is Mode.ARREARS else part.start)
+    return _last_day(part) if contract.mode is Mode.ARREARS else day_of(part.start)
+
+
+@lru_cache(KNOWN_MAX)
+def _last_day(part: Period) -> date:
+    return day_of(part.end - SECOND)
 
 
 @lru_cache(KNOWN_MAX)

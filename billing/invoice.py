@@ -12,9 +12,9 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from billing.accounts import receivable, tax_due
-from billing.errors import InvalidField
+from billing.errors import CurrencyMismatch, InvalidField
 from billing.ledger import Posting
-from billing.money import Money, summed
+from billing.money import Money
 from billing.tax import Rates, Tax, TaxClass, Taxed
 
 if TYPE_CHECKING:
@@ -65,13 +65,15 @@ def total(lines: Sequence[Line]) -> Taxed:
     if not lines:
         raise InvalidField("lines", "want at least one")
     currency = lines[0].taxed.net.currency
-    net = summed([line.taxed.net for line in lines], currency)
-    excise = summed([line.taxed.excise for line in lines], currency)
-    vat = summed([line.taxed.vat for line in lines], currency)
-    found = Taxed(net, excise, vat)
-    if net.minor + excise.minor + vat.minor < 0 or min(excise.minor, vat.minor) < 0:
+    net = excise = vat = 0
+    for line in lines:
+        of = line.taxed
+        if not currency == of.net.currency == of.excise.currency == of.vat.currency:
+            raise CurrencyMismatch(f"{currency} and another currency in one sum")
+        net, excise, vat = net + of.net.minor, excise + of.excise.minor, vat + of.vat.minor
+    if net + excise + vat < 0 or excise < 0 or vat < 0:
         raise InvalidField("lines", "they sum to less than nothing")
-    return found
+    return Taxed(Money(net, currency), Money(excise, currency), Money(vat, currency))
 
 
 def issued(lines: Sequence[Line], subscriber_id: str) -> tuple[Posting, ...]:
@@ -94,19 +96,21 @@ def part_of(line: Line, taxed: Taxed, text: str) -> Line:
 
 def _postings(lines: Sequence[Line], owed: AccountName) -> list[Posting]:
     """One posting for each account that the lines touch, in the order in which they do."""
-    parts: dict[AccountName, list[Money]] = {}
+    sums: dict[AccountName, int] = {}
+    currency = lines[0].taxed.net.currency
     for line in lines:
         of = line.taxed
         for account, amount in ((line.account, of.net), (_EXCISE, of.excise), (_VAT, of.vat)):
-            parts.setdefault(account, []).append(amount)
-    sums = [(account, summed(of, of[0].currency)) for account, of in parts.items()]
-    return [_moved(owed, account, amount) for account, amount in sums if amount.minor]
+            if amount.currency != currency:
+                raise CurrencyMismatch(f"{amount.currency} and {currency} in one sum")
+            sums[account] = sums.get(account, 0) + amount.minor
+    return [_moved(owed, account, minor, currency) for account, minor in sums.items() if minor]
 
 
-def _moved(owed: AccountName, account: AccountName, amount: Money) -> Posting:
-    if amount.minor > 0:
-        return Posting(source=account, target=owed, amount=amount)
-    return Posting(source=owed, target=account, amount=Money(-amount.minor, amount.currency))
+def _moved(owed: AccountName, account: AccountName, minor: int, currency: str) -> Posting:
+    if minor > 0:
+        return Posting(source=account, target=owed, amount=Money(minor, currency))
+    return Posting(source=owed, target=account, amount=Money(-minor, currency))
 
 
 def shown_number(series: str, number: int) -> str:

@@ -10,9 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from billing.charge import (
+    Contract,
     Mode,
     due_at,
     lines_for,
@@ -21,14 +23,14 @@ from billing.charge import (
     volume_lines,
 )
 from billing.invoice import total
-from billing.period import Period, boundary, day_of, midnight
+from billing.period import KNOWN_MAX, Period, boundary, day_of, midnight
 from billing.subscription import Event, Hold, Move, State, moved
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from billing.charge import Account, Catalogue, Contract, Taken, Use
+    from billing.charge import Account, Catalogue, Taken, Use
     from billing.invoice import Line
     from billing.money import Money
 
@@ -91,6 +93,7 @@ class Turned:
         return {turn.contract.id: turn for turn in self.turns}
 
 
+@lru_cache(KNOWN_MAX)
 def cause_of(part: Period) -> str:
     """The cause of an invoice for a period."""
     return f"period:{part.start.isoformat()}/{part.end.isoformat()}"
@@ -114,6 +117,8 @@ def first_due(contracts: Sequence[Contract]) -> list[Contract]:
     moments = [contract.bill_at for contract in contracts if contract.bill_at is not None]
     first = min(moments, default=None)
     due = [contract for contract in contracts if contract.bill_at == first and first is not None]
+    if len(due) < 2:  # noqa: PLR2004 - nearly always
+        return due
     return sorted(due, key=lambda contract: (contract.mode is not Mode.PREPAID, contract.id))
 
 
@@ -173,8 +178,8 @@ def turned(
         mine = [use for use in uses if use.contract_id == contract.id]
         part = part_of_period(contract)
         elsewhere = [use_id for use_id, period in lowered if period != part]
-        seen = replace(account, taken=_left(account.taken, elsewhere))
-        turn, lines, used = _turn(contract, seen, mine, catalogue)
+        seen = replace(account, taken=_left(account.taken, elsewhere)) if elsewhere else account
+        turn, lines, used = _turn(contract, part, seen, mine, catalogue)
         cost = total(lines).total
         if contract.mode is Mode.PREPAID and wallet.minor < cost.minor:
             turns.append(_lapsed(contract))
@@ -210,10 +215,9 @@ def _lapsed(contract: Contract) -> Turn:
 
 
 def _turn(
-    contract: Contract, account: Account, uses: Sequence[Use], catalogue: Catalogue
+    contract: Contract, part: Period, account: Account, uses: Sequence[Use], catalogue: Catalogue
 ) -> tuple[Turn, tuple[Line, ...], tuple[str, ...]]:
-    """A contract that is billed: what it is then, the lines of it, and what lowered them."""
-    part = part_of_period(contract)
+    """A contract whose part is billed: what it is then, the lines, and what lowered them."""
     in_arrears = contract.mode is Mode.ARREARS
     plan_id = contract.plan_id if in_arrears else contract.next_plan_id or contract.plan_id
     lines, used = lines_for(contract, account, catalogue, part=part, plan_id=plan_id)
@@ -229,16 +233,18 @@ def _gone_on(contract: Contract, part: Period) -> Contract:
     """A contract whose part is billed: the next one is its turn."""
     move = _move(contract, Event.BILLED)
     changes = contract.next_plan_id is not None
-    return replace(
-        contract,
-        n=contract.n + 1,
-        billed_until=part.end,
+    return Contract(
+        id=contract.id,
         plan_id=contract.next_plan_id or contract.plan_id,
-        next_plan_id=None,
+        mode=contract.mode,
+        cycle=contract.cycle,
+        anchor_at=contract.anchor_at,
+        n=contract.n + 1,
+        bill_at=part.end if contract.mode is not Mode.ARREARS else _end_after(contract),
+        billed_until=part.end,
         bespoke=None if changes else contract.bespoke,
         state=move.state,
         hold=move.hold,
-        bill_at=part.end if contract.mode is not Mode.ARREARS else _end_after(contract),
     )
 
 

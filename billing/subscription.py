@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 from billing.errors import (
     BillingRefusal,
@@ -119,6 +120,7 @@ _REFUSED: dict[tuple[_Place, Event], tuple[type[BillingRefusal], str]] = {
 """What nobody can ask for, and the refusal that says so."""
 
 
+@lru_cache(256)
 def moved(state: State, hold: Hold | None, event: Event) -> Move:
     """Where ``event`` leads from ``state``. What says nothing new changes nothing.
 

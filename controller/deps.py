@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from billing.msisdn import WALLETS
 from controller.notify.absent import AbsentEmail, AbsentSms
 
 if TYPE_CHECKING:
@@ -47,3 +48,9 @@ class Deps:
     def rails(self) -> Mapping[str, PaymentGateway]:
         """Every rail that collects for us, by name."""
         return {one.rail: one for one in (*self.more_gateways, self.gateway)}
+
+    @property
+    def wallets(self) -> tuple[str, ...]:
+        """The rails by which money is asked for on a phone, the first one first."""
+        gateways = (self.gateway, *self.more_gateways)
+        return tuple(one.rail for one in gateways if one.place and one.rail in WALLETS)

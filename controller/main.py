@@ -16,7 +16,6 @@ import threading
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -43,17 +42,17 @@ from controller.notify.http_sms_wire import HttpSmsSettings
 from controller.notify.smtp import SmtpEmail, SmtpSettings
 from controller.rails import open_rails
 from controller.signals import Signals
-from controller.store.database import Database
+from controller.store.database import Database, DatabaseBusy
 from controller.store.migrations import upgrade
 from controller.systemd import Systemd
 from controller.usecases import sites
 from controller.usecases.arrivals import place_due
 from controller.usecases.billing_run import bill_due
+from controller.usecases.collecting import collect_due
 from controller.usecases.dunning import dun_due
 from controller.usecases.emails import send_due as send_emails_due
 from controller.usecases.expire import expire_due
 from controller.usecases.ingest import ingest
-from controller.usecases.mandates import collect_due
 from controller.usecases.messages import send_due
 from controller.usecases.outages import SilenceWatch
 from controller.usecases.paybill import balance_due, confirm_due, pull_due, register_due
@@ -62,7 +61,7 @@ from controller.usecases.probes import give_up as give_up_probes
 from controller.usecases.purchase import purchase
 from controller.usecases.reconcile import reconcile_due
 from controller.usecases.redeem import redeem
-from controller.usecases.refunds import refunds_due, returned
+from controller.usecases.refunds import refunds_due
 from controller.usecases.settle import query_due
 from controller.usecases.statements import book_due
 from controller.usecases.token_keys import make_ready
@@ -81,8 +80,8 @@ if TYPE_CHECKING:
 QUERY_EVERY_S = 2.0
 PLACE_EVERY_S = 5.0
 REGISTER_EVERY_S = 10.0
-PULL_EVERY_S = 30.0
-RECONCILE_EVERY_S = 60.0
+PULL_EVERY_S = 10.0
+RECONCILE_EVERY_S = 10.0
 EXPIRE_EVERY_S = 5.0
 WATCH_EVERY_S = 1.0
 SILENCE_EVERY_S = 10.0
@@ -133,7 +132,7 @@ def due_work() -> tuple[Job, ...]:
         Job("register_due", REGISTER_EVERY_S, register_due),
         Job("pull_due", PULL_EVERY_S, pull_due),
         Job("balance_due", PULL_EVERY_S, balance_due),
-        Job("book_statements", BILL_EVERY_S, partial(book_due, returned=returned)),
+        Job("book_statements", BILL_EVERY_S, book_due),
         Job("reconcile_due", RECONCILE_EVERY_S, reconcile_due),
         Job("collect_due", RECONCILE_EVERY_S, collect_due),
         Job("expire_due", EXPIRE_EVERY_S, expire_due),
@@ -223,6 +222,7 @@ async def open_controller(
             sms=_sms(settings, http),
             email=_email(settings, now),
         )
+        await _told(deps)
         listening = _listening(settings)
         stack.callback(listening.close)
         edge = EdgeServers(deps, Dispatch(deps, VERBS))
@@ -251,6 +251,16 @@ async def _migrated(settings: Settings) -> None:
         # Only the driver's own words: the library's repeat the statement and its values.
         cause = str(getattr(error, "orig", None) or type(error).__name__)
         raise CannotStart(f"database.url: {cause.splitlines()[0]}") from error
+
+
+async def _told(deps: Deps) -> None:
+    """Tell the sites what of our settings concerns them."""
+    try:
+        told = await sites.tell_wallets(deps)
+    except DatabaseBusy as error:
+        raise CannotStart("database.url: the database is too busy") from error
+    if told:
+        log.info("wallets_told", sites=told, wallets=" ".join(deps.wallets))
 
 
 def _sms(settings: Settings, http: httpx2.AsyncClient) -> Sms:

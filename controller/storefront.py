@@ -12,24 +12,25 @@ from typing import TYPE_CHECKING
 
 from billing.errors import InvalidField
 from billing.ids import OrderId, PlanId, SiteId
-from billing.msisdn import Msisdn, masked, parse_msisdn
+from billing.msisdn import masked, parse_msisdn, wallet_of
 from billing.payment import PaymentState, Reason, stage
 from billing.token import shown
 from controller.api.attempts import Attempts, failed, wait_s
-from controller.store import activation, payments, plans, sites, sms
+from controller.store import activation, items, payments, plans, sites, sms, subscribers
 from controller.store.database import DatabaseBusy
-from controller.usecases import tokens
+from controller.usecases import token_keys, tokens
 from controller.usecases.purchase import NewOrder, OrderDiffers, Purpose, purchase
-from portal.account.shop import Refusal, Sale, ShopClosed, SmsState
+from portal.account.shop import Refusal, Sale, ShopClosed, SiteBehind, SmsState
 from portal.captive.gate import Offer, SiteFace
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from billing.msisdn import Msisdn
     from billing.plan import Plan
     from controller.deps import Deps
     from controller.store.database import Tx
-    from controller.store.rows import PaymentRow
+    from controller.store.rows import PaymentRow, TokenRow
 
 ORDERS_PER_MINUTE_MAX = 30
 """Orders of one address in a minute; the networks of phones put many customers behind one."""
@@ -54,11 +55,13 @@ class Storefront:
             site = await sites.load(tx, site_id)
         if site is None:
             return None
-        return SiteFace(site.operator_name, site.name, site.help_phone, site.language)
+        return SiteFace(
+            site.operator_name, site.name, site.help_phone, site.language, self._deps.wallets
+        )
 
     async def offers(self, site_id: str) -> Sequence[Offer]:  # noqa: ARG002 - every site has every plan
         """What is for sale: nothing, while no SMS could be sent or no money taken."""
-        if self._deps.settings.sms is None or self._deps.settings.mpesa is None:
+        if self._deps.settings.sms is None or not self._deps.wallets:
             return ()
         async with self._deps.db.read() as tx:
             sold = await plans.on_sale(tx)
@@ -69,7 +72,16 @@ class Storefront:
         return self._key(secrets.token_hex(16))
 
     async def order(
-        self, site_id: str, *, key: str, plan_id: str, phone: str, again: str, address: str
+        self,
+        site_id: str,
+        *,
+        key: str,
+        plan_id: str,
+        phone: str,
+        holder: str,
+        again: str,
+        address: str,
+        rail: str = "",
     ) -> Refusal | None:
         """Have the payer asked, once."""
         deps = self._deps
@@ -80,20 +92,33 @@ class Storefront:
             return Refusal.KEY_USED
         if all(offer.plan_id != plan_id for offer in await self.offers(site_id)):
             return Refusal.PLAN_UNKNOWN
-        try:
-            msisdn = parse_msisdn(phone or await self._phone_of(site_id, again))
-        except InvalidField:
-            return Refusal.PHONE_INVALID
+        if not phone:
+            phone, holder = await self._phones_of(site_id, again)
+        asked = _asked(phone, holder, rail, among=deps.wallets)
+        if isinstance(asked, Refusal):
+            return asked
+        payer, whose, wallet = asked
         self._orders = failed(self._orders, address, deps.now(), most=ORDERS_PER_MINUTE_MAX)
-        order = NewOrder(order_id, PlanId(plan_id), msisdn, "", 0, Purpose.TOKEN)
+        order = NewOrder(
+            order_id, PlanId(plan_id), payer, "", 0, Purpose.TOKEN, rail=wallet, holder=whose
+        )
         try:
             await purchase(deps, SiteId(site_id), order)
         except OrderDiffers:
             return Refusal.KEY_USED
         except DatabaseBusy as busy:
             raise ShopClosed from busy
-        # What was refused before it was written down has no page of its own.
-        return Refusal.PLAN_UNKNOWN if await self.sale(site_id, key) is None else None
+        return await self._stands(site_id, order)
+
+    async def _stands(self, site_id: str, order: NewOrder) -> Refusal | None:
+        """Why an order that was placed has no page, or not this one."""
+        async with self._deps.db.read() as tx:
+            payment = await payments.load(tx, order.order_id)
+            if payment is None or not _is_sale(payment, site_id):
+                # What was refused before it was written down has no page of its own.
+                return Refusal.PLAN_UNKNOWN
+            whose = await subscribers.phone(tx, payment.subscriber_id)
+        return None if whose == order.holder else Refusal.KEY_USED
 
     async def sale(self, site_id: str, key: str) -> Sale | None:
         """The order, and its token once it is paid."""
@@ -117,22 +142,38 @@ class Storefront:
             key=key,
             offer=_offer(plans.as_plan(plan)),
             msisdn_masked=masked(payment.msisdn),
+            holder_masked=masked(await subscribers.phone(tx, payment.subscriber_id)),
             stage=stage(PaymentState(payment.state)),
             reason=None if payment.reason is None else Reason(payment.reason),
             age_s=max(0, int((self._deps.now() - since).total_seconds())),
+            rail=payment.rail,
             token="" if token is None else shown(await tokens.code_of(tx, self._deps, token)),
             sms=SmsState.WAITING if message is None else SMS_STATES[message.state],
             used=token is not None and token.redeemed_at is not None,
+            behind=None if token is None else await self._behind(tx, token),
         )
 
-    async def _phone_of(self, site_id: str, key: str) -> Msisdn | str:
-        """The phone of an earlier order, for who has its key."""
+    async def _behind(self, tx: Tx, token: TokenRow) -> SiteBehind | None:
+        """The site, when it cannot take the token: it has not applied its key, or its slot."""
+        needed = (token_keys.KEYS_ITEM, token_keys.slot_item(token.slot))
+        if token.redeemed_at is not None or not await items.is_behind(tx, token.site_id, needed):
+            return None
+        site = await sites.load(tx, token.site_id)
+        assert site is not None
+        heard = site.last_seen_at
+        ago_s = 0 if heard is None else max(0, int((self._deps.now() - heard).total_seconds()))
+        return SiteBehind(heard, ago_s)
+
+    async def _phones_of(self, site_id: str, key: str) -> tuple[str, str]:
+        """Who paid, and for whom, of an earlier order, for who has its key."""
         order_id = self._order_of(key)
         if order_id is None:
-            return ""
+            return "", ""
         async with self._deps.db.read() as tx:
             payment = await payments.load(tx, order_id)
-        return payment.msisdn if payment is not None and _is_sale(payment, site_id) else ""
+            if payment is None or not _is_sale(payment, site_id):
+                return "", ""
+            return payment.msisdn, await subscribers.phone(tx, payment.subscriber_id)
 
     def _key(self, name: str) -> str:
         return f"{name}-{self._deps.vault.fingerprint('order-key', name)[:32]}"
@@ -142,6 +183,35 @@ class Storefront:
         name = key.partition("-")[0]
         right = hmac.compare_digest(self._key(name).encode(), key.encode())
         return OrderId(name) if right and name else None
+
+
+def _phones(phone: str, holder: str) -> tuple[Msisdn, Msisdn] | Refusal:
+    """Whose phone pays, and whose the code is for: the same unless another was typed."""
+    payer = _parsed(phone)
+    if payer is None:
+        return Refusal.PHONE_INVALID
+    whose = _parsed(holder) if holder.strip() else payer
+    return Refusal.HOLDER_INVALID if whose is None else (payer, whose)
+
+
+def _asked(
+    phone: str, holder: str, rail: str, *, among: Sequence[str]
+) -> tuple[Msisdn, Msisdn, str] | Refusal:
+    """Whose phone pays, whose the code is for, and by which wallet."""
+    phones = _phones(phone, holder)
+    if isinstance(phones, Refusal):
+        return phones
+    try:
+        return (*phones, wallet_of(phones[0], among=among, chosen=rail))
+    except InvalidField:
+        return Refusal.WALLET_UNKNOWN
+
+
+def _parsed(phone: str) -> Msisdn | None:
+    try:
+        return parse_msisdn(phone)
+    except InvalidField:
+        return None
 
 
 def _is_sale(payment: PaymentRow | None, site_id: str) -> bool:

@@ -129,3 +129,60 @@ def test_migrating_twice_changes_nothing(migrated: Connection, empty_url: str) -
     upgrade(empty_url)
 
     assert migrated.execute(text("SELECT version_num FROM alembic_version")).all() == before
+
+
+def test_money_of_before_has_its_arrival(empty_url: str) -> None:
+    upgrade(empty_url, "2026_11_26_logos")
+    engine = create_engine(empty_url.replace("+aiosqlite", ""))
+    values = {"now": "2026-11-23 06:00:00+00:00", "no": b""}
+    with engine.begin() as connection:
+        for statement in MONEY_OF_BEFORE:
+            connection.execute(text(statement), values)
+    upgrade(empty_url)
+    with engine.connect() as connection:
+        found = connection.execute(
+            text(
+                "SELECT rail, receipt, amount_minor, state, order_id, received_id FROM arrival"
+                " ORDER BY receipt"
+            )
+        ).all()
+    engine.dispose()
+
+    assert [tuple(row) for row in found] == [
+        ("mpesa", "RCT0000001", 2_000, "credited", "o1", None),
+        ("bank", "RCT0000002", 5_000, "credited", None, "r1"),
+        ("cash", "RCT0000003", 7_000, "returned", None, "r2"),
+        ("mpesa", "WS_CO_2", 2_000, "credited", "o2", None),
+    ]
+
+
+PAYMENT_OF_BEFORE = (
+    "INSERT INTO payment (order_id, site_id, subscriber_id, plan_id, purpose, device_mac, msisdn,"
+    " rail, shortcode, amount_minor, currency, state, code, provider_id, callback_token_hash,"
+    " receipt, created_at, settled_at, queries) VALUES"
+    " ('{0}', 'kahawa', 's', 'mb', 'grant', '02:00:00:00:00:01', '254700000001',"
+    " 'mpesa', '600111', 2000, 'KES', '{1}', '', 'ws_CO_{2}', '{0}', {3}, :now, {4}, 0)"
+)
+RECEIVED_OF_BEFORE = (
+    "INSERT INTO received (id, subscriber_id, branch_id, rail, place, receipt, amount_minor,"
+    " currency, at, note, reversed_at) VALUES"
+    " ('{0}', 's', 'main', '{1}', 'here', '{2}', {3}, 'KES', :now, '', {4})"
+)
+MONEY_OF_BEFORE = (
+    (
+        "INSERT INTO site (id, name, operator_name, help_phone, language, created_at, generation,"
+        " digest, applied_generation, applied_digest, agent_version, branch_id) VALUES"
+        " ('kahawa', 'K', 'L', '', 'en', :now, 0, :no, 0, :no, '', 'main')"
+    ),
+    (
+        "INSERT INTO plan (id, name, price_minor, currency, down_bps, up_bps, validity_s,"
+        " devices_max, rank, created_at)"
+        " VALUES ('mb', 'MB', 2000, 'KES', 8000, 8000, 60, 1, 0, :now)"
+    ),
+    "INSERT INTO subscriber (id, msisdn, created_at) VALUES ('s', '254700000001', :now)",
+    PAYMENT_OF_BEFORE.format("o1", "settled", 1, "'RCT0000001'", ":now"),
+    PAYMENT_OF_BEFORE.format("o2", "settled", 2, "NULL", ":now"),
+    PAYMENT_OF_BEFORE.format("o3", "refused", 3, "NULL", "NULL"),
+    RECEIVED_OF_BEFORE.format("r1", "bank", "rct0000002", 5000, "NULL"),
+    RECEIVED_OF_BEFORE.format("r2", "cash", "rct0000003", 7000, ":now"),
+)

@@ -344,6 +344,7 @@ def site_item(face: SiteFace) -> tuple[str, bytes]:
         site_name=face.site_name,
         help_phone=face.help_phone,
         language=face.language,
+        rails=face.rails,
     )
     return "site", pb.ItemBody(site=site).SerializeToString(deterministic=True)
 

@@ -86,13 +86,14 @@ class AppliedState:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A purchase as the site journals it before sending."""
+    """A purchase as the site journals it before sending; ``rail`` is the wallet, "" the first."""
 
     order_id: OrderId
     plan_id: str
     msisdn: Msisdn
     device_mac: MacAddress
     age_s: int
+    rail: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,8 @@
 - ``callbacks.py``, ``health.py``, ``sites.py``, ``plans.py``, ``vouchers.py``, ``tokens.py``,
   ``payments.py``, ``sessions.py``, ``grants.py``, ``ledger.py``, ``notices.py``   the routes, one
   file per noun
+- ``arrivals.py``, ``refunds.py``, ``account_payments.py``   money that came in, that goes back,
+  that is asked for; their shapes are in ``arrival_shapes.py``
 - ``openapi.py``    writes ``docs/openapi.json``; a test proves that it is fresh
 
 Routes choose status codes and nothing else: rules are in ``usecases``, reading in ``noc/views``.

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from fastapi import APIRouter, Depends, FastAPI
 
 from controller.api import (
+    account_payments,
+    arrivals,
     branches,
     callbacks,
     errors,
@@ -17,6 +19,7 @@ from controller.api import (
     health,
     invoices,
     ledger,
+    mandates,
     messages,
     notices,
     operator,
@@ -28,10 +31,13 @@ from controller.api import (
     probes,
     promotions,
     received,
+    reconciliations,
+    refunds,
     reports,
     runs,
     sessions,
     sites,
+    statements,
     subscribers,
     subscriptions,
     tokens,
@@ -98,6 +104,8 @@ def _v1() -> APIRouter:
     for part in (subscriptions, invoices, received, promotions, runs):
         router.include_router(part.router)
     for part in (papers, reports, voucher_sales, messages):
+        router.include_router(part.router)
+    for part in (arrivals, refunds, account_payments, mandates, statements, reconciliations):
         router.include_router(part.router)
 
     @router.get("/openapi.json", include_in_schema=False)

@@ -18,8 +18,10 @@ BODY_BYTES_MAX = 64 * 1024
 LONGER_BODY_BYTES_MAX = {
     "/api/v1/operator/logo": 288 * 1024,
     "/api/v1/vouchers/sheet": 256 * 1024,
+    "/api/v1/statements": 14 * 1024 * 1024,
 }
-"""Where more is sent: a picture of 200,000 bytes, in base64; the ten thousand codes of a batch."""
+"""Where more is sent: a picture of 200,000 bytes, in base64; the ten thousand codes of a batch;
+a statement of ten million bytes, in base64."""
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
 

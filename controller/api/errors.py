@@ -20,12 +20,15 @@ from billing.errors import (
     SubscriptionSuspended,
 )
 from controller.noc.hub import TooManyViewers
+from controller.payments.statements import StatementUnreadable
 from controller.store.database import DatabaseBusy
 from controller.usecases import wallets
 from controller.usecases.agreements import SubscriptionDiffers
+from controller.usecases.arrivals import AlreadyPlaced, ArrivalUnknown
 from controller.usecases.branches import BranchExists, BranchUnknown
 from controller.usecases.debts import DebtSettled, DebtUnknown
 from controller.usecases.grants import DevicesFull, GrantOver, GrantUnknown
+from controller.usecases.mandates import MandateDiffers, MandateUnknown
 from controller.usecases.money_in import ReceiptUsed, ReceivedUnknown
 from controller.usecases.papers import DocumentUnknown
 from controller.usecases.payers import SubscriberUnknown
@@ -40,7 +43,11 @@ from controller.usecases.promotions import (
     PromotionUnknown,
     PromotionUsedUp,
 )
+from controller.usecases.purchase import OrderDiffers
+from controller.usecases.reconcile import DayUntold, DifferenceGone, DifferenceUnknown
+from controller.usecases.refunds import NotToRefund, RefundDiffers
 from controller.usecases.sites import SiteExists, SiteUnknown
+from controller.usecases.statements import ProfileUnknown, StatementIdUsed
 from controller.usecases.subscribers import SubscriberExists
 from controller.usecases.subscriptions import SubscriptionUnknown
 from controller.usecases.token_keys import KeysFull, SlotsFull
@@ -132,6 +139,19 @@ KNOWN: dict[type[Exception], tuple[HTTPStatus, str]] = {
     DebtSettled: (HTTPStatus.CONFLICT, "debt_settled"),
     ReceiptUsed: (HTTPStatus.CONFLICT, "receipt_used"),
     ReceivedUnknown: (HTTPStatus.NOT_FOUND, "not_found"),
+    ArrivalUnknown: (HTTPStatus.NOT_FOUND, "not_found"),
+    AlreadyPlaced: (HTTPStatus.CONFLICT, "already_placed"),
+    NotToRefund: (HTTPStatus.CONFLICT, "not_to_refund"),
+    RefundDiffers: (HTTPStatus.CONFLICT, "refund_differs"),
+    OrderDiffers: (HTTPStatus.CONFLICT, "order_differs"),
+    MandateUnknown: (HTTPStatus.NOT_FOUND, "not_found"),
+    MandateDiffers: (HTTPStatus.CONFLICT, "mandate_differs"),
+    StatementUnreadable: (HTTPStatus.UNPROCESSABLE_ENTITY, "statement_unreadable"),
+    StatementIdUsed: (HTTPStatus.CONFLICT, "id_used"),
+    ProfileUnknown: (HTTPStatus.NOT_FOUND, "not_found"),
+    DayUntold: (HTTPStatus.CONFLICT, "day_untold"),
+    DifferenceUnknown: (HTTPStatus.NOT_FOUND, "not_found"),
+    DifferenceGone: (HTTPStatus.CONFLICT, "difference_gone"),
     PromotionUnknown: (HTTPStatus.NOT_FOUND, "not_found"),
     PromotionDiffers: (HTTPStatus.CONFLICT, "promotion_differs"),
     PromotionOver: (HTTPStatus.CONFLICT, "promotion_over"),

@@ -6,10 +6,11 @@ from fastapi import APIRouter, Query
 
 from billing.payment import PaymentState
 from controller.api import pages
+from controller.api.arrival_shapes import WaitingOut
 from controller.api.errors import NotFound
 from controller.api.needs import Id, Needed, OfSite, PageAsked, known_site
 from controller.api.shapes import Page, PaymentOut
-from controller.noc import views
+from controller.noc import incoming, views
 
 router = APIRouter(prefix="/payments", tags=["payments"])
 
@@ -35,6 +36,18 @@ async def list_payments(deps: Needed, asked: Annotated[PaymentsAsked, Query()]) 
         data=[PaymentOut.of(view) for view in found],
         next_cursor=pages.written(views.Mark(last.created_at, last.order_id)) if last else None,
     )
+
+
+@router.get("/waiting")
+async def list_waiting(deps: Needed) -> Page[WaitingOut]:
+    """Who paid and is not connected, of the last day; what a site has not applied comes first.
+
+    Normally nobody. At most 200 lines.
+    """
+    now = deps.now()
+    async with deps.db.read() as tx:
+        found = await incoming.waiting_views(tx, now)
+    return Page(data=[WaitingOut.of(view, now) for view in found], next_cursor=None)
 
 
 @router.get("/{order_id}")

@@ -9,7 +9,10 @@
 - ``screen.py``  stdout is data (a table, or JSON with a schema), stderr is talk
 - ``sites.py``, ``plans.py``, ``vouchers.py``, ``tokens.py``, ``payments.py``, ``sessions.py``,
   ``grants.py``, ``ledger.py``, ``notices.py``   one file per noun: they ask the API and print
+- ``arrivals.py``, ``refunds.py``, ``account.py``   money that came in, that goes back, that is
+  asked for
 - ``here.py``    what works on this machine without the API: run, trial, config, db, version
+- ``payment_doors.py``  at which addresses providers call back; on this machine, for they are secret
 - ``doctor.py``  what is wrong on this machine, and what to do about it
 - ``status.py``  whether the whole is well; exit code 7 when not
 

@@ -11,6 +11,9 @@ from typing import Annotated
 import typer
 
 from controller.cli import (
+    account,
+    arrivals,
+    autopay,
     branches,
     doctor,
     garden,
@@ -23,16 +26,21 @@ from controller.cli import (
     notices,
     operator,
     papers,
+    payment_doors,
     payments,
+    places,
     plans,
     pools,
     prices,
     probes,
     promotions,
+    reconcile,
+    refunds,
     reports,
     runs,
     sessions,
     sites,
+    statements,
     status,
     subscribers,
     subscriptions,
@@ -97,6 +105,9 @@ def show_version() -> None:
 
 vouchers.app.add_typer(voucher_sales.app)
 invoices.app.add_typer(papers.invoice)
+payments.app.add_typer(payment_doors.app)
+payments.app.add_typer(places.app)
+papers.statement.add_typer(statements.app)
 for name, group in (
     ("site", sites.app),
     ("plan", plans.app),
@@ -109,6 +120,9 @@ for name, group in (
     ("invoice", invoices.app),
     ("debt", invoices.debt),
     ("received", money.received),
+    ("arrival", arrivals.app),
+    ("refund", refunds.app),
+    ("account", account.app),
     ("wallet", money.wallet),
     ("promotion", promotions.app),
     ("billing", runs.app),
@@ -117,6 +131,10 @@ for name, group in (
     ("voucher", vouchers.app),
     ("token", tokens.app),
     ("payment", payments.app),
+    ("autopay", autopay.app),
+    ("statement", papers.statement),
+    ("reconcile", reconcile.app),
+    ("difference", reconcile.difference),
     ("session", sessions.app),
     ("grant", grants.app),
     ("ledger", ledger.app),
@@ -126,7 +144,8 @@ for name, group in (
     ("db", here.db),
 ):
     app.add_typer(group, name=name)
-for part in (here.app, status.app, doctor.app, probes.app, money.app, papers.app, reports.app):
+app.add_typer(payments.app, name="payments", hidden=True)  # so it is said of those that wait
+for part in (here.app, status.app, doctor.app, probes.app, money.app, reports.app):
     app.add_typer(part)
 
 

@@ -34,6 +34,10 @@ class Api:
         """Make something. Carries a fresh ``Idempotency-Key``."""
         return self._ask("POST", path, body=body, timeout_s=timeout_s)
 
+    def put(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Put something in the place of what was there."""
+        return self._ask("PUT", path, body=body)
+
     def file(
         self,
         path: str,

@@ -85,7 +85,9 @@ def _looked(desk: Desk, config_file: Path | None) -> Iterator[Finding]:
     yield Finding("configuration", "ok", str(config_file or "defaults and environment"))
     yield _state_dir(settings)
     yield _database(settings)
-    yield _payments(settings)
+    yield _mpesa(settings)
+    yield from _rails(settings)
+    yield _callbacks(settings)
     yield _sms(settings)
     yield _email(settings)
     yield _controller(desk)
@@ -152,11 +154,48 @@ def _database(settings: "Settings") -> Finding:
     return Finding("database", "ok", f"at {at}")
 
 
-def _payments(settings: "Settings") -> Finding:
-    if settings.mpesa is None:
+def _mpesa(settings: "Settings") -> Finding:
+    told = settings.mpesa
+    if told is None:
         found = "no M-PESA account: vouchers only"
-        return Finding("payments", "warning", found, "add [mpesa] to the configuration")
-    return Finding("payments", "ok", f"M-PESA shortcode {settings.mpesa.shortcode}")
+        return Finding("M-PESA", "warning", found, "add [mpesa] to the configuration")
+    parts = {
+        "PayBill from the menu": (told.c2b, "mpesa.c2b"),
+        "Pull": (told.nominated_number, "mpesa.nominated_number"),
+        "look-ups and refunds": (told.initiator, "mpesa.initiator"),
+    }
+    known = [name for name, (is_set, _) in parts.items() if is_set]
+    missing = [key for is_set, key in parts.values() if not is_set]
+    found = f"shortcode {told.shortcode}: {', '.join(['prompts', *known])}"
+    if missing:
+        return Finding("M-PESA", "warning", found, f"more by {', '.join(missing)}")
+    return Finding("M-PESA", "ok", found)
+
+
+def _rails(settings: "Settings") -> "Iterator[Finding]":
+    """The others: whoever has none lacks nothing."""
+    for look, section, place in (
+        ("Airtel Money", "airtel", "merchant"),
+        ("cards", "card", "merchant"),
+        ("bank", "bank", "account"),
+    ):
+        told = getattr(settings, section)
+        if told is None:
+            yield Finding(look, "ok", f"not set up; [{section}] in the configuration adds it")
+        else:
+            yield Finding(look, "ok", f"{section}.{place} {getattr(told, place)}")
+
+
+def _callbacks(settings: "Settings") -> Finding:
+    """Whether those who have to tell us can reach us; all but M-PESA's prompts need a door told."""
+    told = (settings.mpesa, settings.airtel, settings.card, settings.bank)
+    if not any(told):
+        return Finding("callbacks", "ok", "nobody calls back")
+    if settings.http.public_url is None:
+        found = f"no provider can reach {settings.public_url}"
+        return Finding("callbacks", "warning", found, "set http.public_url")
+    step = "`lango payment doors` shows what to register" if any(told[1:]) else ""
+    return Finding("callbacks", "ok", f"at {settings.public_url}", step)
 
 
 def _sms(settings: "Settings") -> Finding:

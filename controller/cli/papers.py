@@ -1,18 +1,34 @@
-"""``lango invoice pdf`` and ``lango statement``: documents as people hold them."""
+"""``lango invoice pdf`` and ``lango statement SUBSCRIBER``: documents as people hold them."""
 
 from datetime import date
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from controller.cli.desk import Json, desk_of, typed
 from controller.cli.examples import taught
 from controller.cli.files import calendar_day, kind_of, must_be_new, written
 from controller.cli.tables import report_table
 
+
+class OrSubscriber(TyperGroup):
+    """A group whose first word may also be a subscriber's: ``lango statement 0712345678``."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read ``of`` in front of what is neither a command of this group nor a call for help."""
+        if args and args[0] not in {*self.commands, *ctx.help_option_names}:
+            args = ["of", *args]
+        return super().parse_args(ctx, args)
+
+
 invoice = typer.Typer(no_args_is_help=True, help="Invoices, credit notes and receipts.")
-app = typer.Typer()
+statement = typer.Typer(
+    cls=OrSubscriber,
+    no_args_is_help=True,
+    help="Statements: of accounts (lango statement 0712345678), and of banks and M-PESA.",
+)
 
 DAY = typed(calendar_day)
 FORMS = ("json", "pdf", "csv", "xlsx", "html")
@@ -49,8 +65,8 @@ def invoice_pdf(
 
 
 @taught(
-    app,
-    "statement",
+    statement,
+    "of",
     "lango statement 0712345678 --from 2026-10-01 --until 2026-11-01",
     "lango statement 0712345678 --out statement.pdf",
 )

@@ -62,6 +62,7 @@ STAGES = {
 
 _HEX_ID = re.compile(r"[0-9a-f]{32}")
 _MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
+_RAIL = re.compile(r"[a-z0-9-]{0,16}")
 
 
 class Uncut(Protocol):
@@ -239,6 +240,7 @@ class Dispatch:
             msisdn=_msisdn(request.msisdn),
             device_mac=request.device_mac,
             age_s=request.age_s,
+            rail=_rail(request.rail),
         )
         status = await self.verbs.purchase(self.deps, site_id, order)
         return edge_pb2.PurchaseState(
@@ -338,6 +340,13 @@ def _msisdn(text: str) -> Msisdn:
     if msisdn != text:
         raise InvalidField("msisdn", "want 254 and nine digits")
     return msisdn
+
+
+def _rail(text: str) -> str:
+    """The wallet of an order; whether it collects is not for us to know."""
+    if not _RAIL.fullmatch(text):
+        raise InvalidField("rail", "want at most 16 of a-z, 0-9 and -")
+    return text
 
 
 def _hex_id(field: str, text: str) -> None:

@@ -60,13 +60,21 @@ _WORD = re.compile(r"[\x21-\x7e]{1,64}")
 _REASON = re.compile(r"[a-z_]{1,16}")
 
 
-def site_body(*, operator_name: str, site_name: str, help_phone: str, language: str) -> bytes:
-    """The item that says how a site presents itself."""
+def site_body(
+    *,
+    operator_name: str,
+    site_name: str,
+    help_phone: str,
+    language: str,
+    rails: Sequence[str] = (),
+) -> bytes:
+    """The item that says how a site presents itself, and by which wallets its customers may pay."""
     site = pb.Site(
         operator_name=operator_name,
         site_name=site_name,
         help_phone=help_phone,
         language=language,
+        rails=rails,
     )
     return _bytes(pb.ItemBody(site=site))
 

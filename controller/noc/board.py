@@ -5,8 +5,10 @@ Templates choose no words and do no sums: everything that could be wrong is deci
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import timedelta
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from billing.grant import Spent
@@ -22,8 +24,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
+    from controller.noc.incoming import Unmatched, WaitingView
     from controller.noc.rates import Rate
     from controller.noc.views import PaymentView, SessionView, SiteView, Takings
+    from controller.store.payment_rows import ArrivalRow
     from controller.store.rows import GrantRow, NoticeRow, PlanRow, SiteRow
 
 ONLINE_WITHIN_S = 60
@@ -33,6 +37,11 @@ SPARK_WIDTH = 72
 SPARK_HEIGHT = 16
 FULL = 100
 NOTHING = "-"
+
+WAITING_SHOWN = 20
+"""Of those who paid and are not connected; more are counted."""
+
+_PHONE_IN_IT = re.compile(r"[0-9]{9,}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +55,8 @@ class Snapshot:
     payments: Sequence[PaymentView]
     takings: Takings
     notices: Sequence[NoticeRow]
+    waiting: Sequence[WaitingView]
+    unmatched: Unmatched
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +133,40 @@ class NoticeLine:
     text: str
 
 
+class Why(StrEnum):
+    """Why somebody who paid is not connected."""
+
+    SITE_OFFLINE = "site_offline"  # nothing is heard of the site
+    NOT_APPLIED = "not_applied"  # the site is heard, and has not confirmed the access
+    DEVICE_UNSEEN = "device_unseen"  # the site has applied it; the device was not let in since
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingLine:
+    """Somebody who paid and is not connected, as a row."""
+
+    id: str
+    mood: Mood
+    phone: str
+    plan: str
+    site: str
+    paid: str
+    receipt: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class UnmatchedLine:
+    """Money that waits for staff, as a row."""
+
+    id: str
+    mood: Mood
+    at: str
+    amount: str
+    receipt: str
+    told: str
+
+
 @dataclass(frozen=True, slots=True)
 class Board:
     """The whole page. Headings say the figure."""
@@ -136,8 +181,25 @@ class Board:
     sessions_hidden: int
     payments: tuple[PaymentLine, ...]
     notices: tuple[NoticeLine, ...]
+    waiting_heading: str
+    waiting: tuple[WaitingLine, ...]
+    waiting_hidden: int
+    unmatched_heading: str
+    unmatched: tuple[UnmatchedLine, ...]
+    unmatched_hidden: int
 
 
+WHY_MOODS = {
+    Why.SITE_OFFLINE: Mood("site offline", "bad"),
+    Why.NOT_APPLIED: Mood("not applied", "busy"),
+    Why.DEVICE_UNSEEN: Mood("device not seen", "quiet"),
+}
+ARRIVAL_MOODS = {
+    "doubted": Mood("unconfirmed", "busy"),
+    "suspense": Mood("unmatched", "bad"),
+    "credited": Mood("credited", "good"),
+    "returned": Mood("gone back", "quiet"),
+}
 PAYMENT_MOODS = {
     PaymentState.CREATED: Mood("starting", "busy"),
     PaymentState.SENT: Mood("asking", "busy"),
@@ -165,6 +227,12 @@ def drawn(snapshot: Snapshot, rates: Mapping[str, Rate]) -> Board:
         sessions_hidden=max(0, snapshot.sessions_open - len(sessions)),
         payments=tuple(_payment_line(view, now) for view in snapshot.payments),
         notices=tuple(_notice_line(row, now) for row in snapshot.notices),
+        waiting_heading=_waiting_heading(snapshot.waiting),
+        waiting=tuple(_waiting_line(view, now) for view in snapshot.waiting[:WAITING_SHOWN]),
+        waiting_hidden=max(0, len(snapshot.waiting) - WAITING_SHOWN),
+        unmatched_heading=_unmatched_heading(snapshot.unmatched),
+        unmatched=tuple(_unmatched_line(row, now) for row in snapshot.unmatched.first),
+        unmatched_hidden=snapshot.unmatched.count - len(snapshot.unmatched.first),
     )
 
 
@@ -172,6 +240,27 @@ def is_online(site: SiteRow, now: datetime) -> bool:
     """Whether the site was heard of lately."""
     seen = site.last_seen_at
     return seen is not None and now - seen <= timedelta(seconds=ONLINE_WITHIN_S)
+
+
+def why_waiting(view: WaitingView, now: datetime) -> Why:
+    """Why somebody who paid is not connected, as far as is known here."""
+    if view.applied:
+        return Why.DEVICE_UNSEEN
+    return Why.NOT_APPLIED if is_online(view.site, now) else Why.SITE_OFFLINE
+
+
+def waiting_sentence(view: WaitingView, now: datetime) -> str:
+    """The same in words for whoever has the customer on the phone."""
+    if view.applied:
+        return "the site lets it in; the device has not been seen since"
+    if view.site.last_seen_at is None:
+        return "waiting for site, never seen"
+    return f"waiting for site, last seen {text.minute(view.site.last_seen_at, now)}"
+
+
+def unread(told: str) -> str:
+    """What a payer typed, without the phone numbers in it."""
+    return _PHONE_IN_IT.sub(lambda digits: masked(digits[0]), told)
 
 
 def is_in_step(site: SiteRow) -> bool:
@@ -207,6 +296,46 @@ def _sessions_heading(snapshot: Snapshot, rates: Mapping[str, Rate]) -> str:
 
 def _payments_heading(takings: Takings) -> str:
     return f"{Money(takings.minor)} today · {takings.settled:,} paid"
+
+
+def _waiting_heading(waiting: Sequence[WaitingView]) -> str:
+    if not waiting:
+        return "Nobody"
+    behind = sum(not view.applied for view in waiting)
+    unseen = len(waiting) - behind
+    heading = text.count(behind, "waits for its site", "wait for their site")
+    return f"{heading} · {unseen:,} not seen since" if unseen else heading
+
+
+def _unmatched_heading(unmatched: Unmatched) -> str:
+    if not unmatched.count:
+        return "None"
+    return f"{unmatched.count:,} · {Money(unmatched.minor)}"
+
+
+def _waiting_line(view: WaitingView, now: datetime) -> WaitingLine:
+    return WaitingLine(
+        id=view.grant.id,
+        mood=WHY_MOODS[why_waiting(view, now)],
+        phone=masked(view.msisdn),
+        plan=view.plan.name,
+        site=view.site.name,
+        paid=text.clock(view.paid_at, now),
+        receipt=view.receipt or "",
+        sentence=waiting_sentence(view, now),
+    )
+
+
+def _unmatched_line(row: ArrivalRow, now: datetime) -> UnmatchedLine:
+    told = f"“{unread(row.reference)}”" if row.reference else "no reference"
+    return UnmatchedLine(
+        id=row.id,
+        mood=ARRIVAL_MOODS[row.state],
+        at=text.clock(row.at, now),
+        amount=str(Money(row.amount_minor, row.currency)),
+        receipt=f"{row.rail} {unread(row.receipt)}",
+        told=f"{told} {unread(row.payer_name)}".strip(),
+    )
 
 
 def _site_line(view: SiteView, now: datetime) -> SiteLine:
@@ -294,7 +423,9 @@ def _spark(rate: Rate | None, plan: PlanRow | None) -> str:
 
 
 def _bought(view: PaymentView) -> str:
-    """What the money is for: access at once, or a token to be typed some day."""
+    """What the money is for: access at once, a token to be typed some day, or an account."""
+    if view.row.purpose == "account":
+        return "for an account"
     return f"{view.plan_name}, as a token" if view.row.purpose == "token" else view.plan_name
 
 

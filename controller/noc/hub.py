@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from controller.noc import board, views
+from controller.noc import board, incoming, views
 from controller.noc.rates import Counted, followed
 from controller.noc.text import midnight
 
@@ -34,6 +34,7 @@ SITES_MAX = 200
 SESSIONS_MAX = 200
 PAYMENTS_MAX = 40
 NOTICES_MAX = 30
+UNMATCHED_MAX = 8
 
 log = structlog.get_logger("noc")
 
@@ -177,6 +178,8 @@ class Hub:
                 payments=await views.payment_views(tx, limit=PAYMENTS_MAX),
                 takings=await views.takings_since(tx, midnight(now)),
                 notices=await views.notice_rows(tx, limit=NOTICES_MAX),
+                waiting=await incoming.waiting_views(tx, now),
+                unmatched=await incoming.unmatched(tx, limit=UNMATCHED_MAX),
             )
 
 

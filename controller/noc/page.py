@@ -17,7 +17,7 @@ from controller.api.needs import hub_of, staff_of
 from controller.noc.board import Board
 
 HERE = Path(__file__).resolve().parent
-PANELS = ("clock", "sites", "sessions", "payments", "notices")
+PANELS = ("clock", "sites", "waiting", "unmatched", "sessions", "payments", "notices")
 RETRY_MS = 2_000
 
 router = APIRouter(include_in_schema=False)

@@ -64,6 +64,12 @@ def clock(at: datetime, now: datetime) -> str:
     return f"{here:%H:%M:%S}" if here.date() == today else f"{here:%d %b %H:%M}"
 
 
+def minute(at: datetime, now: datetime) -> str:
+    """The same to the minute: ``14:02``, ``22 Nov 23:40``."""
+    here, today = at.astimezone(NAIROBI), now.astimezone(NAIROBI).date()
+    return f"{here:%H:%M}" if here.date() == today else f"{here:%d %b %H:%M}"
+
+
 def midnight(now: datetime) -> datetime:
     """The last midnight in Nairobi: when the business day began."""
     return now.astimezone(NAIROBI).replace(hour=0, minute=0, second=0, microsecond=0)

@@ -75,7 +75,7 @@ class SessionView:
 
 @dataclass(frozen=True, slots=True)
 class PaymentView:
-    """A payment and the name of its plan."""
+    """A payment and the name of its plan, "" for money for an account."""
 
     row: PaymentRow
     plan_name: str
@@ -239,17 +239,18 @@ async def payment_views(
         query = query.where(PaymentRow.site_id == site_id)
     if state is not None:
         query = query.where(PaymentRow.state == state)
-    return [PaymentView(row, name) for row, name in await tx.execute(query)]
+    return [PaymentView(row, name or "") for row, name in await tx.execute(query)]
 
 
 async def payment_view(tx: Tx, order_id: str) -> PaymentView | None:
     """One payment, or None."""
     found = (await tx.execute(_payments().where(PaymentRow.order_id == order_id))).first()
-    return None if found is None else PaymentView(found[0], found[1])
+    return None if found is None else PaymentView(found[0], found[1] or "")
 
 
 def _payments() -> Query:
-    return select(PaymentRow, PlanRow.name).join(PlanRow, PlanRow.id == PaymentRow.plan_id)
+    # Money for an account buys no plan.
+    return select(PaymentRow, PlanRow.name).outerjoin(PlanRow, PlanRow.id == PaymentRow.plan_id)
 
 
 async def session_views(

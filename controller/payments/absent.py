@@ -28,6 +28,7 @@ class AbsentGateway:
     rail: str = "absent"
     place: str = ""
     trust: Trust = Trust.HINT
+    takes_our_name: bool = False
 
     async def push(self, push: Push, now: datetime) -> PushAnswer:  # noqa: ARG002 - the seam's
         """Say at once that nothing was sent."""

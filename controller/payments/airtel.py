@@ -16,11 +16,13 @@ from billing.msisdn import masked
 from billing.payment import Evidence, Reason
 from controller.payments import airtel_wire as wire
 from controller.payments.airtel_door import AirtelDoor
-from controller.payments.answers import CredentialsError, ProviderError
-from controller.payments.calls import ASK_TIMEOUT_S, PUSH_TIMEOUT_S, AnswerLostError, patiently
+from controller.payments.calls import ASK_TIMEOUT_S, PUSH_TIMEOUT_S, patiently
 from controller.payments.gateway import (
+    AnswerLostError,
     CallbackUnreadable,
+    CredentialsError,
     GatewayError,
+    ProviderError,
     PushAnswer,
     RefundOutcome,
     Trust,
@@ -52,6 +54,7 @@ class AirtelGateway:
 
     rail: str = "airtel"
     trust: Trust = Trust.HINT
+    takes_our_name: bool = True
 
     def __init__(
         self,

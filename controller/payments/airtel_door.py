@@ -11,17 +11,9 @@ from typing import TYPE_CHECKING
 
 from controller.payments import airtel_wire as wire
 from controller.payments.airtel_signing import SigningKey, read_key, signed_headers
-from controller.payments.answers import UNAUTHORISED, ProviderError
-from controller.payments.calls import (
-    ASK_TIMEOUT_S,
-    TOKEN_TIMEOUT_S,
-    AnswerLostError,
-    NotReachedError,
-    Reply,
-    patiently,
-    sent,
-    within,
-)
+from controller.payments.answers import UNAUTHORISED
+from controller.payments.calls import ASK_TIMEOUT_S, TOKEN_TIMEOUT_S, Reply, patiently, sent, within
+from controller.payments.gateway import AnswerLostError, NotReachedError, ProviderError
 from controller.payments.tokens import SharedToken
 
 if TYPE_CHECKING:

@@ -22,7 +22,8 @@ from cryptography.hazmat.primitives.ciphers.modes import CBC
 from cryptography.hazmat.primitives.padding import PKCS7
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
-from controller.payments.answers import ProviderError, inner, is_fine, object_in, turned_away
+from controller.payments.answers import inner, is_fine, object_in, turned_away
+from controller.payments.gateway import ProviderError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -15,15 +15,20 @@ from billing.payment import Evidence, Reason
 from controller.payments.airtel_codes import CODES, meaning, status_meaning
 from controller.payments.answers import (
     TOO_MANY_REQUESTS,
-    CredentialsError,
-    ProviderError,
     code_in,
     inner,
     is_fine,
     object_in,
     turned_away,
 )
-from controller.payments.gateway import CallbackUnreadable, Outcome, PushAnswer, RefundOutcome
+from controller.payments.gateway import (
+    CallbackUnreadable,
+    CredentialsError,
+    Outcome,
+    ProviderError,
+    PushAnswer,
+    RefundOutcome,
+)
 from controller.payments.mpesa_wire import FreshToken, parse_json, provider_id_in
 
 if TYPE_CHECKING:

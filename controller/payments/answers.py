@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from controller.payments.gateway import GatewayError
 from controller.payments.mpesa_wire import parse_json
 
 if TYPE_CHECKING:
@@ -19,25 +18,6 @@ TOO_MANY_REQUESTS = 429
 UNAUTHORISED = 401
 _REQUEST_TIMEOUT = 408
 _CODE = re.compile(r"[!-~]{1,32}")
-
-
-class ProviderError(GatewayError):
-    """The provider answered a question with an error. ``again``: the same question may do better.
-
-    The message holds the code alone: texts of providers have been seen to echo secrets.
-    """
-
-    def __init__(self, code: str, *, again: bool) -> None:
-        super().__init__(f"the provider answered {code}")
-        self.code = code
-        self.again = again
-
-
-class CredentialsError(ProviderError):
-    """Our credentials were not taken: staff must act."""
-
-    def __init__(self, code: str) -> None:
-        super().__init__(code, again=False)
 
 
 def object_in(body: bytes) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import httpx2
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
-from controller.payments.gateway import GatewayError
+from controller.payments.gateway import AnswerLostError, GatewayError, NotReachedError
 
 CONNECT_TIMEOUT_S = 5.0
 PUSH_TIMEOUT_S = 40.0
@@ -28,14 +28,6 @@ class Reply:
 
     status: int
     body: bytes = field(repr=False)
-
-
-class NotReachedError(GatewayError):
-    """No connection to the provider: nothing was sent."""
-
-
-class AnswerLostError(GatewayError):
-    """The request was, or may have been, sent; no answer came."""
 
 
 async def sent(http: httpx2.AsyncClient, request: httpx2.Request) -> Reply:

@@ -143,6 +143,33 @@ class GatewayError(Exception):
     """The provider could not be asked (network, limits, its own trouble); trying again may help."""
 
 
+class NotReachedError(GatewayError):
+    """No connection to the provider: nothing was sent."""
+
+
+class AnswerLostError(GatewayError):
+    """The request was, or may have been, sent; no answer came."""
+
+
+class ProviderError(GatewayError):
+    """The provider answered a question with an error. ``again``: the same question may do better.
+
+    The message holds the code alone: texts of providers have been seen to echo secrets.
+    """
+
+    def __init__(self, code: str, *, again: bool) -> None:
+        super().__init__(f"the provider answered {code}")
+        self.code = code
+        self.again = again
+
+
+class CredentialsError(ProviderError):
+    """Our credentials were not taken, or may not use this product: staff must act."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code, again=False)
+
+
 class PaymentGateway(Protocol):
     """A provider that collects money.
 
@@ -158,6 +185,10 @@ class PaymentGateway(Protocol):
 
     trust: Trust
     """How far its callbacks are believed."""
+
+    takes_our_name: bool
+    """Whether it knows a push by our order's id: then it can be asked for one whose answer we never
+    noted, too."""
 
     async def push(self, push: Push, now: datetime) -> PushAnswer:
         """Ask the payer. Never raises for the provider's trouble: doubt is `NO_ANSWER`."""

@@ -82,13 +82,22 @@ class MemoryGateway:
     """A `PaymentGateway`, and a `StoredCards`, whose payers do as they are told."""
 
     def __init__(
-        self, *, rail: str = "mpesa", place: str = "600111", trust: Trust = Trust.ADDRESS
+        self,
+        *,
+        rail: str = "mpesa",
+        place: str = "600111",
+        trust: Trust = Trust.ADDRESS,
+        takes_our_name: bool = False,
     ) -> None:
         self.rail, self.place, self.trust = rail, place, trust
+        self.takes_our_name = takes_our_name
         self.refunds: dict[str, Refund] = {}
         self.refund_evidence = Evidence.ACCEPTED
         """What a refund is answered; `query_refund` says PAID once it was taken."""
         self.asked: dict[str, Asked] = {}
+        self.cards: dict[str, StoredCard] = {}
+        """Cards that payments were made with, by order: told with the outcome of those paid."""
+        self.charged: list[tuple[Push, StoredCard]] = []
         self.pushes: list[Push] = []
         self.queries: list[str] = []
         self.reachable = True
@@ -147,15 +156,19 @@ class MemoryGateway:
         asked = self.asked.get(provider_id)
         code = "4999" if asked is None or asked.code is None else asked.code
         says = meaning(code)
-        return Outcome(says.evidence, provider_id, code, says.reason)
+        return self._with_card(Outcome(says.evidence, provider_id, code, says.reason))
 
-    async def charge(self, push: Push, card: StoredCard, now: datetime) -> PushAnswer:  # noqa: ARG002 - the seam's
-        """As a push, with nobody to prompt."""
+    async def charge(self, push: Push, card: StoredCard, now: datetime) -> PushAnswer:
+        """As a push, with nobody to prompt; once for an order."""
+        for asked in self.asked.values():
+            if asked.push.order_id == push.order_id:
+                return PushAnswer(Evidence.ACCEPTED, asked.provider_id, "0", None)
+        self.charged.append((push, card))
         return await self.push(push, now)
 
     def parse_callback(self, body: bytes, headers: Mapping[str, str]) -> Outcome:  # noqa: ARG002 - the seam's
         """Read a callback; the wire form is M-PESA's. Raises `CallbackUnreadable`."""
-        return read_callback(body)
+        return self._with_card(read_callback(body))
 
     async def refund(self, refund: Refund, now: datetime) -> RefundOutcome:  # noqa: ARG002 - the seam's
         """Take it, once for each id, unless told otherwise."""
@@ -191,9 +204,17 @@ class MemoryGateway:
             return RefundOutcome(Evidence.REFUSED, code, name)
         return RefundOutcome(Evidence.PAID, code, name, _given(refund_id))
 
+    def _with_card(self, outcome: Outcome) -> Outcome:
+        asked = self.asked.get(outcome.provider_id)
+        if asked is None or outcome.evidence is not Evidence.PAID:
+            return outcome
+        return replace(outcome, card=self.cards.get(asked.push.order_id))
+
     def _take(self, push: Push) -> str:
         number = len(self.asked) + 1
         provider_id = PROVIDER_ID.format(number=number)
+        if self.takes_our_name:
+            provider_id = push.order_id
         self.asked[provider_id] = Asked(provider_id, push, number)
         return provider_id
 

@@ -15,6 +15,8 @@ from billing.msisdn import masked
 from billing.payment import Evidence, Reason
 from controller.payments import mpesa_wire as wire
 from controller.payments.gateway import (
+    AnswerLostError,
+    CredentialsError,
     GatewayError,
     Outcome,
     PushAnswer,
@@ -22,7 +24,7 @@ from controller.payments.gateway import (
     Trust,
 )
 from controller.payments.mpesa_callback import read_callback
-from controller.payments.mpesa_door import NO_INITIATOR, AnswerLostError, Ask, DarajaDoor
+from controller.payments.mpesa_door import NO_INITIATOR, Ask, DarajaDoor
 from controller.payments.mpesa_initiator import (
     PAYOUT_PATH,
     REVERSAL_PATH,
@@ -58,6 +60,7 @@ class MpesaGateway:
 
     rail: str = "mpesa"
     trust: Trust = Trust.ADDRESS
+    takes_our_name: bool = False
 
     def __init__(
         self,
@@ -167,7 +170,7 @@ class MpesaGateway:
             reply = await self._door.post(Ask(wire.PUSH_PATH, body, now, self._push_timeout_s))
         except AnswerLostError:
             return PushAnswer(Evidence.NO_ANSWER, None, "no-answer", None)
-        except wire.CredentialsError as refused:
+        except CredentialsError as refused:
             return PushAnswer(Evidence.NOT_SENT, None, refused.code, Reason.OUR_SIDE)
         except GatewayError as trouble:
             code = getattr(trouble, "code", "not-reached")

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from controller.payments.gateway import GatewayError
+from controller.payments.gateway import AnswerLostError, GatewayError, ProviderError
 from controller.payments.mpesa_c2b import read_registered, register_body, register_path
-from controller.payments.mpesa_door import AnswerLostError, Ask, DarajaDoor
+from controller.payments.mpesa_door import Ask, DarajaDoor
 from controller.payments.mpesa_initiator import (
     BALANCE_PATH,
     STATUS_PATH,
@@ -32,7 +32,7 @@ from controller.payments.mpesa_pull import (
 )
 from controller.payments.mpesa_qr import QR_PATH, qr_body, read_qr
 from controller.payments.mpesa_ratiba import RATIBA_PATH, ratiba_body, read_ratiba_ack
-from controller.payments.mpesa_wire import ProviderError, read_trouble
+from controller.payments.mpesa_wire import read_trouble
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

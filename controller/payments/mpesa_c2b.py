@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from controller.payments.codes import PAID_CODE, normal_code
+from controller.payments.gateway import ProviderError
 from controller.payments.mpesa_fields import (
     a_moment,
     a_receipt,
@@ -21,7 +22,7 @@ from controller.payments.mpesa_fields import (
     an_amount,
     body_object,
 )
-from controller.payments.mpesa_wire import ProviderError, fields_in, raise_trouble, read_trouble
+from controller.payments.mpesa_wire import fields_in, raise_trouble, read_trouble
 from controller.payments.seen import Road, Seen
 
 if TYPE_CHECKING:

@@ -12,7 +12,6 @@ import base64
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
-import httpx2
 from tenacity import (
     AsyncRetrying,
     retry_if_exception,
@@ -23,8 +22,23 @@ from tenacity import (
 
 from controller.payments import mpesa_wire as wire
 from controller.payments.bucket import MemoryBucket
+from controller.payments.calls import (
+    ASK_TIMEOUT_S,
+    ATTEMPTS_MAX,
+    RETRY_WAIT_MAX_S,
+    RETRY_WAIT_S,
+    TOKEN_TIMEOUT_S,
+    Reply,
+    sent,
+    within,
+)
 from controller.payments.credential import security_credential
-from controller.payments.gateway import GatewayError
+from controller.payments.gateway import (
+    AnswerLostError,
+    GatewayError,
+    NotReachedError,
+    ProviderError,
+)
 from controller.payments.pace import Pace
 from controller.payments.tokens import SharedToken
 
@@ -32,6 +46,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
     from datetime import datetime
 
+    import httpx2
     from tenacity import RetryCallState
     from tenacity.retry import retry_base
 
@@ -42,18 +57,8 @@ if TYPE_CHECKING:
 Asked = TypeVar("Asked")
 Told = TypeVar("Told")
 
-CONNECT_TIMEOUT_S = 5.0
-ASK_TIMEOUT_S = 15.0
-TOKEN_TIMEOUT_S = 10.0
-ATTEMPTS_MAX = 3
-RETRY_WAIT_S = 0.3
-RETRY_WAIT_MAX_S = 3.0
-
 NO_INITIATOR = "no-initiator"
 """What is told where an API user of the organisation is needed and none is configured."""
-
-_NOT_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
-"""Errors after which not one byte of the request has left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,22 +70,6 @@ class Ask:
     now: datetime
     timeout_s: float = ASK_TIMEOUT_S
     method: str = "POST"
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """An answer as it came."""
-
-    status: int
-    body: bytes = field(repr=False)
-
-
-class NotReachedError(GatewayError):
-    """No connection to the provider: nothing was sent."""
-
-
-class AnswerLostError(GatewayError):
-    """The request was, or may have been, sent; no answer came."""
 
 
 class DarajaDoor:
@@ -134,7 +123,7 @@ class DarajaDoor:
             reply = await self._with_token(ask)
             return read(reply.status, reply.body)
 
-        return await _again(once, ask, when=_mendable(AnswerLostError, wire.ProviderError))
+        return await _again(once, ask, when=_mendable(AnswerLostError, ProviderError))
 
     async def _with_token(self, ask: Ask) -> Reply:
         """Post with a token, and once more with a fresh one when the token was turned away."""
@@ -149,14 +138,15 @@ class DarajaDoor:
     async def _posted(self, ask: Ask, token: str) -> Reply:
         async def once(ask: Ask) -> Reply:
             await self._pace.turn(ask.now)
-            return await self._send(
+            return await sent(
+                self._http,
                 self._http.build_request(
                     ask.method,
                     self.settings.base_url + ask.path,
                     json=ask.body,
                     headers={"Authorization": f"Bearer {token}"},
-                    timeout=httpx2.Timeout(ask.timeout_s, connect=CONNECT_TIMEOUT_S),
-                )
+                    timeout=within(ask.timeout_s),
+                ),
             )
 
         return await _again(once, ask, when=_mendable(NotReachedError))
@@ -173,28 +163,19 @@ class DarajaDoor:
         basic = base64.b64encode(f"{told.consumer_key}:{told.consumer_secret}".encode()).decode()
 
         async def once(path: str) -> wire.FreshToken:
-            reply = await self._send(
+            reply = await sent(
+                self._http,
                 self._http.build_request(
                     "GET",
                     told.base_url + path,
                     headers={"Authorization": f"Basic {basic}"},
-                    timeout=httpx2.Timeout(TOKEN_TIMEOUT_S, connect=CONNECT_TIMEOUT_S),
-                )
+                    timeout=within(TOKEN_TIMEOUT_S),
+                ),
             )
             return wire.read_token(reply.status, reply.body)
 
-        mendable = _mendable(NotReachedError, AnswerLostError, wire.ProviderError)
+        mendable = _mendable(NotReachedError, AnswerLostError, ProviderError)
         return await _again(once, wire.TOKEN_PATH, when=mendable)
-
-    async def _send(self, request: httpx2.Request) -> Reply:
-        """Send and read it all. The errors raised here carry no request, hence no secret."""
-        try:
-            response = await self._http.send(request)
-        except _NOT_SENT as error:
-            raise NotReachedError(type(error).__name__) from None
-        except httpx2.HTTPError as error:
-            raise AnswerLostError(type(error).__name__) from None
-        return Reply(response.status_code, response.content)
 
 
 async def _again(

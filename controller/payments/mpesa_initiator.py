@@ -14,14 +14,8 @@ from typing import TYPE_CHECKING
 from billing.money import whole_units
 from billing.payment import Evidence
 from controller.payments.codes import PAID_CODE, normal_code
-from controller.payments.gateway import RefundOutcome
-from controller.payments.mpesa_wire import (
-    ProviderError,
-    answer_in,
-    fields_in,
-    provider_id_in,
-    read_trouble,
-)
+from controller.payments.gateway import ProviderError, RefundOutcome
+from controller.payments.mpesa_wire import answer_in, fields_in, provider_id_in, read_trouble
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -13,12 +13,11 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from controller.payments.codes import normal_code
-from controller.payments.gateway import CallbackUnreadable
+from controller.payments.gateway import CallbackUnreadable, ProviderError
 from controller.payments.mpesa_c2b import PAYER_CHARS_MAX, REFERENCE_CHARS_MAX
 from controller.payments.mpesa_fields import a_receipt, a_text, an_amount
 from controller.payments.mpesa_wire import (
     EAT,
-    ProviderError,
     answer_in,
     fields_in,
     parse_json,

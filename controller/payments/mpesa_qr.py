@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from billing.money import whole_units
 from controller.payments.codes import normal_code
-from controller.payments.mpesa_wire import ProviderError, account_reference, answer_in
+from controller.payments.gateway import ProviderError
+from controller.payments.mpesa_wire import account_reference, answer_in
 
 if TYPE_CHECKING:
     from billing.money import Money

@@ -13,14 +13,9 @@ from typing import TYPE_CHECKING
 
 from billing.money import whole_units
 from controller.payments.codes import normal_code
+from controller.payments.gateway import ProviderError
 from controller.payments.mpesa_initiator import Acked
-from controller.payments.mpesa_wire import (
-    ProviderError,
-    account_reference,
-    answer_in,
-    description,
-    provider_id_in,
-)
+from controller.payments.mpesa_wire import account_reference, answer_in, description, provider_id_in
 
 if TYPE_CHECKING:
     from datetime import date

@@ -18,7 +18,12 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from billing.money import whole_units
 from billing.payment import Evidence, Reason
 from controller.payments.codes import PAID_CODE, meaning, normal_code
-from controller.payments.gateway import GatewayError, Outcome, PushAnswer
+from controller.payments.gateway import (
+    CredentialsError,
+    Outcome,
+    ProviderError,
+    PushAnswer,
+)
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -68,25 +73,6 @@ class Trouble:
     dead_token: bool = False
     busy: bool = False
     certain: bool = True
-
-
-class ProviderError(GatewayError):
-    """The provider answered a question with an error. ``again``: the same question may do better.
-
-    The message holds the code alone: Daraja echoes access tokens in some of its texts.
-    """
-
-    def __init__(self, code: str, *, again: bool) -> None:
-        super().__init__(f"M-PESA answered {code}")
-        self.code = code
-        self.again = again
-
-
-class CredentialsError(ProviderError):
-    """Consumer key and secret were not taken, or may not use this product: staff must act."""
-
-    def __init__(self, code: str) -> None:
-        super().__init__(code, again=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,18 +14,16 @@ import structlog
 from billing.payment import Evidence, Reason
 from controller.payments import paystack_refund as refunds
 from controller.payments import paystack_wire as wire
-from controller.payments.answers import ProviderError
-from controller.payments.calls import (
-    ASK_TIMEOUT_S,
-    PUSH_TIMEOUT_S,
+from controller.payments.calls import ASK_TIMEOUT_S, PUSH_TIMEOUT_S, Reply, patiently, sent, within
+from controller.payments.gateway import (
     AnswerLostError,
+    GatewayError,
     NotReachedError,
-    Reply,
-    patiently,
-    sent,
-    within,
+    ProviderError,
+    PushAnswer,
+    RefundOutcome,
+    Trust,
 )
-from controller.payments.gateway import GatewayError, PushAnswer, RefundOutcome, Trust
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -51,6 +49,7 @@ class PaystackGateway:
 
     rail: str = "card"
     trust: Trust = Trust.SIGNED
+    takes_our_name: bool = True
 
     def __init__(
         self,

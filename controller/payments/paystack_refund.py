@@ -12,8 +12,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from billing.payment import Evidence
-from controller.payments.answers import ProviderError, inner, is_fine, object_in, turned_away
-from controller.payments.gateway import CallbackUnreadable, RefundOutcome
+from controller.payments.answers import inner, is_fine, object_in, turned_away
+from controller.payments.gateway import CallbackUnreadable, ProviderError, RefundOutcome
 from controller.payments.mpesa_wire import provider_id_in
 from controller.payments.paystack_wire import error_code, number_in, read_event
 

@@ -20,7 +20,6 @@ from billing.payment import Evidence, Reason
 from controller.payments.answers import (
     TOO_MANY_REQUESTS,
     UNAUTHORISED,
-    ProviderError,
     inner,
     is_fine,
     object_in,
@@ -29,6 +28,7 @@ from controller.payments.answers import (
 from controller.payments.gateway import (
     CallbackUnreadable,
     Outcome,
+    ProviderError,
     PushAnswer,
     StoredCard,
 )

@@ -1,4 +1,4 @@
-"""All parts of a trial, wired: controller, simulated M-PESA, site, agent, the phone.
+"""All parts of a trial, wired: controller, simulated providers, site, agent, the phone.
 
 The parts are the product's own programs, started by their own commands. The rig only writes their
 configuration, starts them in order, keeps them up, and stops them together.
@@ -18,12 +18,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from controller.keep import write_private
+from controller.sandbox import shop
 from controller.sandbox.children import Child, ChildFailed, Program, once
-from controller.sandbox.daraja.settings import SimSettings
 from controller.sandbox.lab.device import GATEWAY_V4, GATEWAY_V6, INTERNET_V4
 from controller.sandbox.lab.phone import DeviceRoad, LoopbackRoad, Phone, serve_phone
 from controller.sandbox.lab.site import CONTROLLER_V4, PORTAL_HOST, Ports, Site, missing_tools
 from controller.sandbox.stall import Stall
+from controller.sandbox.told import ProviderPorts
 from controller.vault import open_vault
 
 if TYPE_CHECKING:
@@ -53,6 +54,11 @@ class RigPorts:
     daraja: int = 8090
     phone: int = 8091
     portal: int = 8000
+    airtel: int = 8092
+    paystack: int = 8093
+    mail: int = 8094
+    bank: int = 8095
+    smtp: int = 2525
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,10 +120,21 @@ class Rig:
     async def _start(self) -> None:
         (self._dir / "logs").mkdir(parents=True, exist_ok=True)
         ports = self.plan.ports
-        self.staff_key = open_vault(self._private("controller")).staff_key()
-        self.stall = Stall(url=f"http://{LOOPBACK}:{ports.http}", staff_key=self.staff_key)
+        vault = open_vault(self._private("controller"))
+        self.staff_key = vault.staff_key()
+        self.stall = Stall(url=self._controller_url, staff_key=self.staff_key)
         self._held.push_async_callback(self.stall.close)
-        self.simulator = self._keep(self._simulator_program())
+        self._shop = shop.opened(
+            self._private("providers"),
+            ports=provider_ports(ports),
+            urls=shop.Urls(
+                controller=self._controller_url,
+                phone=f"http://{LOOPBACK}:{ports.phone}/",
+                site_id=self.site_id,
+            ),
+            vault=vault,
+        )
+        self.simulators = self._keep(self._simulators_program())
         self.controller = self._keep(self._controller_program())
         if self.has_lab:
             lab_ports = Ports(edge=ports.edge, join=ports.join)
@@ -177,16 +194,9 @@ class Rig:
         await once(self._agent_program("join", "join", token, "--replace"), wait_s=JOIN_WAIT_S)
         joined.touch()
 
-    def _simulator_program(self) -> Program:
-        ports = self.plan.ports
-        argv = (
-            *(sys.executable, "-m", "controller.sandbox.daraja"),
-            *("--port", str(ports.daraja)),
-            *("--staff-url", f"http://{LOOPBACK}:{ports.http}/noc"),
-            *("--phone-url", f"http://{LOOPBACK}:{ports.phone}/"),
-            *("--buy-url", f"http://{LOOPBACK}:{ports.http}/buy/{self.site_id}"),
-        )
-        return self._program("daraja", argv)
+    def _simulators_program(self) -> Program:
+        argv = (sys.executable, "-m", "controller.sandbox.providers", str(self._shop.file))
+        return self._program("providers", argv)
 
     def _controller_program(self) -> Program:
         path = self._dir / "controller.toml"
@@ -207,26 +217,17 @@ class Rig:
 
     def _controller_config(self) -> str:
         ports = self.plan.ports
-        merchant = SimSettings()
         public_host = CONTROLLER_V4 if self.has_lab else LOOPBACK
         return _toml(
             {"state_dir": str(self._dir / "controller")},
-            http={"port": ports.http, "public_url": f"http://{LOOPBACK}:{ports.http}"},
+            http={
+                "port": ports.http,
+                "public_url": self._controller_url,
+                "callback_sources": [LOOPBACK],
+            },
             edge={"port": ports.edge, "join_port": ports.join, "public_host": public_host},
-            mpesa={
-                "base_url": f"http://{LOOPBACK}:{ports.daraja}",
-                "shortcode": merchant.shortcode,
-                "consumer_key": merchant.consumer_key,
-                "consumer_secret": merchant.consumer_secret,
-                "passkey": merchant.passkey,
-            },
-            sms={
-                "base_url": f"http://{LOOPBACK}:{ports.daraja}",
-                "username": merchant.sms_username,
-                "api_key": merchant.sms_api_key,
-                "sender_id": "LANGO",
-            },
             operator={"name": "Lango trial", "help_phone": "0700 000 000"},
+            **self._shop.accounts,
         )
 
     def _write_agent_config(self) -> None:
@@ -244,6 +245,10 @@ class Rig:
     def _certificate(self) -> dict[str, str]:
         path = self.plan.certificate
         return {} if path is None else {"certificate": str(path), "key": str(path)}
+
+    @property
+    def _controller_url(self) -> str:
+        return f"http://{LOOPBACK}:{self.plan.ports.http}"
 
     @property
     def agent_config(self) -> Path:
@@ -272,8 +277,25 @@ class Rig:
             "joining sites": ports.join,
             "the simulated M-PESA": ports.daraja,
             "the phone": ports.phone,
+            "the simulated Airtel Money": ports.airtel,
+            "the simulated Paystack": ports.paystack,
+            "the simulated bank": ports.bank,
+            "the letters": ports.mail,
+            "the simulated mail server": ports.smtp,
         }
         return wanted if self.has_lab else {**wanted, "the captive portal": ports.portal}
+
+
+def provider_ports(ports: RigPorts) -> ProviderPorts:
+    """Those of them at which the simulated providers listen."""
+    return ProviderPorts(
+        daraja=ports.daraja,
+        airtel=ports.airtel,
+        paystack=ports.paystack,
+        mail=ports.mail,
+        smtp=ports.smtp,
+        bank=ports.bank,
+    )
 
 
 _LAB_NETWORK = {

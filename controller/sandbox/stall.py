@@ -7,6 +7,13 @@ from typing import Any
 import httpx2
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
+SUBSCRIBER = {
+    "phone": "0712345678",
+    "name": "Wanjiku Kamau",
+    "email": "wanjiku@lango.example",
+}
+"""Whose account is paid into: the number that the trial's pages suggest."""
+
 READY_WAIT_S = 90.0
 """A controller that ends instead is noticed at once; this is for machines that are busy."""
 CALL_WAIT_S = 10.0
@@ -77,20 +84,25 @@ class Stall:
             raise StallError(f"the controller is not ready after {wait_s:g} s: {fault}") from fault
 
     async def fill(self, *, site_id: str, site_name: str) -> None:
-        """The site and the demo plans; what is there already stays. Raises `StallError`."""
+        """A site, demo plans, a subscriber; what is there already stays. Raises `StallError`."""
         await self.add("/api/v1/sites", {"id": site_id, "name": site_name, "language": "en"})
         for rank, plan in enumerate(PLANS):
             await self.add("/api/v1/plans", _body(plan, rank=rank))
+        await self.add("/api/v1/subscribers", SUBSCRIBER, key="trial-subscriber")
 
     async def join_token(self, site_id: str) -> str:
         """A one-use token with which the site's agent joins. Raises `StallError`."""
         answer = await self.add(f"/api/v1/sites/{site_id}/join-tokens", {})
         return str(answer["token"])
 
-    async def add(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        """POST something that may be there already. Raises `StallError`."""
+    async def add(self, path: str, body: dict[str, Any], *, key: str = "") -> dict[str, Any]:
+        """POST something that may be there already; ``key`` says that it is the same.
+
+        Raises `StallError`.
+        """
+        headers = {"Idempotency-Key": key} if key else {}
         try:
-            answer = await self.client.post(path, json=body)
+            answer = await self.client.post(path, json=body, headers=headers)
         except httpx2.HTTPError as fault:
             raise StallError(f"POST {path}: {fault}") from fault
         if answer.status_code not in CREATED_OR_THERE:

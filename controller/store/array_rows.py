@@ -1,6 +1,6 @@
 """Some hundreds of new rows in one statement: the database is handed each column as one array.
 
-For what many callers ask at once, where a COPY's own round trips would be most of the work, and
+For what many callers ask at once, where the round trips of a COPY would be most of the work, and
 where rows may be there already. Thousands are better off with `bulk_rows`. SQLite has no arrays:
 there it is that module's prepared statement.
 """
@@ -28,14 +28,30 @@ if TYPE_CHECKING:
 _DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]
 
 
-async def insert(tx: Tx, row: type[Row], rows: Sequence[Values]) -> None:
-    """Insert rows, each of all columns in the order of the table, none of them null."""
+async def insert_new(
+    tx: Tx,
+    row: type[Row],
+    rows: Sequence[Values],
+    *,
+    parts_row: type[Row],
+    parts: Sequence[Values],
+) -> set[Any]:
+    """Insert those rows whose first column, their only key, is not taken; the keys that were new.
+
+    With each come its ``parts``, at least one, whose first column is that key. All rows have all
+    columns in the order of their table, and no nulls. On PostgreSQL it is one statement, which
+    waits for others who are inserting the same; keys have to be in order, so that no two wait for
+    each other. On SQLite nobody else writes meanwhile.
+    """
     if not rows:
-        return
+        return set()
     if bulk_rows.is_postgres(tx):
-        await (await _driver(tx)).execute(_inserting(row), _arrays(rows))
-        return
-    await bulk_rows.write(tx, row, rows)
+        arrays = [*_arrays(rows), *_arrays(parts)]
+        cursor = await (await _driver(tx)).execute(_inserting_new(row, parts_row), arrays)
+        return {key for (key,) in await cursor.fetchall()}
+    new = await bulk_rows.write_new(tx, row, rows)
+    await bulk_rows.write(tx, parts_row, [part for part in parts if part[0] in new])
+    return new
 
 
 async def insert_some(
@@ -83,46 +99,40 @@ async def change(
         every = [(*values, *same.values()) for values in rows]
         await bulk_rows.change(tx, row, every, columns=(*columns, *same), keys=(key,))
         return
-    sets = [f'"{name}" = new."{name}"' for name in columns if name != key]
+    sets = [f'"{name}" = given."{name}"' for name in columns if name != key]
     sets += [f'"{name}" = %s' for name in same]
-    names, arrays = _named(row, tuple(columns))
     statement = (
         f'UPDATE "{row.__tablename__}" old SET {", ".join(sets)} '  # noqa: S608
-        f'FROM unnest({arrays}) AS new({names}) WHERE old."{key}" = new."{key}"'
+        f'FROM {_given(row, columns)} WHERE old."{key}" = given."{key}"'
     )
     await (await _driver(tx)).execute(statement, [*same.values(), *_arrays(rows)])
 
 
-async def insert_new(tx: Tx, row: type[Row], rows: Sequence[Values]) -> set[Any]:
-    """Insert those rows whose first column, their only key, is not taken; the keys that were new.
-
-    On PostgreSQL this waits for others who are inserting the same; keys have to be in order, so
-    that no two wait for each other. On SQLite nobody else writes meanwhile.
-    """
-    if not rows:
-        return set()
-    if bulk_rows.is_postgres(tx):
-        statement = _inserting(row) + f' ON CONFLICT DO NOTHING RETURNING "{_key(row)}"'
-        cursor = await (await _driver(tx)).execute(statement, _arrays(rows))
-        return {key for (key,) in await cursor.fetchall()}
-    return await bulk_rows.write_new(tx, row, rows)
-
-
-def _key(row: type[Row]) -> str:
-    return bulk_rows.columns_of(row)[0]
+@lru_cache(32)
+def _inserting_new(row: type[Row], parts_row: type[Row]) -> str:
+    """Whether a part's row is new is asked of a hash ("IS TRUE"), never by a nested loop."""
+    key, owner = bulk_rows.columns_of(row)[0], bulk_rows.columns_of(parts_row)[0]
+    new = f"{_inserting(row)} ON CONFLICT DO NOTHING RETURNING {key}"
+    rest = f"{_inserting(parts_row)} WHERE ({owner} IN (SELECT {key} FROM new)) IS TRUE"  # noqa: S608
+    return f"WITH new AS ({new}), rest AS ({rest}) SELECT {key} FROM new"  # noqa: S608
 
 
 @lru_cache(32)
 def _inserting(row: type[Row], columns: tuple[str, ...] = ()) -> str:
-    names, arrays = _named(row, columns or bulk_rows.columns_of(row))
-    return f'INSERT INTO "{row.__tablename__}" ({names}) SELECT * FROM unnest({arrays})'  # noqa: S608
+    columns = columns or bulk_rows.columns_of(row)
+    given = _given(row, columns)
+    return f'INSERT INTO "{row.__tablename__}" ({_names(columns)}) SELECT * FROM {given}'  # noqa: S608
 
 
-def _named(row: type[Row], columns: Sequence[str]) -> tuple[str, str]:
-    """The names of columns, and the arrays that hold their values."""
-    table = row.__table__.columns
-    names = ", ".join(f'"{name}"' for name in columns)
-    return names, ", ".join(f"%s::{_kind(table[name].type)}[]" for name in columns)
+def _given(row: type[Row], columns: Sequence[str]) -> str:
+    """The rows that are handed over, each column as an array."""
+    kinds = [_kind(row.__table__.columns[name].type) for name in columns]
+    arrays = ", ".join(f"%s::{kind}[]" for kind in kinds)
+    return f"unnest({arrays}) given ({_names(columns)})"
+
+
+def _names(columns: Sequence[str]) -> str:
+    return ", ".join(f'"{name}"' for name in columns)
 
 
 def _kind(kind: TypeEngine[Any]) -> str:

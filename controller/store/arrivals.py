@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from sqlalchemy import and_, or_, select
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
 
 DOUBTED, SUSPENSE, CREDITED, RETURNED = "doubted", "suspense", "credited", "returned"
 
+SAME_MONEY_S = 300
+"""Money without a reference may be that of a push so far from it."""
+
+NEAR_MAX = 20
 REFERENCE_MAX, PAYER_MAX, NAME_MAX, NOTE_MAX = 64, 64, 80, 200
 
 
@@ -50,7 +55,7 @@ async def credited(
     """
     by_key = {(seen.rail, seen.receipt.upper()): order_id for order_id, seen in money.items()}
     assert len(by_key) == len(money), "a receipt credits once"
-    names = new_names(len(by_key))
+    names = new_names(len(by_key), now)
     rows = {
         key: (*_told(name, money[by_key[key]], CREDITED, now), by_key[key])
         for name, key in zip(names, sorted(by_key), strict=True)
@@ -143,6 +148,34 @@ async def of_order(tx: Tx, order_id: str) -> list[ArrivalRow]:
     return list(await tx.scalars(query))
 
 
+async def without_reference(tx: Tx, payment: PaymentRow) -> ArrivalRow | None:
+    """Money at a Till that may be that of a push, and waits for its owner; locked, or None.
+
+    A Till is told no account: amount, place and the time must do. Of several the nearest is taken:
+    each receipt stands for one push, so that no money is booked twice.
+    """
+    if payment.pushed_at is None:
+        return None
+    around = timedelta(seconds=SAME_MONEY_S)
+    query = (
+        select(ArrivalRow)
+        .where(
+            ArrivalRow.rail == payment.rail,
+            ArrivalRow.place == payment.shortcode,
+            ArrivalRow.amount_minor == payment.amount_minor,
+            ArrivalRow.state == SUSPENSE,
+            ArrivalRow.order_id.is_(None),
+            ArrivalRow.reference == "",
+            ArrivalRow.at.between(payment.pushed_at - around, payment.pushed_at + around),
+        )
+        .with_for_update(skip_locked=True, key_share=True)
+        .execution_options(populate_existing=True)
+    )
+    pushed_at = payment.pushed_at
+    found = list(await tx.scalars(query.limit(NEAR_MAX)))
+    return min(found, key=lambda one: (abs(one.at - pushed_at), one.id), default=None)
+
+
 async def waiting_for(tx: Tx, payment: PaymentRow) -> list[str]:
     """Money in suspense that a payment, or its reference, brought and that is due."""
     query = select(ArrivalRow.id).where(
@@ -178,6 +211,20 @@ async def forget(tx: Tx, arrival: ArrivalRow) -> None:
     """Take away a row whose money turned out to be another row's."""
     await tx.delete(arrival)
     await tx.flush()
+
+
+async def told_only_by(
+    tx: Tx, road: Road, rail: str, place: str, *, since: datetime, until: datetime
+) -> list[ArrivalRow]:
+    """Money of a time that is booked, or doubted, on the word of one road alone."""
+    query = select(ArrivalRow).where(
+        ArrivalRow.rail == rail,
+        ArrivalRow.place == place,
+        ArrivalRow.at.between(since, until),
+        ArrivalRow.roads == road.value,
+        ArrivalRow.state != RETURNED,
+    )
+    return list(await tx.scalars(query.order_by(ArrivalRow.at, ArrivalRow.id)))
 
 
 def shown_by(arrival: ArrivalRow, road: Road) -> bool:

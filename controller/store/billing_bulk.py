@@ -52,6 +52,18 @@ if TYPE_CHECKING:
     from controller.store.database import Tx
 
 
+PAYER = (
+    SubscriberRow.id,
+    SubscriberRow.msisdn,
+    SubscriberRow.name,
+    SubscriberRow.address,
+    SubscriberRow.kra_pin,
+    SubscriberRow.segment,
+    SubscriberRow.branch_id,
+)
+"""What billing wants to know of a subscriber."""
+
+
 async def due_subscribers(tx: Tx, upto: datetime, *, limit: int) -> list[str]:
     """Subscribers of whom something is due, those whose turn comes first, by id.
 
@@ -62,7 +74,7 @@ async def due_subscribers(tx: Tx, upto: datetime, *, limit: int) -> list[str]:
         select(SubscriberRow.id)
         .join(SubscriptionRow, SubscriptionRow.subscriber_id == SubscriberRow.id)
         .where(SubscriptionRow.bill_at <= upto)
-        .order_by(SubscriptionRow.bill_at)
+        .order_by(SubscriptionRow.bill_at, SubscriptionRow.subscriber_id)
         .limit(limit)
         .with_for_update(of=SubscriberRow, key_share=True, skip_locked=True)
     )
@@ -88,8 +100,8 @@ def _due(upto: datetime, *, paused: bool) -> ColumnElement[bool]:
 
 
 async def subscribers(tx: Tx, ids: Collection[str], *, lock: bool) -> dict[str, Found[Any]]:
-    """Subscribers by id; with ``lock`` those that nobody else holds just now, locked."""
-    query = select(*SubscriberRow.__table__.c).where(among(tx, SubscriberRow.id, ids))
+    """Subscribers (`PAYER`) by id; with ``lock`` those that nobody else holds just now, locked."""
+    query = select(*PAYER).where(among(tx, SubscriberRow.id, ids))
     query = query.order_by(SubscriberRow.id)
     if lock:
         query = query.with_for_update(key_share=True, skip_locked=True)
@@ -99,11 +111,11 @@ async def subscribers(tx: Tx, ids: Collection[str], *, lock: bool) -> dict[str, 
 async def due_of(
     tx: Tx, subscriber_ids: Collection[str], upto: datetime, *, lock: bool, paused: bool
 ) -> list[Found[Any]]:
-    """The subscriptions of these (locked) subscribers that are due, by id."""
+    """The subscriptions of these (locked) subscribers that are due, by subscriber and id."""
     query = (
-        select(*SubscriptionRow.__table__.c)
+        select(*(c for c in SubscriptionRow.__table__.c if c.key != "created_at"))
         .where(among(tx, SubscriptionRow.subscriber_id, subscriber_ids), _due(upto, paused=paused))
-        .order_by(SubscriptionRow.id)
+        .order_by(SubscriptionRow.subscriber_id, SubscriptionRow.id)
     )
     if lock:
         query = query.with_for_update(key_share=True)

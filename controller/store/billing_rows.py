@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from controller.store.rows import Row
+from controller.store.rows import Row, only, unchecked
 
 __all__ = ["MAIN", "Row"]
 
@@ -118,8 +118,8 @@ class SubscriptionRow(Row):
         CheckConstraint("anchor_day BETWEEN 1 AND 31", name="anchor_day_in_a_month"),
         CheckConstraint("price_minor >= 0", name="price_not_negative"),
         CheckConstraint("period_n >= 0", name="period_not_negative"),
-        Index(None, "bill_at"),
-        Index(None, "resume_at"),
+        Index(None, "bill_at", "subscriber_id"),
+        Index(None, "resume_at", **only("resume_at IS NOT NULL")),
         Index(None, "subscriber_id"),
     )
 
@@ -160,10 +160,10 @@ class BilledPeriodRow(Row):
         Index(None, "document_id"),
     )
 
-    subscription_id: Mapped[str] = mapped_column(ForeignKey("subscription.id"), primary_key=True)
+    subscription_id: Mapped[str] = unchecked("subscription.id", primary_key=True)
     start_at: Mapped[datetime] = mapped_column(primary_key=True)
     end_at: Mapped[datetime]
-    document_id: Mapped[str] = mapped_column(ForeignKey("document.id"))
+    document_id: Mapped[str] = unchecked("document.id")
     grant_id: Mapped[str | None] = mapped_column(String(32))
     billed_bytes: Mapped[int] = mapped_column(default=0)
     credited_from: Mapped[datetime | None]
@@ -198,17 +198,16 @@ class DocumentRow(Row):
             name="parts_sum_to_total",
         ),
         CheckConstraint("(kind = 'credit_note') = (refers_to IS NOT NULL)", name="credit_refers"),
-        Index(None, "subscriber_id", "issued_at"),
         Index(None, "issued_at", "id"),
-        Index(None, "refers_to"),
+        Index(None, "refers_to", **only("refers_to IS NOT NULL")),
     )
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
     kind: Mapped[str] = mapped_column(String(12))
     series: Mapped[str] = mapped_column(String(40))
     number: Mapped[int]
-    subscriber_id: Mapped[str] = mapped_column(ForeignKey("subscriber.id"))
-    branch_id: Mapped[str] = mapped_column(ForeignKey("branch.id"))
+    subscriber_id: Mapped[str] = unchecked("subscriber.id")
+    branch_id: Mapped[str] = unchecked("branch.id")
     cause: Mapped[str] = mapped_column(String(160))
     issued_at: Mapped[datetime]
     due_at: Mapped[datetime | None]
@@ -234,7 +233,7 @@ class DocumentLineRow(Row):
         ),
     )
 
-    document_id: Mapped[str] = mapped_column(ForeignKey("document.id"), primary_key=True)
+    document_id: Mapped[str] = unchecked("document.id", primary_key=True)
     n: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     kind: Mapped[str] = mapped_column(String(12))
     text: Mapped[str] = mapped_column(String(200))
@@ -266,8 +265,8 @@ class DebtRow(Row):
         Index(None, "step_at"),
     )
 
-    document_id: Mapped[str] = mapped_column(ForeignKey("document.id"), primary_key=True)
-    subscriber_id: Mapped[str] = mapped_column(ForeignKey("subscriber.id"))
+    document_id: Mapped[str] = unchecked("document.id", primary_key=True)
+    subscriber_id: Mapped[str] = unchecked("subscriber.id")
     due_at: Mapped[datetime]
     open_minor: Mapped[int]
     settled_at: Mapped[datetime | None]
@@ -346,11 +345,11 @@ class AllocationRow(Row):
     )
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
-    document_id: Mapped[str] = mapped_column(ForeignKey("document.id"))
-    subscriber_id: Mapped[str] = mapped_column(ForeignKey("subscriber.id"))
+    document_id: Mapped[str] = unchecked("document.id")
+    subscriber_id: Mapped[str] = unchecked("subscriber.id")
     amount_minor: Mapped[int]
     at: Mapped[datetime]
-    transaction_id: Mapped[str] = mapped_column(ForeignKey("ledger_transaction.id"))
+    transaction_id: Mapped[str] = unchecked("ledger_transaction.id", length=120)
 
 
 class PromotionRow(Row):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 Values = tuple[Any, ...]
 """A row: a value for each of some columns, in their order."""
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MILLISECOND = timedelta(milliseconds=1)
+
 _BETWEEN = "\x1f"
 """Stands between names that are handed over as one text, and in none."""
 
@@ -43,10 +46,16 @@ def among(
     return column.in_(select(rows.c.value))
 
 
-def new_names(count: int) -> list[str]:
-    """So many new ids of 32 hexadecimal digits: the system is asked for chance once."""
-    digits = secrets.token_hex(16 * count)
-    return [digits[n : n + 32] for n in range(0, 32 * count, 32)]
+def new_names(count: int, at: datetime) -> list[str]:
+    """So many new ids of 32 hexadecimal digits, in order: 12 of the time in ms, 20 of chance.
+
+    What is written together stands together in every index, however large that is; what comes in
+    no order touches a page of its own for each row.
+    """
+    since_1970 = (at - EPOCH) // MILLISECOND
+    digits = secrets.token_hex(10 * count)
+    chances = [digits[n : n + 20] for n in range(0, 20 * count, 20)]
+    return [f"{since_1970:012x}{one}" for one in sorted(chances)]
 
 
 def is_postgres(tx: Tx) -> bool:
@@ -165,7 +174,7 @@ async def _staged(tx: Tx, row: type[Row], columns: Sequence[str], rows: Sequence
 
 
 async def _copy(
-    tx: Tx, row: type[Row], table: str, columns: Sequence[str], rows: Iterable[Values]
+    tx: Tx, row: type[Row], table: str, columns: Sequence[str], rows: Sequence[Values]
 ) -> None:
     moments = _moments(row, columns)
     driver = await _driver(tx)
@@ -174,8 +183,8 @@ async def _copy(
         cursor.copy(f'COPY "{table}" ({_names(columns)}) FROM STDIN') as copy,
     ):
         rendered = copy.formatter.write_row  # gathers rows, and gives them in large pieces
-        for one in rows:
-            piece = rendered(_with_text(one, moments, _utc_text))
+        for one in _with_text(rows, moments, _utc_text):
+            piece = rendered(one)
             if piece:
                 await copy.write(piece)
 
@@ -186,7 +195,7 @@ async def _each(
     """A statement for each of many rows of SQLite, which keeps times as text."""
     moments = _moments(row, columns)
     driver = await _driver(tx)
-    await driver.executemany(statement, [_with_text(one, moments, _text) for one in rows])
+    await driver.executemany(statement, list(_with_text(rows, moments, _text)))
 
 
 def _moments(row: type[Row], columns: Sequence[str]) -> list[int]:
@@ -196,14 +205,15 @@ def _moments(row: type[Row], columns: Sequence[str]) -> list[int]:
 
 
 def _with_text(
-    one: Values, moments: Sequence[int], text: Callable[[datetime], str]
-) -> Sequence[Any]:
-    """A row with its times as text: rows of a batch share theirs, so few are ever written out."""
-    values = list(one)
+    rows: Sequence[Values], moments: Collection[int], text: Callable[[datetime], str]
+) -> Iterable[Values]:
+    """Rows with their times as text: those of a batch share theirs, so few are ever written out."""
+    if not moments:
+        return rows
+    columns: list[Iterable[Any]] = list(zip(*rows, strict=True))
     for n in moments:
-        if values[n] is not None:
-            values[n] = text(values[n])
-    return values
+        columns[n] = [None if at is None else text(at) for at in columns[n]]
+    return zip(*columns, strict=True)
 
 
 @lru_cache(65_536)

@@ -19,15 +19,18 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager, nullcontext
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import event
+from sqlalchemy import event, literal
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+
+    from sqlalchemy import Executable
 
     from controller.store.rows import Row
 
@@ -54,7 +57,7 @@ CONFLICTS = ("40001", "40P01", "55P03")
 ROW_LOCK = {"key_share": True}
 """How rows are locked on PostgreSQL: against changes, but not against rows that refer to them.
 
-A plain FOR UPDATE would deadlock: whoever inserts a grant already holds its site's key by the
+A plain FOR UPDATE would deadlock: whoever inserts a payment already holds its site's key by the
 foreign key, and two of them could then never both lock the site.
 """
 
@@ -131,10 +134,16 @@ async def inserted(tx: Tx, row: type[Row], **values: object) -> bool:
 
     On PostgreSQL this waits for another transaction that is inserting the same key.
     """
-    result = await tx.execute(
-        inserting(tx, row).values(**values).on_conflict_do_nothing().returning(1)
-    )
-    return result.first() is not None
+    await tx.flush()
+    statement = _inserting_new(row, tx.get_bind().dialect.name)
+    return (await (await tx.connection()).execute(statement, values)).first() is not None
+
+
+@lru_cache(128)
+def _inserting_new(row: type[Row], dialect: str) -> Executable:
+    """Made once for each table: making it anew takes longer than inserting a row."""
+    insert = sqlite.insert if dialect == "sqlite" else postgresql.insert
+    return insert(row).on_conflict_do_nothing().returning(literal(1))
 
 
 def inserting(tx: Tx, row: type[Row]) -> postgresql.Insert | sqlite.Insert:

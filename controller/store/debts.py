@@ -8,15 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import bindparam, func, insert, select
 
 from controller.store.billing_rows import AllocationRow, DebtRow, DocumentRow
 from controller.store.database import ROW_LOCK
 
 if TYPE_CHECKING:
     from datetime import datetime
-
-    from sqlalchemy import Select
 
     from controller.store.database import Tx
 
@@ -50,22 +48,25 @@ async def locked(tx: Tx, document_id: str) -> DebtRow | None:
 
 async def open_of(tx: Tx, subscriber_id: str) -> list[DebtRow]:
     """What a subscriber owes, the oldest first; locked."""
-    query = _open(subscriber_id).with_for_update(of=DebtRow, key_share=True)
-    return list(await tx.scalars(query.execution_options(populate_existing=True)))
+    return list(await tx.scalars(_OPEN_LOCKED, {"subscriber_id": subscriber_id}))
 
 
 async def overdue_of(tx: Tx, subscriber_id: str, now: datetime) -> list[DebtRow]:
     """What a subscriber should have paid by now, the oldest first; not locked."""
-    return list(await tx.scalars(_open(subscriber_id).where(DebtRow.due_at <= now)))
+    query = _OPEN.where(DebtRow.due_at <= now)
+    return list(await tx.scalars(query, {"subscriber_id": subscriber_id}))
 
 
-def _open(subscriber_id: str) -> Select[DebtRow]:
-    return (
-        select(DebtRow)
-        .join(DocumentRow, DocumentRow.id == DebtRow.document_id)
-        .where(DebtRow.subscriber_id == subscriber_id, DebtRow.settled_at.is_(None))
-        .order_by(DebtRow.due_at, DocumentRow.issued_at, DocumentRow.number)
-    )
+# Statements of every payment are made once: making one anew takes longer than its answer.
+_OPEN = (
+    select(DebtRow)
+    .join(DocumentRow, DocumentRow.id == DebtRow.document_id)
+    .where(DebtRow.subscriber_id == bindparam("subscriber_id"), DebtRow.settled_at.is_(None))
+    .order_by(DebtRow.due_at, DocumentRow.issued_at, DocumentRow.number)
+)
+_OPEN_LOCKED = _OPEN.with_for_update(of=DebtRow, key_share=True).execution_options(
+    populate_existing=True
+)
 
 
 async def owed_minor(tx: Tx, subscriber_id: str) -> int:
@@ -78,10 +79,12 @@ async def owed_minor(tx: Tx, subscriber_id: str) -> int:
 
 async def paid_minor(tx: Tx, document_id: str) -> int:
     """How much of an invoice wallets have paid, less what was taken back."""
-    query = select(func.coalesce(func.sum(AllocationRow.amount_minor), 0)).where(
-        AllocationRow.document_id == document_id
-    )
-    return int((await tx.execute(query)).scalar_one())
+    return int((await tx.execute(_PAID, {"document_id": document_id})).scalar_one())
+
+
+_PAID = select(func.coalesce(func.sum(AllocationRow.amount_minor), 0)).where(
+    AllocationRow.document_id == bindparam("document_id")
+)
 
 
 async def paid_newest_first(tx: Tx, subscriber_id: str) -> list[tuple[str, int]]:

@@ -32,11 +32,19 @@ OTHERS = ""
 
 SEGMENTS = (OTHERS, "residential", "business", "enterprise")
 
+_POLICIES = "dunning.policies"
+"""Where a transaction keeps what it has read."""
+
 
 async def policy_for(tx: Tx, segment: str) -> Policy:
-    """What happens to unpaid invoices of a segment."""
-    row = await tx.get(DunningPolicyRow, segment) or await tx.get(DunningPolicyRow, OTHERS)
-    return DEFAULT if row is None else read_policy(row.steps)
+    """What happens to unpaid invoices of a segment. All are read once in a transaction.
+
+    Hold the lock of the subscriber whose debt it is for: whoever changes a policy takes it.
+    """
+    if _POLICIES not in tx.info:
+        tx.info[_POLICIES] = await policy_of_each(tx)
+    found: Policy = tx.info[_POLICIES][segment]
+    return found
 
 
 async def policies(tx: Tx) -> dict[str, Policy]:
@@ -55,6 +63,7 @@ async def policy_of_each(tx: Tx) -> dict[str, Policy]:
 
 async def keep_policy(tx: Tx, segment: str, policy: Policy) -> None:
     """Keep the policy of a segment, in place of the one that it had."""
+    tx.info.pop(_POLICIES, None)
     row = {"segment": segment, "terms_days": policy.terms_days, "steps": policy_text(policy)}
     await upsert_many(tx, DunningPolicyRow, keys=["segment"], values=[row])
 

@@ -164,6 +164,26 @@ async def change_since(
     )
 
 
+async def bodies(tx: Tx, key: str, site_ids: Collection[SiteId]) -> dict[SiteId, bytes | None]:
+    """What these sites are told under a key, of those that are told anything."""
+    held = await _held(tx, dict.fromkeys(site_ids, (key,)))
+    return {site_id: body for (site_id, _), body in held.items()}
+
+
+async def is_behind(tx: Tx, site_id: str, keys: Collection[str]) -> bool:
+    """Whether a site has not applied what it was last told under one of these keys."""
+    query = (
+        select(SiteItemRow.key)
+        .join(SiteRow, SiteRow.id == SiteItemRow.site_id)
+        .where(
+            SiteItemRow.site_id == site_id,
+            SiteItemRow.key.in_(keys),
+            SiteItemRow.generation > SiteRow.applied_generation,
+        )
+    )
+    return (await tx.execute(query.limit(1))).first() is not None
+
+
 async def is_beyond(tx: Tx, site_id: SiteId, *, generation: int, digest: bytes) -> bool:
     """Whether an agent holds a later version than ours, or something else under our generation.
 

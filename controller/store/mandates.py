@@ -40,6 +40,17 @@ async def of_subscriber(tx: Tx, subscriber_id: str) -> list[MandateRow]:
     return list(await tx.scalars(query.order_by(MandateRow.created_at.desc(), MandateRow.id)))
 
 
+async def cards_of(tx: Tx, subscriber_id: str) -> list[MandateRow]:
+    """A subscriber's cards, whatever became of them; locked in one order, as they now are."""
+    query = (
+        select(MandateRow)
+        .where(MandateRow.subscriber_id == subscriber_id, MandateRow.kind == CARD)
+        .order_by(MandateRow.id)
+        .with_for_update(key_share=True)
+    )
+    return list(await tx.scalars(query.execution_options(populate_existing=True)))
+
+
 async def due(tx: Tx, now: datetime, *, limit: int) -> list[MandateRow]:
     """Consents to look after, locked; those that another process holds are left to it."""
     query = (

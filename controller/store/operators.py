@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from sqlalchemy import select
 
@@ -15,13 +15,15 @@ if TYPE_CHECKING:
 
     from controller.store.database import Tx
 
+Kept = TypeVar("Kept", OperatorRow, BranchRow)
+
 ONLY = 1
 """The operator's row."""
 
 
 async def operator(tx: Tx) -> OperatorRow:
-    """Who sells."""
-    return await tx.get_one(OperatorRow, ONLY)
+    """Who sells; read once in a transaction."""
+    return await _read_once(tx, OperatorRow, ONLY)
 
 
 async def operator_locked(tx: Tx) -> OperatorRow:
@@ -31,7 +33,15 @@ async def operator_locked(tx: Tx) -> OperatorRow:
 
 async def branch(tx: Tx, branch_id: str) -> BranchRow:
     """A branch that a subscriber or a site belongs to, and that is there."""
-    return await tx.get_one(BranchRow, branch_id)
+    return await _read_once(tx, BranchRow, branch_id)
+
+
+async def _read_once(tx: Tx, row: type[Kept], key: object) -> Kept:
+    """A session forgets rows that nobody holds; these are asked for again and again."""
+    if (row, key) not in tx.info:
+        tx.info[row, key] = await tx.get_one(row, key)
+    found: Kept = tx.info[row, key]
+    return found
 
 
 async def rates(tx: Tx) -> tuple[Rate, ...]:

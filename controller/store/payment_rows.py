@@ -49,6 +49,7 @@ class ArrivalRow(Row):
         Index(None, "state", "at"),
         Index(None, "at", "id"),
         Index(None, "order_id"),
+        Index(None, "receipt"),
     )
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)

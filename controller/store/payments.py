@@ -9,6 +9,7 @@ from sqlalchemy import Row, func, select
 
 from billing.payment import PaymentState
 from controller.store import array_rows
+from controller.store.arrivals import NEAR_MAX, SAME_MONEY_S
 from controller.store.bulk_rows import among
 from controller.store.database import ROW_LOCK
 from controller.store.rows import PaymentRow
@@ -26,9 +27,6 @@ Compared: TypeAlias = Row[Any]
 
 AnyPayment: TypeAlias = PaymentRow | Compared
 """A payment to look at."""
-
-SAME_MONEY_S = 300
-"""Money without a reference may be that of a push so far from it."""
 
 COMPARED = (
     *("order_id", "site_id", "subscriber_id", "plan_id", "purpose", "device_mac", "msisdn"),
@@ -152,14 +150,15 @@ async def answered_by(tx: Tx, seen: Seen) -> str | None:
 
 
 async def without_receipt(tx: Tx, seen: Seen) -> str | None:
-    """The order that was found paid by asking, and whose receipt this may be; if exactly one.
+    """The order that was found paid by asking, and whose receipt this may be; the nearest in time.
 
-    Money at a Till has no reference: amount, place and the time must do.
+    Money at a Till has no reference: amount, place and the time must do. Each order takes one
+    receipt, so that none is booked twice.
     """
     if seen.at is None:
         return None
     around = timedelta(seconds=SAME_MONEY_S)
-    query = select(PaymentRow.order_id).where(
+    query = select(PaymentRow).where(
         PaymentRow.rail == seen.rail,
         PaymentRow.shortcode == seen.place,
         PaymentRow.amount_minor == seen.amount.minor,
@@ -167,8 +166,13 @@ async def without_receipt(tx: Tx, seen: Seen) -> str | None:
         PaymentRow.receipt.is_(None),
         PaymentRow.pushed_at.between(seen.at - around, seen.at + around),
     )
-    found = list(await tx.scalars(query.limit(2)))
-    return found[0] if len(found) == 1 else None
+    paid_at = seen.at
+    near = {
+        row.order_id: abs(row.pushed_at - paid_at)
+        for row in await tx.scalars(query.limit(NEAR_MAX))
+        if row.pushed_at is not None
+    }
+    return min(near, key=lambda name: (near[name], name), default=None)
 
 
 async def holder_of_provider_id(tx: Tx, rail: str, provider_id: str) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from billing.accounts import wallet
 from controller.store import ledger
@@ -56,13 +56,20 @@ async def wallet_minor(tx: Tx, subscriber_id: str) -> int:
 
 async def paid_since(tx: Tx, subscriber_id: str, since: datetime) -> dict[str, AllocationRow]:
     """What a wallet has paid of invoices since then, by id, in order."""
-    query = select(AllocationRow).where(
-        AllocationRow.subscriber_id == subscriber_id,
-        AllocationRow.at >= since,
+    rows = await tx.scalars(_PAID_SINCE, {"subscriber_id": subscriber_id, "since": since})
+    return {row.id: row for row in rows}
+
+
+# Made once: making it anew for every payment takes longer than its answer.
+_PAID_SINCE = (
+    select(AllocationRow)
+    .where(
+        AllocationRow.subscriber_id == bindparam("subscriber_id"),
+        AllocationRow.at >= bindparam("since"),
         AllocationRow.amount_minor > 0,
     )
-    rows = await tx.scalars(query.order_by(AllocationRow.at, AllocationRow.id))
-    return {row.id: row for row in rows}
+    .order_by(AllocationRow.at, AllocationRow.id)
+)
 
 
 async def allocated(

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
     from controller.store.database import Tx
 
+OPEN = (PaymentState.SENT, PaymentState.PENDING, PaymentState.UNKNOWN)
+"""States of a refund that may have gone."""
+
 
 async def load(tx: Tx, refund_id: str) -> RefundRow | None:
     """A refund, or None."""
@@ -49,10 +52,20 @@ async def open_of(tx: Tx, order_id: str) -> list[str]:
         .join(ArrivalRow, ArrivalRow.id == RefundRow.arrival_id)
         .where(
             ArrivalRow.order_id == order_id,
-            RefundRow.state.in_((PaymentState.SENT, PaymentState.PENDING, PaymentState.UNKNOWN)),
+            RefundRow.state.in_(OPEN),
         )
     )
     return list(await tx.scalars(query))
+
+
+async def open_whole(tx: Tx, arrival: ArrivalRow) -> str | None:
+    """The refund of the whole of this money that was sent and of which nobody told, or None."""
+    query = select(RefundRow.id).where(
+        RefundRow.arrival_id == arrival.id,
+        RefundRow.amount_minor == arrival.amount_minor,
+        RefundRow.state.in_(OPEN),
+    )
+    return await tx.scalar(query.limit(1))
 
 
 async def gone_minor(tx: Tx, arrival_id: str) -> int:

@@ -38,6 +38,11 @@ async def all_ids(tx: Tx) -> list[SiteId]:
     return [SiteId(one) for one in await tx.scalars(select(SiteRow.id).order_by(SiteRow.id))]
 
 
+async def all_rows(tx: Tx) -> list[SiteRow]:
+    """Every site, in the order of their ids."""
+    return list(await tx.scalars(select(SiteRow).order_by(SiteRow.id)))
+
+
 async def last_seen(tx: Tx, site_ids: Collection[str]) -> dict[str, datetime | None]:
     """When each of these sites last reported."""
     query = select(SiteRow.id, SiteRow.last_seen_at).where(SiteRow.id.in_(site_ids))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, or_, select, update
 
 from controller.store.arrivals import DOUBTED, RETURNED
 from controller.store.bulk_rows import among
@@ -55,9 +55,15 @@ async def by_file(tx: Tx, rail: str, place: str, file_hash: str) -> StatementRow
     )
 
 
-async def newest(tx: Tx, *, limit: int) -> list[StatementRow]:
-    """Statements, the newest first."""
-    query = select(StatementRow).order_by(StatementRow.imported_at.desc(), StatementRow.id)
+async def newest(
+    tx: Tx, *, limit: int, after: tuple[datetime, str] | None = None
+) -> list[StatementRow]:
+    """Statements, the newest first, from behind that one."""
+    row = StatementRow
+    query = select(row).order_by(row.imported_at.desc(), row.id)
+    if after is not None:
+        at, last = after
+        query = query.where(or_(row.imported_at < at, and_(row.imported_at == at, row.id > last)))
     return list(await tx.scalars(query.limit(limit)))
 
 
@@ -90,8 +96,12 @@ async def covers(tx: Tx, span: Span) -> bool:
 
 
 async def add_lines(tx: Tx, lines: Sequence[dict[str, Any]]) -> int:
-    """Keep lines, each once for its place and fingerprint; how many were new."""
+    """Keep lines, each once for its place and fingerprint; how many were new.
+
+    In the order of fingerprints, so that no two who keep the same lines wait for each other.
+    """
     new = 0
+    lines = sorted(lines, key=lambda one: str(one["fingerprint"]))
     for at in range(0, len(lines), LINES_AT_ONCE):
         statement = (
             inserting(tx, StatementLineRow)
@@ -101,6 +111,18 @@ async def add_lines(tx: Tx, lines: Sequence[dict[str, Any]]) -> int:
         )
         new += len((await tx.execute(statement)).all())
     return new
+
+
+async def wake_reversals(tx: Tx, of: StatementRow, receipts: Collection[str]) -> None:
+    """Let reversals that wait for one of these payments be booked now."""
+    waiting = (
+        StatementLineRow.rail == of.rail,
+        StatementLineRow.place == of.place,
+        StatementLineRow.kind == "reversal",
+        StatementLineRow.due_at > of.imported_at,
+        among(tx, StatementLineRow.receipt, receipts),
+    )
+    await tx.execute(update(StatementLineRow).where(*waiting).values(due_at=of.imported_at))
 
 
 async def due_lines(tx: Tx, now: datetime, *, limit: int) -> list[StatementLineRow]:
@@ -157,23 +179,34 @@ async def arrivals_for(tx: Tx, span: Span, receipts: Collection[str]) -> list[Ar
     return list(await tx.scalars(select(ArrivalRow).where(*booked, then | named)))
 
 
-async def returned_of(tx: Tx, span: Span, receipts: Collection[str]) -> list[ArrivalRow]:
-    """Money with one of these receipts that is booked as gone back."""
-    query = select(ArrivalRow).where(
-        ArrivalRow.rail == span.rail,
-        ArrivalRow.place == span.place,
-        ArrivalRow.state == RETURNED,
-        among(tx, ArrivalRow.receipt, receipts),
+async def taken_back(tx: Tx, span: Span, receipts: Collection[str]) -> list[ArrivalRow]:
+    """Money that left the till again, but by a refund of ours: in a time, or of these receipts."""
+    by_provider = "arrival:" + ArrivalRow.id + ":returned:left"
+    by_staff = "received:" + ArrivalRow.received_id + ":reversed"
+    left = LedgerTransactionRow
+    then = (left.at >= span.since) & (left.at < span.until)
+    query = (
+        select(ArrivalRow)
+        .join(left, or_(left.id == by_provider, left.id == by_staff))
+        .where(
+            ArrivalRow.rail == span.rail,
+            ArrivalRow.place == span.place,
+            ArrivalRow.state == RETURNED,
+            then | among(tx, ArrivalRow.receipt, receipts),
+        )
     )
     return list(await tx.scalars(query))
 
 
 async def refunds_for(
-    tx: Tx, span: Span, receipts: Collection[str]
+    tx: Tx, span: Span, *, out: Collection[str], back: Collection[str]
 ) -> list[tuple[RefundRow, ArrivalRow]]:
-    """What we gave back in a time, or under one of these receipts, with what it was of."""
+    """What we gave back, with what it was of: in a time, or told by a statement.
+
+    There it is money of its own that went ``out``, or money that came and went ``back``.
+    """
     then = (RefundRow.settled_at >= span.since) & (RefundRow.settled_at < span.until)
-    named = among(tx, RefundRow.receipt, receipts)
+    told = among(tx, RefundRow.receipt, out) | among(tx, ArrivalRow.receipt, back)
     query = (
         select(RefundRow, ArrivalRow)
         .join(ArrivalRow, ArrivalRow.id == RefundRow.arrival_id)
@@ -181,7 +214,7 @@ async def refunds_for(
             ArrivalRow.rail == span.rail,
             ArrivalRow.place == span.place,
             RefundRow.settled_at.is_not(None),
-            then | named,
+            then | told,
         )
     )
     return [(refund, arrival) for refund, arrival in await tx.execute(query)]
@@ -225,6 +258,43 @@ async def days_done(tx: Tx, since: date) -> dict[tuple[str, str, date], Reconcil
     """What days since then came to, by rail, place and day."""
     query = select(ReconciliationRow).where(ReconciliationRow.day >= since)
     return {(row.rail, row.place, row.day): row for row in await tx.scalars(query)}
+
+
+async def days(
+    tx: Tx,
+    *,
+    limit: int,
+    after: tuple[date, str, str] | None = None,
+    rail: str | None = None,
+    place: str | None = None,
+) -> list[ReconciliationRow]:
+    """What days came to, the newest first and then by place, from behind that one."""
+    row = ReconciliationRow
+    query = select(row).order_by(row.day.desc(), row.rail, row.place)
+    if after is not None:
+        day, *rest = after
+        behind = or_(row.rail > rest[0], and_(row.rail == rest[0], row.place > rest[1]))
+        query = query.where(or_(row.day < day, and_(row.day == day, behind)))
+    if rail is not None:
+        query = query.where(row.rail == rail)
+    if place is not None:
+        query = query.where(row.place == place)
+    return list(await tx.scalars(query.limit(limit)))
+
+
+async def differences(
+    tx: Tx, *, limit: int, after: tuple[date, str] | None = None, **wanted: str | date | None
+) -> list[DifferenceRow]:
+    """Differences with these values of columns, the newest day first, from behind that one."""
+    row = DifferenceRow
+    query = select(row).order_by(row.day.desc(), row.id)
+    if after is not None:
+        day, last = after
+        query = query.where(or_(row.day < day, and_(row.day == day, row.id > last)))
+    for name, value in wanted.items():
+        if value is not None:
+            query = query.where(getattr(row, name) == value)
+    return list(await tx.scalars(query.limit(limit)))
 
 
 async def differences_of(tx: Tx, rail: str, place: str, day: date) -> list[DifferenceRow]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Row, exists, select
@@ -32,7 +33,7 @@ def as_contract(row: SubscriptionRow | Row[Any]) -> Contract:
         id=row.id,
         plan_id=row.plan_id,
         mode=Mode(row.mode),
-        cycle=Cycle(Unit(row.cycle_unit), row.cycle_count, row.anchor_day),
+        cycle=_cycle(row.cycle_unit, row.cycle_count, row.anchor_day),
         anchor_at=row.anchor_at,
         n=row.period_n,
         bill_at=row.bill_at,
@@ -42,6 +43,11 @@ def as_contract(row: SubscriptionRow | Row[Any]) -> Contract:
         state=row.state,
         hold=row.hold,
     )
+
+
+@lru_cache(1_024)
+def _cycle(unit: str, count: int, anchor_day: int | None) -> Cycle:
+    return Cycle(Unit(unit), count, anchor_day)
 
 
 def columns_of(contract: Contract) -> dict[str, object]:

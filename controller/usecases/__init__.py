@@ -6,6 +6,15 @@ does it wake those who wait (`Signals`). Each is idempotent by the id that its i
 - ``purchase.py``  an order becomes a payment, and a prompt on the payer's phone
 - ``settle.py``    what a provider says becomes money, a grant and desired state; callback and query
 - ``evidence.py``  the same rule for both roads: what may be believed, and what it changes
+- ``asking.py``    a payment that is written down is asked for, once
+- ``account_payments.py``  money for an account is asked for, of a friend too
+- ``arrivals.py``  money that came in, by whatever road: claimed, booked, placed, assigned
+- ``owners.py``    whose it is, by what the payer typed; ``odd_amounts.py`` what too little buys
+- ``paybill.py``   money from payers' menus: confirmed, pulled, looked up
+- ``refunds.py``   money goes back; ``giving_back.py`` its bookings, ``unselling.py`` an order's
+- ``mandates.py``, ``cards.py``  consents to collect; ``collecting.py`` charges what is owed
+- ``statements.py``, ``reconcile.py``  what providers say, line by line, beside the books
+- ``doors.py``     addresses that providers post to for ever; ``places.py`` where money lands
 - ``schedule.py``  PURE: when to ask the provider again
 - ``redeem.py``    a voucher becomes a grant
 - ``ingest.py``    an agent's records become sessions, usage and spending

@@ -23,7 +23,7 @@ from controller.store import arrivals, notices, payers, payments, received
 from controller.store.arrivals import CREDITED, DOUBTED, RETURNED, SUSPENSE
 from controller.store.database import DatabaseBusy
 from controller.usecases import belief, evidence
-from controller.usecases.money_in import after_credit, credit_in
+from controller.usecases.money_in import after_credit, check_reason, credit_in
 from controller.usecases.odd_amounts import buy_in
 from controller.usecases.owners import Owner, owner_of
 from controller.usecases.payers import SubscriberUnknown
@@ -127,8 +127,10 @@ async def assign(
     """Give money that nobody was found for to a subscriber, by staff's word.
 
     ``subscriber`` is a phone in normal form or an id. Repeating for the same subscriber changes
-    nothing. Raises `ArrivalUnknown`, `AlreadyPlaced`, `payers.SubscriberUnknown`, `DatabaseBusy`.
+    nothing. Raises `InvalidField` (``reason``), `ArrivalUnknown`, `AlreadyPlaced`,
+    `payers.SubscriberUnknown`, `DatabaseBusy`.
     """
+    check_reason(reason)
     async with deps.db.read() as tx:
         row = await arrivals.load(tx, arrival_id)
         subscriber_id = await payers.id_of(tx, subscriber)
@@ -159,6 +161,9 @@ async def _taken_in(
     )
     if not is_new:
         await _known(tx, arrival, seen, now)
+        if payment is not None and _turns_out_for(payment, arrival, seen):
+            await evidence.settle_in(tx, deps, payment, arrival, now, booked=True)
+            return Arrived(arrival.id, arrival.state, is_new=False), payment.site_id
         if arrival.state != DOUBTED or doubted:
             return Arrived(arrival.id, arrival.state, is_new=False), None
         arrival.state = SUSPENSE  # a second source says so too
@@ -189,6 +194,13 @@ def _fits(payment: PaymentRow, arrival: ArrivalRow) -> bool:
     """Whether money is exactly what an order that is not paid yet asked for."""
     same = (payment.amount_minor, payment.shortcode) == (arrival.amount_minor, arrival.place)
     return same and payment.state != PaymentState.SETTLED and payment.rail == arrival.rail
+
+
+def _turns_out_for(payment: PaymentRow, arrival: ArrivalRow, seen: Seen) -> bool:
+    """Whether a road that can be believed names the order of money that waits for its owner."""
+    waits = arrival.state == SUSPENSE and arrival.order_id is None
+    same = arrival.amount_minor == seen.amount.minor and seen.road not in UNSIGNED
+    return waits and same and _fits(payment, arrival)
 
 
 async def _known(tx: Tx, arrival: ArrivalRow, seen: Seen, now: datetime) -> None:

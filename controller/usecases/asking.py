@@ -124,7 +124,8 @@ async def _about_to_push(
         _decline(payment, Evidence.GAVE_UP, Reason.TOO_LATE)
         return None
     payment.state = moved(PaymentState.CREATED, Evidence.PUSHING).state
-    reason = await _unwelcome(tx, payment, now) if prompts else None
+    rings = prompts and (deps.cards is None or payment.rail != deps.cards.rail)
+    reason = await _unwelcome(tx, payment, now) if rings else None
     if reason is not None:
         _decline(payment, Evidence.NOT_SENT, reason)
         return None

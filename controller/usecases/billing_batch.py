@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 from billing.charge import Account
 from billing.errors import BillingRefusal
 from billing.ids import GrantId
-from billing.invoice import DocumentKind, series_of
 from billing.money import Money
 from billing.run import TURNS_MAX, Outcome, caught_up, cause_of
 from controller.store import billing_bulk as bulk
@@ -30,7 +29,7 @@ from controller.store.subscriptions import as_contract
 from controller.usecases import period_grants, rewards
 from controller.usecases.allocation import allocate_in
 from controller.usecases.frozen import Buyer, Seller, logo_name
-from controller.usecases.invoice_rows import InvoiceRows, Numbered, Payer
+from controller.usecases.invoice_rows import InvoiceRows, Named, Payer
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -96,19 +95,21 @@ async def bill_in(
     """Bill all that is due of these subscribers, in the caller's transaction.
 
     With ``lock`` they are locked here, and those that somebody else holds are left for later;
-    without it the caller holds their locks. Takes the numbers of the invoices last.
+    without it the caller holds their locks. What other batches wait for comes last: the locks of
+    sites, and then those of series of numbers.
     """
     await tx.flush()
     loaded = await load(tx, subscriber_ids, now, lock=lock)
     found, refused = decided(loaded, now)
     await _tell(tx, refused, now)
     last = {name: turn for each in found.values() for name, turn in each.last.items()}
-    names = map(GrantId, bulk_rows.new_names(len(last)))
+    names = map(GrantId, bulk_rows.new_names(len(last), deps.now()))
     given = {
         name: new
         for (name, turn), grant_id in zip(last.items(), names, strict=True)
         if (new := _given(turn, loaded, now, grant_id)) is not None
     }
+    rows = await _reckoned(tx, deps, loaded, found, given=given, now=now)
     await bulk.turn(
         tx,
         [(turn.contract, _grant_of(name, given, loaded)) for name, turn in last.items()],
@@ -116,7 +117,7 @@ async def bill_in(
         now,
     )
     lapsed = [name for name, turn in last.items() if turn.outcome is Outcome.LAPSED]
-    sites = await period_grants.carry_out(
+    untold = await period_grants.changed(
         tx,
         period_grants.Changes(
             given=list(given.values()),
@@ -125,7 +126,10 @@ async def bill_in(
         ),
         now,
     )
-    await _issue(tx, deps, loaded, found, given=given, now=now)
+    await _write(tx, rows, found)
+    sites = await untold.tell(tx)
+    await _number(tx, rows)
+    await _rewarded(tx, deps, rows, now)
     return Batch(found, frozenset(sites), refused)
 
 
@@ -267,7 +271,7 @@ def _grant_of(
     return held if new is None else new.grant_id
 
 
-async def _issue(
+async def _reckoned(
     tx: Tx,
     deps: Deps,
     loaded: Loaded,
@@ -275,35 +279,36 @@ async def _issue(
     *,
     given: Mapping[str, period_grants.New],
     now: datetime,
-) -> None:
-    """Give the bills their numbers, and write everything that an invoice is."""
-    bills = [(one, bill) for one, each in found.items() for bill in each.bills]
-    if not bills:
-        return
-    bills.sort(key=lambda each: (loaded.accounts[each[0]].branch_id, each[1].at))
-    await bulk.lowered(tx, [use for each in found.values() for use in each.lowered])
-    causes = await _causes(tx, bills)
-    numbers = await _numbers(tx, [loaded.accounts[one].branch_id for one, _ in bills])
+) -> InvoiceRows:
+    """The rows of all invoices, by branch and then by when they fell due, without numbers."""
     rows = InvoiceRows()
-    names = bulk_rows.new_names(2 * len(bills))
+    bills = [(one, bill) for one, each in found.items() for bill in each.bills]
+    bills.sort(key=lambda each: (loaded.accounts[each[0]].branch_id, each[1].at))
+    causes = await _causes(tx, bills)
+    names = bulk_rows.new_names(2 * len(bills), deps.now())
     pairs = zip(names[::2], names[1::2], strict=True)
-    for (one, bill), cause, (series, number), (document_id, allocation_id) in zip(
-        bills, causes, numbers, pairs, strict=True
-    ):
-        numbered = Numbered(
+    for (one, bill), cause, (document_id, allocation_id) in zip(bills, causes, pairs, strict=True):
+        named = Named(
             bill=bill,
             payer=loaded.payers[one],
             document_id=document_id,
             allocation_id=allocation_id,
-            series=series,
-            number=number,
             cause=cause,
             grants={t.contract.id: _used_by(t, given, loaded) for t in bill.turns},
         )
-        rows.add(numbered, now)
-    await _write(tx, rows)
-    await bulk.charged(tx, [use for _, bill in bills for t in bill.turns for use in t.charged])
-    await _rewarded(tx, deps, rows, now)
+        rows.add(named, now)
+    return rows
+
+
+async def _number(tx: Tx, rows: InvoiceRows) -> None:
+    """Take numbers for all invoices at once, and write what bears them."""
+    numbers = list[int]()
+    for series, count in Counter(row[2] for row in rows.documents).items():
+        first = await bulk.take_numbers(tx, series, count)
+        numbers += range(first, first + count)
+    rows.numbered(numbers)
+    await bulk_rows.write(tx, DocumentRow, rows.documents)
+    await bulk_rows.write(tx, LedgerTransactionRow, rows.transactions)
 
 
 async def _rewarded(tx: Tx, deps: Deps, rows: InvoiceRows, now: datetime) -> None:
@@ -324,16 +329,6 @@ async def _rewarded(tx: Tx, deps: Deps, rows: InvoiceRows, now: datetime) -> Non
             await allocate_in(tx, deps, subscriber, now)
 
 
-async def _numbers(tx: Tx, branches: Sequence[str]) -> list[tuple[str, int]]:
-    """A number for each invoice, of branches in order: taken at once for each of them."""
-    found = list[tuple[str, int]]()
-    for branch_id, count in Counter(branches).items():
-        first = await bulk.take_numbers(tx, series_of(DocumentKind.INVOICE, branch_id), count)
-        series = series_of(DocumentKind.INVOICE, branch_id)
-        found += [(series, first + n) for n in range(count)]
-    return found
-
-
 def _used_by(turn: Turn, given: Mapping[str, period_grants.New], loaded: Loaded) -> str | None:
     """The grant whose use belongs to a billed period: in arrears the one that was used in it."""
     held: str | None = loaded.rows[turn.contract.id].grant_id
@@ -346,6 +341,8 @@ def _used_by(turn: Turn, given: Mapping[str, period_grants.New], loaded: Loaded)
 
 async def _causes(tx: Tx, bills: Sequence[tuple[str, Bill]]) -> list[str]:
     """The cause of each bill; who joined a period that is invoiced already has one of his own."""
+    if not bills:
+        return []
     plain = [cause_of(bill.period) for _, bill in bills]
     earliest = min(bill.period.start for _, bill in bills)
     known = await bulk.causes(tx, {one for one, _ in bills}, since=earliest)
@@ -355,11 +352,13 @@ async def _causes(tx: Tx, bills: Sequence[tuple[str, Bill]]) -> list[str]:
     ]
 
 
-async def _write(tx: Tx, rows: InvoiceRows) -> None:
-    await bulk_rows.write(tx, DocumentRow, rows.documents)
+async def _write(tx: Tx, rows: InvoiceRows, found: Mapping[str, Turned]) -> None:
+    """Write all of the invoices that bears no number, and what they change of older ones."""
     await bulk_rows.write(tx, DocumentLineRow, rows.lines)
     await bulk_rows.write(tx, DebtRow, rows.debts)
     await bulk_rows.write(tx, BilledPeriodRow, rows.periods)
-    await bulk_rows.write(tx, LedgerTransactionRow, rows.transactions)
     await bulk_rows.write(tx, PostingRow, rows.postings)
     await bulk_rows.write(tx, AllocationRow, rows.allocations)
+    await bulk.lowered(tx, [use for each in found.values() for use in each.lowered])
+    turns = [turn for each in found.values() for turn in each.turns]
+    await bulk.charged(tx, [use for turn in turns for use in turn.charged])

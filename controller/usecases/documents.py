@@ -6,10 +6,10 @@ What was issued is never changed: a credit note takes back what an invoice charg
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from billing.accounts import bad_debt, receivable
+from billing.accounts import adjustment, bad_debt, receivable, wallet
 from billing.dunning import Debt, next_step_at
 from billing.errors import InvalidField
 from billing.ids import TransactionId
@@ -125,10 +125,21 @@ async def credit_in(
     document = await _written(
         tx, draft, of={"number": shown, "issued_at": invoice.issued_at.isoformat()}
     )
-    await _post(tx, document, credited(lines, subscriber.id))
+    await _post(tx, document, credited([_given(line, invoice) for line in lines], subscriber.id))
     await _lowered(tx, subscriber, invoice, document)
     await allocate_in(tx, deps, subscriber, now)
     return document
+
+
+def _given(line: Line, invoice: DocumentRow) -> Line:
+    """A line that is taken back, with the account that it is booked on.
+
+    What an invoice put into the wallet itself, for money that had been taken back, stays there:
+    staff give it.
+    """
+    if line.account == wallet(invoice.subscriber_id):
+        return replace(line, account=adjustment(invoice.branch_id))
+    return line
 
 
 async def receipt_in(

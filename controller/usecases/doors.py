@@ -11,38 +11,48 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from controller.deps import Deps
+    from controller.vault import Vault
 
 SECRET_CHARS = 48
 
 PAYBILL, AIRTEL, CARD, BANK, SMS = "paybill", "airtel", "card", "bank", "sms"
+VALIDATE = "validate"
+"""Where M-PESA asks before it takes money: the PayBill's door too, by the same secret."""
+
 DOORS = (PAYBILL, AIRTEL, CARD, BANK, SMS)
 """Whose doors there are. No provider's own name: Daraja refuses addresses with its own."""
 
 PATHS = {
     PAYBILL: "/callbacks/c2b/{secret}/confirm",
+    VALIDATE: "/callbacks/c2b/{secret}/validate",
     AIRTEL: "/callbacks/airtel/{secret}",
     CARD: "/callbacks/card/{secret}",
     BANK: "/callbacks/bank/{secret}",
     SMS: "/callbacks/sms/{secret}",
 }
-VALIDATE_PATH = "/callbacks/c2b/{secret}/validate"
 
 
-def secret_of(deps: Deps, door: str) -> str:
+def secret_of(vault: Vault, door: str) -> str:
     """The unguessable part of a door's address: 48 hexadecimal digits."""
-    return deps.vault.fingerprint("door", door)[:SECRET_CHARS]
+    return vault.fingerprint("door", door)[:SECRET_CHARS]
 
 
 def opens(deps: Deps, door: str, offered: str) -> bool:
     """Whether ``offered`` is the door's secret, compared in constant time."""
-    return hmac.compare_digest(offered.encode(), secret_of(deps, door).encode())
+    return hmac.compare_digest(offered.encode(), secret_of(deps.vault, door).encode())
 
 
 def address_of(deps: Deps, door: str) -> str:
     """The whole address, to be given to the provider and to nobody else."""
-    return deps.settings.public_url + PATHS[door].format(secret=secret_of(deps, door))
+    return address(deps.vault, deps.settings.public_url, door)
 
 
 def validate_address(deps: Deps) -> str:
     """Where M-PESA asks before it takes money."""
-    return deps.settings.public_url + VALIDATE_PATH.format(secret=secret_of(deps, PAYBILL))
+    return address(deps.vault, deps.settings.public_url, VALIDATE)
+
+
+def address(vault: Vault, public_url: str, door: str) -> str:
+    """The same, for who has the vault and no controller."""
+    secret = secret_of(vault, PAYBILL if door == VALIDATE else door)
+    return public_url + PATHS[door].format(secret=secret)

@@ -20,7 +20,6 @@ from controller.payments.seen import Road, Seen
 from controller.store import (
     arrivals,
     ledger,
-    mandates,
     notices,
     operators,
     payers,
@@ -49,7 +48,7 @@ from controller.usecases.belief import (
     settled_as,
     settlement,
 )
-from controller.usecases.cards import learn_card
+from controller.usecases.cards import learn_card_in
 from controller.usecases.grants import give_in, learn_proof
 from controller.usecases.paid_notices import order_paid_in
 from controller.usecases.schedule import is_out_of_patience
@@ -129,16 +128,15 @@ async def paid(
     assert outcome.evidence is Evidence.PAID
     assert objection(payment, outcome) is None
     if payment.state == PaymentState.SETTLED:
+        if outcome.card is not None:
+            await learn_card_in(tx, deps, payment, outcome, now)
         return await _paid_again(tx, payment, outcome, now, road=road)
     arrival, is_new = await _arrival_for(tx, payment, outcome, now, road=road)
     if not is_new and not _is_free_for(arrival, payment):
         await notice(tx, payment, RECEIPT_USED, now, f"receipt {arrival.receipt}")
         return RECEIPT_USED
     payment.code = outcome.code
-    if payment.mandate_id is not None and outcome.card is not None:
-        mandate = await mandates.locked(tx, payment.mandate_id)
-        if mandate is not None:
-            learn_card(deps, mandate, outcome.card, now)
+    await learn_card_in(tx, deps, payment, outcome, now)
     await settle_in(
         tx, deps, payment, arrival, now, booked=arrival.state == SUSPENSE and not is_new
     )
@@ -217,13 +215,18 @@ async def _arrival_for(
 ) -> tuple[ArrivalRow, bool]:
     """The row of the money that settles a payment, and whether it is new.
 
-    An answer without a receipt confirms what an unsigned callback had told.
+    An answer without a receipt confirms what an unsigned callback had told; or it is of money that
+    came to a Till, which names no account, at the same time.
     """
     if outcome.receipt is None:
         for told in await arrivals.of_order(tx, payment.order_id):
             if told.state == DOUBTED:
                 arrivals.add_road(told, road)
                 return told, False
+        waiting = await arrivals.without_reference(tx, payment)
+        if waiting is not None:
+            arrivals.add_road(waiting, road)
+            return waiting, False
     arrival, is_new = await arrivals.claim(
         tx, seen_of(payment, outcome, road), state=SUSPENSE, now=now
     )
@@ -324,7 +327,7 @@ async def _paid_again(
 async def attach_in(tx: Tx, payment: PaymentRow, seen: Seen, now: datetime) -> str:
     """Give money that was found by asking the receipt that another road brings."""
     mine = await arrivals.of_order(tx, payment.order_id)
-    stand_in = next(one for one in mine if is_stand_in(payment, one))
+    stand_in = next((one for one in mine if is_stand_in(payment, one)), mine[0])
     receipt = seen.receipt.upper()
     found = await arrivals.by_receipt(tx, seen.rail, receipt)
     if found is None:

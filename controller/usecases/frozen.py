@@ -21,7 +21,8 @@ import hashlib
 import json
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from json.encoder import encode_basestring
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from billing.invoice import Line
 
 _JSON = json.JSONEncoder(ensure_ascii=False)
+_quoted = encode_basestring
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +61,18 @@ class Buyer:
 
 def frozen(seller: Seller, buyer: Buyer, lines: Sequence[Line], **more: object) -> str:
     """The JSON of a document."""
-    rest = _JSON.encode({"buyer": _fields(buyer), "classes": classes(lines), **more})
-    return f'{{"seller": {_seller(seller)}, {rest[1:]}'
+    rest = f", {_JSON.encode(more)[1:-1]}" if more else ""
+    return (
+        f'{{"seller": {_seller(seller)}, "buyer": {_buyer(buyer)}, "classes": [{_classes(lines)}]'
+        f"{rest}}}"
+    )
+
+
+def _buyer(buyer: Buyer) -> str:
+    return (
+        f'{{"name": {_quoted(buyer.name)}, "pin": {_quoted(buyer.pin)}, '
+        f'"address": {_quoted(buyer.address)}, "phone": {_quoted(buyer.phone)}}}'
+    )
 
 
 @lru_cache(1_024)
@@ -74,29 +86,25 @@ def logo_name(picture: bytes | None) -> str:
     return hashlib.sha256(picture).hexdigest() if picture else ""
 
 
-def classes(lines: Sequence[Line]) -> list[dict[str, Any]]:
+def _classes(lines: Sequence[Line]) -> str:
     """The sums of lines for each tax class and its rates, in the order in which they come."""
-    groups: dict[tuple[str, int, int], list[Line]] = {}
+    groups: dict[tuple[str, int, int], tuple[int, int, int]] = {}
     for line in lines:
-        rates = (line.tax_class, line.rates.excise_bp, line.rates.vat_bp)
-        groups.setdefault(rates, []).append(line)
-    return [_class(*rates, of) for rates, of in groups.items()]
+        of = (line.tax_class, line.rates.excise_bp, line.rates.vat_bp)
+        net, excise, vat = groups.get(of, (0, 0, 0))
+        more = line.taxed
+        groups[of] = (net + more.net.minor, excise + more.excise.minor, vat + more.vat.minor)
+    return ", ".join([_class(of, sums) for of, sums in groups.items()])
 
 
-def _class(tax_class: str, excise_bp: int, vat_bp: int, of: Sequence[Line]) -> dict[str, Any]:
-    net = sum([line.taxed.net.minor for line in of])
-    excise = sum([line.taxed.excise.minor for line in of])
-    vat = sum([line.taxed.vat.minor for line in of])
-    return {
-        "tax_class": tax_class,
-        "excise_bp": excise_bp,
-        "vat_bp": vat_bp,
-        "net_minor": net,
-        "excise_minor": excise,
-        "vat_minor": vat,
-        "total_minor": net + excise + vat,
-    }
+def _class(of: tuple[str, int, int], sums: tuple[int, int, int]) -> str:
+    (tax_class, excise_bp, vat_bp), (net, excise, vat) = of, sums
+    return (
+        f'{{"tax_class": {_quoted(tax_class)}, "excise_bp": {excise_bp}, "vat_bp": {vat_bp}, '
+        f'"net_minor": {net}, "excise_minor": {excise}, "vat_minor": {vat}, '
+        f'"total_minor": {net + excise + vat}}}'
+    )
 
 
-def _fields(of: Seller | Buyer) -> Mapping[str, str]:
+def _fields(of: Seller) -> Mapping[str, str]:
     return {name: getattr(of, name) for name in type(of).__slots__}

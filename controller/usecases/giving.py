@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from billing.grant import Grant
 from billing.ids import GrantId, PlanId, SiteId
-from billing.quota import UNUSED
+from billing.quota import UNBOUND, UNUSED
 from controller.edge import wire
 from controller.limits import limits_of
 from controller.store import bulk_rows, grants
@@ -45,33 +45,20 @@ class Given:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """Shares of new grants that are still to be written, after their sites' items."""
+    """Shares of new grants that wait until their sites are told: they say in which generation."""
 
-    given: Sequence[Given]
+    sliced: Sequence[Given]
     slices: Mapping[tuple[str, str], Allowance]
     told: Told
 
     async def write(self, tx: Tx) -> None:
-        """Write them: it is known by now in which generation a slice stands."""
-        await bulk_rows.write(tx, GrantSiteRow, [self._share(new) for new in self.given])
-
-    def _share(self, new: Given) -> bulk_rows.Values:
-        """A grant's share at its site, of which nothing is used."""
-        handed = self.slices[new.plan_id, new.site_id]
-        generation = own_bytes = own_uptime_s = own_validity_s = 0
-        if handed.bytes is not None:
-            generation = self.told.generations[SiteId(new.site_id)]
-        return (
-            new.grant_id,
-            new.site_id,
-            generation,
-            handed.bytes,
-            handed.bytes,  # at risk is what was handed
-            handed.uptime_s,
-            own_bytes,
-            own_uptime_s,
-            own_validity_s,
-        )
+        """Write them, after the items."""
+        rows = [
+            _share(new, self.slices[new.plan_id, new.site_id], self.told.generations[site_id])
+            for new in self.sliced
+            for site_id in (SiteId(new.site_id),)
+        ]
+        await bulk_rows.write(tx, GrantSiteRow, rows)
 
 
 async def give_many_in(
@@ -100,7 +87,10 @@ async def give_many_in(
             proofs=new.proofs or b"",
         )
         told.put(new.site_id, new.grant_id, body)
-    return Kept(given, slices, told)
+    whole = [new for new in given if slices[new.plan_id, new.site_id] == UNBOUND]
+    await bulk_rows.write(tx, GrantSiteRow, [_share(new, UNBOUND, 0) for new in whole])
+    sliced = [new for new in given if slices[new.plan_id, new.site_id] != UNBOUND]
+    return Kept(sliced, slices, told)
 
 
 def _row(new: Given, now: datetime) -> bulk_rows.Values:
@@ -124,4 +114,20 @@ def _row(new: Given, now: datetime) -> bulk_rows.Values:
         used_bytes,
         suspended_at,
         new.proofs,
+    )
+
+
+def _share(new: Given, handed: Allowance, generation: int) -> bulk_rows.Values:
+    """A grant's share at its site, of which nothing is used; at risk is what was handed."""
+    own_bytes = own_uptime_s = own_validity_s = 0
+    return (
+        new.grant_id,
+        new.site_id,
+        generation if handed.bytes is not None else 0,
+        handed.bytes,
+        handed.bytes,
+        handed.uptime_s,
+        own_bytes,
+        own_uptime_s,
+        own_validity_s,
     )

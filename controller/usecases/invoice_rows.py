@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from billing.accounts import receivable, wallet
 from billing.dunning import Debt, next_step_at
-from billing.ids import TransactionId
-from billing.invoice import DocumentKind, issued, shown_number, total
-from billing.ledger import Posting, Transaction
+from billing.invoice import DocumentKind, issued, series_of, shown_number, total
+from billing.ledger import Posting
 from billing.run import to_pay_until
-from controller.store.ledger import posting_values, transaction_values
 from controller.usecases.frozen import Buyer, Seller, frozen
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
 
     from billing.dunning import Policy
@@ -38,8 +37,8 @@ class Payer:
 
 
 @dataclass(frozen=True, slots=True)
-class Numbered:
-    """A bill with all that it needs to be an invoice.
+class Named:
+    """A bill with all that it needs to be an invoice, but its number.
 
     ``grants`` are those whose use its periods are charged with, by subscription. ``allocation_id``
     names what the wallet pays of it.
@@ -49,15 +48,17 @@ class Numbered:
     payer: Payer
     document_id: str
     allocation_id: str
-    series: str
-    number: int
     cause: str
     grants: dict[str, str | None]
 
 
 @dataclass(frozen=True, slots=True)
 class InvoiceRows:
-    """Rows of every table that issuing writes to, in the order in which to write them."""
+    """Rows of every table that issuing writes to.
+
+    Documents, and what the ledger says of them, lack their numbers until they are `numbered`: the
+    lock on a series is held by one transaction at a time, so what can be done without comes first.
+    """
 
     documents: list[tuple[Any, ...]] = field(default_factory=list)
     lines: list[tuple[Any, ...]] = field(default_factory=list)
@@ -67,7 +68,7 @@ class InvoiceRows:
     postings: list[tuple[Any, ...]] = field(default_factory=list)
     allocations: list[tuple[Any, ...]] = field(default_factory=list)
 
-    def add(self, one: Numbered, now: datetime) -> None:
+    def add(self, one: Named, now: datetime) -> None:
         """The rows of one more invoice."""
         due_at = to_pay_until(one.bill, terms_days=one.payer.policy.terms_days, now=now)
         self._add_document(one, due_at, now)
@@ -90,14 +91,24 @@ class InvoiceRows:
         )
         self._post(one, now)
 
-    def _add_document(self, one: Numbered, due_at: datetime, now: datetime) -> None:
+    def numbered(self, numbers: Iterable[int]) -> None:
+        """Give the documents their numbers, in the order in which they were added."""
+        moved = {name for name, *_ in self.postings}
+        for n, (row, number) in enumerate(zip(self.documents, numbers, strict=True)):
+            document_id, kind, series, _, *rest = row
+            self.documents[n] = (document_id, kind, series, number, *rest)
+            name = _posted_as(document_id)
+            if name in moved:
+                self.transactions.append((name, row[7], f"invoice {shown_number(series, number)}"))
+
+    def _add_document(self, one: Named, due_at: datetime, now: datetime) -> None:
         sums = total(one.bill.lines)
         self.documents.append(
             (
                 one.document_id,
                 DocumentKind.INVOICE.value,
-                one.series,
-                one.number,
+                series_of(DocumentKind.INVOICE, one.payer.branch_id),
+                None,
                 one.payer.subscriber_id,
                 one.payer.branch_id,
                 one.cause,
@@ -115,7 +126,7 @@ class InvoiceRows:
             )
         )
 
-    def _add_debt(self, one: Numbered, due_at: datetime, now: datetime) -> None:
+    def _add_debt(self, one: Named, due_at: datetime, now: datetime) -> None:
         left = one.bill.total.minor - one.bill.paid.minor
         step_at = next_step_at(one.payer.policy, Debt(due_at, left, 0)) if left else None
         self.debts.append(
@@ -131,16 +142,16 @@ class InvoiceRows:
             )
         )
 
-    def _post(self, one: Numbered, now: datetime) -> None:
+    def _post(self, one: Named, now: datetime) -> None:
         subscriber_id = one.payer.subscriber_id
-        name = f"document:{one.document_id}"
-        shown = shown_number(one.series, one.number)
-        self._add_postings(name, now, f"invoice {shown}", issued(one.bill.lines, subscriber_id))
+        name = _posted_as(one.document_id)
+        self.postings.extend(_postings(name, issued(one.bill.lines, subscriber_id)))
         if not one.bill.paid.minor:
             return
         paid = f"allocated:{one.allocation_id}"
         posting = Posting(receivable(subscriber_id), wallet(subscriber_id), one.bill.paid)
-        self._add_postings(paid, now, f"wallet pays invoice {one.document_id}", (posting,))
+        self.postings.extend(_postings(paid, (posting,)))
+        self.transactions.append((paid, now, f"wallet pays invoice {one.document_id}"))
         self.allocations.append(
             (
                 one.allocation_id,
@@ -152,14 +163,18 @@ class InvoiceRows:
             )
         )
 
-    def _add_postings(
-        self, name: str, now: datetime, cause: str, postings: tuple[Posting, ...]
-    ) -> None:
-        if not postings:
-            return
-        posted = Transaction(TransactionId(name), now, cause, postings)
-        self.transactions.append(transaction_values(posted))
-        self.postings.extend(posting_values(posted))
+
+def _posted_as(document_id: str) -> str:
+    """The ledger's transaction of a document."""
+    return f"document:{document_id}"
+
+
+def _postings(name: str, moved: Sequence[Posting]) -> list[tuple[Any, ...]]:
+    """The postings of the transaction of that name."""
+    return [
+        (name, n, one.source, one.target, one.amount.minor, one.amount.currency)
+        for n, one in enumerate(moved)
+    ]
 
 
 def _charged(turn: Turn, grant_id: str | None) -> int:
@@ -168,6 +183,7 @@ def _charged(turn: Turn, grant_id: str | None) -> int:
 
 
 def _line(document_id: str, n: int, line: Line) -> tuple[Any, ...]:
+    net, excise, vat = line.taxed.net.minor, line.taxed.excise.minor, line.taxed.vat.minor
     return (
         document_id,
         n,
@@ -179,8 +195,8 @@ def _line(document_id: str, n: int, line: Line) -> tuple[Any, ...]:
         line.tax_class.value,
         line.rates.excise_bp,
         line.rates.vat_bp,
-        line.taxed.net.minor,
-        line.taxed.excise.minor,
-        line.taxed.vat.minor,
-        line.taxed.total.minor,
+        net,
+        excise,
+        vat,
+        net + excise + vat,
     )

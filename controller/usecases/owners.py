@@ -11,8 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from billing.errors import InvalidField
-from billing.msisdn import parse_msisdn
+from billing.matching import phone_in
 from controller.store import documents, payers, payments
 
 if TYPE_CHECKING:
@@ -49,10 +48,8 @@ async def owner_of(tx: Tx, arrival: ArrivalRow) -> Owner | None:
 
 
 async def _by_phone(tx: Tx, reference: str) -> str | None:
-    try:
-        return await payers.id_of(tx, parse_msisdn(reference))
-    except InvalidField:
-        return None
+    msisdn = phone_in(reference)
+    return None if msisdn is None else await payers.id_of(tx, msisdn)
 
 
 async def _by_invoice(tx: Tx, reference: str) -> str | None:

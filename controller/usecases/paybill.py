@@ -17,6 +17,7 @@ from billing.money import Money
 from controller.payments.gateway import CallbackUnreadable, GatewayError
 from controller.payments.mpesa_c2b import C2bRefusal, read_confirmation
 from controller.payments.mpesa_result import read_balances, read_result, read_status
+from controller.payments.seen import Road
 from controller.store import arrivals, notices, places
 from controller.store.arrivals import DOUBTED
 from controller.usecases import doors
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from controller.payments.mpesa_account import MpesaAccount
     from controller.payments.mpesa_result import Result
     from controller.payments.seen import Seen
+    from controller.store.payment_rows import ArrivalRow
 
 RAIL = "mpesa"
 PULL_EVERY = timedelta(minutes=10)
@@ -40,6 +42,9 @@ PULL_BACK = timedelta(hours=2)
 SWEEP_EVERY = timedelta(hours=12)
 SWEEP_BACK = timedelta(hours=47)
 """Daraja keeps 48 hours."""
+
+LIST_LAG = timedelta(minutes=30)
+"""How long Daraja's list may take to show a payment."""
 
 REGISTER_AGAIN = timedelta(hours=1)
 ASK_AGAIN = timedelta(minutes=10)
@@ -146,7 +151,34 @@ async def pull_due(deps: Deps) -> int:
             row.pulled_until, row.swept_at = before
             row.pulled_until = now - PULL_EVERY + timedelta(minutes=1)
         return 0
-    return sum([(await arrive(deps, _at_home(account, seen))).is_new for seen in found])
+    news = [(await arrive(deps, _at_home(account, seen))).is_new for seen in found]
+    await _compared(deps, account.place, since, {seen.receipt for seen in found})
+    return sum(news)
+
+
+async def _compared(deps: Deps, place: str, since: datetime, listed: set[str]) -> None:
+    """Tell staff of money that only an unsigned word told, and that the list does not have.
+
+    Whoever learns our address could make such words up. The list lags, so what is very new is left
+    to the next look.
+    """
+    now = deps.now()
+    async with deps.db.begin() as tx:
+        rows = await arrivals.told_only_by(
+            tx, Road.CONFIRMATION, RAIL, place, since=since, until=now - LIST_LAG
+        )
+        for row in rows:
+            if row.receipt in listed:
+                continue
+            amount = Money(row.amount_minor, row.currency)
+            await notices.add(
+                tx,
+                now=now,
+                code="payment_not_listed",
+                text=f"{amount} by {RAIL}, receipt {row.receipt}, was confirmed to us, and"
+                " M-PESA's own list does not have it: it may be made up",
+                once=f"payment_not_listed\n{row.id}",
+            )
 
 
 async def confirm_due(deps: Deps) -> int:
@@ -211,7 +243,7 @@ async def take_result(deps: Deps, *, token: str, body: bytes) -> bool:
     try:
         result = read_result(body)
         if arrival is not None:
-            await _looked_up(deps, arrival.receipt, result)
+            await _looked_up(deps, arrival, result)
         elif place is not None:
             await _learn_balance(deps, place.place, result)
     except CallbackUnreadable as error:
@@ -228,13 +260,14 @@ async def _look_up(deps: Deps, receipt: str, token: str) -> None:
         log.warning("receipt_not_asked", error=str(error))
 
 
-async def _looked_up(deps: Deps, receipt: str, result: Result) -> None:
+async def _looked_up(deps: Deps, arrival: ArrivalRow, result: Result) -> None:
+    """What a look-up confirms. It tells no account: that is as it was told before."""
     seen = read_status(result)
-    if seen is None or seen.receipt != receipt:
+    if seen is None or seen.receipt != arrival.receipt:
         return
     ours = _ours(deps, seen)
     if ours is not None:
-        await arrive(deps, ours)
+        await arrive(deps, replace(ours, reference=arrival.reference))
 
 
 async def _learn_balance(deps: Deps, place: str, result: Result) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from controller.store import grant_sites, grants, plans, subscriptions
 from controller.usecases.allowances import Told, grant_body
-from controller.usecases.giving import Given, give_many_in
+from controller.usecases.giving import Given, Kept, give_many_in
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,13 +64,32 @@ class Changes:
     revoked: Sequence[str | None] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Untold:
+    """Grants that are changed, and of which no site has been told yet."""
+
+    told: Told
+    kept: Kept
+
+    async def tell(self, tx: Tx) -> set[str]:
+        """Tell the sites; those that have news. Locks sites, so it comes late."""
+        news = await self.told.write(tx)
+        await self.kept.write(tx)
+        return set(news)
+
+
 async def carry_out(tx: Tx, changes: Changes, now: datetime) -> set[str]:
     """Change grants, and tell their sites; those that have news. Locks grants, shares, sites."""
+    return await (await changed(tx, changes, now)).tell(tx)
+
+
+async def changed(tx: Tx, changes: Changes, now: datetime) -> Untold:
+    """Change grants, of which their sites are yet to be told. Locks grants and shares."""
     await tx.flush()
     told = Told()
     alive = set(await grants.locked_among(tx, _named(changes)))
     unbound = await _replaced(tx, alive.intersection(changes.replaced), now, told)
-    held = await _changed(tx, changes, alive - unbound, now)
+    held = await _each_changed(tx, changes, alive - unbound, now)
     shares = await grant_sites.locked(tx, list(held)) if held else {}
     of_plan = await plans.load_many(
         tx, {row.plan_id for row in held.values()} | {new.plan_id for new in changes.given}
@@ -83,10 +102,7 @@ async def carry_out(tx: Tx, changes: Changes, now: datetime) -> set[str]:
             body = None if gone else grant_body(grant, of_plan[grant.plan_id], row, rows, now)
             told.add(row, body)
     given = [new.given for new in changes.given]
-    kept = await give_many_in(tx, given, of_plan, now=now, told=told)
-    news = await told.write(tx)
-    await kept.write(tx)
-    return set(news)
+    return Untold(told, await give_many_in(tx, given, of_plan, now=now, told=told))
 
 
 def _named(changes: Changes) -> set[str]:
@@ -104,7 +120,9 @@ async def _replaced(tx: Tx, grant_ids: set[str], now: datetime, told: Told) -> s
     return set(places)
 
 
-async def _changed(tx: Tx, changes: Changes, names: set[str], now: datetime) -> dict[str, GrantRow]:
+async def _each_changed(
+    tx: Tx, changes: Changes, names: set[str], now: datetime
+) -> dict[str, GrantRow]:
     """The grants that change, locked and changed, by id; those that are over are left."""
     held = {row.id: row for row in await subscriptions.grants_locked(tx, names)} if names else {}
     for grant_id in changes.replaced:

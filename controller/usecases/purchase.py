@@ -117,7 +117,7 @@ async def _noted(tx: Tx, deps: Deps, site_id: SiteId, order: NewOrder) -> OrderS
     subscriber = await subscribers.locked(tx, order.holder or order.msisdn, now)
     payment = await payments.locked(tx, order.order_id)
     if payment is not None:
-        return await _known(tx, payment, site_id, order)
+        return await _known(tx, payment, site_id, order, holder_id=subscriber.id)
     given = await grants.by_cause(tx, order.order_id)
     if given is not None:
         _same_grant(given.site_id, given.plan_id, given.devices, site_id, order)
@@ -172,14 +172,17 @@ async def _write_down(
 
 
 async def _known(
-    tx: Tx, payment: PaymentRow, site_id: SiteId, order: NewOrder
+    tx: Tx, payment: PaymentRow, site_id: SiteId, order: NewOrder, *, holder_id: str
 ) -> OrderStatus | None:
+    # Odd money may have bought another plan than was ordered: that is no other order.
+    plan_id = order.plan_id if payment.state == PaymentState.SETTLED else payment.plan_id
     for field, kept, told in (
         ("site", payment.site_id, site_id),
         ("purpose", payment.purpose, order.purpose),
-        ("plan", payment.plan_id, order.plan_id),
+        ("plan", plan_id, order.plan_id),
         ("phone", payment.msisdn, order.msisdn),
         ("rail", payment.rail, order.rail or payment.rail),
+        ("holder", payment.subscriber_id, holder_id),
         ("device", payment.device_mac, order.device_mac),
     ):
         if kept != told:
@@ -218,12 +221,12 @@ async def _free(
 
 async def _can_collect(tx: Tx, deps: Deps, site_id: SiteId, order: NewOrder, now: datetime) -> bool:
     """Whether there is an account to pay into; and for a token a slot, kept before anybody pays."""
-    if not gateway_of(deps, order.rail).place:
+    if not _asks_phones(deps, order.rail):
         await notices.add(
             tx,
             now=now,
             code="nothing_collects",
-            text="an order came, but no M-PESA account is configured",
+            text=f"an order came, but no {order.rail or 'M-PESA'} account is configured",
             site_id=site_id,
             once=f"nothing_collects\n{site_id}\n{now:%Y-%m-%d}",
         )
@@ -243,6 +246,11 @@ async def _can_collect(tx: Tx, deps: Deps, site_id: SiteId, order: NewOrder, now
         )
         return False
     return True
+
+
+def _asks_phones(deps: Deps, rail: str) -> bool:
+    """Whether somebody collects by a rail; the payer's choice is one of wallets only."""
+    return gateway_of(deps, rail).place != "" and (not rail or rail in deps.wallets)
 
 
 async def _status(tx: Tx, payment: PaymentRow) -> OrderStatus:

@@ -21,7 +21,7 @@ from controller.store.statements import Span
 from controller.usecases.statements import charge_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import date, datetime
 
     from billing.reconciling import Difference
@@ -168,23 +168,25 @@ async def _sides(tx: Tx, span: Span) -> tuple[list[ToldLine], list[BookedMoney]]
     receipts = {way: {one.receipt for one in told if one.way is way} for way in Way}
     around = span._replace(since=span.since - AROUND, until=span.until + AROUND)
     elsewhere = await statements.told_beside(tx, span, around)
-    booked = [
-        BookedMoney(row.receipt, Way.IN, Money(row.amount_minor))
-        for row in await statements.arrivals_for(tx, span, receipts[Way.IN])
-        if row.receipt in receipts[Way.IN] or (Way.IN, row.receipt) not in elsewhere
+    booked = await _booked(tx, span, receipts)
+    return told, await _charges(tx, lines) + [
+        money
+        for money in booked
+        if money.receipt in receipts[money.way] or (money.way, money.receipt) not in elsewhere
     ]
-    booked += await _charges(tx, lines)
-    gone = receipts[Way.REVERSAL]
-    booked += [
-        BookedMoney(row.receipt, Way.REVERSAL, Money(row.amount_minor))
-        for row in await statements.returned_of(tx, span, gone)
+
+
+async def _booked(tx: Tx, span: Span, told: Mapping[Way, set[str]]) -> list[BookedMoney]:
+    """What is booked of a time, or told of it; charges apart."""
+    out, back = told[Way.OUT], told[Way.REVERSAL]
+    came = await statements.arrivals_for(tx, span, told[Way.IN])
+    gone = await statements.taken_back(tx, span, back)
+    given = await statements.refunds_for(tx, span, out=out, back=back)
+    return [
+        *(BookedMoney(row.receipt, Way.IN, Money(row.amount_minor)) for row in came),
+        *(BookedMoney(row.receipt, Way.REVERSAL, Money(row.amount_minor)) for row in gone),
+        *(_given_back(refund, arrival, out) for refund, arrival in given),
     ]
-    for refund, arrival in await statements.refunds_for(tx, span, receipts[Way.OUT]):
-        money = _given_back(refund, arrival, receipts[Way.OUT])
-        is_counted = money.way is Way.REVERSAL and money.receipt in gone
-        if not is_counted and (money.way, money.receipt) not in elsewhere:
-            booked.append(money)
-    return told, booked
 
 
 async def _charges(tx: Tx, lines: Sequence[StatementLineRow]) -> list[BookedMoney]:

@@ -16,36 +16,39 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from billing import accounts
 from billing.errors import InvalidField
-from billing.ids import TransactionId
-from billing.ledger import Posting, Transaction
 from billing.money import Money
 from billing.msisdn import Msisdn
 from billing.payment import Evidence, PaymentState, moved
-from controller.payments.gateway import CallbackUnreadable, GatewayError, Refund
-from controller.store import arrivals, ledger, notices, payments, received, refunds
+from controller.payments.gateway import (
+    CallbackUnreadable,
+    GatewayError,
+    Refund,
+    RefundOutcome,
+)
+from controller.store import arrivals, payments, refunds
 from controller.store.arrivals import CREDITED, DOUBTED, RETURNED, SUSPENSE
-from controller.store.payers import locked as payers_locked
 from controller.store.payment_rows import RefundRow
-from controller.usecases import rewards
 from controller.usecases.arrivals import ArrivalUnknown
 from controller.usecases.asking import NOBODY, token_hash
-from controller.usecases.money_in import check_reason, made_good, taken_back_in
-from controller.usecases.paid_notices import refunded_in
-from controller.usecases.period_grants import Changes, carry_out
+from controller.usecases.giving_back import (
+    gone_in,
+    kept_in,
+    left_in,
+    locked,
+    take_out_in,
+    told_staff_in,
+)
+from controller.usecases.money_in import check_reason
 from controller.usecases.schedule import is_out_of_patience, next_query_at
-from controller.usecases.unselling import unsell_in
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from datetime import datetime
 
     from controller.deps import Deps
-    from controller.payments.gateway import RefundOutcome
     from controller.store.database import Tx
     from controller.store.payment_rows import ArrivalRow
-    from controller.store.rows import SubscriberRow
 
 RESULT_PATH = "/callbacks/results/"
 """Where a provider tells what became of what we asked it to do, followed by a token."""
@@ -56,6 +59,7 @@ SEND_AGAIN_S = 120
 BATCH_MAX = 50
 
 TOKEN_CHARS = 48
+TOLD_BY_STATEMENT = "statement"
 
 _ID = re.compile(r"[0-9a-f]{32}")
 _TOKEN = re.compile(r"[0-9a-f]{48}")
@@ -170,27 +174,32 @@ async def refunds_due(deps: Deps) -> int:
 
 
 async def returned(deps: Deps, rail: str, receipt: str, *, reason: str, at: datetime) -> bool:
-    """Book that the provider took money back itself; whether that was news.
+    """Book that the provider took money back; whether that was news.
 
-    It is none when we never had that receipt, or it has gone back already. Raises `InvalidField`,
-    `DatabaseBusy`.
+    It did so by itself, or for a refund of ours whose result was lost. It is no news when we never
+    had that receipt, or it has gone back already. Raises `InvalidField`, `DatabaseBusy`.
     """
     check_reason(reason)
     async with deps.db.read() as tx:
         row = await arrivals.seen(tx, rail, receipt)
+        ours = None if row is None else await refunds.open_whole(tx, row)
     if row is None:
         return False
+    if ours is not None:
+        # It is our own refund that went, and nobody had told us.
+        await _learn(deps, ours, RefundOutcome(Evidence.PAID, TOLD_BY_STATEMENT))
+        return True
     async with deps.db.begin() as tx:
-        holders, arrival = await _locked(tx, row.id)
+        holders, arrival = await locked(tx, row.id)
         if arrival.state not in {SUSPENSE, CREDITED} or await refunds.gone_minor(tx, arrival.id):
             return False
         now = deps.now()
         whole = Money(arrival.amount_minor, arrival.currency)
         name = f"arrival:{arrival.id}:returned"
-        changed = await _take_out(tx, deps, arrival, holders, whole, name=name, now=now)
-        await _left(tx, arrival, whole, name=name, at=min(at, now), cause=f"returned: {reason}")
+        changed = await take_out_in(tx, deps, arrival, holders, whole, name=name, now=now)
+        await left_in(tx, arrival, whole, name=name, at=min(at, now), cause=f"returned: {reason}")
         arrival.state, arrival.due_at = RETURNED, None
-        await _told_staff(tx, arrival, "payment_reversed", f"was taken back: {reason}", now)
+        await told_staff_in(tx, arrival, "payment_reversed", f"was taken back: {reason}", now)
     _wake(deps, changed)
     return True
 
@@ -206,7 +215,7 @@ async def _written_down(
     who: str,
 ) -> tuple[RefundRow, set[str]]:
     now = deps.now()
-    holders, arrival = await _locked(tx, arrival_id)
+    holders, arrival = await locked(tx, arrival_id)
     known = await refunds.load(tx, name)
     whole = Money(arrival.amount_minor, arrival.currency)
     asked = amount or whole
@@ -233,7 +242,7 @@ async def _written_down(
     tx.add(row)
     await tx.flush()
     arrivals.add_deed(tx, arrival, who=who, what="refund", detail=f"{asked}: {reason}", now=now)
-    changed = await _take_out(
+    changed = await take_out_in(
         tx, deps, arrival, holders, asked, name=f"refund:{name}:taken", now=now
     )
     arrival.due_at = None
@@ -253,75 +262,6 @@ async def _check(tx: Tx, arrival: ArrivalRow, asked: Money) -> None:
         raise NotToRefund(f"of this money {left} can go back", field="amount")
     if asked.minor != arrival.amount_minor and arrival.received_id is None:
         raise NotToRefund("money of an order, or of nobody, goes back as a whole", field="amount")
-
-
-async def _locked(tx: Tx, arrival_id: str) -> tuple[dict[str, SubscriberRow], ArrivalRow]:
-    """Whose money it is, and the money, locked in their order."""
-    found = await arrivals.load(tx, arrival_id)
-    assert found is not None
-    owners = await _owners(tx, found)
-    holders = await payers_locked(tx, *owners) if owners else {}
-    if found.order_id is not None:
-        await payments.locked(tx, found.order_id)
-    arrival = await arrivals.locked(tx, arrival_id)
-    assert await _owners(tx, arrival) == owners, "money has been placed at this very moment"
-    return holders, arrival
-
-
-async def _owners(tx: Tx, arrival: ArrivalRow) -> set[str]:
-    if arrival.received_id is not None:
-        return await received.whose_money(tx, arrival.received_id)
-    if arrival.order_id is not None:
-        payment = await payments.load(tx, arrival.order_id)
-        assert payment is not None
-        return {payment.subscriber_id}
-    return set()
-
-
-async def _take_out(
-    tx: Tx,
-    deps: Deps,
-    arrival: ArrivalRow,
-    holders: Mapping[str, SubscriberRow],
-    amount: Money,
-    *,
-    name: str,
-    now: datetime,
-) -> set[str]:
-    """Take money out of where it is, so that it is owed to the payer; the sites with news."""
-    owed = accounts.refund_due(arrival.rail)
-    if arrival.state == SUSPENSE:
-        held = accounts.suspense(arrival.rail)
-        await _post(tx, name, Posting(owed, held, amount), cause="to be given back", at=now)
-        return set()
-    changed: set[str] = set()
-    subscriber = await _holder(tx, arrival, holders)
-    revoked: Sequence[str | None] = ()
-    if arrival.received_id is None:
-        assert arrival.order_id is not None
-        revoked = await unsell_in(tx, arrival.order_id, now)
-    held = accounts.wallet(subscriber.id)
-    await _post(tx, name, Posting(owed, held, amount), cause="to be given back", at=now)
-    changed = await carry_out(tx, Changes(revoked=revoked), now)
-    lost: set[str] = set()
-    if arrival.received_id is not None and amount.minor == arrival.amount_minor:
-        lost = await rewards.take_back_in(tx, arrival.received_id, now)
-        (await received.locked(tx, arrival.received_id)).reversed_at = now
-    await taken_back_in(tx, subscriber, now)
-    for subscriber_id in sorted({subscriber.id, *lost}):
-        await made_good(tx, deps, holders[subscriber_id], cause=name, now=now)
-    return changed
-
-
-async def _holder(
-    tx: Tx, arrival: ArrivalRow, holders: Mapping[str, SubscriberRow]
-) -> SubscriberRow:
-    if arrival.received_id is not None:
-        row = await received.load(tx, arrival.received_id)
-        assert row is not None
-        return holders[row.subscriber_id]
-    (only,) = holders.values()
-    return only
 
 
 async def _send(deps: Deps, refund_id: str) -> None:
@@ -363,12 +303,12 @@ async def _query(deps: Deps, refund_id: str) -> None:
         row = await refunds.must_load(tx, refund_id)
         arrival = await arrivals.load(tx, row.arrival_id)
     assert arrival is not None
-    if row.provider_id is None:
-        return
     gateway = deps.rails.get(row.rail, NOBODY)
     try:
         outcome = await gateway.query_refund(
-            _asked(deps, row, arrival, _token_of(deps, refund_id)), row.provider_id, deps.now()
+            _asked(deps, row, arrival, _token_of(deps, refund_id)),
+            row.provider_id or "",  # no answer named it: a rail that can finds it by our own id
+            deps.now(),
         )
     except GatewayError:
         await _have_told(deps, row)
@@ -378,9 +318,10 @@ async def _query(deps: Deps, refund_id: str) -> None:
 
 async def _have_told(deps: Deps, row: RefundRow) -> None:
     """Where a rail answers by callback only: have it tell at the refund's address."""
-    if deps.mpesa is None or row.rail != deps.mpesa.rail or not deps.mpesa.can_look_up:
+    if row.provider_id is None or deps.mpesa is None or row.rail != deps.mpesa.rail:
         return
-    assert row.provider_id is not None
+    if not deps.mpesa.can_look_up:
+        return
     address = f"{deps.settings.public_url}{RESULT_PATH}{_token_of(deps, row.id)}"
     with suppress(GatewayError):
         await deps.mpesa.ask_status("", address, deps.now(), conversation_id=row.provider_id)
@@ -391,7 +332,7 @@ async def _learn(deps: Deps, refund_id: str, outcome: RefundOutcome) -> None:
     now = deps.now()
     async with deps.db.begin() as tx:
         found = await refunds.must_load(tx, refund_id)
-        holders, arrival = await _locked(tx, found.arrival_id)
+        holders, arrival = await locked(tx, found.arrival_id)
         row = await refunds.locked(tx, refund_id)
         row.provider_id = row.provider_id or outcome.provider_id
         move = moved(PaymentState(row.state), outcome.evidence)
@@ -400,68 +341,11 @@ async def _learn(deps: Deps, refund_id: str, outcome: RefundOutcome) -> None:
         row.state, row.code = move.state, outcome.code
         if move.state is PaymentState.SETTLED:
             row.settled_at, row.receipt, row.next_query_at = now, outcome.receipt, None
-            await _gone(tx, deps, arrival, row, holders)
+            await gone_in(tx, deps, arrival, row, holders)
         elif move.state is PaymentState.REFUSED:
             row.next_query_at = None
-            await _kept(tx, arrival, row, holders, now)
+            await kept_in(tx, arrival, row, holders, now)
     deps.signals.wake("live")
-
-
-async def _gone(
-    tx: Tx,
-    deps: Deps,
-    arrival: ArrivalRow,
-    row: RefundRow,
-    holders: Mapping[str, SubscriberRow],
-) -> None:
-    """The money has left. A late yes after a no takes it from our own pocket, and staff see it."""
-    now = deps.now()
-    name, amount = f"refund:{row.id}", Money(row.amount_minor, row.currency)
-    for subscriber_id in {(await _holder(tx, arrival, holders)).id} if holders else ():
-        await refunded_in(
-            tx,
-            deps,
-            subscriber_id=subscriber_id,
-            refund_id=row.id,
-            amount=amount,
-            receipt=row.receipt or "",
-        )
-    await _left(tx, arrival, amount, name=name, at=now, cause=f"given back: {row.reason}")
-    if await ledger.postings_of(tx, TransactionId(f"refund:{row.id}:kept")):
-        text = "was given back although it was refused before: take it out of the wallet"
-        await _told_staff(tx, arrival, "refund_after_no", text, now)
-
-
-async def _kept(
-    tx: Tx,
-    arrival: ArrivalRow,
-    row: RefundRow,
-    holders: Mapping[str, SubscriberRow],
-    now: datetime,
-) -> None:
-    """The provider would not give it back: the wallet has it again, or suspense."""
-    owed, amount = accounts.refund_due(arrival.rail), Money(row.amount_minor, row.currency)
-    if holders:
-        held = accounts.wallet((await _holder(tx, arrival, holders)).id)
-    else:
-        held = accounts.suspense(arrival.rail)
-        arrival.state = SUSPENSE
-    posting = Posting(held, owed, amount)
-    await _post(tx, f"refund:{row.id}:kept", posting, cause="could not be given back", at=now)
-    text = f"could not be given back (code {row.code}); it is in the wallet"
-    await _told_staff(tx, arrival, "refund_refused", text, now)
-
-
-async def _left(
-    tx: Tx, arrival: ArrivalRow, amount: Money, *, name: str, at: datetime, cause: str
-) -> None:
-    landed, owed = accounts.till(arrival.rail, arrival.place), accounts.refund_due(arrival.rail)
-    await _post(tx, f"{name}:left", Posting(landed, owed, amount), cause=cause, at=at)
-
-
-async def _post(tx: Tx, name: str, posting: Posting, *, cause: str, at: datetime) -> None:
-    posted = await ledger.post(tx, Transaction(TransactionId(name), at, cause, (posting,)))
-    assert posted is ledger.Posted.CREATED, f"{name} was in the ledger already"
 
 
 async def _moved_on(tx: Tx, row: RefundRow, now: datetime) -> None:
@@ -477,7 +361,7 @@ async def _moved_on(tx: Tx, row: RefundRow, now: datetime) -> None:
         arrival = await arrivals.load(tx, row.arrival_id)
         assert arrival is not None
         text = "is being given back, and nobody says whether it went: see the statement"
-        await _told_staff(tx, arrival, "refund_unknown", text, now)
+        await told_staff_in(tx, arrival, "refund_unknown", text, now)
 
 
 async def _phone_of(tx: Tx, arrival: ArrivalRow) -> str:
@@ -487,17 +371,6 @@ async def _phone_of(tx: Tx, arrival: ArrivalRow) -> str:
     payment = await payments.load(tx, arrival.order_id)
     assert payment is not None
     return payment.msisdn
-
-
-async def _told_staff(tx: Tx, arrival: ArrivalRow, code: str, text: str, now: datetime) -> None:
-    amount = Money(arrival.amount_minor, arrival.currency)
-    await notices.add(
-        tx,
-        now=now,
-        code=code,
-        text=f"{amount} by {arrival.rail}, receipt {arrival.receipt}, {text}",
-        once=f"{code}\n{arrival.id}",
-    )
 
 
 def _wake(deps: Deps, site_ids: set[str]) -> None:

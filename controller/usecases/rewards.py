@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from billing.promo import Loyalty
-    from controller.store.billing_rows import AllocationRow, ReceivedRow
+    from controller.store.billing_rows import AllocationRow, PromotionRow, ReceivedRow
     from controller.store.database import Tx
     from controller.store.rows import SubscriberRow
 
@@ -33,22 +33,39 @@ async def earned_in(
     tx: Tx, subscriber: SubscriberRow, settled: Sequence[AllocationRow], now: datetime
 ) -> bool:
     """Give what loyalty earns for invoices that have just been settled; whether it was anything."""
-    running = await promotions.loyalties(tx, now)
+    running = await _loyalties(tx, now)
     if not running:
         return False
     before = await promotions.invoices_paid(tx, subscriber.id) - len(settled)
     given = False
     for n, last in enumerate(settled, start=1):
         paid = Money(await debts.paid_minor(tx, last.document_id))
-        lines = await documents.lines_of(tx, last.document_id)
-        plans = {line.plan_id for line in lines if line.plan_id is not None} or {""}
-        for promotion, terms in running:
-            earned = reward_of(terms, paid_invoices=before + n, paid=paid)
-            if earned.minor and _applies(terms, subscriber, plans, now):
+        earning = [
+            (promotion, terms, earned)
+            for promotion, terms in running
+            if (earned := reward_of(terms, paid_invoices=before + n, paid=paid)).minor
+        ]
+        plans = await _plans_of(tx, last.document_id) if earning else set[str]()
+        for promotion, terms, earned in earning:
+            if _applies(terms, subscriber, plans, now):
                 cause = f"{cause_of(last.document_id)}:{last.id}"
                 await _give(tx, promotion.id, subscriber, cause=cause, reward=earned, now=now)
                 given = True
     return given
+
+
+async def _loyalties(tx: Tx, now: datetime) -> list[tuple[PromotionRow, Loyalty]]:
+    """The loyalty rewards of now, read once in a transaction: many invoices may be paid in it."""
+    name = ("rewards.loyalties", now)
+    if name not in tx.info:
+        tx.info[name] = await promotions.loyalties(tx, now)
+    found: list[tuple[PromotionRow, Loyalty]] = tx.info[name]
+    return found
+
+
+async def _plans_of(tx: Tx, invoice_id: str) -> set[str]:
+    lines = await documents.lines_of(tx, invoice_id)
+    return {line.plan_id for line in lines if line.plan_id is not None} or {""}
 
 
 async def referral_in(

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, assert_never
 import structlog
 
 from billing.payment import Evidence, PaymentState
-from controller.payments.gateway import CallbackUnreadable, GatewayError
+from controller.payments.gateway import CallbackUnreadable, GatewayError, Trust
 from controller.payments.seen import Road
 from controller.store import arrivals, inbox, payments
 from controller.store.database import DatabaseBusy
@@ -211,7 +211,7 @@ async def query_due(deps: Deps) -> int:
     """
     async with deps.db.begin() as tx:
         due = await payments.due(tx, deps.now(), limit=QUERY_BATCH_MAX)
-        asked = [(row.order_id, row.rail, row.provider_id) for row in due]
+        asked = [(row.order_id, row.rail, _name_of(deps, row)) for row in due]
         for payment in due:
             await _claim(tx, payment, deps.now())
     if not asked:
@@ -267,11 +267,21 @@ async def _done(tx: Tx, deps: Deps, payment: PaymentRow, outcome: Outcome, step:
         case Step.BELIEVE:
             return await _believed(tx, deps, payment, outcome)
         case Step.REFUSE:
-            return REFUSED if evidence.refused(payment, outcome) else belief.REPEAT
+            return _told_no(deps, payment, outcome, now)
         case Step.WAIT | Step.DOUBT:
             return PENDING
         case _ as never:
             assert_never(never)
+
+
+def _told_no(deps: Deps, payment: PaymentRow, outcome: Outcome, now: datetime) -> str:
+    """Note a no; one that nobody signed is checked once more by asking: it may be made up."""
+    if not evidence.refused(payment, outcome):
+        return belief.REPEAT
+    is_signed = deps.rails.get(payment.rail, NOBODY).trust is not Trust.ADDRESS
+    if not is_signed and payment.pushed_at is not None:
+        payment.next_query_at = payment.next_query_at or next_query_at(payment.pushed_at, now)
+    return REFUSED
 
 
 async def _kept_to_confirm(tx: Tx, payment: PaymentRow, outcome: Outcome, now: datetime) -> str:
@@ -298,6 +308,14 @@ async def _doubted(tx: Tx, payment: PaymentRow, verdict: str, now: datetime, tex
 def _ask_soon(payment: PaymentRow, now: datetime) -> None:
     if payment.state != PaymentState.SETTLED:
         payment.next_query_at = now
+
+
+def _name_of(deps: Deps, payment: PaymentRow) -> str | None:
+    """How its provider knows a payment, even when this process died before it noted the answer."""
+    if payment.provider_id is None and payment.pushed_at is not None:
+        gateway = deps.rails.get(payment.rail, NOBODY)
+        return payment.order_id if gateway.takes_our_name else None
+    return payment.provider_id
 
 
 async def _claim(tx: Tx, payment: PaymentRow, now: datetime) -> None:
@@ -337,6 +355,8 @@ async def _answered(tx: Tx, deps: Deps, payment: PaymentRow, outcome: Outcome) -
     """Apply the provider's own answer; whether money came in."""
     now = deps.now()
     differs = belief.objection(payment, outcome)
+    if payment.provider_id is None:
+        await evidence.learn_provider_id(tx, payment, outcome.provider_id, now)
     if differs is not None:
         await evidence.notice(tx, payment, differs, now, "the provider's answer does not fit")
         return False

@@ -42,6 +42,7 @@ __all__ = [
     "renew",
     "revoke_agent",
     "status",
+    "tell_wallets",
 ]
 
 JOIN_TOKEN_LIFE = timedelta(minutes=60)
@@ -135,8 +136,26 @@ async def add_site(deps: Deps, site: NewSite) -> None:
         }
         chunks = await chunks_for(tx, site.id)
         walls = (await garden.items_for(tx, [site.id]))[site.id]
-        await items.put(tx, site.id, {SITE_KEY: _body(site), **offers, **chunks, **walls})
+        await items.put(tx, site.id, {SITE_KEY: _body(deps, site), **offers, **chunks, **walls})
     deps.signals.wake("live")
+
+
+async def tell_wallets(deps: Deps) -> int:
+    """Tell every site the wallets that collect now, which are of our settings; how many had others.
+
+    Done at each start; where nothing changed, nothing moves. Raises `DatabaseBusy`.
+    """
+    async with deps.db.read() as tx:
+        wanted = {SiteId(one.id): _body(deps, one) for one in await sites.all_rows(tx)}
+        kept = await items.bodies(tx, SITE_KEY, wanted)
+    news = {one: {SITE_KEY: body} for one, body in wanted.items() if kept.get(one) != body}
+    if not news:  # looked at first, so that a start waits for no lock of a site
+        return 0
+    async with deps.db.begin() as tx:
+        told = await items.put_many(tx, news)
+    for site_id in told:
+        deps.signals.wake(f"site:{site_id}")
+    return len(told)
 
 
 async def new_join_token(deps: Deps, site_id: SiteId) -> str:
@@ -270,12 +289,13 @@ async def _must_exist(tx: Tx, site_id: SiteId) -> SiteRow:
     return site
 
 
-def _body(site: NewSite) -> bytes:
+def _body(deps: Deps, site: NewSite | SiteRow) -> bytes:
     return wire.site_body(
         operator_name=site.operator_name,
         site_name=site.name,
         help_phone=site.help_phone,
         language=site.language,
+        rails=deps.wallets,
     )
 
 

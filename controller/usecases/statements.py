@@ -12,7 +12,7 @@ import hashlib
 import re
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
@@ -26,11 +26,12 @@ from billing.reconciling import Way
 from controller.payments.seen import Road, Seen
 from controller.payments.statements import StatementUnreadable, read_profile, read_statement
 from controller.payments.statements.profile import profile_text
-from controller.store import ledger, notices, statements
+from controller.store import arrivals, ledger, notices, statements
 from controller.store.bulk_rows import new_names
 from controller.store.database import DatabaseBusy, inserted
 from controller.store.payment_rows import StatementRow
 from controller.usecases.arrivals import arrive
+from controller.usecases.refunds import returned
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -58,16 +59,6 @@ _PLACE = re.compile(r"[A-Za-z0-9._-]{1,32}")
 _PROFILE = re.compile(r"[a-z0-9-]{1,32}")
 
 log = structlog.get_logger(__name__)
-
-
-class Returned(Protocol):
-    """Books that money which had come in went back: `refunds.returned`."""
-
-    async def __call__(
-        self, deps: Deps, rail: str, receipt: str, *, reason: str, at: datetime
-    ) -> bool:
-        """Whether we know that money. Raises `DatabaseBusy`."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +101,6 @@ async def import_statement(
     *,
     name: str,
     idempotent: str,
-    returned: Returned,
     rail: str = "",
     place: str = "",
     profile: str = "",
@@ -134,12 +124,12 @@ async def import_statement(
         new_lines = 0 if known is not None else await _kept(tx, row, told)
         if known is None:
             await _compare_with_before(tx, row)
-    left = await _booked_now(deps, returned=returned)
+    left = await _booked_now(deps)
     deps.signals.wake("live")
     return Imported(known or row, new_lines, is_new=known is None, left=left)
 
 
-async def book_due(deps: Deps, *, returned: Returned) -> int:
+async def book_due(deps: Deps) -> int:
     """Book lines whose time has come; how many were tried.
 
     Safe to run in several processes: each line is claimed by moving its time on.
@@ -151,7 +141,7 @@ async def book_due(deps: Deps, *, returned: Returned) -> int:
             row.due_at = now + timedelta(seconds=BOOK_AGAIN_S)
     for row in rows:
         try:
-            await _book(deps, row, returned)
+            await _book(deps, row)
         except DatabaseBusy:
             continue  # it is due again
         except Exception:
@@ -160,10 +150,10 @@ async def book_due(deps: Deps, *, returned: Returned) -> int:
     return len(rows)
 
 
-async def _booked_now(deps: Deps, *, returned: Returned) -> bool:
+async def _booked_now(deps: Deps) -> bool:
     """Book what is due, up to a bound; whether more is left."""
     for _ in range(BOOKED_AT_ONCE_MAX // BOOK_BATCH_MAX):
-        if await book_due(deps, returned=returned) < BOOK_BATCH_MAX:
+        if await book_due(deps) < BOOK_BATCH_MAX:
             return False
     return True
 
@@ -233,7 +223,7 @@ async def _known(tx: Tx, row: StatementRow) -> StatementRow | None:
 
 
 async def _kept(tx: Tx, row: StatementRow, told: Statement) -> int:
-    ids = new_names(len(told.lines)) if told.lines else []
+    ids = new_names(len(told.lines), row.imported_at) if told.lines else []
     lines: list[dict[str, Any]] = [
         {
             "id": name,
@@ -255,6 +245,8 @@ async def _kept(tx: Tx, row: StatementRow, told: Statement) -> int:
         }
         for name, line in zip(ids, told.lines, strict=True)
     ]
+    came = [line.receipt for line in told.lines if line.kind is Way.IN]
+    await statements.wake_reversals(tx, row, came)
     return await statements.add_lines(tx, lines)
 
 
@@ -274,22 +266,31 @@ async def _compare_with_before(tx: Tx, row: StatementRow) -> None:
     )
 
 
-async def _book(deps: Deps, line: StatementLineRow, returned: Returned) -> None:
+async def _book(deps: Deps, line: StatementLineRow) -> None:
     """Book one line, and note that it is booked. Raises `DatabaseBusy`."""
     due_at = None
     if line.kind == Way.IN:
         await arrive(deps, _seen(line))
     elif line.kind == Way.REVERSAL:
-        reason = f"told by the statement of {line.rail} {line.place}"
-        known = await returned(deps, line.rail, line.receipt, reason=reason, at=line.at)
-        now = deps.now()
-        if not known and now < line.at + WAIT_FOR_PAYMENT_MAX:
-            due_at = now + WAIT_FOR_PAYMENT
+        due_at = await _taken_back(deps, line)
     async with deps.db.begin() as tx:
         row = await statements.line(tx, line.id)
         if row.kind == Way.CHARGE:
             await _charged(tx, row)
         row.due_at = due_at
+
+
+async def _taken_back(deps: Deps, line: StatementLineRow) -> datetime | None:
+    """Book that money went back; when to try again if we have never seen it come."""
+    reason = f"told by the statement of {line.rail} {line.place}"
+    if await returned(deps, line.rail, line.receipt, reason=reason, at=line.at):
+        return None
+    async with deps.db.read() as tx:
+        is_known = await arrivals.seen(tx, line.rail, line.receipt) is not None
+    now = deps.now()
+    if is_known or now >= line.at + WAIT_FOR_PAYMENT_MAX:
+        return None
+    return now + WAIT_FOR_PAYMENT
 
 
 def _seen(line: StatementLineRow) -> Seen:

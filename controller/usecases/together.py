@@ -205,7 +205,7 @@ async def _settle(tx: Tx, settling: Sequence[_Plain], now: datetime) -> None:
     told = Told()
     given = [
         _given(one, GrantId(grant_id))
-        for one, grant_id in zip(settling, new_names(len(settling)), strict=True)
+        for one, grant_id in zip(settling, new_names(len(settling), now), strict=True)
     ]
     kept = await give_many_in(tx, given, shop.plans, now=now, told=told)
     messages = [(one.name, one.posted.body, belief.SETTLED) for one in settling]

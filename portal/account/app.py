@@ -33,11 +33,14 @@ if TYPE_CHECKING:
 
 PLAN_LENGTH_MAX = 32
 PHONE_LENGTH_MAX = 32
+RAIL_LENGTH_MAX = 16
 KEY_SHAPE = re.compile(r"[0-9a-f]{32}-[0-9a-f]{32}")
 
 STATUSES = {
     Refusal.PHONE_INVALID: 422,
+    Refusal.HOLDER_INVALID: 422,
     Refusal.PLAN_UNKNOWN: 422,
+    Refusal.WALLET_UNKNOWN: 422,
     Refusal.KEY_USED: 409,
     Refusal.TOO_MANY: 429,
 }
@@ -90,14 +93,26 @@ class _Desk:
         form = await forms.read_form(request)
         plan_id = forms.text(form, "plan", length_max=PLAN_LENGTH_MAX)
         phone = forms.text(form, "phone", length_max=PHONE_LENGTH_MAX)
+        # A page that was opened before these fields existed posts none.
+        told = {"holder": "", "rail": "", **form}
+        holder = forms.text(told, "holder", length_max=PHONE_LENGTH_MAX)
+        rail = forms.text(told, "rail", length_max=RAIL_LENGTH_MAX)
         key, again = _key(form, "key"), _key(form, "again") if form.get("again") else ""
         problem = await self._shop.order(
-            site_id, key=key, plan_id=plan_id, phone=phone, again=again, address=_asker(request)
+            site_id,
+            key=key,
+            plan_id=plan_id,
+            phone=phone,
+            holder=holder,
+            again=again,
+            address=_asker(request),
+            rail=rail,
         )
         if problem is None:
             link = self._tongue(request, face).link(f"{self._root}/{site_id}/o/{key}")
             return RedirectResponse(link, 303, headers={"Cache-Control": "no-store"})
-        screen = await self._counter(face, site_id, chosen=plan_id, typed=phone, problem=problem)
+        typed = screens.Typed(phone, holder, rail)
+        screen = await self._counter(face, site_id, chosen=plan_id, typed=typed, problem=problem)
         return self._page(request, face, screen, STATUSES[problem])
 
     async def order(self, request: Request) -> Response:
@@ -125,7 +140,7 @@ class _Desk:
         site_id: str,
         *,
         chosen: str = "",
-        typed: str = "",
+        typed: screens.Typed = screens.NOTHING_TYPED,
         problem: Refusal | None = None,
     ) -> Screen:
         offers = tuple(await self._shop.offers(site_id))

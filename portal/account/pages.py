@@ -13,7 +13,7 @@ import jinja2
 from markupsafe import Markup
 
 from portal.account import screens
-from portal.captive import units
+from portal.captive import units, wallets
 from portal.captive.pages import GZIP_LEVEL, Page, policy_for
 from portal.captive.pages import TEMPLATES as FRAME
 from portal.captive.screens import CARDS_SHOWN, PROMPT_S
@@ -55,6 +55,7 @@ class Pages:
             css=Markup(css),  # noqa: S704 - see the invariant above
             js=Markup(js),  # noqa: S704 - see the invariant above
             units=units,
+            wallets=wallets,
             root=root,
             cards_shown=CARDS_SHOWN,
             prompt_s=PROMPT_S,

@@ -21,6 +21,18 @@ SMS_POLL_BELOW_S = 900
 
 
 @dataclass(frozen=True, slots=True)
+class Typed:
+    """What was typed: whose phone pays, whose the code is for, if another's, and the wallet."""
+
+    phone: str = ""
+    holder: str = ""
+    rail: str = ""
+
+
+NOTHING_TYPED = Typed()
+
+
+@dataclass(frozen=True, slots=True)
 class Counter:
     """Offers and phone number on one page. ``key`` is that of the order to place.
 
@@ -32,7 +44,7 @@ class Counter:
     key: str
     offers: tuple[Offer, ...]
     chosen: str = ""
-    typed: str = ""
+    typed: Typed = NOTHING_TYPED
     problem: Refusal | None = None
 
 
@@ -76,7 +88,8 @@ def sale_screen(
 ) -> Waiting | Failed | Sold:
     """How an order is shown."""
     if sale.stage is OrderStage.PAID:
-        looks = sale.sms is SmsState.WAITING and sale.age_s < SMS_POLL_BELOW_S
+        waits = sale.sms is SmsState.WAITING or sale.behind is not None
+        looks = waits and not sale.used and sale.age_s < SMS_POLL_BELOW_S
         return Sold(face, site_id, sale, SMS_POLL_S if looks else None)
     if sale.stage in {OrderStage.REFUSED, OrderStage.EXPIRED}:
         return Failed(face, site_id, sale, next_key)

@@ -17,6 +17,7 @@ Files:
 - ``codes.py``        what kind of code was typed, or what is wrong with it. PURE
 - ``capport.py``      the captive portal API of RFC 8908. PURE
 - ``screens.py``      which screen a device sees, as plain values. PURE
+- ``wallets.py``      what wallets are called, and what is true of one of them. PURE
 - ``units.py``        bytes, rates, clocks and prices for people. PURE
 - ``pages.py``        screens to bytes: templates, compression, content security policy
 - ``templates/``      one style sheet and one script, both inline; one template per screen

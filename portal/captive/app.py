@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from portal.captive.screens import Screen
 
 PLAN_LENGTH_MAX = 32
+RAIL_LENGTH_MAX = 16
 CODE_LENGTH_MAX = 400
 ORDER_SHAPE = re.compile(r"[0-9a-f]{32}")
 
@@ -108,9 +109,11 @@ class _Portal:
         form = await forms.read_form(request)
         plan_id = forms.text(form, "plan", length_max=PLAN_LENGTH_MAX)
         phone = forms.text(form, "phone", length_max=PHONE_LENGTH_MAX)
+        # Where there is nothing to choose, or nothing was chosen, a browser posts none.
+        rail = forms.text({"rail": "", **form}, "rail", length_max=RAIL_LENGTH_MAX)
         adding = self._desk.view(request).access is not None
         placed = await self._desk.gate.order(
-            client_address(request.scope), plan_id=plan_id, phone=phone
+            client_address(request.scope), plan_id=plan_id, phone=phone, rail=rail
         )
         if not isinstance(placed, Refusal):
             return self._desk.go(request, f"/o/{placed}", "add=1" if adding else "", status=303)
@@ -120,7 +123,7 @@ class _Portal:
                 self._desk.face, view.order, adding=adding, problem=placed
             )
         else:
-            screen = self._shop(view, chosen=plan_id, typed=phone, problem=placed)
+            screen = self._shop(view, chosen=plan_id, typed=phone, rail=rail, problem=placed)
         return self._desk.page(request, screen, placed)
 
     async def order(self, request: Request) -> Response:
@@ -240,6 +243,7 @@ class _Portal:
         *,
         chosen: str = "",
         typed: str = "",
+        rail: str = "",
         problem: Refusal | None = None,
         ended: bool = False,
     ) -> Screen:
@@ -252,6 +256,7 @@ class _Portal:
             view,
             chosen=chosen,
             typed=typed,
+            rail=rail,
             problem=problem,
             ended=ended and problem is None,
         )

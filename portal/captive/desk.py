@@ -29,6 +29,7 @@ BADGE_KEPT_S = 365 * 86_400
 STATUSES = {
     Refusal.PHONE_INVALID: 422,
     Refusal.PLAN_UNKNOWN: 422,
+    Refusal.WALLET_UNKNOWN: 422,
     Refusal.VOUCHER_INVALID: 422,
     Refusal.VOUCHER_USED: 409,
     Refusal.TOO_MANY_TRIES: 429,

@@ -40,17 +40,25 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class SiteFace:
-    """How the site presents itself: names, help line, default language (``en`` or ``sw``)."""
+    """How the site presents itself: names, help line, default language (``en`` or ``sw``).
+
+    ``rails`` are the wallets that collect, as `billing.msisdn.WALLETS` names them, in the order to
+    show; of none or one there is nothing to choose.
+    """
 
     operator_name: str
     site_name: str
     help_phone: str
     language: str
+    rails: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class OrderView:
-    """One order as the page shows it. ``reason`` is never a sentence: text tables have those."""
+    """One order as the page shows it. ``reason`` is never a sentence: text tables have those.
+
+    ``rail`` is the wallet that is asked; "" for the only one, or the first.
+    """
 
     order_id: str
     offer: Offer
@@ -59,6 +67,7 @@ class OrderView:
     reason: Reason | None
     placed_at: datetime
     age_s: int
+    rail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +162,7 @@ class Refusal(StrEnum):
 
     PHONE_INVALID = "phone_invalid"
     PLAN_UNKNOWN = "plan_unknown"
+    WALLET_UNKNOWN = "wallet_unknown"  # it does not collect here, or no longer
     VOUCHER_INVALID = "voucher_invalid"
     VOUCHER_USED = "voucher_used"
     TOKEN_INVALID = "token_invalid"  # noqa: S105 - a key of the text tables
@@ -192,13 +202,17 @@ class Gate(Protocol):
         """
         ...
 
-    async def order(self, address: str, *, plan_id: str, phone: str) -> str | Refusal:
+    async def order(
+        self, address: str, *, plan_id: str, phone: str, rail: str = ""
+    ) -> str | Refusal:
         """Place an order: the order's id once it is durably noted at the site, or why not.
 
         An empty ``phone`` means the number of this device's last order, so that "send again" needs
-        no typing; without one it is `Refusal.PHONE_INVALID`.
-        A second call while an order of the same device is open answers that order's id when plan
-        and phone are the same (a double tap), otherwise `Refusal.ORDER_OPEN`.
+        no typing; without one it is `Refusal.PHONE_INVALID`. ``rail`` is the wallet that its payer
+        chose; "" means the one by which this device's last order asked the same number, else what
+        the number looks like.
+        A second call while an order of the same device is open answers that order's id when plan,
+        phone and wallet are the same (a double tap), otherwise `Refusal.ORDER_OPEN`.
         """
         ...
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from billing.errors import InvalidField
-from billing.msisdn import masked, parse_msisdn
+from billing.msisdn import masked, parse_msisdn, wallet_of
 from billing.payment import OrderStage
 from billing.receipt import parse_receipt
 from billing.token import CODE_LENGTH as TOKEN_LENGTH
@@ -133,7 +133,9 @@ class MemoryGate:
             device.access, device.grant = device.grant, None
         return device.access is not None
 
-    async def order(self, address: str, *, plan_id: str, phone: str) -> str | Refusal:
+    async def order(
+        self, address: str, *, plan_id: str, phone: str, rail: str = ""
+    ) -> str | Refusal:
         """Note the order; nobody is charged."""
         if address in self.strangers:
             return Refusal.DEVICE_UNKNOWN
@@ -145,8 +147,14 @@ class MemoryGate:
             msisdn = parse_msisdn(phone or device.msisdn)
         except InvalidField:
             return Refusal.PHONE_INVALID
+        before = device.order.rail if device.order and device.msisdn == msisdn else ""
+        try:
+            asked = wallet_of(msisdn, among=self.site_face.rails, chosen=rail, before=before)
+        except InvalidField:
+            return Refusal.WALLET_UNKNOWN
         if device.order is not None and device.order.stage in OPEN_STAGES:
-            same = (device.order.offer.plan_id, device.msisdn) == (plan_id, msisdn)
+            kept = (device.order.offer.plan_id, device.msisdn, device.order.rail)
+            same = kept == (plan_id, msisdn, asked)
             return device.order.order_id if same else Refusal.ORDER_OPEN
         device.msisdn = msisdn
         device.order = OrderView(
@@ -157,6 +165,7 @@ class MemoryGate:
             reason=None,
             placed_at=self.clock(),
             age_s=0,
+            rail=asked,
         )
         return device.order.order_id
 

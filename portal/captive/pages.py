@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import jinja2
 from markupsafe import Markup
 
-from portal.captive import screens, units
+from portal.captive import screens, units, wallets
 
 if TYPE_CHECKING:
     from portal.captive.screens import Screen
@@ -73,6 +73,7 @@ class Pages:
             css=Markup(css),  # noqa: S704 - see the invariant above
             js=Markup(js),  # noqa: S704 - see the invariant above
             units=units,
+            wallets=wallets,
             portal_url=f"http://{host}",
             cards_shown=screens.CARDS_SHOWN,
             prompt_s=screens.PROMPT_S,

@@ -63,8 +63,9 @@ class Shop:
     """Packages and phone number on one page.
 
     ``chosen`` is the plan whose card is marked, ``known`` the masked number that an empty phone
-    field stands for, ``typed`` what was typed before ``problem`` arose. ``ended`` when a package of
-    this device has just run out; ``put_out_by`` names the device that took its place.
+    field stands for, ``typed`` and ``rail`` what was typed and which wallet was chosen before
+    ``problem`` arose. ``ended`` when a package of this device has just run out; ``put_out_by``
+    names the device that took its place.
     """
 
     face: SiteFace
@@ -72,6 +73,7 @@ class Shop:
     chosen: str
     known: str = ""
     typed: str = ""
+    rail: str = ""
     problem: Refusal | None = None
     online: bool = False
     ended: bool = False
@@ -276,6 +278,7 @@ def shop(
     *,
     chosen: str = "",
     typed: str = "",
+    rail: str = "",
     problem: Refusal | None = None,
     ended: bool = False,
 ) -> Shop:
@@ -291,6 +294,7 @@ def shop(
         marked,
         known,
         typed,
+        rail,
         problem,
         online=online,
         ended=ended and not online,

@@ -460,3 +460,31 @@ def test_the_plan_of_an_order_survives_its_withdrawal(journal: Journal, path: Pa
 
     assert again.state.orders == story.state.orders
     assert again.state.orders[next(iter(again.state.orders))].mac == a_mac("a")
+
+
+def test_the_wallet_of_an_order_is_on_the_disk(journal: Journal, path: Path) -> None:
+    story = Story()
+    story.tell("0 | order o1 a rail=airtel |")
+    journal.commit(story.state, [], NOON)
+    journal.close()
+    again = Journal(path)
+    again.close()
+
+    assert [note.rail for note in again.state.orders.values()] == ["airtel"]
+
+
+def test_an_order_of_a_version_that_knew_no_wallets_names_none(
+    journal: Journal, path: Path
+) -> None:
+    story = Story()
+    story.tell("0 | order o1 a |")
+    journal.commit(story.state, [], NOON)
+    ((key, text),) = journal._rows_of("SELECT id, body FROM purchase")  # noqa: SLF001
+    old = {name: value for name, value in json.loads(text).items() if name != "rail"}
+    journal._db.execute("UPDATE purchase SET body = ? WHERE id = ?", (json.dumps(old), key))  # noqa: SLF001
+    journal.close()
+    again = Journal(path)
+    again.close()
+
+    assert "rail" in json.loads(text)
+    assert again.state.orders == story.state.orders

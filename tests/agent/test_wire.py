@@ -51,6 +51,7 @@ from agent.wire import (
 from billing.ids import GrantId, PlanId, RedemptionId, SessionId
 from billing.plan import Burst, Step, Window
 from billing.quota import Allowance
+from portal.captive.gate import SiteFace
 from shaping.plane import MacAddress, PoolKey, Rate
 from tests.support.site import Story, a_mac, some_limits
 from tests.support.steered import NOON
@@ -253,3 +254,22 @@ def test_a_key_that_is_gone_from_the_ring_is_forgotten() -> None:
 
     assert dict(after.token_keys) == {2: b"l" * 32}
     assert not any(isinstance(e, Notice) for e in effects)
+
+
+@pytest.mark.parametrize(
+    ("told", "known"),
+    [
+        ([], ()),
+        (["mpesa"], ("mpesa",)),
+        (["airtel", "mpesa"], ("airtel", "mpesa")),
+        (["mpesa", "of next year", "airtel", "mpesa", ""], ("mpesa", "airtel")),
+    ],
+)
+def test_of_a_sites_wallets_those_are_read_that_can_be_named(
+    told: list[str], known: tuple[str, ...]
+) -> None:
+    site = pb.Site(operator_name="O", language="en", rails=told)
+    face = parse_item("site", pb.ItemBody(site=site).SerializeToString())
+
+    assert isinstance(face, SiteFace)
+    assert face.rails == known

@@ -53,7 +53,7 @@ from controller.store.rows import (
 )
 from controller.store.subscriptions import as_contract, columns_of
 from controller.usecases.frozen import Buyer, Seller
-from controller.usecases.invoice_rows import InvoiceRows, Numbered, Payer
+from controller.usecases.invoice_rows import InvoiceRows, Named, Payer
 from tests.bench.town import DUE_AT, name_of
 
 if TYPE_CHECKING:
@@ -180,18 +180,17 @@ def _invoice(
     numbers.next_number += 1
     buyer = Buyer(subscriber.name, subscriber.kra_pin, subscriber.address, subscriber.msisdn)
     rows.add(
-        Numbered(
+        Named(
             bill=bill,
             payer=Payer(subscriber.id, "main", buyer, SELLER, DEFAULT),
             document_id=grants.new_id(),
             allocation_id=grants.new_id(),
-            series=series,
-            number=numbers.next_number - 1,
             cause=cause_of(bill.period),
             grants={bill.turns[0].contract.id: grant.id},
         ),
         DUE_AT,
     )
+    rows.numbered([numbers.next_number - 1])
     for table, values in (
         (DocumentRow, rows.documents),
         (DocumentLineRow, rows.lines),

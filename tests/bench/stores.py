@@ -183,10 +183,10 @@ class Sqlite:
 
 
 @contextmanager
-def store(name: str) -> Iterator[Store]:
-    """A fresh database of that kind."""
+def store(name: str, *, settings: Sequence[str] = ()) -> Iterator[Store]:
+    """A fresh database of that kind; ``settings`` are PostgreSQL's."""
     if name == "postgresql":
-        with cluster(durable=True) as made:
+        with cluster(durable=True, settings=settings) as made:
             yield Postgres(made)
         return
     folder = Path(tempfile.mkdtemp(prefix="lango-bench-"))

@@ -146,6 +146,8 @@ def test_a_document_of_less_than_nothing_is_refused(lines: list[Line]) -> None:
 def test_a_document_has_one_currency() -> None:
     with pytest.raises(CurrencyMismatch):
         total([a_line(), a_line(100, currency="USD")])
+    with pytest.raises(CurrencyMismatch):
+        issued([a_line(), a_line(100, currency="USD")], SUBSCRIBER)
 
 
 def test_a_part_of_a_line_is_of_its_account_and_its_rates() -> None:

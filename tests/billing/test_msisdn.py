@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from billing.errors import InvalidField
-from billing.msisdn import masked, parse_msisdn, parse_phone_code
+from billing.msisdn import (
+    AIRTEL,
+    MPESA,
+    WALLETS,
+    Msisdn,
+    masked,
+    parse_msisdn,
+    parse_phone_code,
+    wallet_guess,
+    wallet_of,
+)
 
 FORMS = """
 0712345678        254712345678
@@ -93,3 +105,72 @@ def test_a_phones_code_is_read_as_people_type_it(typed: str) -> None:
 def test_what_is_no_phones_code_is_refused(typed: str) -> None:
     with pytest.raises(InvalidField, match="code"):
         parse_phone_code(typed)
+
+
+GUESSES = """
+0729  mpesa
+0730  airtel
+0739  airtel
+0740  mpesa
+0749  mpesa
+0750  airtel
+0756  airtel
+0757  mpesa
+0761  mpesa
+0762  airtel
+0763  mpesa
+0767  airtel
+0768  mpesa
+0779  mpesa
+0780  airtel
+0789  airtel
+0790  mpesa
+0100  airtel
+0106  airtel
+0107  mpesa
+0110  mpesa
+"""
+
+
+@pytest.mark.parametrize("row", GUESSES.strip().splitlines())
+def test_a_prefix_points_to_a_wallet(row: str) -> None:
+    prefix, wallet = row.split()
+
+    assert wallet_guess(parse_msisdn(f"{prefix} 345 678")) == wallet
+
+
+@given(st.from_regex(r"254[17][0-9]{8}", fullmatch=True))
+def test_a_guess_is_always_a_wallet(number: str) -> None:
+    assert wallet_guess(number) in WALLETS
+
+
+BOTH = (MPESA, AIRTEL)
+OURS, THEIRS = "254712345678", "254733345678"
+
+
+@pytest.mark.parametrize(
+    ("number", "told", "wallet"),
+    [
+        (OURS, {"among": BOTH}, MPESA),
+        (THEIRS, {"among": BOTH}, AIRTEL),
+        (THEIRS, {"among": BOTH, "chosen": MPESA}, MPESA),
+        (OURS, {"among": BOTH, "before": AIRTEL}, AIRTEL),
+        (OURS, {"among": BOTH, "chosen": MPESA, "before": AIRTEL}, MPESA),
+        (THEIRS, {"among": (MPESA, "other")}, MPESA),
+        (OURS, {"among": (AIRTEL, "other")}, AIRTEL),
+        (OURS, {"among": BOTH, "before": "gone"}, MPESA),
+        (THEIRS, {"among": (MPESA,)}, ""),
+        (THEIRS, {"among": (MPESA,), "chosen": MPESA}, ""),
+        (THEIRS, {"among": (), "before": AIRTEL}, ""),
+    ],
+)
+def test_the_payers_choice_goes_before_what_was_and_that_before_the_guess(
+    number: str, told: dict[str, Any], wallet: str
+) -> None:
+    assert wallet_of(Msisdn(number), **told) == wallet
+
+
+@pytest.mark.parametrize("among", [(), (MPESA,), BOTH])
+def test_a_wallet_that_does_not_collect_cannot_be_chosen(among: tuple[str, ...]) -> None:
+    with pytest.raises(InvalidField, match="rail"):
+        wallet_of(Msisdn(OURS), among=among, chosen="card")

@@ -10,7 +10,7 @@ from billing.payment import Reason
 from portal.captive.gate import Refusal, Welcome
 from portal.captive.memory_gate import SENT_CODE
 from tests.support.gates import CODE, PAYER, RECEIPT, STRANGER, MemoryWorld, SiteWorld
-from tests.support.portal import LADDER, PHONE
+from tests.support.portal import LADDER, PHONE, TWO_WALLETS, a_face
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -25,6 +25,8 @@ ANEW = "10.77.0.9"
 
 TELEVISION = "10.77.0.20"
 NUMBER = "0712345678"
+AIRTELS = "0733345678"
+"""A number that Airtel gave out."""
 
 
 @pytest.fixture(params=["memory", "site"])
@@ -33,6 +35,19 @@ async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
         yield MemoryWorld()
         return
     site = SiteWorld(tmp_path)
+    await site.start()
+    yield site
+    await site.stop()
+
+
+@pytest.fixture(params=["memory", "site"])
+async def choice(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[World]:
+    """A world where two wallets collect."""
+    face = a_face(rails=TWO_WALLETS)
+    if request.param == "memory":
+        yield MemoryWorld(face)
+        return
+    site = SiteWorld(tmp_path, face=face)
     await site.start()
     yield site
     await site.stop()
@@ -450,3 +465,73 @@ async def test_only_what_is_shown_can_be_connected_and_only_companions_taken_off
 
     assert await gate.connect(PHONE, device_ref=ref) is Refusal.DEVICE_GONE
     assert await gate.release(PHONE, device_ref=ref) is Refusal.DEVICE_GONE
+
+
+def wallet_asked(world: World) -> str:
+    """The wallet of the device's order."""
+    order = world.gate.device(PHONE).order
+    assert order is not None
+    return order.rail
+
+
+async def test_the_site_says_which_wallets_collect(choice: World) -> None:
+    assert choice.gate.face().rails == TWO_WALLETS
+
+
+@pytest.mark.parametrize("rail", TWO_WALLETS)
+@pytest.mark.parametrize("phone", [NUMBER, AIRTELS])
+async def test_the_wallet_is_the_payers_choice_whatever_the_number_looks_like(
+    choice: World, phone: str, rail: str
+) -> None:
+    await choice.gate.order(PHONE, plan_id="day", phone=phone, rail=rail)
+
+    assert wallet_asked(choice) == rail
+
+
+@pytest.mark.parametrize(("phone", "rail"), [(NUMBER, "mpesa"), (AIRTELS, "airtel")])
+async def test_of_who_chooses_no_wallet_it_is_guessed_from_the_number(
+    choice: World, phone: str, rail: str
+) -> None:
+    await choice.gate.order(PHONE, plan_id="day", phone=phone)
+
+    assert wallet_asked(choice) == rail
+
+
+@pytest.mark.parametrize("rail", ["card", "", "MPESA", "\u0000"])
+async def test_where_one_wallet_collects_an_order_names_none(world: World, rail: str) -> None:
+    placed = await world.gate.order(PHONE, plan_id="day", phone=AIRTELS, rail=rail)
+
+    assert isinstance(placed, Refusal) == bool(rail)
+    assert rail or wallet_asked(world) == ""
+
+
+async def test_a_wallet_that_does_not_collect_is_refused(choice: World) -> None:
+    refusal = await choice.gate.order(PHONE, plan_id="day", phone=NUMBER, rail="card")
+
+    assert refusal is Refusal.WALLET_UNKNOWN
+    assert choice.gate.device(PHONE).order is None
+
+
+async def test_a_double_tap_names_the_same_wallet_or_waits(choice: World) -> None:
+    first = await choice.gate.order(PHONE, plan_id="day", phone=NUMBER, rail="airtel")
+    guessed = await choice.gate.order(PHONE, plan_id="day", phone=NUMBER)
+    other = await choice.gate.order(PHONE, plan_id="day", phone=NUMBER, rail="mpesa")
+
+    assert (guessed, other) == (first, Refusal.ORDER_OPEN)
+
+
+@pytest.mark.parametrize("phone", ["", NUMBER], ids=["no number", "the same number"])
+async def test_send_again_asks_the_same_wallet(choice: World, phone: str) -> None:
+    await choice.gate.order(PHONE, plan_id="day", phone=NUMBER, rail="airtel")
+    await choice.refused(PHONE, Reason.CANCELLED)
+    await choice.gate.order(PHONE, plan_id="day", phone=phone)
+
+    assert wallet_asked(choice) == "airtel"
+
+
+async def test_another_number_is_not_asked_by_the_wallet_of_the_last(choice: World) -> None:
+    await choice.gate.order(PHONE, plan_id="day", phone=NUMBER, rail="airtel")
+    await choice.refused(PHONE, Reason.CANCELLED)
+    await choice.gate.order(PHONE, plan_id="day", phone="0722345678")
+
+    assert wallet_asked(choice) == "mpesa"

@@ -268,6 +268,19 @@ async def test_an_order_with_other_content_under_its_id_is_refused(road: Road) -
         await road.uplink.purchase(an_order(plan_id="day"))
 
 
+async def test_an_order_says_which_wallet_is_asked(road: Road) -> None:
+    await road.uplink.purchase(replace(an_order(), rail="airtel"))
+
+    assert road.controller.orders[OrderId("o1")].order.rail == "airtel"
+
+
+async def test_an_order_does_not_change_its_wallet(road: Road) -> None:
+    await road.uplink.purchase(an_order())
+
+    with pytest.raises(UplinkRefused):
+        await road.uplink.purchase(replace(an_order(), rail="airtel"))
+
+
 async def test_a_lost_answer_may_have_arrived(road: Road) -> None:
     road.lose_answers()
     with pytest.raises(UplinkError) as lost:

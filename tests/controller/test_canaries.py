@@ -20,19 +20,21 @@ import structlog
 
 from billing.ids import OrderId
 from billing.money import Money
+from billing.payment import Evidence
 from controller.config import ConfigFaults, load_settings
 from controller.logs import set_up_logs
 from controller.notify.africas_talking import AfricasTalkingSms
 from controller.notify.africas_talking_wire import AfricasTalkingSettings
-from controller.payments.gateway import StoredCard
+from controller.payments.gateway import Outcome, StoredCard
 from controller.rails import open_rails
 from controller.sandbox.airtel.app import build_app as build_airtel
 from controller.sandbox.daraja.app import build_app as build_mpesa
 from controller.sandbox.daraja.settings import SimSettings
 from controller.sandbox.paystack.app import build_app as build_cards
 from controller.store.payment_rows import MandateRow
+from controller.store.rows import PaymentRow
 from controller.usecases.account_payments import AccountPayment, pay_account
-from controller.usecases.cards import learn_card
+from controller.usecases.cards import learn_card_in
 from controller.usecases.messages import send_due
 from controller.usecases.paybill import balance_due, pull_due, register_due
 from controller.usecases.phone_codes import send_code
@@ -245,8 +247,12 @@ async def keep_a_card(deps: Deps) -> None:
             created_at=deps.now(),
         )
         tx.add(row)
+        await tx.flush()
         card = StoredCard(CANARIES["card-token"], "anne@example.test", "visa …4081")
-        learn_card(deps, row, card, deps.now())
+        paid = Outcome(Evidence.PAID, "order", "0", None, card=card)
+        payment = PaymentRow(order_id="order", subscriber_id=ANNE, mandate_id=row.id)
+        await learn_card_in(tx, deps, payment, paid, deps.now())
+        assert row.sealed is not None
 
 
 def test_the_ears_hear_a_canary(tmp_path: Path) -> None:

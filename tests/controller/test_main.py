@@ -15,19 +15,21 @@ from typing import TYPE_CHECKING, Any
 import grpc
 import httpx2
 import pytest
+from pydantic import SecretStr
+from wirepb.v1 import desired_pb2
 from wirepb.v1 import edge_pb2 as pb
 from wirepb.v1 import edge_pb2_grpc as rpc
 
 from billing.ids import SiteId
 from controller.config import CannotStart, Settings
-from controller.config_sections import EdgeSettings, HttpSettings
+from controller.config_sections import AirtelSection, EdgeSettings, HttpSettings
 from controller.edge.authority import SERVER_NAME
 from controller.main import due_work, open_controller
 from controller.usecases.asking import CALLBACK_PATH
 from controller.usecases.plans import add_plan
-from controller.usecases.sites import NewSite, add_site, new_join_token
+from controller.usecases.sites import NewSite, add_site, changes_since, new_join_token
 from tests.controller.edge.certificates import a_csr, a_key, private_pem
-from tests.controller.edge.doors import HOUR, SITE, an_hour
+from tests.controller.edge.doors import HOUR, SITE, a_settings, an_hour
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -139,6 +141,29 @@ async def test_it_stops_within_three_seconds_when_asked(tmp_path: Path) -> None:
 
     assert code == 0
     assert took < STOP_MAX_S
+
+
+async def test_another_wallet_in_the_configuration_is_told_to_sites_at_the_next_start(
+    tmp_path: Path,
+) -> None:
+    mpesa = a_settings(tmp_path).mpesa
+    airtel = AirtelSection(
+        base_url="http://127.0.0.1:9",
+        client_id="id",
+        client_secret=SecretStr("secret"),
+        merchant="LANGO",
+    )
+    told: list[tuple[int, list[str]]] = []
+    async with open_controller(free_settings(tmp_path, mpesa=mpesa)) as running:
+        await add_site(running.deps, NewSite(SITE, name="Estate 1", operator_name="Mtaa Net"))
+    for wallets in ({}, {"airtel": airtel}, {"airtel": airtel}):
+        async with open_controller(free_settings(tmp_path, mpesa=mpesa, **wallets)) as running:
+            change = await changes_since(running.deps, SITE, generation=0, digest=b"")
+        assert change is not None
+        site = desired_pb2.ItemBody.FromString(dict(change.upserts)["site"]).site
+        told.append((change.generation, list(site.rails)))
+
+    assert told == [(1, ["mpesa"]), (2, ["mpesa", "airtel"]), (2, ["mpesa", "airtel"])]
 
 
 async def test_open_streams_do_not_hold_up_a_stop(

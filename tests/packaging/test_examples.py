@@ -16,6 +16,18 @@ UNITS = sorted((PACKAGING / "systemd").glob("*.service"))
 IMAGES = sorted((PACKAGING / "oci").glob("*.Dockerfile"))
 
 
+ALWAYS = ("consumer_secret", "passkey", "sms_api_key", "email_password")
+MORE = (
+    "initiator_password",
+    "mpesa_certificate.pem",
+    "airtel_client_secret",
+    "paystack_secret_key",
+    "bank_public_key.pem",
+    "bank_password",
+)
+"""Files that the example of the controller names; these only where more is switched on."""
+
+
 def directives(path: Path) -> list[tuple[str, str]]:
     """The directives of a unit, in order."""
     lines = [line for line in path.read_text().splitlines() if line and line[0] not in "#["]
@@ -25,7 +37,7 @@ def directives(path: Path) -> list[tuple[str, str]]:
 def a_copy(folder: Path) -> Path:
     """The example of the controller, with the secrets that it names."""
     (folder / "secrets").mkdir()
-    for name in ("consumer_secret", "passkey", "sms_api_key", "email_password"):
+    for name in (*ALWAYS, *MORE):
         (folder / "secrets" / name).write_text("hush")
     return Path(shutil.copy(PACKAGING / "examples" / "controller.toml", folder))
 
@@ -37,11 +49,25 @@ def test_the_example_of_the_controller_loads(tmp_path: Path) -> None:
     assert settings.edge_address == "lango.example.co.ke:8443"
 
 
+def test_every_rail_of_the_example_loads_when_it_is_switched_on(tmp_path: Path) -> None:
+    path = a_copy(tmp_path)
+    before, mark, rest = path.read_text().partition("\n[sms]\n")
+    on = re.sub(r"(?m)^# (\[\w+\]|\w+ = .*)$", r"\1", before).replace("till = ", "# ")
+    path.write_text(on + mark + rest)
+    settings = load_settings(path)
+
+    assert settings.mpesa is not None
+    assert (settings.mpesa.initiator, settings.mpesa.c2b) == ("langoapi", False)
+    assert None not in (settings.airtel, settings.card, settings.bank)
+    assert settings.http.proxies == ("127.0.0.1",)
+
+
 def test_the_other_carrier_of_the_example_loads_when_it_is_switched_on(tmp_path: Path) -> None:
     path = a_copy(tmp_path)
-    text = re.sub(r"(?m)^# (\[sms\.http\]|\w+ = [\"\[{].*)$", r"\1", path.read_text())
-    text = text.replace('kind = "africas_talking"', 'kind = "http"').replace('till = "', '# "')
-    path.write_text(re.sub(r"(?m)^url = .postgres.*$", "", text))
+    before, mark, text = path.read_text().partition("\n[sms]\n")
+    text = re.sub(r"(?m)^# (\[sms\.http\]|\w+ = [\"\[{].*)$", r"\1", text)
+    text = text.replace('kind = "africas_talking"', 'kind = "http"')
+    path.write_text(before + mark + re.sub(r"(?m)^url = .postgres.*$", "", text))
     settings = load_settings(path)
 
     assert settings.sms is not None
@@ -51,18 +77,21 @@ def test_the_other_carrier_of_the_example_loads_when_it_is_switched_on(tmp_path:
 
 def test_every_key_of_the_controller_is_in_its_example() -> None:
     text = (PACKAGING / "examples" / "controller.toml").read_text()
-    secrets = {"mpesa.consumer_secret", "mpesa.passkey", "mpesa.base_url"} | {
-        "sms.api_key",
-        "sms.base_url",
-        "email.password",
-    }
+    parts = dict(re.findall(r"(?ms)^(?:# )?\[([\w.]+)\]$(.*?)(?=^(?:# )?\[[\w.]+\]$|\Z)", text))
+    parts[""] = text.partition("\n[")[0]
+    usual = {"mpesa.base_url", "sms.base_url"}
     missing = [
         key
         for key in known_keys()
-        if key not in secrets and not re.search(rf"(?m)^(# )?{key.split('.')[-1]} = ", text)
+        if key not in usual and f"{key}_file" not in known_keys() and not _is_in(parts, key)
     ]
 
     assert missing == []
+
+
+def _is_in(parts: dict[str, str], key: str) -> bool:
+    part, _, name = key.rpartition(".")
+    return re.search(rf"(?m)^(# )?{name} = ", parts.get(part, "")) is not None
 
 
 def test_the_example_of_the_agent_loads() -> None:

@@ -15,7 +15,16 @@ from playwright.sync_api import Page, Route, expect, sync_playwright
 from billing.payment import OrderStage, Reason
 from portal.captive.gate import Refusal
 from portal.captive.memory_gate import SENT_CODE
-from tests.support.portal import HOST, Site, Stage, an_access, at_once, serving
+from tests.support.portal import (
+    HOST,
+    TWO_WALLETS,
+    Site,
+    Stage,
+    a_face,
+    an_access,
+    at_once,
+    serving,
+)
 from tests.test_imports import ROOT
 
 if TYPE_CHECKING:
@@ -171,9 +180,41 @@ def link_cut(site: Site) -> str:
     return "/phone"
 
 
+def two_wallets(site: Site) -> str:
+    """The packages where two wallets collect."""
+    site.gate.site_face = a_face(rails=TWO_WALLETS)
+    return "/"
+
+
+def two_wallets_known(site: Site) -> str:
+    """The same for a device whose order by the second was refused."""
+    two_wallets(site)
+    at_once(site.gate.order(ME, plan_id="hour", phone="0733345678"))
+    site.gate.moved_to(ME, OrderStage.REFUSED, Reason.WRONG_PIN)
+    return "/packages"
+
+
+def by_airtel(site: Site) -> str:
+    """An order that asks the second wallet."""
+    two_wallets(site)
+    placed = at_once(site.gate.order(ME, plan_id="hour", phone="0733345678"))
+    return f"/o/{placed}"
+
+
+def refused_by_airtel(site: Site) -> str:
+    """The same, and its payer mistyped the PIN."""
+    path = by_airtel(site)
+    site.gate.moved_to(ME, OrderStage.REFUSED, Reason.WRONG_PIN)
+    return path
+
+
 SCENES: dict[str, Callable[[Site], str]] = {
     "shop": lambda _: "/",
     "shop-known": known,
+    "shop-wallets": two_wallets,
+    "shop-wallets-known": two_wallets_known,
+    "prompted-airtel": by_airtel,
+    "refused-airtel": refused_by_airtel,
     "shop-unseen": unseen,
     "shop-ended": lambda _: "/?ended=1",
     "queued": lambda site: sold(site, OrderStage.QUEUED),
@@ -284,6 +325,26 @@ def test_a_customer_buys_with_two_taps_and_one_number(phone: Phone, script: bool
         expect(page.get_by_role("heading", name="You are online")).to_be_visible(timeout=10_000)
 
         assert page.url == f"http://{HOST}/ok"
+
+
+@pytest.mark.parametrize("script", [True, False], ids=["script", "no script"])
+@pytest.mark.parametrize(("phone_number", "asked"), [("0712 345 678", 1), ("0733 345 678", 0)])
+def test_a_customer_chooses_the_wallet_or_leaves_it_to_the_number(
+    phone: Phone,
+    phone_number: str,
+    asked: int,
+    script: bool,  # noqa: FBT001 - a table's cell
+) -> None:
+    site = Site()
+    two_wallets(site)
+    with phone.at(site).page(java_script_enabled=script) as page:
+        page.goto(PROBE)
+        page.get_by_label("Number that will pay").fill(phone_number)
+        for _ in range(asked):
+            page.get_by_text("Airtel Money").click()
+        page.get_by_role("button", name="Pay", exact=True).click()
+
+        expect(page.get_by_text("Enter your Airtel Money PIN")).to_be_visible()
 
 
 def test_a_probe_opens_the_packages(phone: Phone) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import httpx2
 import pytest
 from playwright.async_api import expect
+from sqlalchemy import update
 
 from billing.ids import PlanId
 from billing.money import Money
@@ -19,6 +20,7 @@ from billing.plan import Limits, Plan
 from controller.api.app import BUY
 from controller.notify.memory import MemorySms
 from controller.payments.memory import MemoryGateway
+from controller.store.rows import SiteRow
 from controller.usecases import messages
 from controller.usecases.plans import add_plan
 from controller.usecases.settle import take_callback
@@ -26,6 +28,7 @@ from controller.usecases.sites import NewSite, add_site
 from tests.support.browser import DESK_SIZE, PHONE_SIZE, browsing
 from tests.support.builders import SITE, token_in
 from tests.support.database import db, sqlite_template
+from tests.support.incoming import applied
 from tests.support.office import Office, office, opened
 from tests.support.office import sqlite_only as db_url
 from tests.test_imports import ROOT
@@ -210,6 +213,7 @@ async def test_who_knows_only_the_orders_name_sees_nothing(office: Office, shop:
     [
         ({"phone": "12"}, 422),
         ({"phone": ""}, 422),
+        ({"holder": "12"}, 422),
         ({"plan": "never"}, 422),
         ({"key": "0" * 32 + "-" + "0" * 32}, 409),
         ({"key": "x"}, 400),
@@ -223,6 +227,83 @@ async def test_an_order_that_cannot_be_is_refused_on_the_page(
 
     assert answer.status_code == status
     assert payer_of(office).pushes == []
+
+
+async def test_a_friend_pays_and_the_code_goes_to_the_other_phone(
+    office: Office, shop: str
+) -> None:
+    async with a_client() as client:
+        form = {"phone": "0712345678", "holder": "0722 000 001"}
+        link = (await ordered(client, shop, **form)).headers["location"]
+        await pays(office)
+        await messages.send_due(office.deps)
+        page = (await client.get(f"{shop}/o/{link.rpartition('/')[2]}")).text
+
+    assert isinstance(office.deps.sms, MemorySms)
+    assert [push.msisdn for push in payer_of(office).pushes] == ["254712345678"]
+    assert CODE.search(office.deps.sms.to("254722000001")[0])
+    assert not any(CODE.search(text) for text in office.deps.sms.to("254712345678"))
+    assert "07•• ••• 001 by SMS" in page.replace("\N{NO-BREAK SPACE}", " ")
+
+
+async def test_trying_again_is_for_the_same_other_phone(office: Office, shop: str) -> None:
+    async with a_client() as client:
+        form = {"phone": "0712345678", "holder": "0722000001"}
+        link = (await ordered(client, shop, **form)).headers["location"]
+        name = list(payer_of(office).asked)[-1]
+        payer_of(office).refuse(name)
+        await called_back(office, name)
+        again = link.rpartition("/")[2]
+        await ordered(client, shop, phone="", again=again)
+        await pays(office)
+        await messages.send_due(office.deps)
+
+    assert isinstance(office.deps.sms, MemorySms)
+    assert len(payer_of(office).pushes) == 2
+    assert len(office.deps.sms.to("254722000001")) == 1
+
+
+async def test_a_page_that_ordered_for_one_phone_orders_for_no_other(
+    office: Office, shop: str
+) -> None:
+    async with a_client() as client:
+        key = re.findall(r'name="key" value="([^"]+)"', (await client.get(shop)).text)[0]
+        first = await ordered(client, shop, key=key)
+        other = await ordered(client, shop, key=key, holder="0722000001")
+
+    assert (first.status_code, other.status_code) == (303, 409)
+    assert len(payer_of(office).pushes) == 1
+
+
+async def test_what_was_typed_for_another_phone_is_kept_when_it_is_wrong(shop: str) -> None:
+    async with a_client() as client:
+        page = (await ordered(client, shop, holder="0722 00")).text
+
+    assert 'value="0722 00"' in page
+    assert "The other phone" in page
+
+
+async def test_a_paid_code_says_while_its_site_has_not_heard_of_it(
+    office: Office, shop: str
+) -> None:
+    async with a_client() as client:
+        link = (await ordered(client, shop)).headers["location"]
+        await pays(office)
+        page = f"{shop}/o/{link.rpartition('/')[2]}"
+        new = (await client.get(page)).text
+        await applied(office, SITE)
+        office.clock.forward(minutes=5)
+        heard = (await client.get(page)).text
+        async with office.deps.db.begin() as tx:
+            await tx.execute(update(SiteRow).values(applied_generation=0))
+        behind = (await client.get(page)).text
+        office.clock.forward(days=1)
+        later = (await client.get(f"{page}?lang=sw")).text
+
+    assert "Paid. Waiting for your site; it has not been heard yet." in new
+    assert 'id="behind"' not in heard
+    assert "Paid. Waiting for your site; last heard 12:00." in behind
+    assert "Umelipa. Tunasubiri kituo chako; kilisikika mwisho Jtatu 23 Nov, 12:00." in later
 
 
 async def test_an_address_that_orders_without_end_is_stopped(shop: str) -> None:

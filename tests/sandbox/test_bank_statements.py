@@ -196,7 +196,7 @@ accounts = st.builds(
 
 
 @formats
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(account=accounts)
 def test_whatever_happened_is_read_as_it_was_meant(form: str, account: Account) -> None:
     statement = read(form, account)

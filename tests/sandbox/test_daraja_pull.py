@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -52,6 +53,20 @@ async def listed(merchant: Merchant, **window: Any) -> list[dict[str, Any]]:
     assert status == 200, answer
     rows = answer["Response"]
     return [] if rows == "[[]]" else rows[0]
+
+
+async def test_a_network_that_is_started_again_knows_what_was_registered_before(
+    merchant: Merchant,
+) -> None:
+    confirm_url, validate_url = merchant.door("confirm"), merchant.door("validate")
+    told = replace(merchant.world.settings, confirm_url=confirm_url, validate_url=validate_url)
+    async with a_merchant(told) as again:
+        receipt = await again.paid()
+        (body,) = await merchant.at("confirm")
+        rows = await listed(again)
+
+    assert (body["TransID"], [row["transactionId"] for row in rows]) == (receipt, [receipt])
+    assert len(await merchant.at("validate")) == 1
 
 
 async def test_a_shortcode_is_registered_once_and_told_so_later(merchant: Merchant) -> None:

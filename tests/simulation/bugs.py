@@ -135,16 +135,16 @@ BUGS = (
     ),
     Bug(
         "a settled payment gives no grant",
-        "controller/usecases/evidence.py",
-        "    await _hand_over(tx, deps, payment, now=now)\n",
-        "",
+        "controller/usecases/together.py",
+        "give_many_in(tx, given, shop.plans",
+        "give_many_in(tx, [], shop.plans",
         (15,),
     ),
     Bug(
         "half of the money is booked",
-        "controller/usecases/evidence.py",
-        "            Posting(purse, accounts.till(payment.rail, payment.shortcode), amount),\n",
-        "",
+        "controller/usecases/belief.py",
+        "postings=(Posting(purse, landed, amount), *sale),",
+        "postings=tuple(sale),",
         (15,),
     ),
     Bug(
@@ -208,7 +208,7 @@ BUGS = (
 
 def found(bug: Bug, folder: Path) -> str:
     """By what the bug was found, in a line; "" when everything held with it."""
-    _with_bug(bug, folder)
+    with_bug(bug, folder)
     if bug.tests:
         command = ["-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-m", "not postgres"]
         told = _run(folder, *command, *bug.tests)
@@ -232,7 +232,7 @@ def _run(folder: Path, *arguments: str) -> str:
     return ran.stdout
 
 
-def _with_bug(bug: Bug, folder: Path) -> None:
+def with_bug(bug: Bug, folder: Path) -> None:
     """A tree of links to the product, with one file changed."""
     wrong = Path(bug.file)
     for top in TOPS:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from controller.store.database import Database
+from controller.store.loose import loose
 from controller.store.migrations import upgrade
 from tests.support.postgres import Cluster, cluster
 
@@ -67,10 +68,13 @@ def db_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
 
 @pytest.fixture
 async def db(db_url: str) -> AsyncIterator[Database]:
-    """A fresh database, open."""
+    """A fresh database, open. Whatever a test did with it, no end hangs loose (decision 0017)."""
     database = Database(db_url)
     yield database
+    async with database.read() as tx:
+        found = await loose(tx)
     await database.close()
+    assert found == {}
 
 
 @pytest.fixture

@@ -202,6 +202,7 @@ class EdgeServer(edge_pb2_grpc.EdgeServicer, edge_pb2_grpc.JoinServicer):
             msisdn=Msisdn(request.msisdn),
             device_mac=MacAddress(request.device_mac),
             age_s=request.age_s,
+            rail=request.rail,
         )
         try:
             answer = self.controller.purchase(order)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from billing.payment import Reason
-    from portal.captive.gate import Gate
+    from portal.captive.gate import Gate, SiteFace
 
 STRANGER = "10.77.0.99"
 CODE = "7KQM-2XWD-9FTR"
@@ -82,11 +82,11 @@ class World(Protocol):
 class MemoryWorld:
     """Around the shipped fake."""
 
-    gate: MemoryGate = field(
-        default_factory=lambda: MemoryGate(a_face(), LADDER, SetClock(), strangers={STRANGER})
-    )
+    face: SiteFace = field(default_factory=a_face)
+    gate: MemoryGate = field(init=False)
 
     def __post_init__(self) -> None:
+        self.gate = MemoryGate(self.face, LADDER, SetClock(), strangers={STRANGER})
         self.gate.voucher(CODE, an_access())
 
     async def refused(self, address: str, reason: Reason) -> None:
@@ -117,10 +117,12 @@ class MemoryWorld:
 class SiteWorld:
     """Around a whole agent on the memory plane and the memory uplink, with steered time."""
 
-    def __init__(self, folder: Path, *, journal: str = "journal.db") -> None:
+    def __init__(
+        self, folder: Path, *, journal: str = "journal.db", face: SiteFace | None = None
+    ) -> None:
         self.clock = SteeredClock()
         self.controller = MemoryController()
-        self.controller.put_item(*site_item(a_face()))
+        self.controller.put_item(*site_item(face or a_face()))
         for rank, offer in enumerate(LADDER):
             self.controller.put_item(*plan_item(offer, rank=rank))
         self.controller.vouchers[parse_code(CODE)] = None

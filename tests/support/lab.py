@@ -8,7 +8,7 @@ import json
 import re
 import secrets
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tenacity import AsyncRetrying, retry_if_not_result, stop_after_delay, wait_fixed
@@ -282,5 +282,7 @@ async def _quietly(asked: Awaitable[bool]) -> bool:
 def free_ports() -> RigPorts:
     """Ports that nothing listens on at this moment."""
     with contextlib.ExitStack() as held:
-        probes = [held.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(6)]
+        probes = [
+            held.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in fields(RigPorts)
+        ]
         return RigPorts(*(probe.getsockname()[1] for probe in probes))

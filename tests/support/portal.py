@@ -29,6 +29,7 @@ GATEWAY = "10.77.0.1"
 PHONE = "10.77.0.7"
 NOON = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)  # 12:00 in Nairobi, a Monday
 GB = 10**9
+TWO_WALLETS = ("mpesa", "airtel")
 
 
 @dataclass
@@ -76,14 +77,14 @@ LADDER = (
 )
 
 
-def a_face(**but: str) -> SiteFace:
-    fields = {
+def a_face(**but: object) -> SiteFace:
+    fields: dict[str, object] = {
         "operator_name": "Upepo Networks",
         "site_name": "Market Street",
         "help_phone": "0700 000 000",
         "language": "en",
     }
-    return SiteFace(**{**fields, **but})
+    return SiteFace(**{**fields, **but})  # type: ignore[arg-type] # telling defaults, any may differ
 
 
 def an_access(**but: object) -> AccessView:

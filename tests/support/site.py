@@ -222,7 +222,9 @@ class Story:
             case "order":
                 offer = an_offer(plain[2] if len(plain) > 2 else "hour")
                 phone = Msisdn(given.get("phone", "254712345678"))
-                return Ordered(OrderId(plain[0]), offer, phone, a_mac(plain[1]))
+                return Ordered(
+                    OrderId(plain[0]), offer, phone, a_mac(plain[1]), given.get("rail", "")
+                )
             case "answer":
                 return Answered(OrderId(plain[0]), OrderAnswer(OrderStage(plain[1]), None))
             case "lost":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,6 @@ from sqlalchemy import select
 
 from controller.sandbox.bank.movements import Account, Movement, What
 from controller.sandbox.bank.tables import write_portal
-from controller.store import arrivals
 from controller.store.payment_rows import ArrivalRow, StatementLineRow
 from controller.usecases.statements import Imported, import_statement
 from tests.support.books import balances_now
@@ -27,27 +26,6 @@ TILL = f"asset:mpesa:{SHORTCODE}"
 CHARGES = "expense:main:charge:mpesa"
 SUSPENSE = "liability:suspense:mpesa"
 OPENING = 1_000_000
-
-
-@dataclass(slots=True)
-class Returns:
-    """Stands for `refunds.returned`: knows the money that came in, and notes that it went back."""
-
-    told: list[str] = field(default_factory=list)
-    fails: bool = False
-
-    async def __call__(
-        self, deps: Deps, rail: str, receipt: str, *, reason: str, at: datetime
-    ) -> bool:
-        """Whether this money had come in."""
-        if self.fails:
-            raise RuntimeError("a fault of ours")
-        self.told.append(receipt)
-        async with deps.db.begin() as tx:
-            row = await arrivals.by_receipt(tx, rail, receipt)
-            if row is not None and row.state != arrivals.CREDITED:
-                row.state = arrivals.RETURNED
-        return row is not None
 
 
 def paid(receipt: str, shillings: int = 1_500, *, typed: str = "", at: datetime = NOON) -> Movement:
@@ -70,12 +48,17 @@ def more(account: Account, *movements: Movement) -> Account:
     return replace(account, movements=(*account.movements, *movements))
 
 
+def last_alone(account: Account) -> Account:
+    """The same till in a file that tells of the last movement only."""
+    opening = account.booked()[-2].held
+    return replace(account, opening=opening, movements=account.movements[-1:])
+
+
 async def fetched(
     deps: Deps,
     account: Account,
     *,
     name: str = "file",
-    returned: Returns | None = None,
 ) -> Imported:
     """Import the portal's file of a till."""
     return await import_statement(
@@ -83,7 +66,6 @@ async def fetched(
         write_portal(account),
         name=f"{name}.csv",
         idempotent=hex_id(name),
-        returned=returned or Returns(),
     )
 
 

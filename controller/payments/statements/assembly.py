@@ -21,18 +21,17 @@ if TYPE_CHECKING:
 
 
 def without_doubles(entries: Sequence[Entry]) -> list[Entry]:
-    """Entries, each once: the same receipt, moment, amount and balance are the same booking.
+    """Entries, each once: the same receipt, moment, amount, words and balance are one booking.
 
-    Where receipt or balance are not told, two bookings may well look the same.
+    Without a receipt two bookings may well look the same.
     """
     seen = set[object]()
     found = []
     for one in entries:
         key = (one.own, one.at, one.signed, one.balance, one.text)
-        if key in seen and one.own and one.balance is not None:
-            continue
+        if key not in seen or not one.own:
+            found.append(one)
         seen.add(key)
-        found.append(one)
     return found
 
 
@@ -92,13 +91,17 @@ def _broken(entries: Sequence[Entry]) -> Entry | None:
 
 
 def _identity(one: Entry) -> tuple[object, ...]:
-    """What makes a booking this one: day, amount, name, and what the till held afterwards."""
+    """What makes a booking this one: its day, amount and receipt.
+
+    Where no receipt is told, its words, and what the till held afterwards.
+    """
+    held = None if one.balance is None else one.balance.minor
+    receipt = receipt_of(one.own)
     return (
         one.at.astimezone(NAIROBI).date().isoformat(),
         one.signed.minor,
         one.signed.currency,
-        receipt_of(one.own) or one.text,
-        None if one.balance is None else one.balance.minor,
+        *((receipt,) if receipt else (one.text, held)),
     )
 
 

@@ -1,7 +1,7 @@
 """ISO 20022 camt.053, a bank's statement in XML: versions 001.02 and 001.08. PURE.
 
 The versions differ in their namespace, in how the state of an entry is written, and in where names
-of parties stand; everything is found by its local name. A file that declares a document type is
+of parties stand; names are read without their namespace. A file that declares a document type is
 refused: entities could make it grow without bounds. Source: ISO 20022 message definitions,
 BankToCustomerStatement.
 """
@@ -57,7 +57,7 @@ def is_camt(text: str) -> bool:
 
 def read_camt(data: bytes) -> Statement:
     """What the statements of a file tell together. Raises `StatementUnreadable`."""
-    pages = _in_order([_page(node) for node in _all(_root(data), "Stmt")])
+    pages = _in_order([_page(node) for node in _root(data).iter("Stmt")])
     if not pages:
         raise StatementUnreadable("Stmt", "there is none")
     first, last = pages[0], pages[-1]
@@ -94,13 +94,15 @@ def _root(data: bytes) -> Element:
     except (ParseError, ValueError, LookupError) as error:
         line = getattr(error, "position", (0, 0))[0]
         raise StatementUnreadable("XML", "cannot be read", line=line) from None
+    for node in root.iter():
+        node.tag = str(node.tag).rsplit("}", 1)[-1]
     return root
 
 
 def _page(node: Element) -> _Page:
     opening, _ = _balance(node, _OPENING, "opening")
     closing, closed_on = _balance(node, _CLOSING, "closing")
-    numbered = enumerate(_children(node, "Ntry"), start=1)
+    numbered = enumerate(node.iterfind("Ntry"), start=1)
     entries = with_balances([e for n, each in numbered for e in _entries(each, n)], opening)
     if len(entries) > LINES_MAX:
         raise StatementUnreadable("Ntry", f"want at most {LINES_MAX:,}")
@@ -125,7 +127,7 @@ def _account(node: Element) -> str:
 
 
 def _balance(node: Element, kinds: Sequence[str], called: str) -> tuple[Money, date]:
-    for each in _children(node, "Bal"):
+    for each in node.iterfind("Bal"):
         if _text(each, "Tp/CdOrPrtry/Cd") in kinds:
             day = _moment(each, "Dt", 0).astimezone(NAIROBI).date()
             return _signed(each, 0), day
@@ -138,7 +140,7 @@ def _entries(node: Element, n: int) -> Iterator[Entry]:
     if state != _BOOKED:
         return  # pending, or for information: no money moved
     whole = _signed(node, n)
-    details = [tx for group in _children(node, "NtryDtls") for tx in _children(group, "TxDtls")]
+    details = node.findall("NtryDtls/TxDtls")
     parts = [_part(tx, whole, n) for tx in details]
     if len(parts) > 1 and sum(part.minor for part in parts) == whole.minor:
         for tx, part in zip(details, parts, strict=True):
@@ -149,9 +151,9 @@ def _entries(node: Element, n: int) -> Iterator[Entry]:
 
 def _part(tx: Element, whole: Money, n: int) -> Money:
     """The signed amount of one payment of a batch; nothing where it is not told."""
-    found = _first(tx, "Amt")
+    found = tx.find("Amt")
     if found is None:
-        found = _first(tx, "AmtDtls/TxAmt/Amt")
+        found = tx.find("AmtDtls/TxAmt/Amt")
     if found is None:
         return Money(0, whole.currency)
     amount = _amount(found, n)
@@ -159,7 +161,7 @@ def _part(tx: Element, whole: Money, n: int) -> Money:
 
 
 def _entry(node: Element, tx: Element, signed: Money, n: int) -> Entry:
-    told_by_payer = " ".join(_text(each) for each in _all(tx, "Ustrd"))
+    told_by_payer = " ".join(_text(each) for each in tx.iter("Ustrd"))
     text = narration.plain(f"{told_by_payer} {_text(node, 'AddtlNtryInf')}")
     told = narration.told_in(told_by_payer or text)
     typed = _text(tx, "Refs/EndToEndId")
@@ -184,7 +186,7 @@ def _entry(node: Element, tx: Element, signed: Money, n: int) -> Entry:
 
 
 def _signed(node: Element, n: int) -> Money:
-    found = _first(node, "Amt")
+    found = node.find("Amt")
     if found is None:
         raise StatementUnreadable("Amt", f"entry {n} has none")
     amount = _amount(found, n)
@@ -212,25 +214,6 @@ def _moment(node: Element, name: str, n: int) -> datetime:
         raise StatementUnreadable(name, f"entry {n}: want a date like 2026-11-23") from None
 
 
-def _local(node: Element) -> str:
-    return str(node.tag).rsplit("}", 1)[-1]
-
-
-def _children(node: Element, name: str) -> list[Element]:
-    return [child for child in node if _local(child) == name]
-
-
-def _all(node: Element, name: str) -> list[Element]:
-    return [each for each in node.iter() if _local(each) == name]
-
-
-def _first(node: Element, path: str) -> Element | None:
-    found: Element | None = node
-    for name in path.split("/"):
-        found = next(iter(_children(found, name)), None) if found is not None else None
-    return found
-
-
 def _text(node: Element, path: str = "") -> str:
-    found = _first(node, path) if path else node
+    found = node.find(path) if path else node
     return (found.text or "").strip() if found is not None else ""

@@ -47,14 +47,17 @@ def read_sheet(
     """
     above: list[tuple[str, ...]] = []
     at: dict[str, int] = {}
+    header: list[str] = []
     found: list[SheetRow] = []
     for line, cells in _cells(text, delimiter):
-        here = _positions(cells, columns)
-        if all(meaning in here for meaning in wanted):
-            at = here  # again, where a file was written twice into one
-        elif at:
+        if not at:
+            here = _positions(cells, columns)
+            if all(meaning in here for meaning in wanted):
+                at, header = here, cells
+                continue
+        if at and cells != header:  # it comes again where a file was written twice into one
             found.append(SheetRow(line, {m: cells[n] for m, n in at.items() if n < len(cells)}))
-        elif len(above) < HEADER_ROWS_MAX:
+        elif not at and len(above) < HEADER_ROWS_MAX:
             above.append(tuple(cells))
         if len(found) > LINES_MAX:
             raise StatementUnreadable("lines", f"want at most {LINES_MAX:,}", line=line)

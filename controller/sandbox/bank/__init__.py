@@ -8,9 +8,10 @@
 - ``tables.py``     PURE  M-PESA's portal CSV and two dialects of banks' CSV
 - ``notices.py``    PURE  instant notices: KCB Buni (signed), Equity Jenga (HTTP Basic)
 - ``post.py``             posts them, to loopback only
+- ``settings.py``, ``faults.py`` PURE, ``counter.py``  a page on which people pay in
 - ``__main__.py``         writes the files
 
 It shares no code with ``controller.payments``: what one side writes wrong, the other finds. Three
-faults can be switched on: a day is missing from a file, a file stands twice in itself, money that
-came is taken back.
+faults of files can be switched on: a day is missing from a file, a file stands twice in itself,
+money that came is taken back.
 """

@@ -37,10 +37,10 @@ class Notice:
 
 
 class SigningBank:
-    """KCB: a key pair, and notices that are signed with it."""
+    """KCB: a key pair (a new one unless told), and notices that are signed with it."""
 
-    def __init__(self) -> None:
-        self._key: RSAPrivateKey = generate_private_key(public_exponent=65_537, key_size=KEY_BITS)
+    def __init__(self, key: RSAPrivateKey | None = None) -> None:
+        self._key = key or generate_private_key(public_exponent=65_537, key_size=KEY_BITS)
 
     @property
     def public_key(self) -> str:

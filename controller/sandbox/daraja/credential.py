@@ -8,18 +8,20 @@ from __future__ import annotations
 import base64
 from datetime import UTC, datetime
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.x509.oid import NameOID
 
+from controller.sandbox.keys import kept_key
+
 if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric import rsa
+
     from controller.sandbox.daraja.settings import SimSettings
 
-KEY_BITS = 2_048
 CREDENTIAL_CHARS = 344
 """Base64 of one RSA block of 2,048 bits."""
 _SINCE = datetime(2016, 3, 21, tzinfo=UTC)
@@ -60,22 +62,7 @@ class Credentials:
 
     @cached_property
     def _key(self) -> rsa.RSAPrivateKey:
-        kept = Path(self._settings.key_path) if self._settings.key_path else None
-        if kept is not None and kept.exists():
-            key = serialization.load_pem_private_key(kept.read_bytes(), password=None)
-            assert isinstance(key, rsa.RSAPrivateKey), "we wrote it"
-            return key
-        made = rsa.generate_private_key(public_exponent=65_537, key_size=KEY_BITS)
-        if kept is not None:
-            kept.touch(mode=0o600)
-            kept.write_bytes(
-                made.private_bytes(
-                    serialization.Encoding.PEM,
-                    serialization.PrivateFormat.PKCS8,
-                    serialization.NoEncryption(),
-                )
-            )
-        return made
+        return kept_key(self._settings.key_path)
 
 
 def looks_right(credential: object) -> bool:

@@ -59,7 +59,15 @@ class Pages:
 
     async def trial(self, _request: Request) -> Response:
         """Where a stranger begins."""
-        return self._renderer.page("trial.html")
+        settings = self._network.settings
+        elsewhere = (
+            ("Airtel Money", settings.airtel_url, "a handset that is asked to pay."),
+            ("Cards", settings.card_url, "the page on which a card is typed."),
+            ("A bank", settings.bank_url, "a counter; the bank signs what it tells."),
+            ("Letters", settings.mail_url, "every e-mail that was sent."),
+        )
+        told = [one for one in elsewhere if one[1]]
+        return self._renderer.page("trial.html", elsewhere=told)
 
     async def panel(self, request: Request) -> Response:
         """The faults; a posted form sets all of them."""

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from controller.sandbox.daraja.book import Settled
     from controller.sandbox.daraja.courier import Courier
     from controller.sandbox.daraja.network import Network
+    from controller.sandbox.daraja.settings import SimSettings
 
 CONFIRMATION = "confirmation"
 VALIDATION = "validation"
@@ -63,13 +64,20 @@ class Wanted:
     place: str
 
 
+def _registered_before(settings: SimSettings) -> dict[str, Urls]:
+    if not settings.confirm_url:
+        return {}
+    urls = Urls(settings.shortcode, settings.confirm_url, settings.validate_url, completes=True)
+    return {settings.shortcode: urls}
+
+
 class PayBill:
     """The merchant's numbers, as payers reach them without being asked."""
 
     def __init__(self, network: Network, courier: Courier) -> None:
         self._network = network
         self._courier = courier
-        self.urls: dict[str, Urls] = {}
+        self.urls = _registered_before(network.settings)
         self.busy: set[str] = set()
         """The numbers whose payment is being validated."""
         self._payments = 0

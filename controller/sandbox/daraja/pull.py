@@ -55,7 +55,7 @@ class PullDoors:
         self._network = network
         self._gate = gate
         self._paybill = paybill
-        self._registered: set[str] = set()
+        self._registered = set(paybill.urls)  # who told its addresses before, may pull as well
 
     def routes(self) -> list[Route]:
         """Where the doors are."""

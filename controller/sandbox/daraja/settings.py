@@ -24,8 +24,9 @@ class SimSettings:
     simulates none; ``c2b_version`` is the product that the key is enabled for. ``validated`` says
     that external validation was asked for, ``validation_ms`` how long an answer may take.
     ``charge_bps`` is M-PESA's price in 1/100 %; ``merchant_shillings`` is what the merchant had.
-    ``key_path`` keeps the key of the initiator's certificate, so that both outlive a restart. The
-    addresses are only shown on the trial page.
+    ``key_path`` keeps the key of the initiator's certificate, so that both outlive a restart.
+    ``confirm_url`` and ``validate_url`` were registered before: a network does not forget them. The
+    other addresses are only shown on the trial page.
     """
 
     shortcode: str = "600111"
@@ -46,9 +47,15 @@ class SimSettings:
     initiator_name: str = "trialapi"
     initiator_password: str = field(default="Trial-initiator-1", repr=False)
     key_path: str = ""
+    confirm_url: str = field(default="", repr=False)
+    validate_url: str = field(default="", repr=False)
     staff_url: str = "http://127.0.0.1:8080/noc"
     phone_url: str = "http://127.0.0.1:8091/"
     buy_url: str = ""
+    airtel_url: str = ""
+    card_url: str = ""
+    bank_url: str = ""
+    mail_url: str = ""
     sms_username: str = "sandbox"
     sms_api_key: str = field(default="trial-sms-key", repr=False)
     sms_report_url: str = field(default="", repr=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from controller.sandbox.panel import PlainPages
     from controller.sandbox.paystack.bank import Bank, Payment
 
+PAYMENTS_SHOWN_MAX = 10
+
 
 class Pages:
     """The HTML over one `Bank`."""
@@ -29,9 +32,20 @@ class Pages:
     def routes(self) -> list[Route]:
         """Where the pages are."""
         return [
+            Route("/", self.waiting),
             Route("/pay/{access_code}", self.pay, methods=["GET", "POST"]),
             Route("/confirm/{access_code}", self.confirm, methods=["GET", "POST"]),
         ]
+
+    async def waiting(self, _request: Request) -> Response:
+        """Where a person without a link finds the payments, newest first."""
+        newest = reversed(self._bank.payments.values())
+        return self._pages.page(
+            "waiting.html",
+            payments=list(islice(newest, PAYMENTS_SHOWN_MAX)),
+            cards=list(CARDS.values()),
+            price=_price,
+        )
 
     async def pay(self, request: Request) -> Response:
         """The card page. A declined card may be followed by another."""
@@ -80,12 +94,16 @@ class Pages:
     def _page(
         self, template: str, payment: Payment, *, status: int = 200, **values: object
     ) -> Response:
-        shillings, cents = divmod(payment.asked.amount, 100)
         return self._pages.page(
             template,
             status=status,
             payment=payment,
             business=self._bank.settings.business,
-            price=f"{payment.asked.currency} {shillings:,}.{cents:02d}",
+            price=_price(payment),
             **values,
         )
+
+
+def _price(payment: Payment) -> str:
+    shillings, cents = divmod(payment.asked.amount, 100)
+    return f"{payment.asked.currency} {shillings:,}.{cents:02d}"

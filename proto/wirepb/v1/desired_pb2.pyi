@@ -167,11 +167,18 @@ class Site(_message.Message):
     SITE_NAME_FIELD_NUMBER: _builtins.int
     HELP_PHONE_FIELD_NUMBER: _builtins.int
     LANGUAGE_FIELD_NUMBER: _builtins.int
+    RAILS_FIELD_NUMBER: _builtins.int
     operator_name: _builtins.str
     site_name: _builtins.str
     help_phone: _builtins.str
     language: _builtins.str
     """"en" or "sw"."""
+    @_builtins.property
+    def rails(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The wallets that collect by asking a phone ("mpesa", "airtel"), in the order to show. None or one:
+        there is nothing to choose. An agent shows those that it knows.
+        """
+
     def __init__(
         self,
         *,
@@ -179,10 +186,11 @@ class Site(_message.Message):
         site_name: _builtins.str = ...,
         help_phone: _builtins.str = ...,
         language: _builtins.str = ...,
+        rails: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["help_phone", b"help_phone", "language", b"language", "operator_name", b"operator_name", "site_name", b"site_name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["help_phone", b"help_phone", "language", b"language", "operator_name", b"operator_name", "rails", b"rails", "site_name", b"site_name"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -239,6 +239,7 @@ class Order(_message.Message):
     MSISDN_FIELD_NUMBER: _builtins.int
     DEVICE_MAC_FIELD_NUMBER: _builtins.int
     AGE_S_FIELD_NUMBER: _builtins.int
+    RAIL_FIELD_NUMBER: _builtins.int
     order_id: _builtins.str
     """Made by the site and journalled before it is sent: 32 hexadecimal digits."""
     plan_id: _builtins.str
@@ -248,6 +249,8 @@ class Order(_message.Message):
     """For whom: a MAC address in canonical form."""
     age_s: _builtins.int
     """How long the customer has been waiting when this is sent; an old order is not pushed."""
+    rail: _builtins.str
+    """The wallet that is asked, one of those of the site; "": the first."""
     def __init__(
         self,
         *,
@@ -256,10 +259,11 @@ class Order(_message.Message):
         msisdn: _builtins.str = ...,
         device_mac: _builtins.str = ...,
         age_s: _builtins.int = ...,
+        rail: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["age_s", b"age_s", "device_mac", b"device_mac", "msisdn", b"msisdn", "order_id", b"order_id", "plan_id", b"plan_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["age_s", b"age_s", "device_mac", b"device_mac", "msisdn", b"msisdn", "order_id", b"order_id", "plan_id", b"plan_id", "rail", b"rail"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

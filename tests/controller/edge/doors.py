@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric import ec
 
     from controller.edge.grpc import EdgePorts
+    from controller.payments.gateway import PaymentGateway
 
 SITE = SiteId("estate-1")
 HOUR = PlanId("hour")
@@ -97,7 +98,9 @@ def a_settings(state_dir: Path) -> Settings:
 
 
 @asynccontextmanager
-async def open_doors(state_dir: Path, url: str, verbs: Verbs = VERBS) -> AsyncIterator[Doors]:
+async def open_doors(
+    state_dir: Path, url: str, verbs: Verbs = VERBS, *, more: tuple[PaymentGateway, ...] = ()
+) -> AsyncIterator[Doors]:
     """Doors over a migrated database, with one site and one plan."""
     clock, gateway, settings = Clock(), MemoryGateway(), a_settings(state_dir)
     db = Database(url)
@@ -109,6 +112,7 @@ async def open_doors(state_dir: Path, url: str, verbs: Verbs = VERBS) -> AsyncIt
         vault=open_vault(state_dir),
         authority=open_authority(state_dir, clock()),
         gateway=gateway,
+        more_gateways=more,
     )
     await add_site(deps, NewSite(SITE, name="Estate 1", operator_name="Mtaa Net"))
     await add_plan(deps, an_hour())

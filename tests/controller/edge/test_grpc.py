@@ -21,6 +21,7 @@ from controller.edge.authority import open_authority, peer_of
 from controller.edge.dispatch import Dispatch
 from controller.edge.grpc import FOLLOWS_PER_SITE_MAX, MESSAGE_MAX_BYTES, EdgeServers
 from controller.main import VERBS
+from controller.payments.memory import MemoryGateway
 from controller.store import items
 from controller.usecases.plans import add_plan
 from controller.usecases.sites import JOIN_TOKEN_LIFE, NewSite, add_site, revoke_agent
@@ -471,6 +472,33 @@ async def test_an_order_prompts_its_payer(doors: Doors) -> None:
     assert [push.msisdn for push in doors.gateway.pushes] == ["254712345678"]
 
 
+async def test_an_order_prompts_by_the_wallet_that_it_names(tmp_path: Path, edge_url: str) -> None:
+    airtel = MemoryGateway(rail="airtel", place="LANGO")
+    async with (
+        open_doors(tmp_path, edge_url, more=(airtel,)) as doors,
+        at_edge(doors, await an_agent(doors)) as edge,
+    ):
+        state = await edge.Purchase(an_order(rail="airtel"), timeout=CALL_S)
+
+    assert state.stage == pb.PurchaseState.STAGE_PROMPTED
+    assert (len(airtel.pushes), len(doors.gateway.pushes)) == (1, 0)
+
+
+@pytest.mark.parametrize("rail", ["airtel", "of-next-year", "card"])
+async def test_a_wallet_that_does_not_collect_is_our_fault_and_prompts_nobody(
+    tmp_path: Path, edge_url: str, rail: str
+) -> None:
+    card = MemoryGateway(rail="card", place="LANGO")
+    async with (
+        open_doors(tmp_path, edge_url, more=(card,)) as doors,
+        at_edge(doors, await an_agent(doors)) as edge,
+    ):
+        state = await edge.Purchase(an_order(rail=rail), timeout=CALL_S)
+
+    assert (state.stage, state.reason) == (pb.PurchaseState.STAGE_REFUSED, "our_side")
+    assert (doors.gateway.pushes, card.pushes) == ([], [])
+
+
 async def test_a_repeated_order_prompts_nobody_again(doors: Doors) -> None:
     async with at_edge(doors, await an_agent(doors)) as edge:
         await edge.Purchase(an_order(), timeout=CALL_S)
@@ -507,6 +535,9 @@ async def test_a_plan_that_is_not_sold_is_a_reason_and_no_error(doors: Doors) ->
         ("msisdn", "254812345678"),
         ("device_mac", "02-00-00-00-00-01"),
         ("device_mac", "02:00:00:00:00:AB"),
+        ("rail", "Airtel Money"),
+        ("rail", "x" * 17),
+        ("rail", "mpesa\n"),
     ],
 )
 async def test_a_bad_order_names_its_field(doors: Doors, field: str, value: str) -> None:

@@ -79,6 +79,14 @@ def test_site_body_says_how_the_site_presents_itself() -> None:
     )
 
 
+def test_site_body_says_which_wallets_collect_and_without_them_what_it_always_said() -> None:
+    named = {"operator_name": "O", "site_name": "S", "help_phone": "07", "language": "sw"}
+    told = body(wire.site_body(**named, rails=("mpesa", "airtel"))).site
+
+    assert list(told.rails) == ["mpesa", "airtel"]
+    assert wire.site_body(**named) == wire.site_body(**named, rails=())
+
+
 def test_plan_body_says_price_limits_and_rank() -> None:
     told = body(wire.plan_body(a_plan(), rank=3)).plan
 

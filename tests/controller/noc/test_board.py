@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from controller.noc.board import Board, Snapshot, drawn
+from controller.noc.board import WAITING_SHOWN, Board, Snapshot, drawn
+from controller.noc.incoming import Unmatched, WaitingView
 from controller.noc.rates import Counted, Rate
 from controller.noc.views import PaymentView, SessionView, SiteView, Takings
+from controller.store.payment_rows import ArrivalRow
 from tests.support.office import NOON, a_grant, a_notice, a_payment, a_plan, a_session, a_site
 
 if TYPE_CHECKING:
@@ -23,6 +25,8 @@ def a_board(
     notices: tuple[NoticeRow, ...] = (),
     rates: dict[str, Rate] | None = None,
     sessions_open: int = 0,
+    waiting: tuple[WaitingView, ...] = (),
+    unmatched: Unmatched | None = None,
 ) -> Board:
     snapshot = Snapshot(
         at=NOON,
@@ -32,12 +36,46 @@ def a_board(
         payments=payments,
         takings=Takings(settled=2, minor=150_000),
         notices=notices,
+        waiting=waiting,
+        unmatched=unmatched or Unmatched(0, 0, ()),
     )
     return drawn(snapshot, rates or {})
 
 
 def a_view(**plan: Any) -> SessionView:
     return SessionView(a_session(), a_grant(), a_plan(**plan), "254712345678")
+
+
+def a_wait(**but: Any) -> WaitingView:
+    """Somebody whose site is online and has not applied what was paid."""
+    usual: dict[str, Any] = {
+        "grant": a_grant(),
+        "plan": a_plan(),
+        "site": a_site(),
+        "order": a_payment(),
+        "subscription_id": None,
+        "msisdn": "254712345678",
+        "paid_at": NOON,
+        "receipt": "SGH7K2Q0XD",
+        "applied": False,
+    }
+    return WaitingView(**{**usual, **but})
+
+
+def an_arrival(**but: Any) -> ArrivalRow:
+    """KES 500 that fits nobody."""
+    usual: dict[str, Any] = {
+        "id": "e" * 32,
+        "rail": "mpesa",
+        "receipt": "SGH7K2Q0XD",
+        "amount_minor": 50_000,
+        "currency": "KES",
+        "at": NOON,
+        "reference": "house 4",
+        "payer_name": "JOHN KAMAU",
+        "state": "suspense",
+    }
+    return ArrivalRow(**{**usual, **but})
 
 
 def test_headings_say_the_figure() -> None:
@@ -138,3 +176,65 @@ def test_sessions_beyond_those_shown_are_counted() -> None:
 
 def test_a_notice_of_no_site_is_the_controllers() -> None:
     assert a_board(notices=(a_notice(site_id=None),)).notices[0].site == "controller"
+
+
+def test_who_waits_is_counted_apart_from_devices_that_were_not_seen() -> None:
+    board = a_board(waiting=(a_wait(), a_wait(), a_wait(applied=True)))
+
+    assert board.waiting_heading == "2 wait for their site · 1 not seen since"
+    assert a_board(waiting=(a_wait(),)).waiting_heading == "1 waits for its site"
+    assert a_board().waiting_heading == "Nobody"
+
+
+@pytest.mark.parametrize(
+    ("but", "word", "sentence"),
+    [
+        ({}, "not applied", "waiting for site, last seen 11:59"),
+        (
+            {"site": a_site(last_seen_at=NOON - timedelta(hours=13))},
+            "site offline",
+            "waiting for site, last seen 22 Nov 23:00",
+        ),
+        ({"site": a_site(last_seen_at=None)}, "site offline", "waiting for site, never seen"),
+        (
+            {"applied": True},
+            "device not seen",
+            "the site lets it in; the device has not been seen since",
+        ),
+    ],
+)
+def test_who_waits_is_told_why(but: dict[str, Any], word: str, sentence: str) -> None:
+    line = a_board(waiting=(a_wait(**but),)).waiting[0]
+
+    assert (line.mood.word, line.sentence) == (word, sentence)
+    assert (line.phone, line.receipt, line.paid) == ("2547••••678", "SGH7K2Q0XD", "12:00:00")
+
+
+def test_those_beyond_the_shown_are_counted() -> None:
+    board = a_board(waiting=(a_wait(),) * (WAITING_SHOWN + 3))
+
+    assert (len(board.waiting), board.waiting_hidden) == (WAITING_SHOWN, 3)
+
+
+def test_unmatched_money_is_counted_and_summed() -> None:
+    board = a_board(unmatched=Unmatched(3, 130_000, (an_arrival(),)))
+
+    assert (board.unmatched_heading, board.unmatched_hidden) == ("3 · KES 1,300", 2)
+    assert a_board().unmatched_heading == "None"
+
+
+@pytest.mark.parametrize(
+    ("but", "told", "word"),
+    [
+        ({}, "“house 4” JOHN KAMAU", "unmatched"),
+        ({"reference": ""}, "no reference JOHN KAMAU", "unmatched"),
+        ({"reference": "0712345678"}, "“0712••••678” JOHN KAMAU", "unmatched"),
+        ({"state": "doubted", "payer_name": ""}, "“house 4”", "unconfirmed"),
+    ],
+)
+def test_unmatched_money_says_what_was_typed_without_phone_numbers(
+    but: dict[str, Any], told: str, word: str
+) -> None:
+    line = a_board(unmatched=Unmatched(1, 1, (an_arrival(**but),))).unmatched[0]
+
+    assert (line.told, line.mood.word) == (told, word)

@@ -10,7 +10,9 @@ import pytest
 from axe_playwright_python.async_playwright import Axe
 
 from tests.support.browser import DESK_SIZE, PHONE_SIZE, browsing
+from tests.support.incoming import bought, came
 from tests.support.office import NOON, Office, a_day, a_payment, a_site, opened
+from tests.test_imports import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.browser
 
+SCREENS = ROOT / "build" / "screens"
 LIVE = "#live[data-tone=good]"
 NEWS_WITHIN_MS = 1_000
 SERIOUS = {"serious", "critical"}
@@ -121,9 +124,15 @@ async def test_the_page_has_no_serious_fault_of_access_and_fits(
     office: Office, browser: Browser, size: dict[str, int], scheme: str
 ) -> None:
     await office.keep(*a_day(), a_site("offline", last_seen_at=None))
+    for n in range(3):
+        await bought(office, f"order {n}", phone=f"25471234567{n}")
+        await came(office, f"SGH7K2Q0X{n}")
+    office.clock.forward(seconds=70)
 
     async with live_page(office, browser, viewport=size, color_scheme=scheme) as page:
         await page.wait_for_selector(LIVE)
+        SCREENS.mkdir(parents=True, exist_ok=True)
+        await page.screenshot(path=SCREENS / f"noc-{scheme}-{size['width']}x{size['height']}.png")
         found = (await Axe().run(page)).response["violations"]
         width = await page.evaluate("document.documentElement.scrollWidth")
 

@@ -9,7 +9,7 @@ import pytest
 
 from controller.noc import hub as hub_module
 from controller.noc.hub import Hub, TooManyViewers
-from controller.noc.page import rendered
+from controller.noc.page import PANELS, rendered
 from tests.support.office import Office, a_day, a_payment
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ async def test_a_viewer_is_sent_everything_first(hub: Hub, office: Office) -> No
     async with hub.watch() as changes:
         first = await anext(changes)
 
-    assert set(first) == {"clock", "sites", "sessions", "payments", "notices"}
+    assert set(first) == set(PANELS)
 
 
 async def test_then_only_what_changed(hub: Hub, office: Office) -> None:

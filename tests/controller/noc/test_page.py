@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING
 
 import httpx2
 
+from tests.support.incoming import bought, came
 from tests.support.office import (
     Office,
     a_day,
     a_notice,
     a_payment,
+    a_plan,
     a_site,
+    a_subscriber,
     caller,
     opened,
 )
@@ -87,7 +90,14 @@ async def test_the_page_shows_everything_without_scripts(office: Office) -> None
 async def test_an_empty_house_says_what_to_do_next(office: Office) -> None:
     page = await page_of(office)
 
-    for words in ("No sites yet", "lango site add", "Nobody is online", "No payment yet"):
+    for words in (
+        "No sites yet",
+        "lango site add",
+        "Nobody is online",
+        "No payment yet",
+        "Everybody who paid is connected.",
+        "All money that came in is somebody",
+    ):
         assert words in page
 
 
@@ -105,8 +115,29 @@ async def test_whole_phone_numbers_are_nowhere_on_the_page(office: Office) -> No
     assert "254712345678" not in await page_of(office)
 
 
+async def test_who_paid_and_waits_and_money_of_nobody_are_on_the_page(office: Office) -> None:
+    await office.keep(a_site(), a_plan(), a_subscriber())
+    await bought(office)
+    await came(office, reference="254799999999 or so")
+    office.clock.forward(seconds=70)
+    page = await page_of(office)
+
+    for words in (
+        "1 waits for its site",
+        "waiting for site, last seen 11:59",
+        "SIM0000001",
+        "1 · KES 500",
+        "2547••••999 or so",
+        "JOHN KAMAU",
+    ):
+        assert words in page
+    assert "254712345678" not in page
+    assert "254799999999" not in page
+
+
 async def test_what_others_wrote_is_text_and_never_markup(office: Office) -> None:
     await office.keep(a_site(name=EVIL, agent_version=EVIL[:32]), a_notice(text=EVIL, code=EVIL))
+    await came(office, reference=EVIL, payer_name=EVIL)
     page = await page_of(office)
 
     assert "<script>alert" not in page
@@ -123,7 +154,7 @@ async def test_the_stream_sends_every_panel_to_its_place(office: Office) -> None
 
     assert retry == "retry: 2000"
     assert all(line.startswith("data: ") for line in first.splitlines())
-    for name in ("clock", "sites", "sessions", "payments", "notices"):
+    for name in ("clock", "sites", "waiting", "unmatched", "sessions", "payments", "notices"):
         assert f'hx-target="#{name}-panel"' in first
 
 

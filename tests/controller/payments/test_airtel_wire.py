@@ -18,8 +18,7 @@ from billing.payment import Evidence, Reason
 from controller.payments import airtel_wire as wire
 from controller.payments.airtel_settings import AirtelSettings
 from controller.payments.airtel_signing import SigningKey, read_key, signed_headers
-from controller.payments.answers import CredentialsError, ProviderError
-from controller.payments.gateway import CallbackUnreadable
+from controller.payments.gateway import CallbackUnreadable, CredentialsError, ProviderError
 from tests.support.daraja import NOON, a_push
 
 ORDER = "0f" * 16

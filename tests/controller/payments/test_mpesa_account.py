@@ -15,13 +15,11 @@ from structlog.testing import capture_logs
 from billing.errors import InvalidField
 from billing.money import Money
 from billing.msisdn import Msisdn
-from controller.payments.gateway import GatewayError
+from controller.payments.gateway import AnswerLostError, GatewayError, ProviderError
 from controller.payments.mpesa_account import MpesaAccount
 from controller.payments.mpesa_c2b import Registered
-from controller.payments.mpesa_door import AnswerLostError
 from controller.payments.mpesa_initiator import Acked
 from controller.payments.mpesa_settings import Initiator
-from controller.payments.mpesa_wire import ProviderError
 from controller.payments.tokens import MemoryTokenStore
 from tests.controller.payments.test_mpesa_client import Wire, error
 from tests.controller.payments.test_mpesa_initiator import ACK, RESULT_URL

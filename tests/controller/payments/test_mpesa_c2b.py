@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from billing.money import Money
-from controller.payments.gateway import CallbackUnreadable
+from controller.payments.gateway import CallbackUnreadable, ProviderError
 from controller.payments.mpesa_c2b import (
     C2bRefusal,
     Registered,
@@ -21,7 +21,6 @@ from controller.payments.mpesa_c2b import (
     register_path,
     validation_answer,
 )
-from controller.payments.mpesa_wire import ProviderError
 from controller.payments.seen import Road, Seen
 from tests.controller.payments.test_mpesa_settings import an_account
 

@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from billing.money import Money
 from billing.payment import Evidence
 from controller.payments import mpesa_initiator as wire
-from controller.payments.gateway import Refund
-from controller.payments.mpesa_wire import ProviderError
+from controller.payments.gateway import ProviderError, Refund
 from tests.controller.payments.test_mpesa_settings import an_account, an_initiator
 from tests.support.daraja import PAYER
 

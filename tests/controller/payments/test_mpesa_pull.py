@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from billing.money import Money
 from controller.payments import mpesa_pull
-from controller.payments.mpesa_wire import ProviderError
+from controller.payments.gateway import ProviderError
 from controller.payments.seen import Road, Seen
 from tests.controller.payments.test_mpesa_settings import an_account
 from tests.support.daraja import NOON

@@ -9,6 +9,7 @@ from datetime import date
 import pytest
 
 from billing.money import Money
+from controller.payments.gateway import ProviderError
 from controller.payments.mpesa_initiator import Acked
 from controller.payments.mpesa_qr import qr_body, read_qr
 from controller.payments.mpesa_ratiba import (
@@ -17,7 +18,6 @@ from controller.payments.mpesa_ratiba import (
     ratiba_body,
     read_ratiba_ack,
 )
-from controller.payments.mpesa_wire import ProviderError
 from tests.controller.payments.test_mpesa_settings import an_account
 from tests.support.daraja import PAYER
 

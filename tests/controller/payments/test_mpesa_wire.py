@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from billing.payment import Evidence, Reason
 from controller.payments import mpesa_wire as wire
+from controller.payments.gateway import CredentialsError, ProviderError
 from tests.controller.payments.test_mpesa_settings import an_account
 from tests.support.daraja import NOON, a_push
 
@@ -302,7 +303,7 @@ def test_every_shape_of_still_open_is_still_open(status: int, body: bytes) -> No
     ],
 )
 def test_a_query_that_answers_nothing_is_an_error(status: int, body: bytes, *, again: bool) -> None:
-    with pytest.raises(wire.ProviderError) as told:
+    with pytest.raises(ProviderError) as told:
         wire.read_query_answer(status, body, "ws_CO_1")
 
     assert told.value.again is again
@@ -311,7 +312,7 @@ def test_a_query_that_answers_nothing_is_an_error(status: int, body: bytes, *, a
 def test_an_error_repeats_no_text_of_the_provider() -> None:
     body = json.dumps(envelope("401.002.01", "Invalid Access Token - Zz0Yy1Xx2Ww3")).encode()
 
-    with pytest.raises(wire.ProviderError) as told:
+    with pytest.raises(ProviderError) as told:
         wire.read_query_answer(401, body, "ws_CO_1")
 
     assert "Zz0Yy1Xx2Ww3" not in str(told.value)
@@ -329,7 +330,7 @@ def test_a_token_is_not_shown() -> None:
 
 
 def test_an_empty_400_means_wrong_key_or_secret() -> None:
-    with pytest.raises(wire.CredentialsError):
+    with pytest.raises(CredentialsError):
         wire.read_token(400, b"")
 
 
@@ -344,7 +345,7 @@ def test_an_empty_400_means_wrong_key_or_secret() -> None:
     ],
 )
 def test_an_unreadable_token_may_be_asked_for_again(body: bytes) -> None:
-    with pytest.raises(wire.ProviderError) as told:
+    with pytest.raises(ProviderError) as told:
         wire.read_token(200, body)
 
     assert told.value.again

@@ -14,8 +14,7 @@ from billing.money import Money
 from billing.payment import Evidence, Reason
 from controller.payments import paystack_refund as refunds
 from controller.payments import paystack_wire as wire
-from controller.payments.answers import ProviderError
-from controller.payments.gateway import CallbackUnreadable, StoredCard
+from controller.payments.gateway import CallbackUnreadable, ProviderError, StoredCard
 from controller.payments.paystack_settings import PaystackSettings
 from tests.support.paystack import EMAIL, a_card_push, a_refund
 

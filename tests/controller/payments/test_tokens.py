@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 from cryptography.fernet import Fernet
 
-from controller.payments.mpesa_wire import FreshToken, ProviderError
+from controller.payments.gateway import ProviderError
+from controller.payments.mpesa_wire import FreshToken
 from controller.payments.token_rows import TokenRows
 from controller.payments.tokens import (
     CLAIM_S,

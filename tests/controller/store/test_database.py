@@ -12,7 +12,14 @@ from sqlalchemy.exc import IntegrityError
 
 from controller.store import notices, sites
 from controller.store.database import Database, DatabaseBusy, inserted, upsert_many
-from controller.store.rows import NoticeRow, PlanRow, ProviderTokenRow, SiteItemRow, SiteRow
+from controller.store.rows import (
+    NoticeRow,
+    PlanRow,
+    ProviderTokenRow,
+    SiteGenerationRow,
+    SiteItemRow,
+    SiteRow,
+)
 from tests.support.clock import MORNING
 
 if TYPE_CHECKING:
@@ -122,7 +129,7 @@ async def test_readers_do_not_wait_for_the_writer(db: Database) -> None:
 async def test_what_refers_to_nothing_is_refused(db: Database) -> None:
     with pytest.raises(IntegrityError):
         async with db.begin() as tx:
-            tx.add(SiteItemRow(site_id="nowhere", key="site", generation=1, body=b""))
+            tx.add(SiteGenerationRow(site_id="nowhere", generation=1, digest=b""))
 
 
 async def test_taken_key_is_told_and_not_overwritten(db: Database) -> None:

@@ -11,6 +11,7 @@ from sqlalchemy import select
 from billing.ids import OrderId
 from billing.invoice import shown_number
 from billing.money import Money
+from billing.msisdn import parse_msisdn
 from billing.payment import OrderStage, PaymentState
 from controller.payments.seen import Road
 from controller.store import arrivals as store
@@ -248,6 +249,54 @@ async def test_at_a_till_the_time_and_the_amount_join_what_was_found_by_asking(a
     assert (await balances_now(anne.deps.db))[f"asset:mpesa:{SHORTCODE}"] == 2_000
 
 
+async def test_at_a_till_what_came_before_we_asked_is_not_booked_again(anne: World) -> None:
+    await anne.order()
+    receipt = anne.gateway.pay(anne.last_provider_id, anne.clock())
+    await arrive(anne.deps, money_seen(receipt, at=anne.clock(), road=Road.STATEMENT))
+    anne.clock.advance(60)
+    await query_due(anne.deps)
+
+    assert await state(anne) == PaymentState.SETTLED
+    assert (await the_arrival(anne, receipt)).state == "credited"
+    assert (await balances_now(anne.deps.db))[f"asset:mpesa:{SHORTCODE}"] == 2_000
+
+
+async def test_at_a_till_two_like_payments_that_were_found_by_asking_are_not_booked_again(
+    anne: World,
+) -> None:
+    receipts = []
+    for n, phone in enumerate(("254712000001", "254712000002")):
+        mac = f"02:00:00:00:01:0{n}"
+        await anne.order(f"order-{n}", msisdn=parse_msisdn(phone), device_mac=mac)
+        receipts.append(anne.gateway.pay(anne.last_provider_id, anne.clock()))
+    paid_at = anne.clock()
+    anne.clock.advance(60)
+    await query_due(anne.deps)
+    states = [(await arrive(anne.deps, money_seen(one, at=paid_at))).state for one in receipts]
+
+    assert states == ["credited", "credited"]
+    assert (await balances_now(anne.deps.db))[f"asset:mpesa:{SHORTCODE}"] == 4_000
+
+
+async def test_a_road_that_can_be_believed_names_the_order_of_money_that_waits(anne: World) -> None:
+    await anne.order()
+    named = await reference(anne)
+    first = await arrive(anne.deps, money_seen(reference="?" + named[1:]))
+    told = await arrive(anne.deps, money_seen(reference=named, road=Road.PULL))
+
+    assert (first.state, told.state) == ("suspense", "credited")
+    assert await state(anne) == PaymentState.SETTLED
+
+
+async def test_who_tells_unsigned_whose_money_waits_is_not_believed(anne: World) -> None:
+    await anne.order()
+    await arrive(anne.deps, money_seen(reference="JINA LANGU"))
+    told = await arrive(anne.deps, money_seen(reference=await reference(anne)))
+
+    assert told.state == "suspense"
+    assert await state(anne) == PaymentState.PENDING
+
+
 async def test_money_that_waited_in_suspense_turns_out_to_be_the_order_s(anne: World) -> None:
     await anne.order()
     receipt = anne.gateway.pay(anne.last_provider_id, anne.clock())
@@ -289,6 +338,7 @@ async def test_less_than_the_price_buys_the_best_plan_that_it_pays(anne: World) 
         given = await grants.by_cause(tx, an_order_id())
     assert given is not None
     assert given.plan_id == "ten"
+    assert (await anne.order()).grant_id == given.id
     assert await wallet_of_phone(anne) == 200
 
 

@@ -263,7 +263,7 @@ async def test_crash_between_batches_loses_nothing_and_doubles_nothing(shop: Wor
     after_crash = sum([len(await invoices(shop, one)) for one in people])
     await bill_due(shop.deps, batch_max=4)
 
-    assert after_crash == 9 + 4
+    assert 9 + 4 <= after_crash < 9 + 9
     assert [len(await invoices(shop, one)) for one in people] == [2] * 9
 
 

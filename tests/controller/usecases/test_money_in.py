@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import select
 
+from billing.accounts import adjustment
 from billing.errors import InvalidField
 from billing.invoice import DocumentKind
 from billing.money import Money
-from controller.store import debts, payers, received
+from controller.store import debts, documents, payers, received
 from controller.store.billing_rows import DebtRow, DocumentRow, ReceivedRow
 from controller.store.database import Database
 from controller.store.rows import NoticeRow
 from controller.usecases.allocation import take_back_in
+from controller.usecases.crediting import credit
 from controller.usecases.money_in import WITHHELD, ReceiptUsed, ReceivedUnknown, receive, reverse
 from controller.usecases.payers import SubscriberUnknown
 from controller.usecases.wallets import IdUsed, WalletTooLow, adjust, transfer
@@ -302,6 +304,27 @@ async def test_reversed_money_that_went_to_a_friend_is_owed(anne: World) -> None
     await assert_the_books_are_right(anne.deps.db)
     await paid_in(anne.deps, 700, name="again")
     assert (await owed(anne), await wallet(anne)) == (0, 0)
+    await assert_the_books_are_right(anne.deps.db)
+
+
+@pytest.mark.parametrize("shillings", [0, 700])
+async def test_what_is_owed_for_reversed_money_can_be_forgiven(anne: World, shillings: int) -> None:
+    """Its invoice filled the wallet up: a credit that emptied it again would give nothing."""
+    money = await paid_in(anne.deps, 1_000)
+    await transfer(
+        anne.deps, source=ANNE, target=BEN, amount=Money(70_000), idempotent=hex_id("gift")
+    )
+    await reverse(anne.deps, money.id, reason="mistake")
+    if shillings:
+        await paid_in(anne.deps, shillings, name="again")
+    async with anne.deps.db.read() as tx:
+        cause = f"reversed:{money.id}"
+        invoice = await documents.by_cause(tx, ANNE, DocumentKind.INVOICE, cause)
+    assert invoice is not None
+    await credit(anne.deps, invoice.id, amount=None, reason="old friend", idempotent=hex_id("c"))
+
+    assert (await owed(anne), await wallet(anne)) == (0, shillings * 100)
+    assert (await balances_now(anne.deps.db))[adjustment("main")] == 70_000
     await assert_the_books_are_right(anne.deps.db)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
@@ -13,12 +12,14 @@ from sqlalchemy import select
 
 from billing.errors import InvalidField
 from billing.money import Money
+from billing.payment import Evidence
 from controller.payments.seen import Road, Seen
 from controller.sandbox.bank.movements import Movement, What
 from controller.store.database import Database
 from controller.store.payment_rows import DifferenceRow, ReconciliationRow, RefundRow
 from controller.store.rows import NoticeRow
-from controller.usecases.arrivals import arrive
+from controller.usecases.arrivals import arrive, assign
+from controller.usecases.money_in import reverse
 from controller.usecases.reconcile import (
     DayUntold,
     DifferenceGone,
@@ -28,16 +29,18 @@ from controller.usecases.reconcile import (
     reconcile,
     reconcile_due,
 )
+from controller.usecases.refunds import refund, refunds_due
 from controller.usecases.statements import book_due
-from tests.support.builders import SHORTCODE
+from tests.support.builders import SHORTCODE, hex_id
+from tests.support.charges import ANNE, a_subscriber
 from tests.support.statements import (
     NOON,
     OPENING,
-    Returns,
     a_till,
     arrived,
     fee,
     fetched,
+    last_alone,
     more,
     paid,
 )
@@ -118,40 +121,54 @@ async def test_doubted_money_is_not_in_the_books(world: World) -> None:
     assert (await compared(world)).differences == ()
 
 
+def taken_back() -> Account:
+    """A day on which the first payment was taken back."""
+    return a_day().with_taken_back("UGE5L8M3RZ", NOON + 2 * HOUR, "UGE9R9R9R9")
+
+
 async def test_what_was_taken_back_differs_until_the_books_know(world: World) -> None:
-    late = Returns(fails=True)
-    account = a_day().with_taken_back("UGE5L8M3RZ", NOON + 2 * HOUR, "UGE9R9R9R9")
-    await fetched(world.deps, account, returned=late)
+    await fetched(world.deps, last_alone(taken_back()))
     before = await compared(world)
-    late.fails = False
-    world.clock.advance(60)
-    await book_due(world.deps, returned=late)
+    await fetched(world.deps, taken_back(), name="whole")
     after = await compared(world)
 
     assert short(before) == {("reversal_unbooked", "UGE5L8M3RZ", 150_000, None, "open")}
     assert after.differences == ()
-    assert after.told == after.booked
+    assert after.told == after.booked == Money(20_000 - 825)
     assert [(row.state, row.closed_at) for row in await all_rows(world.deps)] == [
         ("gone", world.deps.now())
     ]
 
 
-async def test_a_payment_and_its_charge_differ_apart(world: World) -> None:
-    """A charge has the receipt of its payment, and is a difference of its own."""
-    late = Returns(fails=True)
-    account = more(a_day(), Movement(NOON + 2 * HOUR, What.WITHDRAWN, 5_000, "UGEW1W1W1W"))
-    await seen(world.deps, "UGE6A1B2C3", 100, NOON)
-    await fetched(
-        world.deps,
-        account.with_taken_back("UGE6A1B2C3", NOON + 3 * HOUR, "UGE9R9R9R9"),
-        returned=late,
-    )
+async def test_what_differs_of_one_receipt_differs_apart(world: World) -> None:
+    withdrawn = Movement(NOON + 3 * HOUR, What.WITHDRAWN, 5_000, "UGEW1W1W1W")
+    await seen(world.deps, "UGE5L8M3RZ", 1_400, NOON)
+    await fetched(world.deps, more(taken_back(), withdrawn))
 
     assert short(await compared(world)) == {
-        ("amount_differs", "UGE6A1B2C3", 20_000, 10_000, "open"),
-        ("reversal_unbooked", "UGE6A1B2C3", 20_000, None, "open"),
+        ("amount_differs", "UGE5L8M3RZ", 150_000, 140_000, "open"),
+        ("amount_differs:reversal", "UGE5L8M3RZ", 150_000, 140_000, "open"),
         ("missing_here:out", "UGEW1W1W1W", 5_000, None, "open"),
     }
+
+
+async def test_money_that_staff_say_went_back_is_looked_for_in_the_statement(
+    world: World,
+) -> None:
+    await a_subscriber(world.deps)
+    await fetched(world.deps, a_day())
+    arrival = (await arrived(world.deps))["UGE5L8M3RZ"]
+    await assign(world.deps, arrival.id, subscriber=ANNE, reason="she called", who="staff")
+    await reverse(world.deps, arrival.id, reason="a mistake")
+    world.clock.advance(86_400)
+    await fetched(world.deps, more(a_day(), paid("UGF1F1F1F1", at=NOON + 24 * HOUR)), name="more")
+    today = await compared(world, DAY + timedelta(days=1))
+    account = more(taken_back(), paid("UGF1F1F1F1", at=NOON + 24 * HOUR))
+    await fetched(world.deps, account, name="told")
+
+    assert short(today) == {("missing_there:reversal", "UGE5L8M3RZ", None, 150_000, "open")}
+    assert (await compared(world, DAY)).differences == ()
+    assert (await compared(world, DAY + timedelta(days=1))).differences == ()
 
 
 async def test_money_just_before_midnight_is_on_the_day_that_the_statement_says(
@@ -194,16 +211,12 @@ async def test_a_difference_is_explained_and_stays_so_until_it_changes(world: Wo
 
 
 async def test_what_is_gone_or_unknown_cannot_be_explained(world: World) -> None:
-    late = Returns(fails=True)
-    account = a_day().with_taken_back("UGE5L8M3RZ", NOON + 2 * HOUR, "UGE9R9R9R9")
-    await fetched(world.deps, account, returned=late)
+    await fetched(world.deps, last_alone(taken_back()))
     (row,) = (await compared(world)).differences
     for text in ("", " ", "x" * 301, "a\0b"):
         with pytest.raises(InvalidField):
             await explain(world.deps, row.id, text)
-    late.fails = False
-    world.clock.advance(60)
-    await book_due(world.deps, returned=late)
+    await fetched(world.deps, taken_back(), name="whole")
     await compared(world)
 
     with pytest.raises(DifferenceGone):
@@ -212,37 +225,44 @@ async def test_what_is_gone_or_unknown_cannot_be_explained(world: World) -> None
         await explain(world.deps, "nobody", "why")
 
 
-async def given_back(deps: Deps, receipt: str, minor: int, *, own: str | None) -> None:
-    """A refund that its provider says is done."""
-    arrival = (await arrived(deps))[receipt]
-    async with deps.db.begin() as tx:
-        tx.add(
-            RefundRow(
-                id=secrets.token_hex(16),
-                arrival_id=arrival.id,
-                rail="mpesa",
-                amount_minor=minor,
-                currency="KES",
-                reason="twice",
-                state="settled",
-                receipt=own,
-                callback_token_hash=secrets.token_hex(32),
-                created_at=NOON,
-                sent_at=NOON,
-                settled_at=NOON + 2 * HOUR,
-            )
-        )
+async def given_back(world: World, receipt: str, shillings: int) -> str:
+    """A refund that its provider says is done; the receipt of the money that went."""
+    arrival = (await arrived(world.deps))[receipt]
+    await a_subscriber(world.deps)
+    await assign(world.deps, arrival.id, subscriber=ANNE, reason="she called", who="staff")
+    amount = Money(shillings * 100)
+    row = await refund(
+        world.deps, arrival.id, amount=amount, reason="twice", idempotent=hex_id("refund")
+    )
+    world.clock.advance(60)
+    await refunds_due(world.deps)
+    async with world.deps.db.read() as tx:
+        done = await tx.get_one(RefundRow, row.id)
+    assert done.state == "settled"
+    assert done.receipt is not None
+    return done.receipt
+
+
+AT_NINE = NOON + 21 * HOUR
+"""When the world of tests begins; refunds are made then, and not on the day before."""
+
+
+async def told_today(world: World, *movements: Movement, name: str) -> Reconciliation:
+    """The statement of yesterday and today with more in it, and what today comes to."""
+    await fetched(
+        world.deps, more(a_day(), fee("UGE6A1B2C3", 1, at=AT_NINE), *movements), name=name
+    )
+    return await compared(world, DAY + timedelta(days=1))
 
 
 async def test_a_refund_of_the_whole_is_the_reversal_that_the_statement_tells(
     world: World,
 ) -> None:
     await fetched(world.deps, a_day())
-    await given_back(world.deps, "UGE5L8M3RZ", 150_000, own="UGE9R9R9R9")
-    before = await compared(world)
-    account = a_day().with_taken_back("UGE5L8M3RZ", NOON + 2 * HOUR, "UGE9R9R9R9")
-    await fetched(world.deps, account, name="later")
-    after = await compared(world)
+    await given_back(world, "UGE5L8M3RZ", 1_500)
+    before = await told_today(world, name="before")
+    back = Movement(AT_NINE, What.TAKEN_BACK, 150_000, "UGE9R9R9R9", undoes="UGE5L8M3RZ")
+    after = await told_today(world, back, name="after")
 
     assert short(before) == {("missing_there:reversal", "UGE5L8M3RZ", None, 150_000, "open")}
     assert (after.differences, after.told) == ((), after.booked)
@@ -250,14 +270,21 @@ async def test_a_refund_of_the_whole_is_the_reversal_that_the_statement_tells(
 
 async def test_a_refund_of_a_part_is_money_of_its_own_that_went(world: World) -> None:
     await fetched(world.deps, a_day())
-    await given_back(world.deps, "UGE5L8M3RZ", 50_000, own="UGEB2B2B2C")
-    before = await compared(world)
-    went = Movement(NOON + 2 * HOUR, What.WITHDRAWN, 50_000, "UGEB2B2B2C")
-    await fetched(world.deps, more(a_day(), went), name="later")
-    after = await compared(world)
+    own = await given_back(world, "UGE5L8M3RZ", 500)
+    before = await told_today(world, name="before")
+    after = await told_today(world, Movement(AT_NINE, What.WITHDRAWN, 50_000, own), name="after")
 
-    assert short(before) == {("missing_there:out", "UGEB2B2B2C", None, 50_000, "open")}
+    assert short(before) == {("missing_there:out", own, None, 50_000, "open")}
     assert (after.differences, after.told) == ((), after.booked)
+
+
+async def test_a_refund_that_is_not_done_is_not_booked_as_gone(world: World) -> None:
+    await fetched(world.deps, a_day())
+    world.gateway.refund_evidence = Evidence.NO_ANSWER
+    arrival = (await arrived(world.deps))["UGE5L8M3RZ"]
+    await refund(world.deps, arrival.id, amount=None, reason="x", idempotent=hex_id("refund"))
+
+    assert (await told_today(world, name="today")).differences == ()
 
 
 async def test_days_that_are_over_and_told_are_compared_by_themselves(world: World) -> None:
@@ -297,7 +324,7 @@ async def test_a_day_is_not_compared_while_its_lines_are_being_booked(world: Wor
     many = a_till(*(fee(f"UGE{n:06d}X", at=NOON + n * timedelta(seconds=1)) for n in range(301)))
     await fetched(world.deps, many)
     before = await reconcile_due(world.deps)
-    await book_due(world.deps, returned=Returns())
+    await book_due(world.deps)
 
     assert (before, await reconcile_due(world.deps)) == (0, 1)
     assert await all_rows(world.deps) == []

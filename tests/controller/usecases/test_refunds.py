@@ -247,6 +247,16 @@ async def test_no_answer_is_doubt_and_asking_finds_out(anne: World) -> None:
     assert await state(anne) == PaymentState.SETTLED
 
 
+async def test_when_its_answer_was_lost_too_it_is_found_by_our_own_id(anne: World) -> None:
+    arrival_id = await came_for_anne(anne)
+    anne.gateway.refund_evidence = Evidence.NO_ANSWER
+    await give_back(anne, arrival_id)
+    anne.clock.advance(60)
+    await refunds_due(anne.deps)
+
+    assert await state(anne) == PaymentState.SETTLED
+
+
 @pytest.mark.parametrize("moment", ["before", "inside", "after"])
 @pytest.mark.parametrize("nth", [1, 2, 3])
 async def test_killed_between_any_two_steps_it_goes_back_once(
@@ -278,6 +288,19 @@ async def test_what_the_provider_took_back_is_open_again_once(anne: World) -> No
         assert (await tx.get_one(DebtRow, document.id)).open_minor == 30_000
     assert TILL not in await balances_now(anne.deps.db)
     await assert_the_books_are_right(anne.deps.db)
+
+
+async def test_a_refund_that_only_the_statement_tells_of_has_gone(anne: World) -> None:
+    arrival_id = await came_for_anne(anne)
+    await give_back(anne, arrival_id)
+    news = [
+        await returned(anne.deps, "mpesa", "UGE5L8M3RZ", reason="reversed", at=anne.clock())
+        for _ in range(2)
+    ]
+
+    assert news == [True, False]
+    assert await state(anne) == PaymentState.SETTLED
+    assert TILL not in await balances_now(anne.deps.db)
 
 
 async def test_what_the_provider_took_back_of_an_order_ends_its_grant(anne: World) -> None:

@@ -12,7 +12,8 @@ from sqlalchemy import select
 from billing.ids import AccountName
 from billing.money import Money
 from billing.payment import OrderStage
-from controller.payments.memory import Scripted
+from controller.payments.gateway import Trust
+from controller.payments.memory import MemoryGateway, Scripted
 from controller.store import ledger, operators, payments
 from controller.store.database import Database
 from controller.store.rows import InboxRow, NoticeRow, PaymentRow, SubscriberRow
@@ -409,3 +410,38 @@ async def test_taxes_are_in_what_the_portal_showed(world: World) -> None:
         "liability:tax:vat": -276,
     }
     await assert_money_is_conserved(world.deps.db)
+
+
+async def test_a_push_whose_answer_was_never_noted_is_asked_for_by_our_own_name(
+    world: World,
+) -> None:
+    rail = MemoryGateway(rail="airtel", trust=Trust.HINT, takes_our_name=True)
+    shop = with_gateway(world, rail)
+    mortal = MortalDatabase(shop.deps.db.url, nth=3, moment="before")
+    with pytest.raises(Killed):
+        await shop.on(mortal).order()
+    await mortal.close()
+    rail.pay(an_order_id(), shop.clock())
+    shop.clock.advance(60)
+    await query_due(shop.deps)
+
+    assert await credited(shop.deps.db) == 1
+
+
+async def test_a_no_that_nobody_signed_is_asked_about_once_more(world: World) -> None:
+    await world.order()
+    name = world.last_provider_id
+    no = {"CheckoutRequestID": name, "ResultCode": 1032, "ResultDesc": "made up"}
+    verdict = await take_callback(
+        world.deps,
+        token=world.token_of(name),
+        body=json.dumps({"Body": {"stkCallback": no}}).encode(),
+        source="",
+    )
+    world.gateway.pay(name, world.clock())
+    world.clock.advance(60)
+    asked = [await query_due(world.deps) for _ in range(2)]
+
+    assert verdict.text == "refused"
+    assert asked == [1, 0]
+    assert await credited(world.deps.db) == 1

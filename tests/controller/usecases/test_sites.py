@@ -14,7 +14,8 @@ from wirepb.v1 import desired_pb2
 
 from billing.errors import InvalidField
 from billing.ids import PlanId, SiteId
-from controller.store import items
+from controller.payments.memory import MemoryGateway
+from controller.store import items, sites
 from controller.store.items import digest_of
 from controller.store.rows import JoinTokenRow, SiteRow
 from controller.usecases.grants import give
@@ -35,10 +36,12 @@ from controller.usecases.sites import (
     renew,
     revoke_agent,
     status,
+    tell_wallets,
 )
 from tests.support.builders import MAC, OTHER_SITE, SITE, a_plan
 
 if TYPE_CHECKING:
+    from controller.deps import Deps
     from controller.usecases.sites import Change
     from tests.support.builders import World
 
@@ -401,3 +404,59 @@ async def test_status_says_whether_the_agent_is_in_step(world: World) -> None:
     after = await status(world.deps, SITE)
 
     assert (before.in_step, after.in_step) == (False, True)
+
+
+def with_airtel(world: World) -> Deps:
+    """The same controller after Airtel was put into its configuration."""
+    airtel = MemoryGateway(rail="airtel", place="LANGO")
+    return replace(world.deps, more_gateways=(airtel, MemoryGateway(rail="card", place="LANGO")))
+
+
+def wallets_in(agent: Agent) -> list[str]:
+    return list(desired_pb2.ItemBody.FromString(agent.items["site"]).site.rails)
+
+
+async def test_a_new_site_is_told_which_wallets_collect(world: World) -> None:
+    await add_site(with_airtel(world), NewSite(OTHER_SITE, "Ruiru", "Lango Net"))
+    agent = Agent()
+    await agent.follow(world, OTHER_SITE)
+
+    assert wallets_in(agent) == ["mpesa", "airtel"]
+
+
+async def test_sites_are_told_of_another_wallet_and_of_nothing_else(world: World) -> None:
+    agent = Agent()
+    await agent.follow(world)
+    told = await tell_wallets(with_airtel(world))
+    change = await agent.follow(world)
+
+    assert change is not None
+    assert (told, [key for key, _ in change.upserts]) == (1, ["site"])
+    assert wallets_in(agent) == ["mpesa", "airtel"]
+
+
+async def test_where_the_wallets_are_what_they_were_nothing_moves(world: World) -> None:
+    agent = Agent()
+    await agent.follow(world)
+    told = [await tell_wallets(world.deps)]
+    told += [await tell_wallets(with_airtel(world)) for _ in range(2)]
+    await agent.follow(world)
+
+    assert told == [0, 1, 0]
+    assert await agent.follow(world) is None
+
+
+async def test_a_site_that_waits_hears_of_the_wallets_at_once(world: World) -> None:
+    deps = with_airtel(world)
+    with deps.signals.listen(f"site:{SITE}") as news:
+        news.clear()
+        await tell_wallets(deps)
+
+        assert news.is_set()
+
+
+async def test_a_start_without_news_waits_for_nobody_who_holds_a_site(world: World) -> None:
+    async with world.deps.db.begin() as tx, asyncio.timeout(5):
+        await sites.lock(tx, SITE)
+
+        assert await tell_wallets(world.deps) == 0

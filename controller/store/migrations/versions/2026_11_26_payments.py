@@ -31,6 +31,7 @@ def upgrade() -> None:
     _arrival()
     _arrival_deed()
     _refund()
+    _what_came_before()
 
 
 def _name(text: str) -> sa.sql.elements.conv:
@@ -64,6 +65,7 @@ def _payment() -> None:
             "(purpose = 'account') = (plan_id IS NULL AND site_id IS NULL)",
         )
     op.create_index(op.f("ix_payment_reference"), "payment", ["reference"], unique=False)
+    op.create_index(op.f("ix_payment_settled_at"), "payment", ["settled_at"], unique=False)
 
 
 def _payment_before() -> sa.Table:
@@ -443,6 +445,7 @@ def _arrival() -> None:
     )
     op.create_index(op.f("ix_arrival_at_id"), "arrival", ["at", "id"], unique=False)
     op.create_index(op.f("ix_arrival_due_at"), "arrival", ["due_at"], unique=False)
+    op.create_index(op.f("ix_arrival_receipt"), "arrival", ["receipt"], unique=False)
     op.create_index(op.f("ix_arrival_order_id"), "arrival", ["order_id"], unique=False)
     op.create_index(op.f("ix_arrival_state_at"), "arrival", ["state", "at"], unique=False)
 
@@ -500,3 +503,24 @@ def _refund() -> None:
     op.create_index(op.f("ix_refund_arrival_id"), "refund", ["arrival_id"], unique=False)
     op.create_index(op.f("ix_refund_created_at_id"), "refund", ["created_at", "id"], unique=False)
     op.create_index(op.f("ix_refund_next_query_at"), "refund", ["next_query_at"], unique=False)
+
+
+def _what_came_before() -> None:
+    """Money that is booked already has its row too, or a pull would bring it in once more."""
+    op.execute("UPDATE payment SET reference = upper(substr(order_id, 1, 12))")
+    op.execute(
+        "INSERT INTO arrival (id, rail, receipt, place, amount_minor, currency, at, seen_at, roads,"
+        " reference, payer, payer_name, note, state, order_id, received_id, due_at, tries,"
+        " ask_token_hash)"
+        " SELECT order_id, rail, upper(coalesce(receipt, provider_id, order_id)), shortcode,"
+        " amount_minor, currency, settled_at, settled_at, 'callback', reference, msisdn, '', '',"
+        " 'credited', order_id, NULL, NULL, 0, NULL FROM payment WHERE state = 'settled'"
+    )
+    op.execute(
+        "INSERT INTO arrival (id, rail, receipt, place, amount_minor, currency, at, seen_at, roads,"
+        " reference, payer, payer_name, note, state, order_id, received_id, due_at, tries,"
+        " ask_token_hash)"
+        " SELECT id, rail, upper(receipt), place, amount_minor, currency, at, at, 'staff', '', '',"
+        " '', note, CASE WHEN reversed_at IS NULL THEN 'credited' ELSE 'returned' END, NULL, id,"
+        " NULL, 0, NULL FROM received"
+    )
