@@ -83,6 +83,7 @@ def described_app() -> FastAPI:
         lifespan=_lifespan,
         responses={"4XX": {"description": "An RFC 9457 problem that names the field."}},
     )
+    app.router.routes.insert(0, callbacks.STK_CALLBACKS)
     app.include_router(health.router)
     app.include_router(callbacks.router)
     app.include_router(_v1())

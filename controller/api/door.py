@@ -7,10 +7,11 @@ import secrets
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 BODY_BYTES_MAX = 64 * 1024
@@ -22,7 +23,7 @@ LONGER_BODY_BYTES_MAX = {
 """Where more is sent: a picture of 200,000 bytes, in base64; the ten thousand codes of a batch;
 a statement of ten million bytes, in base64."""
 
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
 
 DIRECTIVES = (
     "default-src 'none'",
@@ -50,6 +51,18 @@ ALWAYS = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 
+_Raw = tuple[bytes, bytes]
+_REQUEST_ID_NAME = b"x-request-id"
+
+
+def _raw(headers: Mapping[str, str]) -> tuple[_Raw, ...]:
+    return tuple((name.lower().encode(), value.encode()) for name, value in headers.items())
+
+
+_UNLESS_SAID = _raw({"Cache-Control": "no-store", **USUAL})
+_ALWAYS_RAW = _raw(ALWAYS)
+_OURS = {_REQUEST_ID_NAME, *(name for name, _ in _ALWAYS_RAW)}
+
 
 class Door:
     """ASGI middleware around everything. A body that is too long is refused while it is read."""
@@ -62,22 +75,29 @@ class Door:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request_id = _request_id(Headers(scope=scope).get("x-request-id", ""))
+        request_id = _request_id(dict(scope["headers"]).get(_REQUEST_ID_NAME, b""))
         scope.setdefault("state", {})["request_id"] = request_id
 
         async def send_marked(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                headers["X-Request-Id"] = request_id
-                headers.setdefault("Cache-Control", "no-store")
-                for name, value in USUAL.items():
-                    headers.setdefault(name, value)
-                for name, value in ALWAYS.items():
-                    headers[name] = value
+                headers = _marked(message.get("headers", ()), request_id)
+                message = {**message, "headers": headers}
             await send(message)
 
         most = LONGER_BODY_BYTES_MAX.get(scope["path"], BODY_BYTES_MAX)
         await self._app(scope, _limited(receive, most), send_marked)
+
+
+def _marked(said: Iterable[_Raw], request_id: str) -> list[_Raw]:
+    """The headers of an answer: what it says itself, what it leaves unsaid, and what is ours."""
+    kept = [(name.lower(), value) for name, value in said]
+    names = {name for name, _ in kept}
+    return [
+        *(one for one in kept if one[0] not in _OURS),
+        *(one for one in _UNLESS_SAID if one[0] not in names),
+        (_REQUEST_ID_NAME, request_id.encode()),
+        *_ALWAYS_RAW,
+    ]
 
 
 def _limited(receive: Receive, bytes_max: int) -> Receive:
@@ -97,5 +117,5 @@ def _limited(receive: Receive, bytes_max: int) -> Receive:
     return receive_counted
 
 
-def _request_id(offered: str) -> str:
-    return offered if _REQUEST_ID.fullmatch(offered) else secrets.token_hex(8)
+def _request_id(offered: bytes) -> str:
+    return offered.decode() if _REQUEST_ID.fullmatch(offered) else secrets.token_hex(8)

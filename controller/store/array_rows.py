@@ -17,7 +17,7 @@ from sqlalchemy.dialects import postgresql
 from controller.store import bulk_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from sqlalchemy.types import TypeEngine
 
@@ -46,14 +46,66 @@ async def insert_new(
     if not rows:
         return set()
     if bulk_rows.is_postgres(tx):
-        connection = await (await tx.connection()).get_raw_connection()
-        driver: Any = connection.driver_connection
         arrays = [*_arrays(rows), *_arrays(parts)]
-        cursor = await driver.execute(_inserting_new(row, parts_row), arrays)
+        cursor = await (await _driver(tx)).execute(_inserting_new(row, parts_row), arrays)
         return {key for (key,) in await cursor.fetchall()}
     new = await bulk_rows.write_new(tx, row, rows)
     await bulk_rows.write(tx, parts_row, [part for part in parts if part[0] in new])
     return new
+
+
+async def insert_some(
+    tx: Tx, row: type[Row], rows: Sequence[Values], *, columns: Sequence[str], returning: str
+) -> set[Any]:
+    """Insert rows of some columns where no unique key is taken; ``returning`` of the new ones.
+
+    PostgreSQL alone. Waits for others who are inserting the same: keys have to be in order.
+    """
+    if not rows:
+        return set()
+    statement = _inserting(row, tuple(columns)) + f' ON CONFLICT DO NOTHING RETURNING "{returning}"'
+    cursor = await (await _driver(tx)).execute(statement, _arrays(rows))
+    return {key for (key,) in await cursor.fetchall()}
+
+
+async def put(
+    tx: Tx, row: type[Row], rows: Sequence[Values], *, columns: Sequence[str], keys: Sequence[str]
+) -> None:
+    """Insert rows, none of them null; where the ``keys`` exist, the others are replaced."""
+    if not rows:
+        return
+    if not bulk_rows.is_postgres(tx):
+        await bulk_rows.put(tx, row, rows, columns=columns, keys=keys)
+        return
+    sets = ", ".join(f'"{name}" = excluded."{name}"' for name in columns if name not in keys)
+    conflict = ", ".join(f'"{name}"' for name in keys)
+    statement = _inserting(row, tuple(columns)) + f" ON CONFLICT ({conflict}) DO UPDATE SET {sets}"
+    await (await _driver(tx)).execute(statement, _arrays(rows))
+
+
+async def change(
+    tx: Tx,
+    row: type[Row],
+    rows: Sequence[Values],
+    *,
+    columns: Sequence[str],
+    key: str,
+    same: Mapping[str, Any],
+) -> None:
+    """Set ``columns`` of rows by their ``key``, one of them, and ``same`` of all of them alike."""
+    if not rows:
+        return
+    if not bulk_rows.is_postgres(tx):
+        every = [(*values, *same.values()) for values in rows]
+        await bulk_rows.change(tx, row, every, columns=(*columns, *same), keys=(key,))
+        return
+    sets = [f'"{name}" = given."{name}"' for name in columns if name != key]
+    sets += [f'"{name}" = %s' for name in same]
+    statement = (
+        f'UPDATE "{row.__tablename__}" old SET {", ".join(sets)} '  # noqa: S608
+        f'FROM {_given(row, columns)} WHERE old."{key}" = given."{key}"'
+    )
+    await (await _driver(tx)).execute(statement, [*same.values(), *_arrays(rows)])
 
 
 @lru_cache(32)
@@ -65,12 +117,22 @@ def _inserting_new(row: type[Row], parts_row: type[Row]) -> str:
     return f"WITH new AS ({new}), rest AS ({rest}) SELECT {key} FROM new"  # noqa: S608
 
 
-def _inserting(row: type[Row]) -> str:
-    columns = ", ".join(f'"{name}"' for name in bulk_rows.columns_of(row))
-    kinds = [_kind(column.type) for column in row.__table__.columns]
+@lru_cache(32)
+def _inserting(row: type[Row], columns: tuple[str, ...] = ()) -> str:
+    columns = columns or bulk_rows.columns_of(row)
+    given = _given(row, columns)
+    return f'INSERT INTO "{row.__tablename__}" ({_names(columns)}) SELECT * FROM {given}'  # noqa: S608
+
+
+def _given(row: type[Row], columns: Sequence[str]) -> str:
+    """The rows that are handed over, each column as an array."""
+    kinds = [_kind(row.__table__.columns[name].type) for name in columns]
     arrays = ", ".join(f"%s::{kind}[]" for kind in kinds)
-    given = f"unnest({arrays}) given ({columns})"
-    return f'INSERT INTO "{row.__tablename__}" ({columns}) SELECT * FROM {given}'  # noqa: S608
+    return f"unnest({arrays}) given ({_names(columns)})"
+
+
+def _names(columns: Sequence[str]) -> str:
+    return ", ".join(f'"{name}"' for name in columns)
 
 
 def _kind(kind: TypeEngine[Any]) -> str:
@@ -78,8 +140,11 @@ def _kind(kind: TypeEngine[Any]) -> str:
     return "TEXT" if isinstance(kind, String) else str(kind.compile(dialect=_DIALECT))
 
 
-def _arrays(rows: Sequence[Values]) -> list[str]:
-    return [_array(_texts(values)) for values in zip(*rows, strict=True)]
+def _arrays(rows: Sequence[Values]) -> list[Any]:
+    return [
+        list(values) if isinstance(values[0], bytes) else _array(_texts(values))
+        for values in zip(*rows, strict=True)
+    ]
 
 
 def _texts(values: Values) -> Sequence[str]:
@@ -106,3 +171,8 @@ def _array(texts: Sequence[str]) -> str:
 
 def _escaped(text: str) -> str:
     return text.replace("\\", "\\\\").replace('"', '\\"')
+
+
+async def _driver(tx: Tx) -> Any:
+    connection = await (await tx.connection()).get_raw_connection()
+    return connection.driver_connection

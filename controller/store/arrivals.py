@@ -8,13 +8,17 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import and_, or_, select
 
+from controller.store import array_rows
+from controller.store.bulk_rows import among, is_postgres, new_names, write
 from controller.store.database import ROW_LOCK, inserted
 from controller.store.payment_rows import ArrivalDeedRow, ArrivalRow
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from controller.payments.seen import Road, Seen
+    from controller.store.bulk_rows import Values
     from controller.store.database import Tx
     from controller.store.rows import PaymentRow
 
@@ -33,35 +37,69 @@ async def claim(tx: Tx, seen: Seen, *, state: str, now: datetime) -> tuple[Arriv
     On PostgreSQL this waits for another transaction that is claiming the same receipt.
     """
     name = secrets.token_hex(16)
-    receipt = seen.receipt.upper()
-    new = await inserted(
-        tx,
-        ArrivalRow,
-        id=name,
-        rail=seen.rail,
-        receipt=receipt,
-        place=seen.place,
-        amount_minor=seen.amount.minor,
-        currency=seen.amount.currency,
-        at=seen.at or now,
-        seen_at=now,
-        roads=seen.road.value,
-        reference=seen.reference[:REFERENCE_MAX],
-        payer=seen.payer[:PAYER_MAX],
-        payer_name=seen.payer_name[:NAME_MAX],
-        note=seen.note[:NOTE_MAX],
-        state=state,
-        order_id=None,
-        received_id=None,
-        due_at=None,
-        tries=0,
-        ask_token_hash=None,
-    )
-    if new:
+    told = dict(zip(_TOLD, _told(name, seen, state, now), strict=True))
+    nothing = dict.fromkeys(("order_id", "received_id", "due_at", "ask_token_hash"))
+    if await inserted(tx, ArrivalRow, **told, **nothing):
         return await locked(tx, name), True
-    known = await by_receipt(tx, seen.rail, receipt)
+    known = await by_receipt(tx, seen.rail, seen.receipt)
     assert known is not None
     return known, False
+
+
+async def credited(
+    tx: Tx, money: Mapping[str, Seen], *, now: datetime
+) -> frozenset[tuple[str, str]]:
+    """Claim money for orders that it pays for, by the orders' ids: (rail, receipt) of what is new.
+
+    What was seen before is left as it is. No receipt may stand in it twice. Waits as `claim`.
+    """
+    by_key = {(seen.rail, seen.receipt.upper()): order_id for order_id, seen in money.items()}
+    assert len(by_key) == len(money), "a receipt credits once"
+    names = new_names(len(by_key), now)
+    rows = {
+        key: (*_told(name, money[by_key[key]], CREDITED, now), by_key[key])
+        for name, key in zip(names, sorted(by_key), strict=True)
+    }
+    columns = (*_TOLD, "order_id")
+    if is_postgres(tx):
+        new = await array_rows.insert_some(
+            tx, ArrivalRow, list(rows.values()), columns=columns, returning="id"
+        )
+        return frozenset(key for key, row in rows.items() if row[0] in new)
+    query = select(ArrivalRow.rail, ArrivalRow.receipt).where(
+        among(tx, ArrivalRow.receipt, [receipt for _, receipt in rows])
+    )
+    taken = {(rail, receipt) for rail, receipt in await tx.execute(query)}
+    free = {key: row for key, row in rows.items() if key not in taken}
+    await write(tx, ArrivalRow, list(free.values()), columns=columns)
+    return frozenset(free)
+
+
+_TOLD = (
+    *("id", "rail", "receipt", "place", "amount_minor", "currency", "at", "seen_at", "roads"),
+    *("reference", "payer", "payer_name", "note", "state", "tries"),
+)
+
+
+def _told(name: str, seen: Seen, state: str, now: datetime) -> Values:
+    """A new row as far as a road tells it."""
+    return (
+        name,
+        seen.rail,
+        seen.receipt.upper(),
+        seen.place,
+        seen.amount.minor,
+        seen.amount.currency,
+        seen.at or now,
+        now,
+        seen.road.value,
+        seen.reference[:REFERENCE_MAX],
+        seen.payer[:PAYER_MAX],
+        seen.payer_name[:NAME_MAX],
+        seen.note[:NOTE_MAX],
+        state,
+        0,
+    )
 
 
 async def load(tx: Tx, arrival_id: str) -> ArrivalRow | None:

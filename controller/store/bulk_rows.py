@@ -78,11 +78,13 @@ def _columns(row: type[Row]) -> list[Any]:
     return list(row.__table__.columns)
 
 
-async def write(tx: Tx, row: type[Row], rows: Sequence[Values]) -> None:
-    """Insert rows, each of all columns in the order of the table."""
+async def write(
+    tx: Tx, row: type[Row], rows: Sequence[Values], *, columns: Sequence[str] = ()
+) -> None:
+    """Insert rows, each of these columns; without them, of all in the order of the table."""
     if not rows:
         return
-    columns = columns_of(row)
+    columns = columns or columns_of(row)
     if is_postgres(tx):
         await _copy(tx, row, row.__tablename__, columns, rows)
         return

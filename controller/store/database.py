@@ -87,6 +87,8 @@ class Database:
             options["async_creator"] = connect
         self.engine = create_async_engine(url, **options)
         self._writer = asyncio.Lock() if self.is_sqlite else None
+        self.groups: dict[object, Any] = {}
+        """What is committed together on this database, by its work: see `group.group_of`."""
         if self.is_sqlite:
             _tune_sqlite(self.engine.sync_engine, busy_timeout_ms)
 

@@ -75,11 +75,19 @@ class Group(Generic[Item, Outcome]):
         asked: asyncio.Future[Sequence[Outcome]] = asyncio.get_running_loop().create_future()
         self._asked.append((items, asked))
         self._waiting += len(items)
-        if len(self._running) < self._under_way_max:
+        self._start()
+        return await asked
+
+    def _start(self) -> None:
+        if self._asked and len(self._running) < self._under_way_max:
             task = asyncio.create_task(self._run())
             self._running.add(task)
-            task.add_done_callback(self._running.discard)
-        return await asked
+            task.add_done_callback(self._over)
+
+    def _over(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        if not task.cancelled():
+            self._start()  # who asked after it had looked for the last time was not in it
 
     async def _run(self) -> None:
         while self._asked:
@@ -123,6 +131,16 @@ class Group(Generic[Item, Outcome]):
             _refuse(together, error)
             raise
         _answer(together, outcomes)
+
+
+def group_of(
+    db: Database, work: Callable[[Tx, Sequence[Item]], Awaitable[Sequence[Outcome]]]
+) -> Group[Item, Outcome]:
+    """The one group of a piece of work on a database, for all who ask in this process."""
+    found: Group[Item, Outcome] | None = db.groups.get(work)
+    if found is None:
+        found = db.groups[work] = Group(db, work)
+    return found
 
 
 def _answer(together: list[_Asked[Item, Outcome]], outcomes: Sequence[Outcome]) -> None:

@@ -10,6 +10,7 @@ from controller.store.database import inserted, upsert_many
 from controller.store.rows import OutageRow, SiteRow
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from datetime import datetime
 
     from controller.store.database import Tx
@@ -50,12 +51,14 @@ async def end(tx: Tx, site_id: str, *, began_at: datetime, ended_at: datetime) -
     )
 
 
-async def since(tx: Tx, site_id: str, moment: datetime, *, limit: int) -> list[OutageRow]:
-    """The site's outages that lasted until that moment or later, newest first."""
+async def since(
+    tx: Tx, site_ids: Collection[str], moment: datetime, *, limit: int
+) -> list[OutageRow]:
+    """The sites' outages that lasted until that moment or later, newest first."""
     query = (
         select(OutageRow)
         .where(
-            OutageRow.site_id == site_id,
+            OutageRow.site_id.in_(site_ids),
             or_(OutageRow.ended_at.is_(None), OutageRow.ended_at >= moment),
         )
         .order_by(OutageRow.began_at.desc())

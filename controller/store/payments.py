@@ -3,21 +3,37 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from sqlalchemy import func, select
+from sqlalchemy import Row, func, select
 
 from billing.payment import PaymentState
+from controller.store import array_rows
 from controller.store.arrivals import NEAR_MAX, SAME_MONEY_S
+from controller.store.bulk_rows import among
 from controller.store.database import ROW_LOCK
 from controller.store.rows import PaymentRow
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
 
     from billing.ids import OrderId
     from controller.payments.seen import Seen
     from controller.store.database import Tx
+
+Compared: TypeAlias = Row[Any]
+"""Of a payment among many, the columns that are `COMPARED`."""
+
+AnyPayment: TypeAlias = PaymentRow | Compared
+"""A payment to look at."""
+
+COMPARED = (
+    *("order_id", "site_id", "subscriber_id", "plan_id", "purpose", "device_mac", "msisdn"),
+    *("rail", "shortcode", "amount_minor", "currency", "state", "provider_id", "reference"),
+    "mandate_id",
+)
+"""Columns of a payment that say what is believed of it, and what it buys."""
 
 OPEN = (PaymentState.SENT, PaymentState.PENDING)
 """States in which the payer's phone may be showing a prompt."""
@@ -38,10 +54,36 @@ async def rail_of(tx: Tx, order_id: OrderId | str) -> str:
     return (await tx.get_one(PaymentRow, order_id)).rail
 
 
-async def id_by_token(tx: Tx, token_hash: str) -> str | None:
-    """The order whose callback address has this token, or None."""
-    query = select(PaymentRow.order_id).where(PaymentRow.callback_token_hash == token_hash)
-    return await tx.scalar(query)
+async def ids_by_tokens(tx: Tx, token_hashes: Collection[str]) -> dict[str, str]:
+    """The orders whose callback addresses have these tokens, by the tokens' hashes."""
+    if not token_hashes:
+        return {}
+    query = select(PaymentRow.callback_token_hash, PaymentRow.order_id).where(
+        among(tx, PaymentRow.callback_token_hash, token_hashes)
+    )
+    return {token_hash: order_id for token_hash, order_id in await tx.execute(query)}  # noqa: C416 - rows, not pairs
+
+
+async def locked_many(tx: Tx, order_ids: Collection[str]) -> dict[str, Compared]:
+    """What evidence is compared with, of many payments, locked in the order of their ids."""
+    if not order_ids:
+        return {}
+    table = PaymentRow.__table__.c
+    query = (
+        select(*(table[name] for name in COMPARED))
+        .where(among(tx, PaymentRow.order_id, order_ids))
+        .order_by(table["order_id"])
+        .with_for_update(key_share=True)
+    )
+    return {row.order_id: row for row in await tx.execute(query)}
+
+
+async def settle_many(
+    tx: Tx, settled: Sequence[tuple[str, str, str]], same: Mapping[str, Any]
+) -> None:
+    """Set receipt and code of (locked) payments, told as (order, receipt, code), and the same."""
+    columns = ("order_id", "receipt", "code")
+    await array_rows.change(tx, PaymentRow, settled, columns=columns, key="order_id", same=same)
 
 
 async def open_for_phone(tx: Tx, msisdn: str, *, since: datetime, but: str) -> bool:

@@ -22,6 +22,12 @@ async def load(tx: Tx, site_id: str) -> SiteRow | None:
     return await tx.get(SiteRow, site_id)
 
 
+async def load_many(tx: Tx, site_ids: Collection[str]) -> dict[str, SiteRow]:
+    """The sites of these ids, by their ids."""
+    query = select(SiteRow).where(SiteRow.id.in_(site_ids))
+    return {row.id: row for row in await tx.scalars(query)}
+
+
 async def lock(tx: Tx, site_id: str) -> SiteRow | None:
     """A site whose row nobody else changes until the transaction ends, or None."""
     return await tx.get(SiteRow, site_id, with_for_update=ROW_LOCK, populate_existing=True)

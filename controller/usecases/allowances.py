@@ -12,14 +12,22 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from billing.ids import SiteId
-from billing.quota import Allowance, exposure_bytes, handed_out, late_bytes
+from billing.quota import (
+    UNBOUND,
+    UNUSED,
+    Allowance,
+    Share,
+    exposure_bytes,
+    handed_out,
+    late_bytes,
+)
 from controller.edge import wire
 from controller.limits import limits_of
 from controller.store import grant_sites, grants, items, notices, sites
 from controller.usecases import outages
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
 
     from billing.grant import Spent
@@ -49,6 +57,8 @@ class Told:
     wanted: Wanted = field(default_factory=dict)
     asked: dict[SiteId, set[str]] = field(default_factory=dict)
     shares: list[GrantSiteRow] = field(default_factory=list)
+    generations: dict[SiteId, int] = field(default_factory=dict)
+    """After `write`: the new generation of each site that moved on."""
 
     def add(self, share: GrantSiteRow, body: bytes | None) -> None:
         """Tell a share's site its grant as it now is."""
@@ -69,11 +79,11 @@ class Told:
         Locks the sites' rows, which come last in the order of locks: this comes once, at the end.
         """
         await tx.flush()
-        generations = await items.put_many(tx, self.wanted, asked=self.asked)
+        self.generations = await items.put_many(tx, self.wanted, asked=self.asked)
         for share in self.shares:
             if share.handed_bytes is not None:
-                share.generation = generations.get(SiteId(share.site_id), share.generation)
-        return list(generations)
+                share.generation = self.generations.get(SiteId(share.site_id), share.generation)
+        return list(self.generations)
 
 
 def item_key(grant_id: str) -> str:
@@ -98,7 +108,7 @@ async def resliced(
     limited = [grant for grant in held.values() if _is_sliced(grant, of_plan[grant.plan_id])]
     if not limited:
         return
-    online = await _online(tx, [row for grant in limited for row in shares[grant.id]], now)
+    online = await _online(tx, {row.site_id for g in limited for row in shares[g.id]}, now)
     outage_s = await outages.outage_s(tx, site_id, now)
     for grant in limited:
         plan, rows = of_plan[grant.plan_id], shares[grant.id]
@@ -109,6 +119,25 @@ async def resliced(
             if allowance != part.allowance:
                 _hand(row, allowance)
                 told.add(row, grant_body(grant, plan, row, rows, now))
+
+
+async def first_slices(
+    tx: Tx, places: Collection[tuple[str, str]], of_plan: Mapping[str, PlanRow], now: datetime
+) -> dict[tuple[str, str], Allowance]:
+    """What a site is handed of a new grant that is used nowhere else, by plan and site."""
+    sliced = {place for place in places if is_bound(of_plan[place[0]])}
+    slices = dict.fromkeys(places, UNBOUND)
+    if not sliced:
+        return slices
+    site_ids = {site_id for _, site_id in sliced}
+    online = await _online(tx, site_ids, now)
+    outages_s = await outages.outages_s(tx, site_ids, now)
+    for plan_id, site_id in sliced:
+        new = Share(UNBOUND, UNUSED, online=site_id in online)
+        (slices[plan_id, site_id],) = handed_out(
+            limits_of(of_plan[plan_id]), (new,), mine=0, outage_s=outages_s[site_id]
+        )
+    return slices
 
 
 def grant_body(
@@ -164,8 +193,8 @@ def is_bound(plan: PlanRow) -> bool:
     return plan.quota_bytes is not None or plan.uptime_s is not None
 
 
-async def _online(tx: Tx, rows: Sequence[GrantSiteRow], now: datetime) -> set[str]:
-    seen = await sites.last_seen(tx, {row.site_id for row in rows})
+async def _online(tx: Tx, site_ids: Collection[str], now: datetime) -> set[str]:
+    seen = await sites.last_seen(tx, site_ids)
     return {site_id for site_id, at in seen.items() if not outages.is_down(at, now)}
 
 

@@ -22,7 +22,7 @@ from controller.payments.seen import Road
 from controller.store import arrivals, notices, payers, payments, received
 from controller.store.arrivals import CREDITED, DOUBTED, RETURNED, SUSPENSE
 from controller.store.database import DatabaseBusy
-from controller.usecases import evidence
+from controller.usecases import belief, evidence
 from controller.usecases.money_in import after_credit, check_reason, credit_in
 from controller.usecases.odd_amounts import buy_in
 from controller.usecases.owners import Owner, owner_of
@@ -154,7 +154,7 @@ async def _taken_in(
     if payment is not None and _brings_the_receipt(payment, seen) and not doubted:
         verdict = await evidence.attach_in(tx, payment, seen, now)
         known = await arrivals.by_receipt(tx, seen.rail, seen.receipt)
-        if verdict == evidence.RECEIPT_ATTACHED and known is not None:
+        if verdict == belief.RECEIPT_ATTACHED and known is not None:
             return Arrived(known.id, known.state, is_new=False), None
     arrival, is_new = await arrivals.claim(
         tx, seen, state=DOUBTED if doubted else SUSPENSE, now=now

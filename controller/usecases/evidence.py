@@ -8,15 +8,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from billing import accounts
-from billing.ids import OrderId, SiteId, TransactionId
+from billing.ids import SiteId, TransactionId
 from billing.ledger import Posting, Transaction
 from billing.money import Money
 from billing.msisdn import Msisdn
 from billing.payment import Evidence, PaymentState, Reason, moved
 from billing.period import day_of
 from billing.proof import ProofKind
-from billing.sale import sold
-from billing.tax import TaxClass, taxed
+from billing.tax import TaxClass
 from controller.payments.seen import Road, Seen
 from controller.store import (
     arrivals,
@@ -30,6 +29,25 @@ from controller.store import (
     sites,
 )
 from controller.store.arrivals import CREDITED, DOUBTED, SUSPENSE
+from controller.usecases.belief import (
+    ACCOUNT,
+    PAID_TWICE,
+    PROVIDER_ID_DIFFERS,
+    PROVIDER_ID_USED,
+    RECEIPT_ATTACHED,
+    RECEIPT_DIFFERS,
+    RECEIPT_USED,
+    REPEAT,
+    SETTLED,
+    TOKEN,
+    is_stand_in,
+    objection,
+    receipt_in,
+    sale,
+    seen_of,
+    settled_as,
+    settlement,
+)
 from controller.usecases.cards import learn_card_in
 from controller.usecases.grants import give_in, learn_proof
 from controller.usecases.paid_notices import order_paid_in
@@ -39,37 +57,11 @@ from controller.usecases.tokens import issue_in
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from billing.ids import AccountName
     from controller.deps import Deps
     from controller.payments.gateway import Outcome, PushAnswer
     from controller.store.database import Tx
     from controller.store.payment_rows import ArrivalRow
     from controller.store.rows import PaymentRow
-
-ACCOUNT, TOKEN = "account", "token"
-"""Purposes of payments, as `purchase.Purpose` has them; the third is a grant."""
-
-SETTLED = "settled"
-REPEAT = "repeat"
-RECEIPT_ATTACHED = "receipt_attached"
-RECEIPT_DIFFERS = "receipt_differs"
-RECEIPT_USED = "receipt_used"
-PAID_TWICE = "paid_twice"
-PROVIDER_ID_DIFFERS = "provider_id_differs"
-PROVIDER_ID_USED = "provider_id_used"
-SHORTCODE_DIFFERS = "shortcode_differs"
-AMOUNT_DIFFERS = "amount_differs"
-
-
-def objection(payment: PaymentRow, outcome: Outcome) -> str | None:
-    """Why an outcome cannot be of this payment, or None. Compares only what the outcome tells."""
-    if payment.provider_id not in (None, outcome.provider_id):
-        return PROVIDER_ID_DIFFERS
-    if outcome.shortcode not in (None, payment.shortcode):
-        return SHORTCODE_DIFFERS
-    if outcome.amount not in (None, Money(payment.amount_minor, payment.currency)):
-        return AMOUNT_DIFFERS
-    return None
 
 
 async def pushed(tx: Tx, payment: PaymentRow, answer: PushAnswer, now: datetime) -> None:
@@ -182,11 +174,9 @@ async def settle_in(
     """
     # Invariant: what settles a payment is exactly what it asked for.
     assert (arrival.amount_minor, arrival.currency) == (payment.amount_minor, payment.currency)
-    payment.state = PaymentState.SETTLED
-    payment.reason = None
-    payment.receipt = None if is_stand_in(payment, arrival) else arrival.receipt
-    payment.settled_at = now
-    payment.next_query_at = None
+    for name, value in settled_as(now).items():
+        setattr(payment, name, value)
+    payment.receipt = receipt_in(payment, arrival.receipt)
     arrival.order_id = payment.order_id
     if payment.purpose == ACCOUNT:
         if not booked:
@@ -197,7 +187,9 @@ async def settle_in(
     landed = (
         accounts.suspense(arrival.rail) if booked else accounts.till(arrival.rail, arrival.place)
     )
-    posted = await ledger.post(tx, await _settlement(tx, payment, landed, now))
+    amount = Money(payment.amount_minor, payment.currency)
+    paid_for = await sale_in(tx, payment, amount, now)
+    posted = await ledger.post(tx, settlement(payment, landed, paid_for, now))
     # Invariant: a payment that was not settled has no transaction; both live and die together.
     assert posted is ledger.Posted.CREATED, f"payment {payment.order_id} was in the ledger already"
     await _hand_over(tx, deps, payment, now=now)
@@ -216,30 +208,6 @@ async def to_suspense_in(tx: Tx, arrival: ArrivalRow, now: datetime) -> None:
     )
     posted = await ledger.post(tx, transaction)
     assert posted is ledger.Posted.CREATED, f"arrival {arrival.id} was in the ledger already"
-
-
-def seen_of(payment: PaymentRow, outcome: Outcome, road: Road) -> Seen:
-    """The money of a payment as its provider tells it; without a receipt under its provider's id.
-
-    A query tells no receipt. The money is booked all the same, under the name of its push, and the
-    receipt takes that name's place when another road brings it.
-    """
-    return Seen(
-        rail=payment.rail,
-        receipt=outcome.receipt or outcome.provider_id,
-        amount=Money(payment.amount_minor, payment.currency),
-        place=payment.shortcode,
-        road=road,
-        at=outcome.paid_at,
-        reference=payment.reference,
-        payer=payment.msisdn,
-        provider_id=outcome.provider_id,
-    )
-
-
-def is_stand_in(payment: PaymentRow, arrival: ArrivalRow) -> bool:
-    """Whether the receipt of this money is not known yet."""
-    return payment.provider_id is not None and arrival.receipt == payment.provider_id.upper()
 
 
 async def _arrival_for(
@@ -305,20 +273,6 @@ async def _hand_over(tx: Tx, deps: Deps, payment: PaymentRow, *, now: datetime) 
     )
 
 
-async def _settlement(
-    tx: Tx, payment: PaymentRow, landed: AccountName, now: datetime
-) -> Transaction:
-    """The one transaction of a settled payment: money came in, paid for the plan, and its taxes."""
-    amount = Money(payment.amount_minor, payment.currency)
-    purse = accounts.wallet(payment.subscriber_id)
-    return Transaction(
-        id=TransactionId(f"payment:{payment.order_id}:settled"),
-        at=now,
-        cause=f"payment of order {OrderId(payment.order_id)} for plan {payment.plan_id}",
-        postings=(Posting(purse, landed, amount), *await sale_in(tx, payment, amount, now)),
-    )
-
-
 async def sale_in(tx: Tx, payment: PaymentRow, amount: Money, now: datetime) -> tuple[Posting, ...]:
     """The postings by which a subscriber's wallet pays for the plan of an order, taxes included."""
     assert payment.plan_id is not None
@@ -328,10 +282,7 @@ async def sale_in(tx: Tx, payment: PaymentRow, amount: Money, now: datetime) -> 
     assert plan is not None
     assert site is not None
     rates = await operators.rates_on(tx, TaxClass(plan.tax_class), day_of(now))
-    income = accounts.plan_income(site.branch_id, payment.plan_id)
-    purse = accounts.wallet(payment.subscriber_id)
-    # What a portal shows is what is paid: taxes are in it.
-    return sold(taxed(amount, rates, included=True), income=income, paid_from=purse)
+    return sale(payment, amount, branch_id=site.branch_id, rates=rates)
 
 
 async def notice(tx: Tx, payment: PaymentRow, code: str, now: datetime, text: str) -> None:

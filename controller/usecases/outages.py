@@ -13,6 +13,7 @@ from controller.noc import text
 from controller.store import notices, outages
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from datetime import datetime
 
     from controller.deps import Deps
@@ -80,9 +81,16 @@ async def heard(tx: Tx, site: SiteRow, now: datetime) -> bool:
 
 async def outage_s(tx: Tx, site_id: str, now: datetime) -> int:
     """How long a site may have to do without us: its longest outage of late."""
-    lately = await outages.since(tx, site_id, now - LOOK_BACK, limit=OUTAGES_MAX)
-    longest = max((duration_s(outage, now) for outage in lately), default=0)
-    return min(longest, LOOK_BACK // SECOND)
+    return (await outages_s(tx, (site_id,), now))[site_id]
+
+
+async def outages_s(tx: Tx, site_ids: Collection[str], now: datetime) -> dict[str, int]:
+    """The same of many sites."""
+    longest = dict.fromkeys(site_ids, 0)
+    limit = OUTAGES_MAX * len(longest)
+    for outage in await outages.since(tx, site_ids, now - LOOK_BACK, limit=limit):
+        longest[outage.site_id] = max(longest[outage.site_id], duration_s(outage, now))
+    return {site_id: min(long_s, LOOK_BACK // SECOND) for site_id, long_s in longest.items()}
 
 
 def duration_s(outage: OutageRow, now: datetime) -> int:

@@ -123,9 +123,9 @@ async def order_paid_in(tx: Tx, deps: Deps, payment: PaymentRow) -> None:
     site, plan = await sites.load(tx, payment.site_id), await plans.load(tx, payment.plan_id)
     assert site is not None
     assert plan is not None
-    waits = _is_down(site, now)
-    if not waits and deps.settings.operator.receipts != ALL:
+    if not is_order_told(deps, site, now):
         return
+    waits = _is_down(site, now)
     values = {
         "amount": str(Money(payment.amount_minor, payment.currency)),
         "receipt": payment.receipt or "",
@@ -141,6 +141,11 @@ async def order_paid_in(tx: Tx, deps: Deps, payment: PaymentRow) -> None:
         site_id=site.id,
     )
     await _tell(tx, deps, told, now)
+
+
+def is_order_told(deps: Deps, site: SiteRow, now: datetime) -> bool:
+    """Whether who pays for something at a site is told so."""
+    return _is_down(site, now) or deps.settings.operator.receipts == ALL
 
 
 async def refunded_in(

@@ -8,22 +8,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from billing.grant import Grant, Spent
-from billing.ids import GrantId, PlanId, SiteId
-from controller.edge import wire
-from controller.limits import limits_of
-from controller.store import bulk_rows, grant_sites, grants, plans, subscriptions
-from controller.store.rows import GrantRow, GrantSiteRow
-from controller.usecases.allowances import Shares, Told, grant_body, is_bound, resliced
+from controller.store import grant_sites, grants, plans, subscriptions
+from controller.usecases.allowances import Told, grant_body
+from controller.usecases.giving import Given, Kept, give_many_in
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from billing.ids import GrantId
     from controller.store.database import Tx
-    from controller.store.rows import PlanRow, Row
+    from controller.store.rows import GrantRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +36,16 @@ class New:
     grant_id: GrantId = field(default_factory=grants.new_id)
 
     @property
-    def cause_id(self) -> str:
-        """What gives it, once."""
-        return f"sub:{self.subscription_id}:{_written(self.start)}"
+    def given(self) -> Given:
+        """The grant: its subscription gives one for each start."""
+        return Given(
+            cause_id=f"sub:{self.subscription_id}:{_written(self.start)}",
+            subscriber_id=self.subscriber_id,
+            site_id=self.site_id,
+            plan_id=self.plan_id,
+            devices=self.devices,
+            grant_id=self.grant_id,
+        )
 
 
 @lru_cache(1_024)
@@ -65,12 +69,12 @@ class Untold:
     """Grants that are changed, and of which no site has been told yet."""
 
     told: Told
-    sliced: Sequence[GrantSiteRow]
+    kept: Kept
 
     async def tell(self, tx: Tx) -> set[str]:
         """Tell the sites; those that have news. Locks sites, so it comes late."""
         news = await self.told.write(tx)
-        await bulk_rows.write(tx, GrantSiteRow, [bulk_rows.values_of(row) for row in self.sliced])
+        await self.kept.write(tx)
         return set(news)
 
 
@@ -97,13 +101,8 @@ async def changed(tx: Tx, changes: Changes, now: datetime) -> Untold:
             gone = grant.id in replaced
             body = None if gone else grant_body(grant, of_plan[grant.plan_id], row, rows, now)
             told.add(row, body)
-    bound = [new for new in changes.given if is_bound(of_plan[new.plan_id])]
-    whole = [new for new in changes.given if not is_bound(of_plan[new.plan_id])]
-    await bulk_rows.write(tx, GrantRow, [_row(new, now) for new in changes.given])
-    await bulk_rows.write(tx, GrantSiteRow, [_share(new) for new in whole])
-    sliced = await _brought(tx, bound, of_plan, now, told)
-    _tell_new(whole, of_plan, told)
-    return Untold(told, sliced)
+    given = [new.given for new in changes.given]
+    return Untold(told, await give_many_in(tx, given, of_plan, now=now, told=told))
 
 
 def _named(changes: Changes) -> set[str]:
@@ -140,84 +139,3 @@ async def _each_changed(
 def _end(held: dict[str, GrantRow], grant_id: str | None, now: datetime, reason: str) -> None:
     if grant_id in held:
         held[grant_id].ended_at, held[grant_id].ended_reason = now, reason
-
-
-async def _brought(
-    tx: Tx, bound: Sequence[New], of_plan: dict[str, PlanRow], now: datetime, told: Told
-) -> list[GrantSiteRow]:
-    """The shares of new grants that are handed out in slices, sliced and told, not written yet."""
-    given = [GrantRow(**_by_column(GrantRow, _row(new, now))) for new in bound]
-    shares: Shares = {
-        new.grant_id: [GrantSiteRow(**_by_column(GrantSiteRow, _share(new)))] for new in bound
-    }
-    by_site: dict[str, dict[str, GrantRow]] = {}
-    for grant in given:
-        by_site.setdefault(grant.site_id, {})[grant.id] = grant
-    sliced = Told()
-    for site_id, held in by_site.items():
-        await resliced(tx, held, of_plan, shares, site_id=SiteId(site_id), now=now, told=sliced)
-    for grant in given:
-        (row,) = shares[grant.id]
-        told.add(row, grant_body(grant, of_plan[grant.plan_id], row, [row], now))
-    return [row for rows in shares.values() for row in rows]
-
-
-def _tell_new(given: Sequence[New], of_plan: dict[str, PlanRow], told: Told) -> None:
-    """Tell sites of new grants that are not handed out in slices, and of which nothing is spent."""
-    limits = {name: limits_of(plan) for name, plan in of_plan.items()}
-    for new in given:
-        plan = of_plan[new.plan_id]
-        grant = Grant(
-            id=new.grant_id,
-            plan_id=PlanId(plan.id),
-            plan_name=plan.name,
-            limits=limits[plan.id],
-            devices=tuple(new.devices.split()),
-        )
-        body = wire.grant_body(grant, Spent(), cause_id=new.cause_id, pool_id=plan.pool_id or "")
-        told.put(new.site_id, new.grant_id, body)
-
-
-def _by_column(row: type[Row], values: bulk_rows.Values) -> dict[str, Any]:
-    return dict(zip(bulk_rows.columns_of(row), values, strict=True))
-
-
-def _row(new: New, now: datetime) -> bulk_rows.Values:
-    """A new grant as it is kept, in the order of the columns."""
-    started_at = valid_until = ended_at = ended_reason = suspended_at = proofs = None
-    spent_validity_s = spent_uptime_s = used_bytes = 0
-    return (
-        new.grant_id,
-        new.site_id,
-        new.subscriber_id,
-        new.plan_id,
-        new.cause_id,
-        new.devices,
-        now,
-        started_at,
-        valid_until,
-        ended_at,
-        ended_reason,
-        spent_validity_s,
-        spent_uptime_s,
-        used_bytes,
-        suspended_at,
-        proofs,
-    )
-
-
-def _share(new: New) -> bulk_rows.Values:
-    """Its share at its site, of which nothing is handed out."""
-    generation = own_bytes = own_uptime_s = own_validity_s = 0
-    handed_bytes = risked_bytes = handed_uptime_s = None
-    return (
-        new.grant_id,
-        new.site_id,
-        generation,
-        handed_bytes,
-        risked_bytes,
-        handed_uptime_s,
-        own_bytes,
-        own_uptime_s,
-        own_validity_s,
-    )

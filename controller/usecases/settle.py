@@ -3,29 +3,38 @@
 A callback is unsigned, so it is only a hint: the unguessable token in its address finds our own
 row, and what it says is compared with that row. What does not fit credits nothing, is shown to
 staff, and is decided by asking the provider ourselves.
+
+Callbacks that wait at the same time are judged in one transaction (`together`); what is not plain
+is judged alone (`take_one`). Either way a body is kept and believed in the same transaction, and
+answered after it: a callback that was answered is on disk, whatever dies next. To keep it first, in
+a transaction of its own, would only serve bodies that cannot be judged; those are kept when that
+has turned out (`_keep`), and answered too, for whoever posted can do nothing about it and the
+provider's own answer decides. Who dies before the commit has answered nothing, and is as if nothing
+had been posted.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 import structlog
 
 from billing.payment import Evidence, PaymentState
-from controller.payments.absent import AbsentGateway
 from controller.payments.gateway import CallbackUnreadable, GatewayError, Trust
 from controller.payments.seen import Road
 from controller.store import arrivals, inbox, payments
 from controller.store.database import DatabaseBusy
-from controller.usecases import evidence, refunds
+from controller.store.group import group_of
+from controller.usecases import belief, evidence, refunds
 from controller.usecases.arrivals import place
 from controller.usecases.asking import token_hash
+from controller.usecases.belief import Step
 from controller.usecases.schedule import next_query_at
+from controller.usecases.together import NOBODY, SOURCE, Found, Posted, judge_together, kept_as
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -47,11 +56,9 @@ UNREADABLE = "unreadable"
 REFUSED = "refused"
 PENDING = "pending"
 REFUND = "refund"
+KEPT = "kept"
 
 log = structlog.get_logger(__name__)
-
-NOBODY = AbsentGateway()
-"""Who answers for a rail with which we have no account any more."""
 
 _TOKEN = re.compile(r"[0-9a-f]{48}")
 
@@ -81,11 +88,10 @@ async def take_callback(
     """
     if not _TOKEN.fullmatch(token):
         return Verdict(UNKNOWN_TOKEN, settled=False)
-    async with deps.db.read() as tx:
-        order_id = await payments.id_by_token(tx, token_hash(deps, token))
-    if order_id is None:
-        return Verdict(UNKNOWN_TOKEN, settled=False)
-    return await _take(deps, order_id, _Posted(body, source, headers or {}))
+    if len(body) > BODY_BYTES_MAX:
+        return Verdict(UNREADABLE, settled=False)
+    hashed = token_hash(deps, token)
+    return await _take(Posted(deps, body, source, headers or {}, token_hash=hashed))
 
 
 async def take_told(
@@ -109,49 +115,84 @@ async def take_told(
         order_id = await payments.named(tx, rail, named)
     if order_id is None:
         return Verdict(UNKNOWN_TOKEN, settled=False)
-    return await _take(deps, order_id, _Posted(body, source, headers))
+    return await _take(Posted(deps, body, source, headers, order_id=order_id))
 
 
-@dataclass(frozen=True, slots=True)
-class _Posted:
-    body: bytes
-    source: str
-    headers: Mapping[str, str]
+async def _take(posted: Posted) -> Verdict:
+    """Judge what was posted together with whatever else waits; alone what is not plain."""
+    deps = posted.deps
+    try:
+        found = await group_of(deps.db, judge_together).do(posted)
+    except DatabaseBusy:
+        raise
+    except Exception:
+        log.exception("callbacks_not_judged_together")
+        found = None
+    if found is None:
+        found = Found(await _order_of(posted))
+    if found.order_id is None:
+        return Verdict(UNKNOWN_TOKEN, settled=False)
+    if not found.verdict:
+        return await _take_alone(found.order_id, posted)
+    if found.site_id is not None:
+        _wake(deps, found.site_id)
+    return Verdict(found.verdict, settled=found.verdict == belief.SETTLED)
 
 
-async def _take(deps: Deps, order_id: str, posted: _Posted) -> Verdict:
-    """Keep what was posted, then judge it.
+async def _order_of(posted: Posted) -> str | None:
+    if posted.order_id:
+        return posted.order_id
+    async with posted.deps.db.read() as tx:
+        return (await payments.ids_by_tokens(tx, [posted.token_hash])).get(posted.token_hash)
 
-    Kept first, believed afterwards: when this process dies in between, a repeat is judged as if it
-    were the first.
-    """
-    if len(posted.body) > BODY_BYTES_MAX:
-        return Verdict(UNREADABLE, settled=False)
-    kept_as = {
-        "source": "callback",
-        "external_id": f"{order_id}:{hashlib.sha256(posted.body).hexdigest()}",
-    }
-    async with deps.db.begin() as tx:
-        await inbox.take(tx, **kept_as, body=posted.body, now=deps.now())
+
+async def _take_alone(order_id: str, posted: Posted) -> Verdict:
+    """Judge it in a transaction of its own; when even that raises, it is kept all the same."""
+    try:
+        return await take_one(order_id, posted)
+    except DatabaseBusy:
+        raise
+    except Exception:
+        log.exception("callback_not_judged", order=order_id)
+        await _keep(order_id, posted)
+        return Verdict(KEPT, settled=False)
+
+
+async def take_one(order_id: str, posted: Posted) -> Verdict:
+    """Keep and judge one callback in a transaction of its own. Raises `DatabaseBusy`."""
+    deps, name = posted.deps, kept_as(order_id, posted.body)
     async with deps.db.begin() as tx:
         payment = await payments.locked(tx, order_id)
         assert payment is not None
-        kept = await inbox.load(tx, **kept_as)
+        await inbox.take(tx, source=SOURCE, external_id=name, body=posted.body, now=deps.now())
+        kept = await inbox.load(tx, source=SOURCE, external_id=name)
         if kept.verdict is not None:
-            return Verdict(evidence.REPEAT, settled=False)
+            return Verdict(belief.REPEAT, settled=False)
         kept.verdict = await _judge(tx, deps, payment, posted)
-        verdict = Verdict(kept.verdict, settled=kept.verdict == evidence.SETTLED)
+        verdict = Verdict(kept.verdict, settled=kept.verdict == belief.SETTLED)
         site_id, waits = payment.site_id, await _in_suspense(tx, payment, verdict)
     _wake(deps, site_id if verdict.settled else None)
     await _place(deps, waits)
     return verdict
 
 
+async def _keep(order_id: str, posted: Posted) -> None:
+    """Keep what could not be judged, tell staff, and ask the provider itself."""
+    now = posted.deps.now()
+    async with posted.deps.db.begin() as tx:
+        payment = await payments.locked(tx, order_id)
+        assert payment is not None
+        name = kept_as(order_id, posted.body)
+        await inbox.take(tx, source=SOURCE, external_id=name, body=posted.body, now=now)
+        text = "a callback could not be judged: it was kept, and the provider is asked"
+        await _doubted(tx, payment, KEPT, now, text)
+
+
 async def _in_suspense(tx: Tx, payment: PaymentRow, verdict: Verdict) -> list[str]:
     """Money of this payment that is to be placed, by its arrival's id."""
-    if verdict.text == evidence.SETTLED and payment.purpose != evidence.ACCOUNT:
+    if verdict.text == belief.SETTLED and payment.purpose != belief.ACCOUNT:
         return []
-    if verdict.text not in {evidence.SETTLED, evidence.PAID_TWICE}:
+    if verdict.text not in {belief.SETTLED, belief.PAID_TWICE}:
         return []
     return await arrivals.waiting_for(tx, payment)
 
@@ -189,7 +230,7 @@ async def query_due(deps: Deps) -> int:
     return sum(provider_id is not None for *_, provider_id in asked)
 
 
-async def _judge(tx: Tx, deps: Deps, payment: PaymentRow, posted: _Posted) -> str:
+async def _judge(tx: Tx, deps: Deps, payment: PaymentRow, posted: Posted) -> str:
     now = deps.now()
     gateway = deps.rails.get(payment.rail, NOBODY)
     told_by = f"callback from {posted.source}"
@@ -197,53 +238,63 @@ async def _judge(tx: Tx, deps: Deps, payment: PaymentRow, posted: _Posted) -> st
         outcome = gateway.parse_callback(posted.body, posted.headers)
     except CallbackUnreadable as error:
         return await _doubted(tx, payment, UNREADABLE, now, f"{told_by}: {error}")
-    differs = await _objection(tx, payment, outcome, now)
-    if gateway.trust is Trust.HINT:
-        _ask_soon(payment, now)
-        return PENDING
-    if differs is not None:
-        return await _doubted(tx, payment, differs, now, told_by)
-    if outcome.evidence is Evidence.PAID:
-        return await _told_paid(tx, deps, payment, outcome, trust=gateway.trust)
-    if outcome.evidence is Evidence.REFUSED:
-        return _told_no(payment, outcome, now, trust=gateway.trust)
-    return PENDING
+    doubt = None
+    if payment.provider_id is None:
+        # The callback overtook the answer to the push. Only who got our push knows the token.
+        known = await evidence.learn_provider_id(tx, payment, outcome.provider_id, now)
+        doubt = None if known else belief.PROVIDER_ID_USED
+    decision = belief.decided(
+        payment,
+        outcome,
+        trust=gateway.trust,
+        confirm_above_minor=deps.settings.confirm_above_minor,
+        doubt=doubt,
+    )
+    if decision.step is Step.DOUBT:
+        return await _doubted(tx, payment, decision.doubt, now, told_by)
+    return await _done(tx, deps, payment, outcome, decision.step)
 
 
-def _told_no(payment: PaymentRow, outcome: Outcome, now: datetime, *, trust: Trust) -> str:
+async def _done(tx: Tx, deps: Deps, payment: PaymentRow, outcome: Outcome, step: Step) -> str:
+    """Do what was decided about a callback that may be this payment's."""
+    now = deps.now()
+    match step:
+        case Step.ASK:
+            _ask_soon(payment, now)
+            return PENDING
+        case Step.CONFIRM:
+            return await _kept_to_confirm(tx, payment, outcome, now)
+        case Step.BELIEVE:
+            return await _believed(tx, deps, payment, outcome)
+        case Step.REFUSE:
+            return _told_no(deps, payment, outcome, now)
+        case Step.WAIT | Step.DOUBT:
+            return PENDING
+        case _ as never:
+            assert_never(never)
+
+
+def _told_no(deps: Deps, payment: PaymentRow, outcome: Outcome, now: datetime) -> str:
     """Note a no; one that nobody signed is checked once more by asking: it may be made up."""
     if not evidence.refused(payment, outcome):
-        return evidence.REPEAT
-    if trust is Trust.ADDRESS and payment.pushed_at is not None:
+        return belief.REPEAT
+    is_signed = deps.rails.get(payment.rail, NOBODY).trust is not Trust.ADDRESS
+    if not is_signed and payment.pushed_at is not None:
         payment.next_query_at = payment.next_query_at or next_query_at(payment.pushed_at, now)
     return REFUSED
 
 
-async def _objection(tx: Tx, payment: PaymentRow, outcome: Outcome, now: datetime) -> str | None:
-    """Why a callback cannot be of this payment, or None."""
-    differs = evidence.objection(payment, outcome)
-    if payment.provider_id is None:
-        # The callback overtook the answer to the push. Only who got our push knows the token.
-        known = await evidence.learn_provider_id(tx, payment, outcome.provider_id, now)
-        differs = differs if known else evidence.PROVIDER_ID_USED
-    if outcome.evidence is Evidence.PAID and outcome.amount is None:
-        differs = differs or evidence.AMOUNT_DIFFERS
-    return differs
+async def _kept_to_confirm(tx: Tx, payment: PaymentRow, outcome: Outcome, now: datetime) -> str:
+    """Of much money an unsigned word is kept, and the provider asked."""
+    told = await evidence.doubted(tx, payment, outcome, now)
+    _ask_soon(payment, now)
+    return PENDING if told else belief.RECEIPT_USED
 
 
-async def _told_paid(
-    tx: Tx, deps: Deps, payment: PaymentRow, outcome: Outcome, *, trust: Trust
-) -> str:
-    """Believe a callback that says paid, or, for much money, ask for a second source."""
-    now = deps.now()
-    much = payment.amount_minor > deps.settings.confirm_above_minor
-    if trust is Trust.ADDRESS and much and payment.state != PaymentState.SETTLED:
-        told = await evidence.doubted(tx, payment, outcome, now)
-        _ask_soon(payment, now)
-        return PENDING if told else evidence.RECEIPT_USED
-    verdict = await evidence.paid(tx, deps, payment, outcome, now, road=Road.CALLBACK)
-    if verdict == evidence.RECEIPT_USED:
-        _ask_soon(payment, now)
+async def _believed(tx: Tx, deps: Deps, payment: PaymentRow, outcome: Outcome) -> str:
+    verdict = await evidence.paid(tx, deps, payment, outcome, deps.now(), road=Road.CALLBACK)
+    if verdict == belief.RECEIPT_USED:
+        _ask_soon(payment, deps.now())
     return verdict
 
 
@@ -292,7 +343,7 @@ async def _ask(deps: Deps, order_id: str, rail: str, provider_id: str) -> None:
         assert payment is not None
         settled = outcome is not None and await _answered(tx, deps, payment, outcome)
         if settled:
-            waits = await _in_suspense(tx, payment, Verdict(evidence.SETTLED, settled=True))
+            waits = await _in_suspense(tx, payment, Verdict(belief.SETTLED, settled=True))
         evidence.gave_up(payment, deps.now())
         site_id = payment.site_id
     if settled:
@@ -303,7 +354,7 @@ async def _ask(deps: Deps, order_id: str, rail: str, provider_id: str) -> None:
 async def _answered(tx: Tx, deps: Deps, payment: PaymentRow, outcome: Outcome) -> bool:
     """Apply the provider's own answer; whether money came in."""
     now = deps.now()
-    differs = evidence.objection(payment, outcome)
+    differs = belief.objection(payment, outcome)
     if payment.provider_id is None:
         await evidence.learn_provider_id(tx, payment, outcome.provider_id, now)
     if differs is not None:
@@ -311,7 +362,7 @@ async def _answered(tx: Tx, deps: Deps, payment: PaymentRow, outcome: Outcome) -
         return False
     if outcome.evidence is Evidence.PAID:
         verdict = await evidence.paid(tx, deps, payment, outcome, now, road=Road.QUERY)
-        return verdict == evidence.SETTLED
+        return verdict == belief.SETTLED
     if outcome.evidence is Evidence.REFUSED:
         evidence.refused(payment, outcome)
     return False

@@ -11,6 +11,7 @@ import structlog
 NAMES = (
     "admission",
     "callback-to-online",
+    "callbacks",
     "count",
     "crash",
     "forward",

@@ -135,16 +135,16 @@ BUGS = (
     ),
     Bug(
         "a settled payment gives no grant",
-        "controller/usecases/evidence.py",
-        "    await _hand_over(tx, deps, payment, now=now)\n",
-        "",
+        "controller/usecases/together.py",
+        "give_many_in(tx, given, shop.plans",
+        "give_many_in(tx, [], shop.plans",
         (15,),
     ),
     Bug(
         "half of the money is booked",
-        "controller/usecases/evidence.py",
-        "            Posting(purse, accounts.till(payment.rail, payment.shortcode), amount),\n",
-        "",
+        "controller/usecases/belief.py",
+        "postings=(Posting(purse, landed, amount), *sale),",
+        "postings=tuple(sale),",
         (15,),
     ),
     Bug(

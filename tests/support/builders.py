@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NoReturn
 
 from cryptography.fernet import Fernet
 from pydantic import SecretStr
@@ -220,20 +220,25 @@ class MortalDatabase(Database):
         super().__init__(url)
         self._nth, self._moment = nth, moment
         self.transactions = 0
+        self.is_dead = False
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[Tx]:
-        """As the real one, except at the chosen transaction."""
+        """As the real one until the chosen transaction; there is none after it."""
         self.transactions += 1
         moment = self._moment if self.transactions == self._nth else None
-        if moment == "before":
-            raise Killed
+        if self.is_dead or moment == "before":
+            self._die()
         async with super().begin() as tx:
             yield tx
             if moment == "inside":
-                raise Killed
+                self._die()
         if moment == "after":
-            raise Killed
+            self._die()
+
+    def _die(self) -> NoReturn:
+        self.is_dead = True
+        raise Killed
 
 
 def opened(

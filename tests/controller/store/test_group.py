@@ -183,3 +183,17 @@ async def test_who_went_away_holds_up_nobody(db: Database) -> None:
     assert await stays is Posted.CREATED
     with pytest.raises(asyncio.CancelledError):
         await gone
+
+
+@pytest.mark.parametrize("turns", range(6))
+async def test_who_asks_in_the_moment_in_which_a_group_ends_is_done_too(
+    db: Database, turns: int
+) -> None:
+    group = posting(db)
+    await group.do(a_transaction("first"))
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    async with asyncio.timeout(20):
+        end = await group.do(a_transaction("second"))
+
+    assert end is Posted.CREATED
