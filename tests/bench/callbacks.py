@@ -70,7 +70,7 @@ if TYPE_CHECKING:
 ROUNDS = 3
 CALLBACKS = 20_000
 CALLBACKS_VARIABLE = "LANGO_BENCH_CALLBACKS"
-PEER_CALLBACKS = 2_000
+PEER_CALLBACKS = 1_000
 CONNECTIONS = {"ours": 200, "peer": 20, "limit": 200}
 """The peer gets as many as it has connections to its database: more only wait."""
 
