@@ -26,6 +26,7 @@ from controller.usecases.promotions import PromotionUsedUp, take_up
 from tests.simulation.year.naive import DAY, day_in_nairobi
 from tests.simulation.year.provider import GB, GOODS, Line, Person, an_id, drawn, join
 from tests.simulation.year.served import History
+from tests.simulation.year.sight import moment
 from tests.support.builders import MAC, SITE
 from tests.support.contracts import used
 
@@ -223,6 +224,7 @@ async def _change_now(year: Year, person: Person, line: Line) -> None:
     plan_id = person.chance.choice(sorted(GOODS))
     bespoke = person.chance.randrange(1_000_00) if person.chance.random() < 0.1 else None
     price = None if bespoke is None else Money(bespoke)
+    _know_what_followed(year, line)
     asked = await plan_changes.quote(year.deps, line.id, plan_id, price=price)
     await _pay(year, person, asked.missing.minor)
     asked = await plan_changes.quote(year.deps, line.id, plan_id, price=price)
@@ -236,10 +238,25 @@ async def _change_now(year: Year, person: Person, line: Line) -> None:
 
 async def _change_later(year: Year, person: Person, line: Line) -> None:
     plan_id = person.chance.choice(sorted(GOODS))
+    _know_what_followed(year, line)
     await plan_changes.change_at_renewal(year.deps, line.id, plan_id)
     history = year.witness.histories[line.id]
     on = history.plans[-1][1]
     history.nexts.append((year.now(), None if plan_id == on else plan_id))
+
+
+def _know_what_followed(year: Year, line: Line) -> None:
+    """Note that the plan that was to follow is there since the last renewal.
+
+    In arrears no invoice has told so yet: it comes when the plan's first period is over.
+    """
+    year.judge.papers.read()
+    history = year.witness.histories[line.id]
+    query = "SELECT plan_id, paid_until FROM subscription WHERE id = ?"
+    for plan_id, renewed_at in year.sight.tuples(query, line.id):
+        at = moment(renewed_at)
+        if at is not None and plan_id == history.next_at(year.now()):
+            history.agree(at, plan_id)
 
 
 async def _pause(year: Year, person: Person, line: Line) -> None:
