@@ -1,7 +1,8 @@
 """``callbacks``: 20,000 STK callbacks, posted three times each and shuffled, over real HTTP.
 
-Ours is the whole controller as `controller.main` runs it, in a process of its own, on a durable
-database; a provider in another process posts on `CONNECTIONS` kept connections. A tenth are of
+Ours is the controller's application on the server that `controller.main` runs, in a process of its
+own, on a durable database; no jobs run beside it, so nobody asks the provider about what is
+doubted. A provider in another process posts on `CONNECTIONS` kept connections. A tenth are of
 payments that we had given up on, a twentieth are forged (`payers.py`). The figure is valid
 callbacks a second, from the first post to the last answer of all copies, forgeries included.
 
@@ -25,12 +26,12 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import httpx2
 import uvicorn
 from pydantic import SecretStr
 from starlette.applications import Starlette
@@ -38,17 +39,22 @@ from starlette.middleware import Middleware
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from controller.api.app import create_app
 from controller.api.callbacks import ACCEPTED
 from controller.api.door import Door
 from controller.config import Settings
 from controller.config_sections import (
     DatabaseSettings,
-    EdgeSettings,
     HttpSettings,
     MpesaSection,
 )
-from controller.main import open_controller
+from controller.deps import Deps
+from controller.edge.authority import open_authority
+from controller.main import HTTP_CONNECTIONS_MAX, wall_clock
+from controller.rails import open_rails
+from controller.signals import Signals
 from controller.store import payments
+from controller.store.database import Database
 from controller.usecases.asking import CALLBACK_PATH, token_hash
 from controller.usecases.settle import take_one
 from controller.usecases.together import Posted
@@ -64,7 +70,6 @@ if TYPE_CHECKING:
     from starlette.responses import Response
     from starlette.types import Receive, Scope, Send
 
-    from controller.deps import Deps
     from tests.bench.stores import Store
 
 ROUNDS = 3
@@ -74,7 +79,6 @@ PEER_CALLBACKS = 1_000
 CONNECTIONS = {"ours": 200, "peer": 20, "limit": 200}
 """The peer gets as many as it has connections to its database: more only wait."""
 
-READY_WAIT_S = 180.0
 KINDS = ("ours", "peer", "limit")
 
 
@@ -128,8 +132,6 @@ def _round(
     valid = sum(not payers.is_forged(n) for n in range(count))
     payers.write_posts(folder / "posts", every)
     with _served(kind, each.url, folder) as (port, pid):
-        if kind != "limit":
-            _await_jobs(each)
         used = _cpu_s(pid)
         told = _posted(port, folder / "posts", CONNECTIONS[kind])
         figures.cpu_us[kind].append(1e6 * (_cpu_s(pid) - used) / valid)
@@ -167,17 +169,6 @@ def _row(name: str, of: _Figures, count: int) -> Row:
     )
 
 
-def _await_jobs(each: Store) -> None:
-    """What a controller does first of all is done: each site has its keys and slots."""
-    deadline = time.monotonic() + READY_WAIT_S
-    while time.monotonic() < deadline:
-        with each.plain() as db:
-            if db.ask("SELECT count(DISTINCT site_id) FROM token_slot") == [(payers.SITES,)]:
-                return
-        time.sleep(0.1)
-    raise AssertionError(f"sites were not made ready within {READY_WAIT_S:g} s")
-
-
 def _posted(port: int, path: Path, connections: int) -> dict[str, Any]:
     argv = [sys.executable, "-m", "tests.bench.poster", str(port), str(path), str(connections)]
     done = subprocess.run(argv, stdout=subprocess.PIPE, text=True, check=True)
@@ -210,12 +201,20 @@ async def _serve(kind: str, url: str, folder: Path, tell: int) -> None:
     if kind == "limit":
         await _listen(_bare, tell)
         return
-    async with open_controller(_settings(url, folder)) as running:
-        if kind == "ours":
-            os.write(tell, f"{running.http_port}\n".encode())
-            await running.over
-            return
-        await _listen(_one_by_one(running.deps), tell)
+    settings, vault = _settings(url, folder), open_vault(folder)
+    db = Database(url)
+    async with httpx2.AsyncClient() as http:
+        rails = open_rails(settings, db=db, vault=vault, http=http)
+        deps = Deps(
+            settings=settings,
+            db=db,
+            now=wall_clock,
+            signals=Signals(),
+            vault=vault,
+            authority=open_authority(folder, wall_clock()),
+            gateway=rails.gateway,
+        )
+        await _listen(create_app(deps) if kind == "ours" else _one_by_one(deps), tell)
 
 
 def _settings(url: str, folder: Path) -> Settings:
@@ -224,8 +223,7 @@ def _settings(url: str, folder: Path) -> Settings:
     return Settings(
         state_dir=folder,
         database=DatabaseSettings(url=url),
-        http=HttpSettings(port=0, public_url="https://pay.example.co.ke"),
-        edge=EdgeSettings(port=0, join_port=0),
+        http=HttpSettings(public_url="https://pay.example.co.ke"),
         mpesa=MpesaSection(
             base_url="http://127.0.0.1:9",
             shortcode=payers.SHORTCODE,
@@ -262,7 +260,7 @@ async def _listen(app: Any, tell: int) -> None:
         log_config=None,
         server_header=False,
         proxy_headers=False,
-        lifespan="off",
+        limit_concurrency=HTTP_CONNECTIONS_MAX,
     )
     listener = config.bind_socket()
     listener.listen(1_024)
@@ -270,7 +268,11 @@ async def _listen(app: Any, tell: int) -> None:
     await uvicorn.Server(config).serve(sockets=[listener])
 
 
-async def _bare(_scope: Scope, receive: Receive, send: Send) -> None:
+async def _bare(scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["type"] == "lifespan":
+        await receive()
+        await send({"type": "lifespan.startup.complete"})
+        return
     while (await receive()).get("more_body"):
         pass
     headers = [(b"content-type", b"application/json"), (b"content-length", b"40")]
