@@ -128,7 +128,7 @@ BUGS = (
     ),
     Bug(
         "an order that is asked about again is pushed again",
-        "controller/usecases/purchase.py",
+        "controller/usecases/asking.py",
         "    if payment.state != PaymentState.CREATED:\n        return None\n    if max(",
         "    if payment.state == PaymentState.SETTLED:\n        return None\n    if max(",
         tests=("tests/controller/usecases/test_purchase.py",),

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 FIRST = tuple(range(1, 21))
 FORGERY, USECASES = "tests/controller/api/test_forgery.py", "tests/controller/usecases"
+BELIEF = "controller/usecases/belief.py"
 EVIDENCE, SETTLE = "controller/usecases/evidence.py", "controller/usecases/settle.py"
 ARRIVALS, REFUNDS = "controller/usecases/arrivals.py", "controller/usecases/refunds.py"
 
@@ -21,36 +22,36 @@ BUGS = (
     Bug(
         "a receipt that was told in lower case is another one",
         "controller/store/arrivals.py",
-        "    receipt = seen.receipt.upper()\n",
-        "    receipt = seen.receipt + seen.road.value[:2]\n",
+        "        seen.receipt.upper(),\n",
+        "        seen.receipt + seen.road.value[:2],\n",
         FIRST,
     ),
     Bug(
         "a callback's amount is not compared",
-        EVIDENCE,
+        BELIEF,
         "    if outcome.amount not in (None, Money(payment.amount_minor, payment.currency)):\n",
         "    if outcome.amount is None and outcome.shortcode == '':\n",
         FIRST,
     ),
     Bug(
         "a callback's shortcode is not compared",
-        EVIDENCE,
+        BELIEF,
         "    if outcome.shortcode not in (None, payment.shortcode):\n",
         "    if outcome.shortcode == '':\n",
         FIRST,
     ),
     Bug(
         "a callback's name for the payment is not compared",
-        EVIDENCE,
+        BELIEF,
         "    if payment.provider_id not in (None, outcome.provider_id):\n",
         "    if payment.provider_id == '':\n",
         FIRST,
     ),
     Bug(
         "an unsigned callback is believed for any sum",
-        SETTLE,
-        "    if trust is Trust.ADDRESS and much and payment",
-        "    if trust is Trust.HINT and much and payment",
+        BELIEF,
+        "confirm_above_minor and trust is Trust.ADDRESS\n",
+        "confirm_above_minor and trust is Trust.HINT\n",
         tests=(
             f"{USECASES}/test_arrivals.py::test_a_dear_callback_waits_for_the_provider_s_own_answer",
         ),
@@ -130,8 +131,8 @@ BUGS = (
     Bug(
         "a door opens to anybody",
         "controller/usecases/doors.py",
-        "    return hmac.compare_digest(offered.encode(), secret_of(deps, door).encode())\n",
-        "    return len(offered) == len(secret_of(deps, door))\n",
+        "    return hmac.compare_digest(offered.encode(), secret_of(deps.vault, door).encode())\n",
+        "    return len(offered) == len(secret_of(deps.vault, door))\n",
         tests=(f"{FORGERY}::test_a_door_opens_to_its_own_secret_only",),
     ),
     Bug(

@@ -26,8 +26,8 @@ BUGS = (
     Bug(
         "a day is left out between two periods",
         "billing/run.py",
-        "        billed_until=part.end,\n        plan_id=contract.next",
-        "        billed_until=part.end + timedelta(days=1),\n        plan_id=contract.next",
+        "        billed_until=part.end,\n        bespoke=None",
+        "        billed_until=part.end + timedelta(days=1),\n        bespoke=None",
         tests=YEAR,
     ),
     Bug(
@@ -40,7 +40,7 @@ BUGS = (
     Bug(
         "in arrears tax is by the rate of the first day",
         "billing/charge.py",
-        "return day_of(part.end - SECOND if contract.mode is Mode.ARREARS else part.start)",
+        "return _last_day(part) if contract.mode is Mode.ARREARS else day_of(part.start)",
         "return day_of(part.start)",
         tests=YEAR,
     ),
@@ -68,16 +68,15 @@ BUGS = (
     Bug(
         "volume that was charged is charged again",
         "controller/usecases/billing_batch.py",
-        "    await bulk.charged(tx, [use for _, bill in bills for t in bill.turns"
-        " for use in t.charged])\n",
+        "    await bulk.charged(tx, [use for turn in turns for use in turn.charged])\n",
         "",
         tests=YEAR,
     ),
     Bug(
         "a receipt that was told twice is credited twice",
         "controller/usecases/money_in.py",
-        "        if mine:\n",
-        "        row.receipt += '' if mine else row.id[:4]\n        if row.receipt:\n",
+        "        if is_new or _is_theirs(arrival, row):\n",
+        "        row.receipt += '' if is_new else row.id[:4]\n        if row.receipt:\n",
         tests=YEAR,
     ),
     Bug(
