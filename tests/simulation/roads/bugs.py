@@ -68,7 +68,7 @@ BUGS = (
         "controller/payments/paystack_wire.py",
         '    if not hmac.compare_digest(made.encode(), told.encode(errors="replace")):\n',
         "    if not made and not told:\n",
-        FIRST,
+        tests=("tests/controller/payments/test_paystack_wire.py",),
     ),
     Bug(
         "a bank's notice needs no password",
