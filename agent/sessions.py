@@ -300,8 +300,9 @@ def _count_out(draft: Draft, session: Session) -> None:
 
 def _stuck(use: GrantUse, sessions: list[Session], mono: MonotonicMs) -> bool:
     """Whether so little is left that no burst fits: the kernel passes nothing, nobody gains."""
-    budgets = (use.grant.limits.quota_bytes, use.allowance.bytes)
-    whole = min((one for one in budgets if one is not None), default=None)
+    quota, handed = use.grant.limits.quota_bytes, use.allowance.bytes
+    # The last allowance of a quota may be tiny; what is given up is a share of the quota.
+    whole = handed if quota is None else quota
     if whole is None:
         return False
     if any(mono - session.active_at < STALLED_MS for session in sessions):

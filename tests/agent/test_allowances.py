@@ -93,6 +93,14 @@ STORIES = {
         7    | count a 9990000/0                    | read a 9990000/0 v7 u6; close a allowance
         9    | grant g1 for=a quota=90000000 handed_b=20000000 | open a g1 10.0.0.5
     """,
+    "so does a last allowance that is all but as small as the burst that was dropped": """
+        0    | seen a 10.0.0.5                      |
+        0    | grant g1 for=a quota=800000 handed_b=7000 spent_b=793000 | open a g1 10.0.0.5
+        1    | grant g2 for=a                       |
+        2    | count a 3500/0                       |
+        7    | count a 3500/0                       |
+        8    | count a 3500/0     | read a 3500/0 v8 u7; close a data; open a g2 10.0.0.5
+    """,
     "a device with another grant goes on with that": """
         0    | seen a 10.0.0.5                      |
         0    | grant g1 for=a quota=9000000 handed_b=1000000 | open a g1 10.0.0.5

@@ -85,7 +85,8 @@ async def test_who_pays_from_the_menu_has_the_money_in_the_wallet_and_a_letter(
     await pay(page, rig, account="0712 345 678", shillings=111)
     held = await eventually(lambda: _more(rig, before))
     await page.goto(at(rig, "mail", "/mail"))
-    await expect(page.locator("article").first).to_contain_text("We received KES 111")
+    letter = page.locator("article").first  # it goes out after the money is kept
+    await expect(letter).to_contain_text("We received KES 111", timeout=LOAD_WAIT_MS)
     width = (page.viewport_size or DESK_SIZE)["width"]
     await page.screenshot(path=f"{SCREENS}/paybill-letter-{width}.png")
 

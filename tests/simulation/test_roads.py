@@ -49,7 +49,7 @@ async def test_it_holds_where_rows_are_locked(db_url: str, tmp_path: Path, seed:
 
 
 def test_a_seed_tells_the_same_story_again() -> None:
-    stories = [lived("7").stdout.rpartition("everything held")[0] for _ in range(2)]
+    stories = [lived("14").stdout.rpartition("everything held")[0] for _ in range(2)]
 
     assert stories[0] == stories[1]
     assert len(stories[0].splitlines()) > 10

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 from sqlalchemy import select
@@ -79,6 +79,13 @@ async def phone_of(deps: Deps, subscriber_id: str = ANNE) -> str:
 async def notices(deps: Deps) -> list[str]:
     async with deps.db.read() as tx:
         return list(await tx.scalars(select(NoticeRow.code)))
+
+
+class StumblingDatabase(MortalDatabase):
+    """One transaction fails; the process lives on."""
+
+    def _die(self) -> NoReturn:
+        raise Killed
 
 
 def a_busy_day() -> Account:
@@ -308,9 +315,9 @@ async def test_a_process_that_dies_anywhere_loses_no_line_and_books_none_twice(
 
 async def test_a_line_that_cannot_be_booked_holds_up_no_other(anne: World, db_url: str) -> None:
     first_line = 3  # after the import itself, and the claim of all lines
-    mortal = MortalDatabase(db_url, nth=first_line, moment="inside")
-    await fetched(anne.on(mortal).deps, a_busy_day())
-    await mortal.close()
+    stumbling = StumblingDatabase(db_url, nth=first_line, moment="inside")
+    await fetched(anne.on(stumbling).deps, a_busy_day())
+    await stumbling.close()
     left = [line.kind for line in await kept_lines(anne.deps) if line.due_at is not None]
     anne.clock.advance(BOOK_AGAIN_S)
     await book_due(anne.deps)
