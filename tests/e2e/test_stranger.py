@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 import pytest_asyncio
 
-from tests.support.browser import PHONE_SIZE, browsing, on_device
+from tests.support.browser import PHONE_SIZE, browsing, on_device, shot
 from tests.support.lab import a_lab
 
 if TYPE_CHECKING:
@@ -97,9 +97,9 @@ async def test_pays_on_the_handset_and_is_online_with_no_further_tap(
     page = await (await opened(browser, scripts=scripts)).new_page()
     await page.goto(PROBES["an iPhone"])
     await buy(page, lab, phone)
-    await page.screenshot(path=f"{SCREENS}/stranger-paid-{scripts}.png")
+    await shot(page, f"{SCREENS}/stranger-paid-{scripts}.png")
     await page.locator("a.button[href^='/status']").wait_for(timeout=20_000)
-    await page.screenshot(path=f"{SCREENS}/stranger-online-{scripts}.png")
+    await shot(page, f"{SCREENS}/stranger-online-{scripts}.png")
     await page.goto("http://news.lab/")
 
     assert "You are on the internet" in await page.content()

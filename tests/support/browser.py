@@ -7,13 +7,13 @@ import shlex
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from playwright.async_api import async_playwright
+from playwright.async_api import Error, async_playwright
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from playwright.async_api import Browser, ViewportSize
+    from playwright.async_api import Browser, Page, ViewportSize
 
     from controller.sandbox.lab.namespace import Namespace
 
@@ -42,6 +42,15 @@ async def browsing(executable: str = CHROMIUM) -> AsyncIterator[Browser]:
             yield browser
         finally:
             await browser.close()
+
+
+async def shot(page: Page, path: str) -> None:
+    """A picture of a page that may be leaving by itself just then: once more, of what came."""
+    try:
+        await page.screenshot(path=path)
+    except Error:
+        await page.wait_for_load_state()
+        await page.screenshot(path=path)
 
 
 def on_device(ns: Namespace, resolv: Path, directory: Path) -> str:

@@ -30,6 +30,9 @@ NAMES = 53
 OWN_NEIGHBOURHOOD = {133, 134, 135, 136, 143}
 """ICMPv6 by which the gateway itself finds its neighbours."""
 
+UNREACHABLE = 1
+"""ICMPv6 about a packet that could not be delivered; the packet is in it (RFC 4443 3.1)."""
+
 
 class Taker(Protocol):
     """Whom frames are given to."""
@@ -113,7 +116,7 @@ def _asks_names(frame: bytes, kind: int) -> bool:
 
 
 def _own(frame: bytes, kind: int) -> bool:
-    """Whether it is the gateway's own: its controller, its neighbours."""
+    """Whether it is the gateway's own: its controller, its neighbours, answers to strangers."""
     if kind == ARP:
         return str(IPv4Address(frame[28:32])) == SITE_V4
     if kind == IP4:
@@ -124,7 +127,15 @@ def _own(frame: bytes, kind: int) -> bool:
     if following == 0:  # multicast listeners speak after a hop-by-hop header
         following, at = frame[54], 62
     near = source.is_link_local or source.is_unspecified or source in _NEAR
-    return following == ICMP6 and near and frame[at] in OWN_NEIGHBOURHOOD
+    if following != ICMP6 or not near:
+        return False
+    return frame[at] in OWN_NEIGHBOURHOOD or _tells_a_stranger_that_nobody_is_there(frame, at)
+
+
+def _tells_a_stranger_that_nobody_is_there(frame: bytes, at: int) -> bool:
+    """Whether what comes back is only what came in from outside, for a device that is gone."""
+    about = IPv6Address(frame[at + 16 : at + 32])  # the source of the packet inside
+    return frame[at] == UNREACHABLE and str(about) == INTERNET_V6
 
 
 _NEAR = {IPv6Address("fd77:51::2")}
