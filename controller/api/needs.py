@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 LINES_USUAL = 50
 
 
-def _deps(request: Request) -> Deps:
+def deps_of(request: Request) -> Deps:
+    """What ``main.py`` built."""
     return cast("Deps", request.app.state.deps)
 
 
@@ -28,7 +29,7 @@ def staff_of(request: Request) -> Staff:
 
 
 def hub_of(request: Request) -> Hub:
-    """The hub of this app's live page."""
+    """The hub of this app's pages."""
     return cast("Hub", request.app.state.hub)
 
 
@@ -40,7 +41,7 @@ def only_staff(request: Request, _documented: Annotated[object, Security(_bearer
     staff_of(request).enter(request)
 
 
-Needed = Annotated[Deps, Depends(_deps)]
+Needed = Annotated[Deps, Depends(deps_of)]
 """What ``main.py`` built."""
 
 SiteKey = Annotated[str, Path(pattern="^[a-z0-9-]{1,32}$")]
