@@ -45,7 +45,11 @@ LETTERS = (
 
 
 OPTIONS = Options(
-    layout_features=[], hinting=False, notdef_outline=True, glyph_names=False, drop_tables=["FFTM", "MATH", "GDEF", "GPOS", "GSUB", "kern"]
+    layout_features=[],
+    hinting=False,
+    notdef_outline=True,
+    glyph_names=False,
+    drop_tables=["FFTM", "MATH", "GDEF", "GPOS", "GSUB", "kern"],
 )
 
 
