@@ -23,8 +23,8 @@ from starlette.routing import compile_path
 
 from billing.errors import InvalidField
 from controller.api.auth import NotStaff, refuse_other_origins
-from controller.api.errors import KNOWN, Refused, refusal_of
-from controller.api.needs import deps_of, hub_of, staff_of
+from controller.api.errors import REFUSALS, Refused, refusal_of
+from controller.api.needs import deps_of, hub_of, who_asks
 from controller.noc import page
 from controller.noc.hub import Subject
 from controller.noc.navigation import ON_A_PHONE, place_of, places_of
@@ -47,6 +47,9 @@ FLASH = "lango_said"
 FLASH_CHARACTERS_MAX = 400
 FLASH_LASTS_S = 60
 TONES = frozenset({"good", "busy", "bad", "quiet"})
+NOBODY = Who("", "", Role.READ_ONLY, frozenset())
+"""Who is told of a refusal before it is known who asks."""
+
 SHOWN_NOW = "clock"
 """A panel of every page: it changes with each look, by which a tab knows that it is live."""
 
@@ -103,14 +106,15 @@ class _PageRoute(APIRoute):
     """A route that answers with a page also when it refuses."""
 
     def get_route_handler(self) -> Callable[[Request], Any]:
+        """Answer refusals with a page."""
         answer = super().get_route_handler()
 
         async def answered(request: Request) -> Response:
             try:
-                return cast("Response", await answer(request))
+                return await answer(request)
             except NotStaff:
                 return page.login_form(request, "", HTTPStatus.UNAUTHORIZED)
-            except (Refused, InvalidField, *KNOWN) as refusal:
+            except REFUSALS as refusal:
                 return _refused(request, refusal)
 
         return answered
@@ -121,18 +125,12 @@ def pages(*views: View) -> Pages:
     return Pages(views)
 
 
-def who_asks(request: Request) -> Who:
-    """Who is signed in. Raises `Refused` for everyone else."""
-    staff_of(request).enter(request)
-    return Who("key", "the key", Role.OWNER)
-
-
 async def acts(request: Request, right: Right) -> Who:
     """Who posts a form of a page: signed in, from our own page, and with the right.
 
     Raises `Refused`.
     """
-    who = who_asks(request)
+    who = await who_asks(request)
     refuse_other_origins(request)
     _must(who, right)
     return who
@@ -159,7 +157,7 @@ async def tried(
     """Do what was asked, and go on to a page that says that it was done, or why it was not."""
     try:
         await deed
-    except (Refused, InvalidField, *KNOWN) as refusal:
+    except REFUSALS as refusal:
         return back(request, to, said=_sentence(refusal), tone="bad")
     return back(request, to, said=said)
 
@@ -187,7 +185,7 @@ def _shower(view: View) -> Callable[[Request], Awaitable[Response]]:
     async def shown(request: Request) -> Response:
         if view.path == "/noc" and (key := request.query_params.get("key")):
             return page.logged_in(request, key)
-        who = who_asks(request)
+        who = await who_asks(request)
         _must(who, view.right)
         query = _query(request.query_params.multi_items())
         asked = _asked(request, who, query, cast("dict[str, str]", request.path_params))
@@ -273,7 +271,7 @@ def _whole(request: Request, view: View, *, who: Who, seen: Seen) -> Response:
 def _frame(request: Request, name: str, who: Who) -> dict[str, object]:
     """What the frame around every page says."""
     shown = {view.path for view in cast("Sequence[View]", request.app.state.views)}
-    places = places_of(who, shown)
+    places = () if who is NOBODY else places_of(who, shown)
     return {
         "title": name,
         "who": who,
@@ -312,12 +310,7 @@ def _forget_flash(request: Request, response: Response) -> None:
 def _refused(request: Request, refusal: Exception) -> Response:
     """A page that says what was refused, with the id that finds it in the log."""
     status, code = refusal_of(refusal)
-    if request.method == "GET":
-        who = who_asks(request)
-        frame = _frame(request, str(status.value), who)
-    else:
-        who = Who("", "", Role.READ_ONLY)
-        frame = _frame(request, str(status.value), who)
+    frame = _frame(request, str(status.value), getattr(request.state, "who", NOBODY))
     html = rendered(
         "problem.html",
         style_of(request),
@@ -345,7 +338,7 @@ events = APIRouter(include_in_schema=False)
 @events.get("/noc/events")
 async def live_events(request: Request, page: str = "/noc") -> Response:
     """The stream of a page: its changed panels as server-sent events, everything first."""
-    who = who_asks(request)
+    who = await who_asks(request)
     view, asked, path = _watched(request, who, page)
     subject, style, hub = _subject(view, asked, path), style_of(request), hub_of(request)
     hub.refuse_crowd(subject)
