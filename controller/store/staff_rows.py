@@ -15,6 +15,9 @@ from controller.store.rows import Row, only
 
 __all__ = ["Row"]
 
+HIDDEN = {"shown": False}
+"""Marks a column that the audit log does not show."""
+
 
 class StaffRow(Row):
     """Somebody on the staff. ``login`` is their e-mail address or phone (2547…), in small letters.
@@ -28,7 +31,8 @@ class StaffRow(Row):
     __tablename__ = "staff"
     __table_args__ = (
         CheckConstraint(
-            "role IN ('owner', 'admin', 'billing', 'support', 'technician', 'cashier', 'read_only')",
+            "role IN ('owner', 'admin', 'billing', 'support', 'technician', 'cashier',"
+            " 'read_only')",
             name="role_known",
         ),
         CheckConstraint("role <> 'owner' OR branches IS NULL", name="owner_of_everything"),
@@ -151,7 +155,7 @@ class StaffDeviceRow(Row):
     __table_args__ = (CheckConstraint("kind IN ('browser', 'network')", name="kind_known"),)
 
     staff_id: Mapped[str] = mapped_column(ForeignKey("staff.id"), primary_key=True)
-    mark: Mapped[str] = mapped_column(String(64), primary_key=True)
+    mark: Mapped[str] = mapped_column(String(64), primary_key=True, info=HIDDEN)
     kind: Mapped[str] = mapped_column(String(8))
     first_at: Mapped[datetime]
     seen_at: Mapped[datetime]
@@ -163,7 +167,7 @@ class StaffTryRow(Row):
     __tablename__ = "staff_try"
     __table_args__ = (CheckConstraint("failures >= 0", name="failures_not_negative"),)
 
-    subject: Mapped[str] = mapped_column(String(64), primary_key=True)
+    subject: Mapped[str] = mapped_column(String(64), primary_key=True, info=HIDDEN)
     failures: Mapped[int] = mapped_column(Integer)
     last_at: Mapped[datetime] = mapped_column(index=True)
 
@@ -178,7 +182,8 @@ class ApiTokenRow(Row):
     __tablename__ = "api_token"
     __table_args__ = (
         CheckConstraint(
-            "role IN ('owner', 'admin', 'billing', 'support', 'technician', 'cashier', 'read_only')",
+            "role IN ('owner', 'admin', 'billing', 'support', 'technician', 'cashier',"
+            " 'read_only')",
             name="role_known",
         ),
         CheckConstraint("branches <> ''", name="some_branch"),

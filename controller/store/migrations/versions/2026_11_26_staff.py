@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "2026_11_26_staff"
-down_revision = "2026_11_26_bulk"
+down_revision = "2026_11_26_series"
 branch_labels = None
 depends_on = None
 
@@ -48,7 +48,8 @@ def _staff() -> None:
             "role <> 'owner' OR branches IS NULL", name=op.f("ck_staff_owner_of_everything")
         ),
         sa.CheckConstraint(
-            "role IN ('owner', 'admin', 'billing', 'support', 'technician', 'cashier', 'read_only')",
+            "role IN ('owner', 'admin', 'billing', 'support', 'technician', 'cashier',"
+            " 'read_only')",
             name=op.f("ck_staff_role_known"),
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_staff")),
@@ -83,7 +84,8 @@ def _api_token() -> None:
         sa.Column("revoked_at", MOMENT, nullable=True),
         sa.CheckConstraint("branches <> ''", name=op.f("ck_api_token_some_branch")),
         sa.CheckConstraint(
-            "role IN ('owner', 'admin', 'billing', 'support', 'technician', 'cashier', 'read_only')",
+            "role IN ('owner', 'admin', 'billing', 'support', 'technician', 'cashier',"
+            " 'read_only')",
             name=op.f("ck_api_token_role_known"),
         ),
         sa.ForeignKeyConstraint(
