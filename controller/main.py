@@ -47,6 +47,7 @@ from controller.store.migrations import upgrade
 from controller.systemd import Systemd
 from controller.usecases import sites
 from controller.usecases.arrivals import place_due
+from controller.usecases.audit import seal_due, tell_head
 from controller.usecases.billing_run import bill_due
 from controller.usecases.collecting import collect_due
 from controller.usecases.dunning import dun_due
@@ -86,6 +87,8 @@ RECONCILE_EVERY_S = 10.0
 EXPIRE_EVERY_S = 5.0
 WATCH_EVERY_S = 1.0
 SILENCE_EVERY_S = 10.0
+SEAL_EVERY_S = 1.0
+TELL_HEAD_EVERY_S = 600.0
 SMS_EVERY_S = 1.0
 EMAIL_MAX_S = 600.0
 """A long talk with a slow mail server, many times over; what was not reached is due still."""
@@ -147,6 +150,8 @@ def due_work() -> tuple[Job, ...]:
         Job("give_up_probes", PROBES_EVERY_S, give_up_probes),
         Job("sample", TICK_S, Sampler().look, worth_telling=False),
         Job("roll_up", ROLL_EVERY_S, roll_up),
+        Job("seal_audit", SEAL_EVERY_S, seal_due, worth_telling=False),
+        Job("tell_audit_head", TELL_HEAD_EVERY_S, tell_head),
         Job("watch", WATCH_EVERY_S, Watch().look, worth_telling=False),
     )
 

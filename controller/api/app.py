@@ -11,6 +11,7 @@ from fastapi import APIRouter, Depends, FastAPI
 from controller.api import (
     account_payments,
     arrivals,
+    audit,
     branches,
     callbacks,
     errors,
@@ -113,7 +114,7 @@ def _v1() -> APIRouter:
         router.include_router(part.router)
     for part in (subscriptions, invoices, received, promotions, runs):
         router.include_router(part.router)
-    for part in (papers, reports, voucher_sales, messages):
+    for part in (papers, reports, voucher_sales, messages, audit):
         router.include_router(part.router)
     for part in (arrivals, refunds, account_payments, mandates, statements, reconciliations):
         router.include_router(part.router)

@@ -47,6 +47,9 @@ FLASH = "lango_said"
 FLASH_CHARACTERS_MAX = 400
 FLASH_LASTS_S = 60
 TONES = frozenset({"good", "busy", "bad", "quiet"})
+REFUSALS: tuple[type[Exception], ...] = (Refused, InvalidField, *KNOWN)
+"""What is told to whoever asked, on a page or as a sentence."""
+
 SHOWN_NOW = "clock"
 """A panel of every page: it changes with each look, by which a tab knows that it is live."""
 
@@ -107,10 +110,10 @@ class _PageRoute(APIRoute):
 
         async def answered(request: Request) -> Response:
             try:
-                return cast("Response", await answer(request))
+                return await answer(request)
             except NotStaff:
                 return page.login_form(request, "", HTTPStatus.UNAUTHORIZED)
-            except (Refused, InvalidField, *KNOWN) as refusal:
+            except REFUSALS as refusal:
                 return _refused(request, refusal)
 
         return answered
@@ -153,7 +156,7 @@ async def tried(
     """Do what was asked, and go on to a page that says that it was done, or why it was not."""
     try:
         await deed
-    except (Refused, InvalidField, *KNOWN) as refusal:
+    except REFUSALS as refusal:
         return back(request, to, said=_sentence(refusal), tone="bad")
     return back(request, to, said=said)
 
