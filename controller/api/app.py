@@ -36,12 +36,14 @@ from controller.api import (
     refunds,
     reports,
     runs,
+    series,
     sessions,
     sites,
     statements,
     subscribers,
     subscriptions,
     tokens,
+    usage,
     voucher_sales,
     vouchers,
 )
@@ -117,6 +119,9 @@ def _v1() -> APIRouter:
     for part in (papers, reports, voucher_sales, messages, audit):
         router.include_router(part.router)
     for part in (arrivals, refunds, account_payments, mandates, statements, reconciliations):
+        router.include_router(part.router)
+
+    for part in (series, usage):
         router.include_router(part.router)
 
     @router.get("/openapi.json", include_in_schema=False)
