@@ -2,10 +2,12 @@
 
 from alembic import context
 
-from controller.store import billing_rows, payment_rows
+from controller.store import alert_rows, billing_rows, payment_rows
 from controller.store.rows import Row
 
-assert billing_rows.Row is payment_rows.Row is Row, "the tables of all files are in one metadata"
+assert billing_rows.Row is payment_rows.Row is alert_rows.Row is Row, (
+    "the tables of all files are in one metadata"
+)
 
 context.configure(
     connection=context.config.attributes["connection"],
