@@ -45,7 +45,7 @@ from controller.signals import Signals
 from controller.store.database import Database, DatabaseBusy
 from controller.store.migrations import upgrade
 from controller.systemd import Systemd
-from controller.usecases import sites
+from controller.usecases import alerts, sites
 from controller.usecases.arrivals import place_due
 from controller.usecases.billing_run import bill_due
 from controller.usecases.collecting import collect_due
@@ -85,6 +85,7 @@ RECONCILE_EVERY_S = 10.0
 EXPIRE_EVERY_S = 5.0
 WATCH_EVERY_S = 1.0
 SILENCE_EVERY_S = 10.0
+ALERTS_EVERY_S = 5.0
 SMS_EVERY_S = 1.0
 EMAIL_MAX_S = 600.0
 """A long talk with a slow mail server, many times over; what was not reached is due still."""
@@ -137,6 +138,7 @@ def due_work() -> tuple[Job, ...]:
         Job("collect_due", RECONCILE_EVERY_S, collect_due),
         Job("expire_due", EXPIRE_EVERY_S, expire_due),
         Job("silence", SILENCE_EVERY_S, SilenceWatch().look),
+        Job("alerts", ALERTS_EVERY_S, alerts.look),
         Job("send_sms", SMS_EVERY_S, send_due),
         Job("send_emails", SMS_EVERY_S, send_emails_due, round_max_s=EMAIL_MAX_S),
         Job("make_tokens_ready", TOKENS_EVERY_S, make_ready),

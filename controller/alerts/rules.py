@@ -277,8 +277,8 @@ def _sudden_volume(facts: SiteFacts, at: Thresholds) -> Seen:
 
 def _payments_failing(facts: OfficeFacts, at: Thresholds) -> Seen:
     tried, settled = facts.payments_tried, facts.payments_settled
-    if tried is None or settled is None or tried < at.payments_min:
-        return Seen(Mood.BETWEEN if tried else Mood.WELL)
+    if tried is None or settled is None or 0 < tried < at.payments_min:
+        return Seen(Mood.BETWEEN)
     if settled * 100 < tried * at.payments_pct:
         severity = Severity.WARN if settled * 2 > tried else Severity.CRITICAL
         return Seen(Mood.BAD, severity, (("value", str(settled)), ("usual", str(tried))))
@@ -371,6 +371,4 @@ OFFICE_RULES: tuple[Rule[OfficeFacts], ...] = (
 )
 """What is looked at for the operator as a whole."""
 
-RULE_NAMES = frozenset(
-    {*(rule.name for rule in SITE_RULES), *(rule.name for rule in OFFICE_RULES)}
-)
+RULE_NAMES = frozenset({*(rule.name for rule in SITE_RULES), *(rule.name for rule in OFFICE_RULES)})

@@ -17,7 +17,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from controller.alerts.rules import Mood, Severity
 
@@ -75,7 +75,7 @@ class Alert:
 
 
 def look(
-    alert: Alert | None, seen: Seen, rule: Rule[object], now: datetime, *, held_by: str = ""
+    alert: Alert | None, seen: Seen, rule: Rule[Any], now: datetime, *, held_by: str = ""
 ) -> Alert | None:
     """What becomes of an alert (None: there is none, or none of late) by a look at the facts."""
     if alert is None:

@@ -85,6 +85,17 @@ class AlertRoundRow(Row):
     since_at: Mapped[datetime]
 
 
+class AlertReadingRow(Row):
+    """A figure that somebody outside told, for rules to judge: an SMS account's balance in KES."""
+
+    __tablename__ = "alert_reading"
+
+    name: Mapped[str] = mapped_column(String(32), primary_key=True)
+    value: Mapped[int | None]
+    asked_at: Mapped[datetime]
+    told_at: Mapped[datetime | None]
+
+
 class AlertRouteRow(Row):
     """Where alerts go. ``target`` is sealed: a phone, an e-mail address, a webhook's address.
 

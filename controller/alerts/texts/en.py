@@ -27,6 +27,7 @@ TEXTS = {
     "raised": "{operator}: {severity}, {subject}: {text}",
     "escalated": "{operator}: NOBODY HAS ANSWERED. {severity}, {subject}: {text}",
     "resolved": "{operator}: over, {subject}: {text} (after {span})",
+    "together": "{operator}: {raised} alerts at once, {over} over: {first}",
     "test": "{operator}: this is a test of the alert route {subject}",
     "held_site": "held back: upstream {name} is silent",
     "held_maintenance": "held back: maintenance until {name}",

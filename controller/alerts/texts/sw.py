@@ -27,6 +27,7 @@ TEXTS = {
     "raised": "{operator}: {severity}, {subject}: {text}",
     "escalated": "{operator}: HAKUNA ALIYEJIBU. {severity}, {subject}: {text}",
     "resolved": "{operator}: imekwisha, {subject}: {text} (baada ya {span})",
+    "together": "{operator}: tahadhari {raised} kwa pamoja, {over} zimekwisha: {first}",
     "test": "{operator}: hili ni jaribio la njia ya tahadhari {subject}",
     "held_site": "imezuiliwa: {name} juu yake iko kimya",
     "held_maintenance": "imezuiliwa: matengenezo hadi {name}",

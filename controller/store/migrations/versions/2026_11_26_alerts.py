@@ -22,6 +22,7 @@ def upgrade() -> None:
         " CONSTRAINT fk_site_parent_id_site REFERENCES site (id)"
         " CONSTRAINT ck_site_not_its_own_parent CHECK (parent_id <> id)"
     )
+    _alert_reading()
     _alert_round()
     _alert()
     _alert_route()
@@ -39,6 +40,17 @@ def upgrade() -> None:
         unique=False,
         postgresql_where=sa.text("closed_at IS NULL"),
         sqlite_where=sa.text("closed_at IS NULL"),
+    )
+
+
+def _alert_reading() -> None:
+    op.create_table(
+        "alert_reading",
+        sa.Column("name", sa.String(length=32), nullable=False),
+        sa.Column("value", sa.BigInteger(), nullable=True),
+        sa.Column("asked_at", MOMENT, nullable=False),
+        sa.Column("told_at", MOMENT, nullable=True),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_alert_reading")),
     )
 
 
