@@ -28,6 +28,7 @@ from pydantic_settings import (
 from controller.config_sections import (
     WANTS,
     AirtelSection,
+    AlertsSection,
     BankSection,
     CardSection,
     DatabaseSettings,
@@ -85,6 +86,7 @@ class Settings(BaseSettings):
     sms: SmsSection | None = None
     email: EmailSection | None = None
     operator: OperatorSettings = OperatorSettings()
+    alerts: AlertsSection = AlertsSection()
 
     @classmethod
     def settings_customise_sources(
@@ -194,6 +196,7 @@ _SECTIONS: dict[str, type[Section]] = {
     "sms": SmsSection,
     "email": EmailSection,
     "operator": OperatorSettings,
+    "alerts": AlertsSection,
 }
 
 

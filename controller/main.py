@@ -39,6 +39,7 @@ from controller.notify.africas_talking_wire import AfricasTalkingSettings
 from controller.notify.cost import cost_e4
 from controller.notify.http_sms import HttpSms
 from controller.notify.http_sms_wire import HttpSmsSettings
+from controller.notify.http_webhook import HttpWebhooks
 from controller.notify.smtp import SmtpEmail, SmtpSettings
 from controller.rails import open_rails
 from controller.signals import Signals
@@ -66,6 +67,7 @@ from controller.usecases.sampling import TICK_S, Sampler, roll_up
 from controller.usecases.settle import query_due
 from controller.usecases.statements import book_due
 from controller.usecases.token_keys import make_ready
+from controller.usecases.webhooks import send_due as send_webhooks_due
 from controller.vault import open_vault
 
 if TYPE_CHECKING:
@@ -142,6 +144,7 @@ def due_work() -> tuple[Job, ...]:
         Job("silence", SILENCE_EVERY_S, SilenceWatch().look),
         Job("alerts", ALERTS_EVERY_S, alerts.look),
         Job("send_sms", SMS_EVERY_S, send_due),
+        Job("send_webhooks", SMS_EVERY_S, send_webhooks_due),
         Job("send_emails", SMS_EVERY_S, send_emails_due, round_max_s=EMAIL_MAX_S),
         Job("make_tokens_ready", TOKENS_EVERY_S, make_ready),
         Job("bill_due", BILL_EVERY_S, bill_due, round_max_s=BILL_MAX_S),
@@ -213,6 +216,8 @@ async def open_controller(
         stack.push_async_callback(_closed, db)
         http = await stack.enter_async_context(httpx2.AsyncClient(follow_redirects=False))
         rails = open_rails(settings, db=db, vault=vault, http=http)
+        carrier = HttpWebhooks(allowed=settings.alerts.webhook_networks)
+        stack.push_async_callback(carrier.close)
         deps = Deps(
             settings=settings,
             db=db,
@@ -227,6 +232,7 @@ async def open_controller(
             bank=rails.bank,
             sms=_sms(settings, http),
             email=_email(settings, now),
+            webhooks=carrier,
         )
         await _told(deps)
         listening = _listening(settings)

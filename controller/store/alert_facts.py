@@ -28,6 +28,8 @@ from controller.store.rows import (
     SiteRow,
     VoucherTryRow,
 )
+from controller.store.series import DAY_S, HOUR_S, second
+from controller.store.series_rows import SiteRollupRow, SiteSampleRow, SiteVitalsRow
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -37,6 +39,9 @@ if TYPE_CHECKING:
 
 LATELY = timedelta(minutes=15)
 """Payments, wrong codes and devices that paid and went away are looked at for so long."""
+
+FRESH = timedelta(minutes=3)
+"""What was measured longer ago is not known any more."""
 
 PAID_WITHIN = timedelta(hours=24)
 SEEN_WITHIN = timedelta(minutes=5)
@@ -103,6 +108,42 @@ async def users(tx: Tx) -> dict[str, int]:
 
 def _by_site(found: Iterable[Any]) -> dict[str, Any]:
     return {row[0]: row[1] for row in found}
+
+
+async def vitals(tx: Tx, now: datetime) -> dict[str, SiteVitalsRow]:
+    """What the agent of each site said of its box, where that is fresh."""
+    query = select(SiteVitalsRow).where(SiteVitalsRow.at > now - FRESH)
+    return {row.site_id: row for row in await tx.scalars(query)}
+
+
+async def rates(tx: Tx, now: datetime) -> dict[str, int]:
+    """What comes down at each site that was sampled just now, in bits a second."""
+    row = SiteSampleRow
+    newest = (
+        select(row.down_bps)
+        .where(row.site_id == SiteRow.id, row.at_s >= second(now - FRESH))
+        .order_by(row.at_s.desc())
+        .limit(1)
+        .correlate(SiteRow)
+        .scalar_subquery()
+    )
+    found = await tx.execute(select(SiteRow.id, newest))
+    return {site_id: down for site_id, down in found if down is not None}
+
+
+async def usual(tx: Tx, metric: str, now: datetime) -> dict[str, list[int]]:
+    """The mean of a metric at each site in this hour of the day before, and of the week before."""
+    row, hour = SiteRollupRow, second(now) // HOUR_S * HOUR_S
+    query = select(row.site_id, row.total, row.count).where(
+        row.site_id.in_(select(SiteRow.id)),
+        row.metric == metric,
+        row.span_s == HOUR_S,
+        row.at_s.in_([hour - DAY_S, hour - 7 * DAY_S]),
+    )
+    found: dict[str, list[int]] = {}
+    for site_id, total, count in await tx.execute(query):
+        found.setdefault(site_id, []).append(int(total) // count)
+    return found
 
 
 async def voucher_tries(tx: Tx, now: datetime) -> dict[str, int]:

@@ -20,14 +20,18 @@ from controller.usecases.outages import DOWN_AFTER
 from controller.usecases.together import SOURCE as CALLBACK
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
     from datetime import datetime
 
     from controller.alerts.rules import Thresholds
     from controller.store.alert_facts import SiteSigns
     from controller.store.database import Tx
+    from controller.store.series_rows import SiteVitalsRow
 
 SECOND = timedelta(seconds=1)
+HEARD_S = 30
+"""A site that said something so shortly ago is there."""
+
 OFFICE = ""
 """The subject of alerts that are of no site."""
 
@@ -45,6 +49,9 @@ class Looked:
     office: OfficeFacts
     silent: frozenset[str] = field(default_factory=frozenset)
     """Sites that were not heard for so long that those behind them may be silent by it."""
+
+    off: frozenset[str] = frozenset()
+    """Rules that the operator does not want."""
 
     def upstream_of(self, site_id: str) -> str | None:
         """The highest silent site through which this one is reached, or None."""
@@ -70,16 +77,18 @@ class Looked:
         for site_id, facts in self.facts.items():
             for rule in SITE_RULES:
                 seen = rule.judge(facts, thresholds)
-                if seen.mood is Mood.BAD:
+                if seen.mood is Mood.BAD and rule.name not in self.off:
                     found[rule.name, site_id] = seen
         for office_rule in OFFICE_RULES:
             seen = office_rule.judge(self.office, thresholds)
-            if seen.mood is Mood.BAD:
+            if seen.mood is Mood.BAD and office_rule.name not in self.off:
                 found[office_rule.name, OFFICE] = seen
         return found
 
     def seen(self, rule_name: str, subject: str, thresholds: Thresholds) -> Seen:
         """What one rule says of one subject; nothing of a rule that is no more."""
+        if rule_name in self.off:
+            return Seen(Mood.WELL)
         for rule in SITE_RULES:
             if rule.name == rule_name and subject in self.facts:
                 return rule.judge(self.facts[subject], thresholds)
@@ -89,32 +98,68 @@ class Looked:
         return Seen(Mood.WELL)
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What was found of all sites, by their ids."""
+
+    ends: Mapping[str, datetime]
+    tries: Mapping[str, int]
+    users: Mapping[str, int]
+    users_then: Mapping[str, list[int]]
+    vitals: Mapping[str, SiteVitalsRow]
+    rates: Mapping[str, int]
+    rates_then: Mapping[str, list[int]]
+
+    def of(self, site: SiteSigns, now: datetime, since: datetime) -> SiteFacts:
+        """The facts of one site. How many use it is known of a site that is heard only."""
+        unheard_s = _unheard_s(site, now)
+        is_heard = unheard_s is not None and unheard_s < HEARD_S
+        said = self.vitals.get(site.id)
+        return SiteFacts(
+            silent_s=_silent_s(site, now, since),
+            unheard_s=unheard_s,
+            last_seen=_last_seen(site),
+            loss_ppm=None if said is None else said.loss_ppm,
+            users_now=self.users.get(site.id, 0) if is_heard else None,
+            users_then=min(self.users_then.get(site.id, ()), default=None),
+            disk_pct=None if said is None else said.disk_pct,
+            temperature_c=None if said is None else said.temperature_c,
+            clock_skew_ms=None if said is None else said.clock_skew_ms,
+            outbox_pct=_outbox_pct(site),
+            certificate_s=_left_s(self.ends.get(site.id), now),
+            voucher_tries=self.tries.get(site.id, 0),
+            down_bps=self.rates.get(site.id),
+            down_then_bps=max(self.rates_then.get(site.id, ()), default=None),
+        )
+
+
 async def look_at_everything(
-    tx: Tx, now: datetime, *, since: datetime, thresholds: Thresholds
+    tx: Tx,
+    now: datetime,
+    *,
+    since: datetime,
+    thresholds: Thresholds,
+    off: Collection[str] = (),
 ) -> Looked:
     """All facts of this moment. ``since`` is how long we have been looking without a gap."""
     sites = {one.id: one for one in await kept.site_signs(tx)}
-    ends = await kept.certificates(tx)
-    tries = await kept.voucher_tries(tx, now)
-    users = await kept.users(tx)
-    facts = {
-        site.id: SiteFacts(
-            silent_s=_silent_s(site, now, since),
-            unheard_s=_unheard_s(site, now),
-            last_seen=_last_seen(site),
-            users_now=users.get(site.id, 0),
-            outbox_pct=_outbox_pct(site),
-            certificate_s=None if site.id not in ends else (ends[site.id] - now) // SECOND,
-            voucher_tries=tries.get(site.id, 0),
-        )
-        for site in sites.values()
-    }
+    known = _Known(
+        ends=await kept.certificates(tx),
+        tries=await kept.voucher_tries(tx, now),
+        users=await kept.users(tx),
+        users_then=await kept.usual(tx, "sessions", now),
+        vitals=await kept.vitals(tx, now),
+        rates=await kept.rates(tx, now),
+        rates_then=await kept.usual(tx, "down_bps", now),
+    )
+    facts = {site.id: known.of(site, now, since) for site in sites.values()}
     silent = frozenset(
         site_id
-        for site_id, known in facts.items()
-        if known.unheard_s is not None and known.unheard_s >= thresholds.suspect_s
+        for site_id, one in facts.items()
+        if one.unheard_s is not None and one.unheard_s >= thresholds.suspect_s
     )
-    return Looked(sites, facts, await _office(tx, now, thresholds), silent)
+    office = await _office(tx, now, thresholds)
+    return Looked(sites, facts, office, silent, frozenset(off))
 
 
 def _silent_s(site: SiteSigns, now: datetime, since: datetime) -> int | None:
@@ -130,6 +175,10 @@ def _last_seen(site: SiteSigns) -> str:
     if site.last_seen_at is None:
         return ""
     return f"{site.last_seen_at.astimezone(text.NAIROBI):%d %b %H:%M:%S} EAT"
+
+
+def _left_s(ends: datetime | None, now: datetime) -> int | None:
+    return None if ends is None else (ends - now) // SECOND
 
 
 def _outbox_pct(site: SiteSigns) -> int | None:

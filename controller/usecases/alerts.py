@@ -75,11 +75,14 @@ async def look(deps: Deps) -> int:
     Raises `DatabaseBusy`.
     """
     now = deps.now()
-    thresholds = Thresholds()
+    settings = deps.settings.alerts
+    thresholds = Thresholds.of(settings.thresholds)
     async with deps.db.read() as tx:
         last = await alerts.round_read(tx)
         since = now if last is None else since_of(last.looked_at, last.since_at, now)
-        looked = await look_at_everything(tx, now, since=since, thresholds=thresholds)
+        looked = await look_at_everything(
+            tx, now, since=since, thresholds=thresholds, off=settings.off
+        )
     bad = looked.bad(thresholds)
     async with deps.db.begin() as tx:
         mine = await alerts.round_locked(tx, now)
