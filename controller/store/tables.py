@@ -6,6 +6,7 @@ from controller.store import (
     billing_rows,
     payment_rows,
     series_rows,
+    staff_rows,
 )
 from controller.store.rows import Row
 
@@ -15,6 +16,7 @@ MODULES = (
     billing_rows,
     payment_rows,
     series_rows,
+    staff_rows,
 )
 
 assert all(module.Row is Row for module in MODULES)
