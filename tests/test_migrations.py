@@ -9,9 +9,8 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import CheckConstraint, Connection, Engine, create_engine, inspect, text
 
-from controller.store import billing_rows
 from controller.store.migrations import upgrade
-from controller.store.payment_rows import Row
+from controller.store.tables import Row
 from tests.support.database import postgres
 
 if TYPE_CHECKING:
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from tests.support.postgres import Cluster
 
 
-__all__ = ["billing_rows", "postgres"]
+__all__ = ["postgres"]
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from starlette.exceptions import HTTPException
 
+from controller.acting import asking
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -85,7 +87,8 @@ class Door:
             await send(message)
 
         most = LONGER_BODY_BYTES_MAX.get(scope["path"], BODY_BYTES_MAX)
-        await self._app(scope, _limited(receive, most), send_marked)
+        with asking(scope):
+            await self._app(scope, _limited(receive, most), send_marked)
 
 
 def _marked(said: Iterable[_Raw], request_id: str) -> list[_Raw]:

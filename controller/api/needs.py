@@ -11,6 +11,7 @@ from controller.api.errors import NotFound
 from controller.deps import Deps
 from controller.noc.hub import Hub
 from controller.noc.views import PAGE_LINES_MAX, site_view
+from controller.rights import Role, Who
 
 if TYPE_CHECKING:
     from controller.store.database import Tx
@@ -38,6 +39,7 @@ _bearer = HTTPBearer(auto_error=False, description="The staff key.", scheme_name
 def only_staff(request: Request, _documented: Annotated[object, Security(_bearer)]) -> None:
     """Raise `Refused` for everyone else."""
     staff_of(request).enter(request)
+    request.state.who = Who("key", "the key", Role.OWNER)
 
 
 Needed = Annotated[Deps, Depends(_deps)]

@@ -7,12 +7,14 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict
 
 from billing.errors import InvalidField
+from controller.acting import aside
 from controller.api import pages
 from controller.api.needs import Needed, PageAsked
 from controller.api.run_shapes import DoneOut, PreviewOut, RunOut
 from controller.api.shapes import Instant, Page
 from controller.noc import charges
 from controller.noc.views import Mark
+from controller.store import audit
 from controller.usecases.billing_preview import preview
 from controller.usecases.billing_run import bill_due
 from controller.usecases.dunning import dun_due
@@ -56,4 +58,7 @@ async def preview_run(deps: Needed, asked: Annotated[PreviewAsked, Query()]) -> 
 @router.post("/now")
 async def run_now(deps: Needed) -> DoneOut:
     """Do all that is due. It is done by itself too, within half a minute."""
-    return DoneOut(billed=await bill_due(deps), dunned=await dun_due(deps))
+    async with deps.db.begin() as tx:
+        audit.note(tx, "billing_run_asked", ("billing_run", "now"))
+    with aside():
+        return DoneOut(billed=await bill_due(deps), dunned=await dun_due(deps))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import String
 from sqlalchemy.dialects import postgresql
 
-from controller.store import bulk_rows
+from controller.store import bulk_rows, collecting
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -46,6 +46,8 @@ async def insert_new(
     if not rows:
         return set()
     if bulk_rows.is_postgres(tx):
+        await collecting.touched(tx, row, bulk_rows.columns_of(row), rows)
+        await collecting.touched(tx, parts_row, bulk_rows.columns_of(parts_row), parts)
         arrays = [*_arrays(rows), *_arrays(parts)]
         cursor = await (await _driver(tx)).execute(_inserting_new(row, parts_row), arrays)
         return {key for (key,) in await cursor.fetchall()}
@@ -63,6 +65,7 @@ async def insert_some(
     """
     if not rows:
         return set()
+    await collecting.touched(tx, row, columns, rows)
     statement = _inserting(row, tuple(columns)) + f' ON CONFLICT DO NOTHING RETURNING "{returning}"'
     cursor = await (await _driver(tx)).execute(statement, _arrays(rows))
     return {key for (key,) in await cursor.fetchall()}
@@ -77,6 +80,7 @@ async def put(
     if not bulk_rows.is_postgres(tx):
         await bulk_rows.put(tx, row, rows, columns=columns, keys=keys)
         return
+    await collecting.touched(tx, row, columns, rows)
     sets = ", ".join(f'"{name}" = excluded."{name}"' for name in columns if name not in keys)
     conflict = ", ".join(f'"{name}"' for name in keys)
     statement = _inserting(row, tuple(columns)) + f" ON CONFLICT ({conflict}) DO UPDATE SET {sets}"
@@ -99,6 +103,7 @@ async def change(
         every = [(*values, *same.values()) for values in rows]
         await bulk_rows.change(tx, row, every, columns=(*columns, *same), keys=(key,))
         return
+    await collecting.touched(tx, row, columns, rows)
     sets = [f'"{name}" = given."{name}"' for name in columns if name != key]
     sets += [f'"{name}" = %s' for name in same]
     statement = (

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ARRAY, String, any_, func, select
 
+from controller.store import collecting
 from controller.store.rows import Moment, Row
 
 if TYPE_CHECKING:
@@ -85,6 +86,7 @@ async def write(
     if not rows:
         return
     columns = columns or columns_of(row)
+    await collecting.touched(tx, row, columns, rows, are_new=True)
     if is_postgres(tx):
         await _copy(tx, row, row.__tablename__, columns, rows)
         return
@@ -102,6 +104,7 @@ async def write_new(tx: Tx, row: type[Row], rows: Sequence[Values]) -> set[Any]:
     if not rows:
         return set()
     columns = columns_of(row)
+    await collecting.touched(tx, row, columns, rows)
     if is_postgres(tx):
         kinds = [column.type.compile(dialect=tx.get_bind().dialect) for column in _columns(row)]
         arrays = ", ".join(f"%s::{kind}[]" for kind in kinds)
@@ -125,6 +128,7 @@ async def put(
     """Insert rows; where the ``keys`` exist already, the other columns are replaced."""
     if not rows:
         return
+    await collecting.touched(tx, row, columns, rows)
     sets = ", ".join(f'"{c}" = excluded."{c}"' for c in columns if c not in keys)
     into = f'INSERT INTO "{row.__tablename__}" ({_names(columns)})'
     conflict = f"ON CONFLICT ({_names(keys)}) DO UPDATE SET {sets}"
@@ -142,6 +146,7 @@ async def change(
     """Set the other ``columns`` of the rows that have these ``keys``, where that is news."""
     if not rows:
         return
+    await collecting.touched(tx, row, columns, rows)
     changed = [column for column in columns if column not in keys]
     table = row.__tablename__
     if is_postgres(tx):

@@ -27,6 +27,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 
+from controller import acting
+from controller.store import collecting
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
@@ -96,6 +99,8 @@ class Database:
     async def begin(self) -> AsyncIterator[Tx]:
         """A transaction that commits when the block ends and rolls back when it raises.
 
+        One of staff (`controller.acting`) leaves an audit row of what it changed, which is
+        committed with it.
         Raises `DatabaseBusy`.
         """
         try:
@@ -106,7 +111,11 @@ class Database:
             ):
                 if self.is_sqlite:
                     await (await tx.connection()).exec_driver_sql("BEGIN IMMEDIATE")
+                who = acting.actor()
+                collected = None if who is None else await collecting.collect(tx, who)
                 yield tx
+                if collected is not None:
+                    await collecting.write(tx, collected)
         except Exception as error:
             if _is_conflict(error):
                 raise DatabaseBusy(str(getattr(error, "orig", error))) from error

@@ -11,6 +11,7 @@ import asyncio
 from collections import deque
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from controller import acting
 from controller.store.database import DatabaseBusy
 
 if TYPE_CHECKING:
@@ -80,7 +81,8 @@ class Group(Generic[Item, Outcome]):
 
     def _start(self) -> None:
         if self._asked and len(self._running) < self._under_way_max:
-            task = asyncio.create_task(self._run())
+            with acting.aside():  # it is done for many, and for nobody by name
+                task = asyncio.create_task(self._run())
             self._running.add(task)
             task.add_done_callback(self._over)
 

@@ -26,6 +26,7 @@ from controller.records import (
     Unreadable,
     contiguous,
     folded,
+    growths,
     happened_at,
 )
 from controller.store import (
@@ -37,6 +38,7 @@ from controller.store import (
     probe_results,
     sessions,
     sites,
+    usage,
 )
 from controller.usecases import outages, probes, redemptions
 from controller.usecases.allowances import Told, exceeded, resliced
@@ -163,6 +165,13 @@ async def _take(tx: Tx, report: Report, told: Told, *, is_back: bool) -> None:
     known = await sessions.load_many(tx, {_session_of(one) for one in records})
     result = folded(known, records, site_id=site_id, now=now)
     await sessions.save_many(tx, result.sessions, result.epochs)
+    await usage.count(
+        tx,
+        site_id,
+        growths(known, result.sessions),
+        closed=[one.id for one in result.sessions.values() if one.closed_at is not None],
+        now=now,
+    )
     of_plan = await plans.load_many(tx, {grant.plan_id for grant in held.values()})
     shares = await grant_sites.locked(tx, held)
     used = await sessions.used_bytes_by_grant(tx, held, site_id=site_id)

@@ -1,0 +1,20 @@
+"""Every table, in one metadata: whoever imports `Row` from here finds all of them in it."""
+
+from controller.store import (
+    audit_rows,
+    billing_rows,
+    payment_rows,
+    series_rows,
+)
+from controller.store.rows import Row
+
+MODULES = (
+    audit_rows,
+    billing_rows,
+    payment_rows,
+    series_rows,
+)
+
+assert all(module.Row is Row for module in MODULES)
+
+__all__ = ["MODULES", "Row"]
