@@ -47,6 +47,7 @@ from controller.api import (
 from controller.api.auth import Staff
 from controller.api.door import Door
 from controller.api.needs import only_staff
+from controller.api.reach import needs_of
 from controller.noc import page
 from controller.noc.hub import Hub
 from controller.storefront import Storefront
@@ -92,6 +93,7 @@ def described_app() -> FastAPI:
     app.mount("/noc/static", page.static_files(), name="static")
     errors.install(app)
     app.add_middleware(Door)
+    app.state.needs = needs_of(app)
     return app
 
 

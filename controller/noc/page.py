@@ -13,7 +13,7 @@ from starlette.staticfiles import StaticFiles
 
 from controller.api.auth import NotStaff, refuse_other_origins
 from controller.api.errors import Refused
-from controller.api.needs import hub_of, staff_of
+from controller.api.needs import hub_of, staff_of, who_asks
 from controller.noc.board import Board
 
 HERE = Path(__file__).resolve().parent
@@ -78,7 +78,7 @@ async def log_out(request: Request) -> Response:
 @router.get("/noc/events")
 async def live_events(request: Request) -> Response:
     """Changed panels as server-sent events, everything first."""
-    staff_of(request).enter(request)
+    await who_asks(request)
     hub = hub_of(request)
     hub.refuse_crowd()
 
