@@ -88,6 +88,10 @@ def only(condition: str) -> dict[str, Any]:
     return {"postgresql_where": text(condition), "sqlite_where": text(condition)}
 
 
+BOUGHT = "substr(cause_id, 1, 4) <> 'sub:'"
+"""Of a grant: it is no period of a subscription. Those are found by their subscription."""
+
+
 class SiteRow(Row):
     """One place with one agent, and how far its desired state has come.
 
@@ -396,6 +400,7 @@ class GrantRow(Row):
         CheckConstraint("(ended_at IS NULL) = (ended_reason IS NULL)", name="ended_has_reason"),
         Index(None, "site_id", "ended_at"),
         Index("ix_grant_running", "id", **only("ended_at IS NULL")),
+        Index("ix_grant_bought", "subscriber_id", "created_at", **only(BOUGHT)),
     )
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
