@@ -28,8 +28,8 @@ from pydantic_settings import (
 from controller.config_sections import (
     WANTS,
     AirtelSection,
-    AuditSettings,
     AlertsSection,
+    AuditSettings,
     BankSection,
     CardSection,
     DatabaseSettings,

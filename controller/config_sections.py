@@ -211,6 +211,8 @@ class AuditSettings(Section):
     """Whom the head of the audit log's chain is sent to each day, by e-mail; "": nobody."""
 
     heads_to: Annotated[str, AfterValidator(_address_or_nothing)] = ""
+
+
 def _thresholds(told: dict[str, int]) -> dict[str, int]:
     try:
         Thresholds.of(told)
