@@ -11,6 +11,7 @@ from fastapi import APIRouter, Depends, FastAPI
 from controller.api import (
     account_payments,
     arrivals,
+    audit,
     branches,
     callbacks,
     errors,
@@ -35,12 +36,14 @@ from controller.api import (
     refunds,
     reports,
     runs,
+    series,
     sessions,
     sites,
     statements,
     subscribers,
     subscriptions,
     tokens,
+    usage,
     voucher_sales,
     vouchers,
 )
@@ -113,9 +116,12 @@ def _v1() -> APIRouter:
         router.include_router(part.router)
     for part in (subscriptions, invoices, received, promotions, runs):
         router.include_router(part.router)
-    for part in (papers, reports, voucher_sales, messages):
+    for part in (papers, reports, voucher_sales, messages, audit):
         router.include_router(part.router)
     for part in (arrivals, refunds, account_payments, mandates, statements, reconciliations):
+        router.include_router(part.router)
+
+    for part in (series, usage):
         router.include_router(part.router)
 
     @router.get("/openapi.json", include_in_schema=False)
