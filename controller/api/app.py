@@ -35,6 +35,7 @@ from controller.api import (
     refunds,
     reports,
     runs,
+    search,
     sessions,
     sites,
     statements,
@@ -105,7 +106,7 @@ def _v1() -> APIRouter:
         router.include_router(part.router)
     for part in (subscriptions, invoices, received, promotions, runs):
         router.include_router(part.router)
-    for part in (papers, reports, voucher_sales, messages):
+    for part in (papers, reports, voucher_sales, messages, search):
         router.include_router(part.router)
     for part in (arrivals, refunds, account_payments, mandates, statements, reconciliations):
         router.include_router(part.router)

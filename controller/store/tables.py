@@ -4,6 +4,7 @@ from controller.store import (
     audit_rows,
     billing_rows,
     payment_rows,
+    people_rows,
     series_rows,
 )
 from controller.store.rows import Row
@@ -12,6 +13,7 @@ MODULES = (
     audit_rows,
     billing_rows,
     payment_rows,
+    people_rows,
     series_rows,
 )
 
