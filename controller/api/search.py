@@ -26,7 +26,7 @@ class SearchAsked(BaseModel):
 class HitOut(BaseModel):
     """Something that was found; ``phone`` is whose it is."""
 
-    kind: usecase.Kind
+    kind: usecase.HitKind
     id: str
     name: str
     phone: str | None

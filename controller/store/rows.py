@@ -95,11 +95,17 @@ BOUGHT = "substr(cause_id, 1, 4) <> 'sub:'"
 class SiteRow(Row):
     """One place with one agent, and how far its desired state has come.
 
-    The outbox columns say how full the agent's journal is; None until it has told.
+    The outbox columns say how full the agent's journal is; None until it has told. ``parent_id``
+    is the site through which this one is reached: while that is silent, so is this one.
+
+    Invariant, kept by the use case: going up by ``parent_id`` comes to an end.
     """
 
     __tablename__ = "site"
-    __table_args__ = (CheckConstraint("generation >= 0", name="generation_not_negative"),)
+    __table_args__ = (
+        CheckConstraint("generation >= 0", name="generation_not_negative"),
+        CheckConstraint("parent_id <> id", name="not_its_own_parent"),
+    )
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
     name: Mapped[str] = mapped_column(String(80))
@@ -118,6 +124,7 @@ class SiteRow(Row):
     branch_id: Mapped[str] = mapped_column(
         ForeignKey("branch.id"), default="main", server_default="main"
     )
+    parent_id: Mapped[str | None] = mapped_column(ForeignKey("site.id"))
 
 
 class OutageRow(Row):
@@ -459,6 +466,7 @@ class SessionRow(Row):
         Index(None, "site_id", "closed_at"),
         Index("ix_session_live", "opened_at", "id", **only("closed_at IS NULL")),
         Index("ix_session_tail", text("substr(mac, 13)")),
+        Index("ix_session_open_mac", "mac", "site_id", **only("closed_at IS NULL")),
     )
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)

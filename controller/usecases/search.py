@@ -31,7 +31,7 @@ HITS_MAX = 20
 """Of one kind; who wants more types more."""
 
 
-class Kind(StrEnum):
+class HitKind(StrEnum):
     """What was found, in the order in which it is shown."""
 
     SUBSCRIBER = "subscriber"
@@ -50,7 +50,7 @@ class Hit:
     is: a subscriber's branch, a session that is ``live`` or ``over``, money's state.
     """
 
-    kind: Kind
+    kind: HitKind
     id: str
     name: str
     msisdn: str = ""
@@ -96,13 +96,18 @@ async def search(tx: Tx, deps: Deps, who: Who, typed: str, *, limit: int = HITS_
 
 def _subscriber(row: SubscriberRow) -> Hit:
     return Hit(
-        Kind.SUBSCRIBER, row.id, row.name, msisdn=row.msisdn, state=row.branch_id, at=row.created_at
+        HitKind.SUBSCRIBER,
+        row.id,
+        row.name,
+        msisdn=row.msisdn,
+        state=row.branch_id,
+        at=row.created_at,
     )
 
 
 def _session(row: SessionRow, subscriber: SubscriberRow | None, plan: str | None) -> Hit:
     return Hit(
-        Kind.SESSION,
+        HitKind.SESSION,
         row.id,
         plan or "",
         msisdn="" if subscriber is None else subscriber.msisdn,
@@ -120,7 +125,7 @@ async def _money(tx: Tx, asked: Meant, who: Who, limit: int) -> list[Hit]:
     hits = [_arrival(*line) for line in found]
     for row, subscriber in await store.payments(tx, asked.receipt, who.branches, limit=limit):
         hit = Hit(
-            Kind.PAYMENT,
+            HitKind.PAYMENT,
             row.order_id,
             row.reference,
             msisdn=subscriber.msisdn,
@@ -136,7 +141,7 @@ async def _money(tx: Tx, asked: Meant, who: Who, limit: int) -> list[Hit]:
 
 def _arrival(row: ArrivalRow, subscriber: SubscriberRow | None) -> Hit:
     return Hit(
-        Kind.PAYMENT,
+        HitKind.PAYMENT,
         row.order_id or row.id,
         row.receipt,
         msisdn="" if subscriber is None else subscriber.msisdn,
@@ -155,10 +160,17 @@ async def _vouchers(tx: Tx, deps: Deps, asked: Meant) -> list[Hit]:
             row, plan = found
             state = "redeemed" if row.redeemed_at else "unused"
             hits.append(
-                Hit(Kind.VOUCHER, row.batch, row.batch, more=plan, state=state, at=row.redeemed_at)
+                Hit(
+                    HitKind.VOUCHER,
+                    row.batch,
+                    row.batch,
+                    more=plan,
+                    state=state,
+                    at=row.redeemed_at,
+                )
             )
     if not hits and await store.has_batch(tx, asked.text):
-        hits.append(Hit(Kind.VOUCHER, asked.text, asked.text, state="batch"))
+        hits.append(Hit(HitKind.VOUCHER, asked.text, asked.text, state="batch"))
     return hits
 
 
@@ -169,7 +181,7 @@ async def _documents(tx: Tx, asked: Meant, who: Who, limit: int) -> list[Hit]:
     )
     return [
         Hit(
-            Kind.DOCUMENT,
+            HitKind.DOCUMENT,
             row.id,
             shown_number(row.series, row.number),
             msisdn=subscriber.msisdn,
@@ -183,4 +195,4 @@ async def _documents(tx: Tx, asked: Meant, who: Who, limit: int) -> list[Hit]:
 
 
 def _site(row: SiteRow) -> Hit:
-    return Hit(Kind.SITE, row.id, row.name, site_id=row.id, at=row.last_seen_at)
+    return Hit(HitKind.SITE, row.id, row.name, site_id=row.id, at=row.last_seen_at)

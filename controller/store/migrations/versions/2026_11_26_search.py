@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 revision = "2026_11_26_search"
-down_revision = "2026_11_26_series"
+down_revision = "2026_11_26_staff"
 branch_labels = None
 depends_on = None
 
