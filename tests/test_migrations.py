@@ -52,6 +52,7 @@ def checks_of(connection: Connection) -> dict[str, dict[str, str]]:
 
 
 @pytest.mark.filterwarnings("ignore:Skipped unsupported reflection of expression-based index")
+@pytest.mark.filterwarnings("ignore:autogenerate skipping metadata-specified expression-based")
 def test_migrated_tables_are_those_of_the_rows(migrated: Connection) -> None:
     context = MigrationContext.configure(migrated, opts={"compare_server_default": True})
 

@@ -101,6 +101,10 @@ _NETWORK = _under(
     {
         ("GET", "/sessions"): Need(Right.SEE_SESSIONS),
         ("GET", "/notices"): Need(Right.SEE_ALERTS),
+        ("GET", "/audit"): Need(Right.SEE_AUDIT, BUSINESS),
+        ("GET", "/sites/{site_id}/series"): Need(Right.SEE_SITES, "site"),
+        ("GET", "/usage/top"): Need(Right.SEE_CUSTOMERS),
+        ("GET", "/usage/segments"): Need(Right.SEE_CUSTOMERS),
         ("GET", "/garden"): Need(Right.SEE_SITES),
         ("POST", "/garden"): Need(Right.RUN_SITES, naming="site_id"),
         ("POST", "/garden/remove"): Need(Right.RUN_SITES, naming="site_id"),
