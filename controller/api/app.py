@@ -37,6 +37,7 @@ from controller.api import (
     refunds,
     reports,
     runs,
+    search,
     series,
     sessions,
     sites,
@@ -126,7 +127,7 @@ def _v1() -> APIRouter:
         router.include_router(part.router)
     for part in (subscriptions, invoices, received, promotions, runs):
         router.include_router(part.router)
-    for part in (papers, reports, voucher_sales, messages, audit):
+    for part in (papers, reports, voucher_sales, messages, audit, search):
         router.include_router(part.router)
     for part in (arrivals, refunds, account_payments, mandates, statements, reconciliations):
         router.include_router(part.router)

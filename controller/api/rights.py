@@ -162,6 +162,7 @@ _CUSTOMERS = _under(
         ("POST", "/subscribers/{subscriber}/promotions"): Need(Right.EDIT_CUSTOMERS, "subscriber"),
         ("GET", "/mandates/{mandate_id}"): Need(Right.SEE_MONEY, "mandate"),
         ("POST", "/mandates/{mandate_id}/cancel"): Need(Right.EDIT_CUSTOMERS, "mandate"),
+        ("GET", "/search"): Need(Right.SEE_CUSTOMERS),
         ("GET", "/messages"): Need(Right.SEE_CUSTOMERS),
         ("GET", "/messages/costs"): Need(Right.SEE_MONEY, BUSINESS),
     },
