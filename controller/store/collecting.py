@@ -52,7 +52,8 @@ TAX_NUMBER = "kra_pin"
 DERIVED = frozenset(("site_item", "site_generation", "inbox", "journal", "number_series"))
 """Tables that follow from others, or only count: it is told how many of their rows were written."""
 
-UNTOLD = frozenset(("audit",))
+UNTOLD = frozenset(("audit", "staff_step", "staff_try"))
+"""Nobody asks later how often somebody mistyped; that they signed in is told by the session."""
 BOOKKEEPING = frozenset(("seen_at", "last_seen_at", "used_at_last"))
 """Columns that say when something was last heard of: a change of nothing else is none."""
 
