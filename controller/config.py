@@ -28,6 +28,8 @@ from pydantic_settings import (
 from controller.config_sections import (
     WANTS,
     AirtelSection,
+    AlertsSection,
+    AuditSettings,
     BankSection,
     CardSection,
     DatabaseSettings,
@@ -85,6 +87,8 @@ class Settings(BaseSettings):
     sms: SmsSection | None = None
     email: EmailSection | None = None
     operator: OperatorSettings = OperatorSettings()
+    audit: AuditSettings = AuditSettings()
+    alerts: AlertsSection = AlertsSection()
 
     @classmethod
     def settings_customise_sources(
@@ -194,6 +198,8 @@ _SECTIONS: dict[str, type[Section]] = {
     "sms": SmsSection,
     "email": EmailSection,
     "operator": OperatorSettings,
+    "audit": AuditSettings,
+    "alerts": AlertsSection,
 }
 
 

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Depends, FastAPI
 from controller.api import (
     account_payments,
     arrivals,
+    audit,
     branches,
     callbacks,
     errors,
@@ -35,12 +36,14 @@ from controller.api import (
     refunds,
     reports,
     runs,
+    series,
     sessions,
     sites,
     statements,
     subscribers,
     subscriptions,
     tokens,
+    usage,
     voucher_sales,
     vouchers,
 )
@@ -48,8 +51,9 @@ from controller.api.auth import Staff
 from controller.api.door import Door
 from controller.api.needs import only_staff
 from controller.api.reach import needs_of
-from controller.noc import page
+from controller.noc import live, page
 from controller.noc.hub import Hub
+from controller.noc.pages import keys, overview
 from controller.storefront import Storefront
 from portal.account import app as account
 
@@ -62,6 +66,9 @@ if TYPE_CHECKING:
 BUY = "/buy"
 """Where customers buy tokens; followed by the site's id."""
 
+PAGES = (overview, keys)
+"""The pages of the dashboard."""
+
 
 def create_app(deps: Deps) -> FastAPI:
     """The application on top of ``deps``; serve it without trusting forwarded headers."""
@@ -69,7 +76,8 @@ def create_app(deps: Deps) -> FastAPI:
     app.state.deps = deps
     app.state.staff = Staff(vault=deps.vault, now=deps.now, public_url=deps.settings.public_url)
     app.mount(BUY, account.create_app(Storefront(deps), root=BUY))
-    app.state.hub = Hub(db=deps.db, signals=deps.signals, now=deps.now, render=page.rendered)
+    app.state.hub = Hub(signals=deps.signals)
+    app.state.views = tuple(view for part in PAGES for view in part.router.views)
     return app
 
 
@@ -90,6 +98,9 @@ def described_app() -> FastAPI:
     app.include_router(_v1())
     app.include_router(papers.public)
     app.include_router(page.router)
+    app.include_router(live.events)
+    for part in PAGES:
+        app.include_router(part.router)
     app.mount("/noc/static", page.static_files(), name="static")
     errors.install(app)
     app.add_middleware(Door)
@@ -105,9 +116,12 @@ def _v1() -> APIRouter:
         router.include_router(part.router)
     for part in (subscriptions, invoices, received, promotions, runs):
         router.include_router(part.router)
-    for part in (papers, reports, voucher_sales, messages):
+    for part in (papers, reports, voucher_sales, messages, audit):
         router.include_router(part.router)
     for part in (arrivals, refunds, account_payments, mandates, statements, reconciliations):
+        router.include_router(part.router)
+
+    for part in (series, usage):
         router.include_router(part.router)
 
     @router.get("/openapi.json", include_in_schema=False)

@@ -189,6 +189,15 @@ def problem(
     )
 
 
+def refusal_of(error: Exception) -> tuple[HTTPStatus, str]:
+    """The status and the code of a refusal: of a `Refused`, an `InvalidField`, or one `KNOWN`."""
+    if isinstance(error, Refused):
+        return error.status, error.code
+    if isinstance(error, InvalidField):
+        return HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_field"
+    return next(KNOWN[kind] for kind in type(error).__mro__ if kind in KNOWN)
+
+
 def install(app: FastAPI) -> None:
     """Teach ``app`` to answer everything that goes wrong as a problem."""
     app.add_exception_handler(Refused, _refused)
@@ -224,7 +233,7 @@ def _invalid_field(request: Request, error: Exception) -> Response:
 
 
 def _known(request: Request, error: Exception) -> Response:
-    status, code = next(KNOWN[kind] for kind in type(error).__mro__ if kind in KNOWN)
+    status, code = refusal_of(error)
     field = getattr(error, "field", None)
     faults = [Fault(field, str(error))] if field else ()
     return problem(request, status, code=code, detail=str(error), faults=faults)

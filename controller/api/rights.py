@@ -148,6 +148,7 @@ _CUSTOMERS = _under(
         ("POST", "/subscribers"): Need(Right.EDIT_CUSTOMERS, naming="branch_id"),
         ("GET", "/subscribers/{subscriber}"): Need(Right.SEE_CUSTOMERS, "subscriber"),
         ("POST", "/subscribers/{subscriber}"): Need(Right.EDIT_CUSTOMERS, "subscriber"),
+        ("GET", "/subscribers/{subscriber}/why"): Need(Right.SEE_CUSTOMERS, "subscriber"),
         ("POST", "/subscribers/{subscriber}/adjust"): Need(Right.BOOK_MONEY, "subscriber"),
         ("POST", "/subscribers/{subscriber}/transfer"): Need(
             Right.BOOK_MONEY, "subscriber", names=(("target", "subscriber"),)

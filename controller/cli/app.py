@@ -13,6 +13,7 @@ import typer
 from controller.cli import (
     account,
     arrivals,
+    audit,
     autopay,
     branches,
     doctor,
@@ -140,6 +141,7 @@ for name, group in (
     ("ledger", ledger.app),
     ("notice", notices.app),
     ("sms", messages.app),
+    ("audit", audit.app),
     ("config", here.config),
     ("db", here.db),
 ):

@@ -1,6 +1,7 @@
 """Every table, in one metadata: whoever imports `Row` from here finds all of them in it."""
 
 from controller.store import (
+    alert_rows,
     audit_rows,
     billing_rows,
     payment_rows,
@@ -10,6 +11,7 @@ from controller.store import (
 from controller.store.rows import Row
 
 MODULES = (
+    alert_rows,
     audit_rows,
     billing_rows,
     payment_rows,
