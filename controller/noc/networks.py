@@ -17,6 +17,8 @@ from billing.payment import PaymentState
 from controller.noc.board import ONLINE_WITHIN_S
 from controller.noc.views import PaymentView, SessionView, Takings
 from controller.store import series
+from controller.store.alert_rows import WebhookRow
+from controller.store.payment_rows import ArrivalRow, EmailRow
 from controller.store.rows import (
     CertificateRow,
     GrantRow,
@@ -26,6 +28,7 @@ from controller.store.rows import (
     PlanRow,
     SessionRow,
     SiteRow,
+    SmsRow,
     SubscriberRow,
 )
 from controller.store.scope import within
@@ -299,3 +302,83 @@ def _in_state(state: str, now: datetime) -> Any:
         SiteRow.applied_generation != SiteRow.generation,
         SiteRow.applied_digest != SiteRow.digest,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """Work that waits: how much of it is due, and since when the oldest is."""
+
+    name: str
+    due: int
+    oldest_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class RailLately:
+    """How collecting by one rail went lately, and when money last came by it."""
+
+    rail: str
+    tried: Tried
+    unknown: int
+    paid_at: datetime | None
+
+
+async def sparks(
+    tx: Tx, site_ids: Sequence[str], now: datetime, *, back: timedelta, step_s: int
+) -> Mapping[str, tuple[int, ...]]:
+    """The mean down rates of these sites of late, oldest first."""
+    row = SiteSampleRow
+    bucket = (row.at_s - row.at_s % step_s).label("bucket")
+    query = (
+        select(row.site_id, bucket, func.sum(row.down_bps), func.count(row.down_bps))
+        .where(row.site_id.in_(site_ids), row.at_s >= series.second(now - back))
+        .group_by(row.site_id, bucket)
+        .order_by(row.site_id, bucket)
+    )
+    found: dict[str, tuple[int, ...]] = {}
+    for site_id, _, total, count in await tx.execute(query):
+        if count:
+            found[site_id] = (*found.get(site_id, ()), int(total or 0) // int(count))
+    return found
+
+
+async def queues(tx: Tx, now: datetime) -> list[Queue]:
+    """What is due and has not been done, by kind."""
+    kinds: tuple[tuple[str, Any], ...] = (
+        ("texts", SmsRow.due_at),
+        ("letters", EmailRow.due_at),
+        ("webhooks", WebhookRow.due_at),
+        ("payments to ask about", PaymentRow.next_query_at),
+        ("money to place", ArrivalRow.due_at),
+    )
+    found = []
+    for name, due_at in kinds:
+        query = select(func.count(), func.min(due_at)).where(due_at <= now)
+        count, oldest = (await tx.execute(query)).one()
+        found.append(Queue(name, int(count), oldest))
+    return found
+
+
+async def rails_lately(tx: Tx, rails: Sequence[str], now: datetime) -> list[RailLately]:
+    """How each of these rails did in the last quarter of an hour."""
+    found = []
+    for rail in rails:
+        state = PaymentRow.state
+        counted = select(
+            func.count().filter(state == PaymentState.SETTLED),
+            func.count().filter(state == PaymentState.REFUSED),
+            func.count().filter(
+                state.in_([PaymentState.CREATED, PaymentState.SENT, PaymentState.PENDING])
+            ),
+            func.count().filter(state == PaymentState.UNKNOWN),
+        ).where(PaymentRow.created_at >= now - LATELY, PaymentRow.rail == rail)
+        settled, refused, waiting, unknown = (await tx.execute(counted)).one()
+        last = (
+            select(PaymentRow.settled_at)
+            .where(PaymentRow.rail == rail, PaymentRow.settled_at.is_not(None))
+            .order_by(PaymentRow.settled_at.desc())
+            .limit(1)
+        )
+        tried = Tried(int(settled), int(refused), int(waiting))
+        found.append(RailLately(rail, tried, int(unknown), await tx.scalar(last)))
+    return found

@@ -96,8 +96,8 @@ class SiteRow(Row):
     """One place with one agent, and how far its desired state has come.
 
     The outbox columns say how full the agent's journal is; None until it has told. ``parent_id``
-    is the site through which this one is reached: while that is silent, so is this one. Where it is,
-    in millionths of a degree, is None until staff say so.
+    is the site through which this one is reached: while that is silent, so is this one. Where the
+    site is, in millionths of a degree, is None until staff say so.
 
     Invariant, kept by the use case: going up by ``parent_id`` comes to an end.
     """

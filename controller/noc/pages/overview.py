@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from controller.noc import incoming, lines, live, networks
 from controller.noc.incoming import Unmatched
-from controller.noc.rates import Counted, followed
+from controller.noc.rates import Counted, followed, summed
 from controller.noc.text import midnight
 from controller.rights import Right
 from controller.store.alerts import open_alerts
@@ -71,6 +71,7 @@ class Overview:
     busiest: tuple[lines.SiteLine, ...]
     sessions: tuple[lines.SessionLine, ...]
     sessions_hidden: int
+    sessions_bps: tuple[int, int]
     payments: tuple[lines.PaymentLine, ...]
     alerts: tuple[AlertLine, ...]
     notices: tuple[lines.NoticeLine, ...]
@@ -124,6 +125,7 @@ async def look(asked: live.Asked) -> Overview:
         busiest=tuple(lines.site_line(site, now) for site in _busiest(sites)),
         sessions=tuple(lines.session_line(view, rates, now) for view in sessions),
         sessions_hidden=max(0, users - len(sessions)),
+        sessions_bps=summed(rates, now),
         payments=tuple(lines.payment_line(view) for view in payments),
         alerts=tuple(_alert_line(row) for row in alerts),
         notices=tuple(lines.notice_line(row) for row in notices),
