@@ -29,7 +29,7 @@ OF_NO_BRANCH = {
 
 def api_routes(app: FastAPI) -> set[tuple[str, str]]:
     return {
-        (method, route.path)
+        (method, route.path or "")
         for route in iter_route_contexts(app.routes)
         for method in route.methods or ()
         if (route.path or "").startswith(f"{PREFIX}/")
