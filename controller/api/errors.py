@@ -30,6 +30,7 @@ from controller.usecases.branches import BranchExists, BranchUnknown
 from controller.usecases.debts import DebtSettled, DebtUnknown
 from controller.usecases.factors import PasskeyRefused
 from controller.usecases.grants import DevicesFull, GrantOver, GrantUnknown
+from controller.usecases.live_sessions import SessionUnknown
 from controller.usecases.mandates import MandateDiffers, MandateUnknown
 from controller.usecases.money_in import ReceiptUsed, ReceivedUnknown
 from controller.usecases.papers import DocumentUnknown
@@ -115,6 +116,7 @@ KNOWN: dict[type[Exception], tuple[HTTPStatus, str]] = {
     SiteUnknown: (HTTPStatus.NOT_FOUND, "not_found"),
     PlanUnknown: (HTTPStatus.NOT_FOUND, "not_found"),
     GrantUnknown: (HTTPStatus.NOT_FOUND, "not_found"),
+    SessionUnknown: (HTTPStatus.NOT_FOUND, "not_found"),
     TokenUnknown: (HTTPStatus.NOT_FOUND, "not_found"),
     TokenRedeemed: (HTTPStatus.CONFLICT, "token_redeemed"),
     SlotsFull: (HTTPStatus.CONFLICT, "token_slots_full"),
@@ -184,6 +186,9 @@ KNOWN: dict[type[Exception], tuple[HTTPStatus, str]] = {
     DatabaseBusy: (HTTPStatus.SERVICE_UNAVAILABLE, "busy"),
 }
 """Which refusal is told how; the nearest class counts."""
+
+REFUSALS: tuple[type[Exception], ...] = (Refused, InvalidField, *KNOWN)
+"""All that is refused, and is nobody's fault in the program."""
 
 
 def problem(

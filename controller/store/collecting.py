@@ -49,7 +49,9 @@ PINS = ("pin", "_pin")
 TAX_NUMBER = "kra_pin"
 """The one PIN that is none: a tax number, printed on every invoice."""
 
-DERIVED = frozenset(("site_item", "site_generation", "inbox", "journal", "number_series"))
+DERIVED = frozenset(
+    ("site_item", "site_generation", "inbox", "journal", "number_series", "subscriber_word")
+)
 """Tables that follow from others, or only count: it is told how many of their rows were written."""
 
 UNTOLD = frozenset(("audit", "staff_step", "staff_try"))

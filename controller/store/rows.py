@@ -262,6 +262,8 @@ class SubscriberRow(Row):
             "segment IN ('residential', 'business', 'enterprise')", name="segment_known"
         ),
         Index(None, "name"),
+        Index(None, "created_at", "id"),
+        Index("ix_subscriber_tail", text("substr(msisdn, 9)")),
     )
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
@@ -462,6 +464,8 @@ class SessionRow(Row):
         CheckConstraint("down_bytes >= 0 AND up_bytes >= 0", name="usage_not_negative"),
         Index(None, "grant_id"),
         Index(None, "site_id", "closed_at"),
+        Index("ix_session_live", "opened_at", "id", **only("closed_at IS NULL")),
+        Index("ix_session_tail", text("substr(mac, 13)")),
         Index("ix_session_open_mac", "mac", "site_id", **only("closed_at IS NULL")),
     )
 
