@@ -277,7 +277,7 @@ _STAFF = _under(
         ("POST", "/staff/{staff_id}/reset"): Need(Right.RUN_STAFF),
         ("GET", "/api-tokens"): Need(Right.SEE_CUSTOMERS),
         ("POST", "/api-tokens"): Need(Right.SEE_CUSTOMERS, names=(("branches", "branch"),)),
-        ("POST", "/api-tokens/{token_id}/revoke"): Need(Right.SEE_CUSTOMERS),
+        ("POST", "/api-tokens/{api_token_id}/revoke"): Need(Right.SEE_CUSTOMERS),
     },
 )
 """Whom somebody rules over is decided by ``controller/usecases/staff.py``, for pages too. Anybody
