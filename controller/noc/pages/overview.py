@@ -22,18 +22,20 @@ async def look(asked: live.Asked) -> board.Board:
 
 
 async def _snapshot(asked: live.Asked) -> board.Snapshot:
-    now = asked.now
+    now, held = asked.now, asked.who.branches
     async with asked.deps.db.read() as tx:
         return board.Snapshot(
             at=now,
-            sites=await views.site_views(tx, limit=SITES_MAX),
-            sessions=await views.session_views(tx, limit=SESSIONS_MAX, only_open=True),
-            sessions_open=await views.sessions_open(tx),
-            payments=await views.payment_views(tx, limit=PAYMENTS_MAX),
-            takings=await views.takings_since(tx, midnight(now)),
-            notices=await views.notice_rows(tx, limit=NOTICES_MAX),
-            waiting=await incoming.waiting_views(tx, now),
-            unmatched=await incoming.unmatched(tx, limit=UNMATCHED_MAX),
+            sites=await views.site_views(tx, limit=SITES_MAX, branches=held),
+            sessions=await views.session_views(
+                tx, limit=SESSIONS_MAX, only_open=True, branches=held
+            ),
+            sessions_open=await views.sessions_open(tx, branches=held),
+            payments=await views.payment_views(tx, limit=PAYMENTS_MAX, branches=held),
+            takings=await views.takings_since(tx, midnight(now), branches=held),
+            notices=await views.notice_rows(tx, limit=NOTICES_MAX, branches=held),
+            waiting=await incoming.waiting_views(tx, now, branches=held),
+            unmatched=await incoming.unmatched(tx, limit=UNMATCHED_MAX, branches=held),
         )
 
 
