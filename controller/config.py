@@ -37,6 +37,7 @@ from controller.config_sections import (
     EmailSection,
     HttpSettings,
     HttpSmsSection,
+    MapSection,
     MpesaSection,
     OperatorSettings,
     Section,
@@ -80,6 +81,7 @@ class Settings(BaseSettings):
     database: DatabaseSettings = DatabaseSettings()
     http: HttpSettings = HttpSettings()
     edge: EdgeSettings = EdgeSettings()
+    map: MapSection = MapSection()
     mpesa: MpesaSection | None = None
     airtel: AirtelSection | None = None
     card: CardSection | None = None

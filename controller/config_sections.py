@@ -28,6 +28,7 @@ PHONE_SHAPE = r"^[0-9+ ]{0,20}$"
 SENDER_SHAPE = r"^([A-Za-z0-9]{1,11})?$"
 PAYER_SHAPE = r"^254[17][0-9]{8}$"
 PLACE_SHAPE = r"^[A-Za-z0-9._-]{1,32}$"
+TILES_SHAPE = r"^(https?://[^\s?#{};,'\"]+/\{z\}/\{x\}/\{y\}[A-Za-z0-9@._-]{0,20})?$"
 COST_SHAPE = r"^[0-9]{1,3}(\.[0-9]{1,4})?$"
 WANTS = {
     HOST_SHAPE: "a host name or address, without a port",
@@ -38,6 +39,7 @@ WANTS = {
     SENDER_SHAPE: "at most 11 letters and digits",
     PAYER_SHAPE: "a phone like 254712345678",
     PLACE_SHAPE: "1 to 32 letters, digits, -, _ and .",
+    TILES_SHAPE: "http://… or https://…, ending in /{z}/{x}/{y}.png",
     COST_SHAPE: "shillings, like 0.80",
 }
 """What each shape is called when a value does not have it."""
@@ -75,6 +77,16 @@ class HttpSettings(Section):
     public_url: Url | None = None
     proxies: tuple[Host, ...] = ()
     callback_sources: tuple[Host, ...] = ()
+
+
+class MapSection(Section):
+    """Raster tiles of the operator's own under the map; without them it is our own drawing.
+
+    ``tiles`` is an address with ``{z}``, ``{x}`` and ``{y}``; browsers of staff ask it.
+    """
+
+    tiles: str = Field(default="", pattern=TILES_SHAPE)
+    attribution: str = Field(default="", max_length=200)
 
 
 class EdgeSettings(Section):

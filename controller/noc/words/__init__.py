@@ -7,11 +7,16 @@ is shown in English, and a test finds it. The texts want the review of a native 
 
 from __future__ import annotations
 
-from controller.noc.words import overview, shell, sign_in
+from controller.noc.words import network, overview, shell, sign_in
 
 LANGUAGES = {"en": "English", "sw": "Kiswahili"}
 
-SWAHILI: dict[str, str] = {**shell.WORDS, **overview.WORDS, **sign_in.WORDS}
+SWAHILI: dict[str, str] = {
+    **shell.WORDS,
+    **overview.WORDS,
+    **network.WORDS,
+    **sign_in.WORDS,
+}
 
 
 def word(english: str) -> str:
