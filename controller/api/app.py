@@ -54,7 +54,10 @@ from controller.api.needs import only_staff
 from controller.api.reach import needs_of
 from controller.noc import live, page
 from controller.noc.hub import Hub
+from controller.noc.pages import customers as customers_page
 from controller.noc.pages import keys, overview
+from controller.noc.pages import search as search_page
+from controller.noc.pages import sessions as sessions_page
 from controller.storefront import Storefront
 from portal.account import app as account
 
@@ -67,7 +70,7 @@ if TYPE_CHECKING:
 BUY = "/buy"
 """Where customers buy tokens; followed by the site's id."""
 
-PAGES = (overview, keys)
+PAGES = (overview, keys, search_page, sessions_page, customers_page)
 """The pages of the dashboard."""
 
 
