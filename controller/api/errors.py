@@ -165,6 +165,9 @@ KNOWN: dict[type[Exception], tuple[HTTPStatus, str]] = {
 }
 """Which refusal is told how; the nearest class counts."""
 
+REFUSALS: tuple[type[Exception], ...] = (Refused, InvalidField, *KNOWN)
+"""All that is refused, and is nobody's fault in the program."""
+
 
 def problem(
     request: Request,

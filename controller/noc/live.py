@@ -23,7 +23,7 @@ from starlette.routing import compile_path
 
 from billing.errors import InvalidField
 from controller.api.auth import NotStaff, refuse_other_origins
-from controller.api.errors import KNOWN, Refused, refusal_of
+from controller.api.errors import REFUSALS, Refused, refusal_of
 from controller.api.needs import deps_of, hub_of, who_asks
 from controller.noc import page
 from controller.noc.hub import Subject
@@ -47,8 +47,8 @@ FLASH = "lango_said"
 FLASH_CHARACTERS_MAX = 400
 FLASH_LASTS_S = 60
 TONES = frozenset({"good", "busy", "bad", "quiet"})
-REFUSALS: tuple[type[Exception], ...] = (Refused, InvalidField, *KNOWN)
-"""What is told to whoever asked, on a page or as a sentence."""
+NOBODY = Who("", "", Role.READ_ONLY, frozenset())
+"""Who is told of a refusal before it is known who asks."""
 
 SHOWN_NOW = "clock"
 """A panel of every page: it changes with each look, by which a tab knows that it is live."""
@@ -106,6 +106,7 @@ class _PageRoute(APIRoute):
     """A route that answers with a page also when it refuses."""
 
     def get_route_handler(self) -> Callable[[Request], Any]:
+        """Answer refusals with a page."""
         answer = super().get_route_handler()
 
         async def answered(request: Request) -> Response:
@@ -270,7 +271,7 @@ def _whole(request: Request, view: View, *, who: Who, seen: Seen) -> Response:
 def _frame(request: Request, name: str, who: Who) -> dict[str, object]:
     """What the frame around every page says."""
     shown = {view.path for view in cast("Sequence[View]", request.app.state.views)}
-    places = places_of(who, shown)
+    places = () if who is NOBODY else places_of(who, shown)
     return {
         "title": name,
         "who": who,
@@ -309,8 +310,7 @@ def _forget_flash(request: Request, response: Response) -> None:
 def _refused(request: Request, refusal: Exception) -> Response:
     """A page that says what was refused, with the id that finds it in the log."""
     status, code = refusal_of(refusal)
-    who = getattr(request.state, "who", Who("", "", Role.READ_ONLY))
-    frame = _frame(request, str(status.value), who)
+    frame = _frame(request, str(status.value), getattr(request.state, "who", NOBODY))
     html = rendered(
         "problem.html",
         style_of(request),
