@@ -13,6 +13,7 @@ from fastapi.responses import Response  # noqa: TC002 - FastAPI reads the annota
 from billing.errors import InvalidField
 from billing.ids import PlanId, SiteId
 from billing.msisdn import Msisdn, parse_msisdn
+from controller.api.errors import REFUSALS
 from controller.api.needs import deps_of
 from controller.noc import accounts, views
 from controller.noc import live as page
@@ -358,7 +359,7 @@ async def add(request: Request) -> Response:
     try:
         phone = parse_msisdn(sent.get("phone", ""))
         await usecase.add_subscriber(deps, phone, _change(sent, who))
-    except page.REFUSALS as refusal:
+    except REFUSALS as refusal:
         return page.back(request, "/noc/customers/add", said=str(refusal), tone="bad")
     said = page.words_of(request)("The customer is there")
     return page.back(request, _address(phone), said=said)
@@ -372,7 +373,7 @@ async def edit(request: Request, phone: str) -> Response:
     await theirs.must_reach(deps, who, "subscriber", phone)
     try:
         await usecase.change_subscriber(deps, phone, _change(sent, who))
-    except page.REFUSALS as refusal:
+    except REFUSALS as refusal:
         return page.back(request, f"{_address(phone)}/edit", said=str(refusal), tone="bad")
     return page.back(request, _address(phone), said=page.words_of(request)("Saved"))
 
@@ -385,7 +386,7 @@ async def note(request: Request, phone: str) -> Response:
     await theirs.must_reach(deps, who, "subscriber", phone)
     try:
         await add_note(deps, who, phone, sent.get("text", ""))
-    except page.REFUSALS as refusal:
+    except REFUSALS as refusal:
         return page.back(request, f"{_address(phone)}/edit", said=str(refusal), tone="bad")
     deps.signals.wake("live")
     return page.back(request, _address(phone), said=page.words_of(request)("Noted"))
@@ -399,7 +400,7 @@ async def message(request: Request, phone: str) -> Response:
     await theirs.must_reach(deps, who, "subscriber", phone)
     try:
         await deeds.write_to(deps, Msisdn(usecase.normal_name(phone)), sent.get("text", ""))
-    except page.REFUSALS as refusal:
+    except REFUSALS as refusal:
         return page.back(request, f"{_address(phone)}/edit", said=str(refusal), tone="bad")
     said = page.words_of(request)("The message is on its way")
     return page.back(request, _address(phone), said=said)
@@ -421,6 +422,6 @@ async def give(request: Request, phone: str) -> Response:
             device_mac=meant.meant(typed).mac or typed,
             msisdn=Msisdn(usecase.normal_name(phone)),
         )
-    except page.REFUSALS as refusal:
+    except REFUSALS as refusal:
         return page.back(request, f"{_address(phone)}/edit", said=str(refusal), tone="bad")
     return page.back(request, _address(phone), said=page.words_of(request)("Access is given"))

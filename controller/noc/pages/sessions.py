@@ -11,6 +11,7 @@ from fastapi.responses import Response  # noqa: TC002 - FastAPI reads the annota
 
 from billing.errors import InvalidField
 from billing.ids import GrantId, PlanId
+from controller.api.errors import REFUSALS
 from controller.api.needs import deps_of
 from controller.noc import live as page
 from controller.noc import views
@@ -218,7 +219,7 @@ async def disconnect(request: Request, session_id: str) -> Response:
     to = sent.get("back") or "/noc/sessions"
     try:
         gone = await deeds.disconnect(deps, session_id)
-    except page.REFUSALS as refusal:
+    except REFUSALS as refusal:
         return page.back(request, to, said=str(refusal), tone="bad")
     at = int(deps.now().timestamp())
     mark = quote(f"{gone.grant_id}.{gone.mac}.{at}", safe=".")
