@@ -10,7 +10,7 @@ from fastapi import Request  # noqa: TC002 - FastAPI reads the annotations
 from fastapi.responses import Response  # noqa: TC002 - FastAPI reads the annotations
 
 from billing.errors import InvalidField
-from billing.ids import GrantId, PlanId
+from billing.ids import GrantId, PlanId, SiteId
 from controller.api.errors import REFUSALS
 from controller.api.needs import deps_of
 from controller.noc import live as page
@@ -19,15 +19,17 @@ from controller.noc.pages import theirs
 from controller.noc.people_board import SessionLine, session_line
 from controller.noc.words import word
 from controller.rights import Right
-from controller.store import live
+from controller.store import live, people
+from controller.usecases import blocking, meant
 from controller.usecases import live_sessions as deeds
-from controller.usecases import meant
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from controller.deps import Deps
     from controller.noc.live import Asked
+    from controller.rights import Who
     from controller.store.database import Tx
 
 UNDO_S = 5
@@ -159,11 +161,22 @@ def _undo(told: str, now: datetime) -> Undo | None:
 
 
 @dataclass(frozen=True, slots=True)
+class Block:
+    """That a device is blocked, here or (``site_id`` is "") everywhere; by whom, and why."""
+
+    site_id: str
+    staff_name: str
+    reason: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class One:
     """One session, and what can be done to it."""
 
     line: SessionLine
     plans: tuple[tuple[str, str], ...]
+    blocks: tuple[Block, ...]
     now: datetime
 
 
@@ -171,7 +184,12 @@ async def look_at_one(asked: Asked) -> One:
     """One session. Raises `NotFound`."""
     async with asked.deps.db.read() as tx:
         found = await theirs.session(tx, asked.who, asked.path["session_id"])
-        return One(session_line(found), await _plans(tx), asked.now)
+        blocks = [
+            Block(row.site_id, row.staff_name, row.reason, row.at)
+            for row in await people.blocks_of(tx, found.row.mac)
+            if not row.site_id or row.site_id == found.row.site_id
+        ]
+        return One(session_line(found), await _plans(tx), tuple(blocks), asked.now)
 
 
 SESSIONS = page.View(
@@ -258,3 +276,42 @@ async def give(request: Request, session_id: str) -> Response:
         deeds.give_more(deps, session_id, plan_id=plan_id, reason=reason),
         said=page.words_of(request)("Given: it begins when the present plan is used up"),
     )
+
+
+@router.post("/noc/sessions/{session_id}/block", response_model=None)
+async def block(request: Request, session_id: str) -> Response:
+    """Block a session's device at its site; the address has to be typed."""
+    who = await page.acts(request, Right.RUN_SESSIONS)
+    deps, sent = deps_of(request), await page.fields(request)
+    line = await _line(deps, who, session_id)
+    to = f"/noc/sessions/{quote(session_id)}"
+    if sent.get("sure", "").lower() != line.mac:
+        said = page.words_of(request)("Type {word} to go on", word=line.mac)
+        return page.back(request, to, said=said, tone="bad")
+    return await page.tried(
+        request,
+        to,
+        blocking.block(
+            deps, who, line.mac, site_id=SiteId(line.site_id), reason=sent.get("reason", "")
+        ),
+        said=page.words_of(request)("{mac} is blocked at {site}", mac=line.mac, site=line.site),
+    )
+
+
+@router.post("/noc/sessions/{session_id}/unblock", response_model=None)
+async def unblock(request: Request, session_id: str) -> Response:
+    """Let a device have again what it owns."""
+    who = await page.acts(request, Right.RUN_SESSIONS)
+    deps = deps_of(request)
+    line = await _line(deps, who, session_id)
+    return await page.tried(
+        request,
+        f"/noc/sessions/{quote(session_id)}",
+        blocking.unblock(deps, line.mac, site_id=SiteId(line.site_id)),
+        said=page.words_of(request)("{mac} is blocked no more", mac=line.mac),
+    )
+
+
+async def _line(deps: Deps, who: Who, session_id: str) -> SessionLine:
+    async with deps.db.read() as tx:
+        return session_line(await theirs.session(tx, who, session_id))

@@ -376,3 +376,17 @@ async def test_an_address_that_cannot_be_is_refused_by_name(office: Office, path
         answer = await client.get(path)
 
     assert answer.status_code == 422
+
+
+async def test_a_device_is_blocked_when_its_address_was_typed(office: Office) -> None:
+    await a_customer(office)
+    to = f"/noc/sessions/{SESSION}"
+    await posted(office, f"{to}/block", reason="spoofs", sure="yes")
+    not_yet = await shown(office, to)
+    await posted(office, f"{to}/block", reason="spoofs", sure=MAC)
+    blocked = await shown(office, to)
+    await posted(office, f"{to}/unblock")
+
+    assert "Unblock" not in not_yet
+    assert "spoofs" in blocked
+    assert "Unblock" not in await shown(office, to)
