@@ -58,7 +58,8 @@ from controller.api.needs import only_staff
 from controller.api.reach import needs_of
 from controller.noc import live, page
 from controller.noc.hub import Hub
-from controller.noc.pages import chart, keys, me, overview, sign_in, site, site_list, system
+from controller.noc.pages import sign_in
+from controller.noc.pages.every import PAGES
 from controller.storefront import Storefront
 from portal.account import app as account
 
@@ -72,9 +73,6 @@ if TYPE_CHECKING:
 
 BUY = "/buy"
 """Where customers buy tokens; followed by the site's id."""
-
-PAGES = (overview, site_list, site, chart, system, me, keys)
-"""The pages of the dashboard."""
 
 PROBLEMS: dict[int | str, dict[str, Any]] = {
     "4XX": {"description": "An RFC 9457 problem that names the field."}

@@ -7,7 +7,7 @@ is shown in English, and a test finds it. The texts want the review of a native 
 
 from __future__ import annotations
 
-from controller.noc.words import network, overview, shell, sign_in
+from controller.noc.words import network, overview, people, shell, sign_in, why
 
 LANGUAGES = {"en": "English", "sw": "Kiswahili"}
 
@@ -15,6 +15,8 @@ SWAHILI: dict[str, str] = {
     **shell.WORDS,
     **overview.WORDS,
     **network.WORDS,
+    **people.WORDS,
+    **why.WORDS,
     **sign_in.WORDS,
 }
 
