@@ -267,6 +267,23 @@ _OPERATOR = _under(
     },
 )
 
+_STAFF = _under(
+    "",
+    {
+        ("GET", "/staff"): Need(Right.SEE_STAFF),
+        ("POST", "/staff"): Need(Right.RUN_STAFF, names=(("branches", "branch"),)),
+        ("POST", "/staff/setup-url"): Need(Right.RUN_STAFF, BUSINESS),
+        ("GET", "/staff/{staff_id}"): Need(Right.SEE_STAFF),
+        ("POST", "/staff/{staff_id}"): Need(Right.RUN_STAFF, names=(("branches", "branch"),)),
+        ("POST", "/staff/{staff_id}/reset"): Need(Right.RUN_STAFF),
+        ("GET", "/api-tokens"): Need(Right.SEE_CUSTOMERS),
+        ("POST", "/api-tokens"): Need(Right.SEE_CUSTOMERS, names=(("branches", "branch"),)),
+        ("POST", "/api-tokens/{api_token_id}/revoke"): Need(Right.SEE_CUSTOMERS),
+    },
+)
+"""Whom somebody rules over is decided by ``controller/usecases/staff.py``, for pages too. Anybody
+has keys of their own."""
+
 RIGHTS_OF: dict[tuple[str, str], Need] = {
     **_SITES,
     **_NETWORK,
@@ -276,6 +293,7 @@ RIGHTS_OF: dict[tuple[str, str], Need] = {
     **_MONEY,
     **_BOOKS,
     **_OPERATOR,
+    **_STAFF,
 }
 """By method and path, as FastAPI has it. Every role has ``see_customers``: it stands for "any
 staff"."""

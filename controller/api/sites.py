@@ -9,7 +9,7 @@ from billing.ids import SiteId
 from billing.quota import OUTAGE_MIN_S
 from controller.api import pages
 from controller.api.errors import NotFound
-from controller.api.needs import Needed, PageAsked, SiteKey
+from controller.api.needs import Asking, Needed, PageAsked, SiteKey
 from controller.api.shapes import (
     JoinTokenOut,
     OutageOut,
@@ -30,11 +30,15 @@ router = APIRouter(prefix="/sites", tags=["sites"])
 
 
 @router.get("")
-async def list_sites(deps: Needed, asked: Annotated[PageAsked, Query()]) -> Page[SiteOut]:
+async def list_sites(
+    deps: Needed, who: Asking, asked: Annotated[PageAsked, Query()]
+) -> Page[SiteOut]:
     """Sites in order of their id."""
     after_id = pages.read_id(asked.cursor)
     async with deps.db.read() as tx:
-        found = await views.site_views(tx, after_id=after_id, limit=asked.limit)
+        found = await views.site_views(
+            tx, after_id=after_id, limit=asked.limit, branches=who.branches
+        )
     full = len(found) == asked.limit
     return Page(
         data=[SiteOut.of(view, deps.now()) for view in found],

@@ -29,6 +29,7 @@ from controller.noc import page
 from controller.noc.hub import Subject
 from controller.noc.navigation import ON_A_PHONE, place_of, places_of
 from controller.noc.page import ours, preferences_of, style_of
+from controller.noc.pages import sign_in
 from controller.noc.paint import rendered
 from controller.noc.words import LANGUAGES, said
 from controller.rights import Right, Role, Who
@@ -113,7 +114,7 @@ class _PageRoute(APIRoute):
             try:
                 return await answer(request)
             except NotStaff:
-                return page.login_form(request, "", HTTPStatus.UNAUTHORIZED)
+                return await sign_in.form(request, status=HTTPStatus.UNAUTHORIZED)
             except REFUSALS as refusal:
                 return _refused(request, refusal)
 
@@ -164,8 +165,13 @@ async def tried(
 
 async def fields(request: Request) -> dict[str, str]:
     """What a form sent, without the spaces around; the last of fields of one name."""
+    return {name: value.strip() for name, value in (await fields_as_typed(request)).items()}
+
+
+async def fields_as_typed(request: Request) -> dict[str, str]:
+    """The same with the spaces, which may be part of a password."""
     sent = parse_qs((await request.body()).decode(errors="replace"), keep_blank_values=True)
-    return {name: values[-1].strip() for name, values in sent.items()}
+    return {name: values[-1] for name, values in sent.items()}
 
 
 def shown_once(
@@ -201,7 +207,7 @@ def _must(who: Who, right: Right | None) -> None:
 def _shower(view: View) -> Callable[[Request], Awaitable[Response]]:
     async def shown(request: Request) -> Response:
         if view.path == "/noc" and (key := request.query_params.get("key")):
-            return page.logged_in(request, key)
+            return await sign_in.by_key(request, key)
         who = await who_asks(request)
         _must(who, view.right)
         query = _query(request.query_params.multi_items())

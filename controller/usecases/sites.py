@@ -15,7 +15,7 @@ from controller.edge import wire
 from controller.store import items, plans, sites, tokens
 from controller.store.items import Change, Held
 from controller.store.rows import SiteRow
-from controller.usecases import garden
+from controller.usecases import blocking, garden
 from controller.usecases.plans import item_key
 from controller.usecases.vouchers import chunks_for
 
@@ -138,7 +138,9 @@ async def add_site(deps: Deps, site: NewSite) -> None:
         }
         chunks = await chunks_for(tx, site.id)
         walls = (await garden.items_for(tx, [site.id]))[site.id]
-        await items.put(tx, site.id, {SITE_KEY: _body(deps, site), **offers, **chunks, **walls})
+        stays_out = (await blocking.items_for(tx, [site.id]))[site.id]
+        wanted = {SITE_KEY: _body(deps, site), **offers, **chunks, **walls, **stays_out}
+        await items.put(tx, site.id, wanted)
     deps.signals.wake("live")
 
 
