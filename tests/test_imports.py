@@ -51,6 +51,7 @@ SQL_FILES = (
     "controller/noc/charges.py",
     "controller/noc/incoming.py",
     "controller/noc/audit_log.py",
+    "controller/noc/money_views.py",
 )
 CLOCK_FILES = ("agent/clock.py", "controller/main.py")
 
