@@ -172,22 +172,30 @@ async def deed_rows(tx: Tx, arrival_id: str) -> list[ArrivalDeedRow]:
 
 
 async def waiting_views(
-    tx: Tx, now: datetime, *, limit: int = WAITING_LINES_MAX
+    tx: Tx,
+    now: datetime,
+    *,
+    limit: int = WAITING_LINES_MAX,
+    waited: timedelta = WAITING_AFTER,
 ) -> list[WaitingView]:
     """Who paid and is not connected; what a site has not applied first, the oldest first.
+
+    Whoever paid less than ``waited`` ago does not wait yet.
 
     It is an order whose device was not let in yet, or a subscription that was paid and whose site
     has not confirmed its grant: the grant's item is of a later generation than the site's own.
     """
     found = [
-        *(await _waiting_orders(tx, now, limit)),
-        *(await _waiting_subscriptions(tx, now, limit)),
+        *(await _waiting_orders(tx, now, limit, waited)),
+        *(await _waiting_subscriptions(tx, now, limit, waited)),
     ]
     found.sort(key=lambda one: (one.applied, one.paid_at, one.grant.id))
     return found[:limit]
 
 
-async def _waiting_orders(tx: Tx, now: datetime, limit: int) -> list[WaitingView]:
+async def _waiting_orders(
+    tx: Tx, now: datetime, limit: int, waited: timedelta
+) -> list[WaitingView]:
     seen = exists().where(SessionRow.grant_id == GrantRow.id)
     query = (
         _told_grants()
@@ -200,7 +208,7 @@ async def _waiting_orders(tx: Tx, now: datetime, limit: int) -> list[WaitingView
             GrantRow.started_at.is_(None),
             PaymentRow.purpose == "grant",
             PaymentRow.settled_at >= now - WAITING_WITHIN,
-            PaymentRow.settled_at <= now - WAITING_AFTER,
+            PaymentRow.settled_at <= now - waited,
             SiteRow.id == GrantRow.site_id,
             ~seen,
         )
@@ -223,10 +231,12 @@ async def _waiting_orders(tx: Tx, now: datetime, limit: int) -> list[WaitingView
     ]
 
 
-async def _waiting_subscriptions(tx: Tx, now: datetime, limit: int) -> list[WaitingView]:
+async def _waiting_subscriptions(
+    tx: Tx, now: datetime, limit: int, waited: timedelta
+) -> list[WaitingView]:
     """Those whose site has not confirmed a grant that was paid: just now, or out of the wallet."""
     money, of_wallet = ReceivedRow, SubscriptionRow.mode == Mode.PREPAID
-    since, before = now - WAITING_WITHIN, now - WAITING_AFTER
+    since, before = now - WAITING_WITHIN, now - waited
     newest_money = (
         select(money.id)
         .where(

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 SLOW_ONLINE_S = 10
 """Who is online later than this after paying has waited too long."""
 
+PAYER_CHARS_MAX = 20
+"""What is longer is no number, and no masked one."""
+
 MOODS = (
     word("starting"), word("asking"), word("checking"), word("refused"), word("not sent"),
     word("paid"), word("unconfirmed"), word("unmatched"), word("credited"), word("gone back"),
@@ -213,8 +216,13 @@ def came_line(line: CameLine) -> MoneyLine:
 
 
 def payer_shown(payer: str) -> str:
-    """A payer's number as it is told: whole or masked; nothing for one told as a hash."""
-    return payer if len(payer) <= 20 else ""  # noqa: PLR2004 - what is longer is no number
+    """A payer's number as it is told: whole, or as much as was left of it; nothing for a hash."""
+    if len(payer) > PAYER_CHARS_MAX:
+        return ""
+    if "*" not in payer:
+        return payer
+    first, last = payer.split("*")[0], payer.split("*")[-1]
+    return f"{first.strip().replace('254', '0', 1):•<4} ••• {last.strip()}"
 
 
 def _waited_s(paid_at: datetime | None, online_at: datetime | None) -> int | None:
@@ -236,6 +244,7 @@ def steps(story: Story) -> tuple[Step, ...]:
         *_asked(story),
         *(step for one in story.came for step in _came(one)),
         *_callbacks(story),
+        *_paid(story),
         *_statement(story),
         *_deeds(story),
         *(step for one in story.refunds for step in _refund(one)),
@@ -258,7 +267,11 @@ def _asked(story: Story) -> Iterator[Step]:
         mood = PAYMENT_MOODS[PaymentState(row.state)]
         at = row.pushed_at or row.created_at
         yield Step(at + timedelta(microseconds=1), mood.tone, word("Not paid"), bits)
-    if row.settled_at is not None:
+
+
+def _paid(story: Story) -> Iterator[Step]:
+    row = story.order
+    if row is not None and row.settled_at is not None:
         yield Step(row.settled_at, "good", word("Paid"), (Bit("plain", row.receipt or ""),))
 
 

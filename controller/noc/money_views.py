@@ -138,10 +138,10 @@ class Story:
 
 @dataclass(frozen=True, slots=True)
 class Twice:
-    """One order that money came for more than once, and what of that has not gone back."""
+    """An order that was paid, and the money that came for it once more."""
 
     order: PaymentRow
-    times: int
+    again: ArrivalRow
 
 
 async def order_lines(
@@ -354,28 +354,25 @@ async def _given(tx: Tx, order_id: str) -> Given | None:
 
 
 async def paid_twice(tx: Tx, since: datetime, *, branches: Branches) -> list[Twice]:
-    """Orders that money came for more than once since then, and that is still with us."""
-    row = ArrivalRow
-    lately = (
-        select(row.order_id)
-        .where(row.at >= since, row.order_id.is_not(None), row.state != RETURNED)
-        .group_by(row.order_id)
-        .having(func.count() > 1)
+    """Money that came since then for what was paid before, and is still with us; newest first."""
+    row, order = ArrivalRow, PaymentRow
+    query = (
+        select(order, row)
+        .join(order, order.reference == row.reference)
+        .where(
+            row.at >= since,
+            row.reference != "",
+            row.order_id.is_(None),
+            row.state.in_((CREDITED, SUSPENSE)),
+            order.rail == row.rail,
+            order.settled_at.is_not(None),
+            order.receipt != row.receipt,
+            within(order, branches),
+        )
+        .order_by(row.at.desc(), row.id)
         .limit(EXCEPTION_LINES_MAX)
     )
-    times = (
-        select(row.order_id, func.count().label("times"))
-        .where(row.order_id.in_(lately), row.state != RETURNED)
-        .group_by(row.order_id)
-        .subquery()
-    )
-    query = (
-        select(PaymentRow, times.c.times)
-        .join(times, times.c.order_id == PaymentRow.order_id)
-        .where(within(PaymentRow, branches))
-        .order_by(PaymentRow.created_at.desc(), PaymentRow.order_id)
-    )
-    return [Twice(order, int(count)) for order, count in await tx.execute(query)]
+    return [Twice(first, again) for first, again in await tx.execute(query)]
 
 
 async def taken_back(tx: Tx, since: datetime, *, branches: Branches) -> list[ArrivalRow]:
@@ -424,6 +421,11 @@ async def differences_open(tx: Tx) -> list[DifferenceRow]:
     row = DifferenceRow
     query = select(row).where(row.state == "open").order_by(row.day.desc(), row.id)
     return list(await tx.scalars(query.limit(EXCEPTION_LINES_MAX)))
+
+
+async def difference(tx: Tx, difference_id: str) -> DifferenceRow | None:
+    """A difference, to look at, or None."""
+    return await tx.get(DifferenceRow, difference_id)
 
 
 async def site_names(tx: Tx, *, branches: Branches, limit: int = 500) -> list[tuple[str, str]]:

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from billing.matching import Suggestion
     from controller.noc.money_board import Back, Booking, MoneyLine, Step
     from controller.noc.money_views import Given
+    from controller.store.database import Tx
     from controller.store.payment_rows import ArrivalRow
     from controller.store.rows import PaymentRow, PlanRow, SiteRow, SubscriberRow
 
@@ -215,7 +216,7 @@ async def look_at_one(asked: live.Asked) -> Payment:
         if story is None:
             raise NotFound("payment", name[:64])
         owners = {
-            row.id: await _owners(tx, row)
+            row.id: await owners_of(tx, row)
             for row in story.came
             if row.state in {"suspense", "doubted"} and asked.who.branches is None
         }
@@ -267,8 +268,9 @@ def _delivered(given: Given | None) -> bool:
     return given.site.applied_generation >= given.generation
 
 
-async def _owners(tx: object, row: ArrivalRow) -> tuple[Owner, ...]:
-    found = await suggestions.candidates(tx, row)  # type: ignore[arg-type]
+async def owners_of(tx: Tx, row: ArrivalRow) -> tuple[Owner, ...]:
+    """Whose money it may be, the likeliest first."""
+    found = await suggestions.candidates(tx, row)
     told = Told(
         amount=Money(row.amount_minor, row.currency),
         reference=row.reference,
