@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from controller.noc.rates import Rate
     from controller.noc.views import PaymentView, SessionView
     from controller.store.payment_rows import ArrivalRow
-    from controller.store.rows import NoticeRow, OutageRow, PlanRow, SiteRow
+    from controller.store.rows import GrantRow, NoticeRow, OutageRow, PlanRow, SiteRow
 
 SPARK_WIDTH = 72
 SPARK_HEIGHT = 16
@@ -219,7 +219,7 @@ def session_line(view: SessionView, rates: Mapping[str, Rate], now: datetime) ->
     """A session as it is just now."""
     session, rate = view.row, rates.get(view.row.id)
     is_fresh = rate is not None and not is_quiet(rate, now)
-    time_left, data_left = _gauges(view)
+    time_left, data_left = gauges(view.grant, view.plan)
     return SessionLine(
         id=session.id,
         site_id=session.site_id,
@@ -319,11 +319,12 @@ def outage_lines(
     )
 
 
-def _gauges(view: SessionView) -> tuple[Gauge, Gauge]:
-    if view.grant is None or view.plan is None:
+def gauges(grant: GrantRow | None, plan: PlanRow | None) -> tuple[Gauge, Gauge]:
+    """How much time and data is left of a grant."""
+    if grant is None or plan is None:
         return Gauge(None, SECONDS, known=False), Gauge(None, BYTES, known=False)
-    limits = limits_of(view.plan)
-    rest = left(limits, spent_of(view.grant))
+    limits = limits_of(plan)
+    rest = left(limits, spent_of(grant))
     clocks = [limit for limit in (limits.validity_s, limits.uptime_s) if limit is not None]
     return (
         _gauge(rest.seconds, min(clocks, default=None), SECONDS),
