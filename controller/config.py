@@ -29,6 +29,7 @@ from controller.config_sections import (
     WANTS,
     AirtelSection,
     AuditSettings,
+    BackupSettings,
     BankSection,
     CardSection,
     DatabaseSettings,
@@ -87,6 +88,7 @@ class Settings(BaseSettings):
     email: EmailSection | None = None
     operator: OperatorSettings = OperatorSettings()
     audit: AuditSettings = AuditSettings()
+    backup: BackupSettings = BackupSettings()
 
     @classmethod
     def settings_customise_sources(
@@ -197,6 +199,7 @@ _SECTIONS: dict[str, type[Section]] = {
     "email": EmailSection,
     "operator": OperatorSettings,
     "audit": AuditSettings,
+    "backup": BackupSettings,
 }
 
 

@@ -9,7 +9,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import CheckConstraint, Connection, Engine, create_engine, inspect, text
 
-from controller.store import audit_rows, billing_rows
+from controller.store import audit_rows, backup_rows, billing_rows
 from controller.store.migrations import upgrade
 from controller.store.payment_rows import Row
 from tests.support.database import postgres
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tests.support.postgres import Cluster
 
 
-__all__ = ["audit_rows", "billing_rows", "postgres"]
+__all__ = ["audit_rows", "backup_rows", "billing_rows", "postgres"]
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])

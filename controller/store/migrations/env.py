@@ -2,10 +2,10 @@
 
 from alembic import context
 
-from controller.store import audit_rows, billing_rows, payment_rows
+from controller.store import audit_rows, backup_rows, billing_rows, payment_rows
 from controller.store.rows import Row
 
-assert audit_rows.Row is billing_rows.Row is payment_rows.Row is Row, (
+assert audit_rows.Row is backup_rows.Row is billing_rows.Row is payment_rows.Row is Row, (
     "the tables of all files are in one metadata"
 )
 
