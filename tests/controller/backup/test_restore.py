@@ -45,6 +45,8 @@ if TYPE_CHECKING:
 
     from tests.support.postgres import Cluster
 
+KILLS = 12
+
 ANN = Actor("here", "ann", acting.HERE, "lango backup restore", "", NOON + timedelta(days=2))
 
 
@@ -347,14 +349,15 @@ async def test_a_lost_row_is_found_by_the_trial(office: Office) -> None:
 
 
 def _dies_at(settings: Settings, source: Path, identity_text: str, step: int) -> None:
-    """Restore, and be killed at the so-many-th system call that changes a file."""
+    """Restore, and be killed before the so-many-th deed with a file of the state directory."""
     import sys
 
     count = 0
 
-    def watch(event: str, _args: tuple[object, ...]) -> None:
+    def watch(event: str, args: tuple[object, ...]) -> None:
         nonlocal count
-        if event in {"os.rename", "os.remove", "os.link", "open", "shutil.copyfile"}:
+        changes = event in {"os.rename", "os.remove", "os.link", "open"}
+        if changes and str(args[0]).startswith(str(settings.state_dir)):
             count += 1
             if count == step:
                 os._exit(9)
@@ -363,6 +366,7 @@ def _dies_at(settings: Settings, source: Path, identity_text: str, step: int) ->
     with planned(settings, source, identity) as (plan, scratch):
         sys.addaudithook(watch)
         restore(settings, plan, scratch, who=ANN)
+    (settings.state_dir / "deeds").write_text(str(count))
     os._exit(0)
 
 
@@ -384,9 +388,8 @@ async def test_killed_at_any_step_the_old_database_or_the_new_one_is_there(
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["controller.backup.restore"])
     outcomes = set[tuple[int | None, bool, bool]]()
-    step, heads = 0, settings.state_dir / HEADS_FILE
-    while True:
-        step += 4
+    heads, steps = settings.state_dir / HEADS_FILE, [0]
+    for step in steps:
         for left in ("lango.db-wal", "lango.db-shm"):
             (tmp_path / left).unlink(missing_ok=True)
         shutil.copy(before, tmp_path / "lango.db")
@@ -401,8 +404,9 @@ async def test_killed_at_any_step_the_old_database_or_the_new_one_is_there(
         if not cut and "hours-9" not in found:
             assert "restored" in heads.read_text(), "a half-done restore is never taken for done"
         outcomes.add((process.exitcode, "hours-9" in found, cut))
-        if process.exitcode == 0:
-            break
+        if not step:
+            total = int((settings.state_dir / "deeds").read_text())
+            steps += range(3, total, max(1, total // KILLS))
 
     assert (0, False, False) in outcomes, "in the end it was restored"
     assert (9, True, False) in outcomes, "it was killed before it changed anything"
