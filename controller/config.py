@@ -28,6 +28,7 @@ from pydantic_settings import (
 from controller.config_sections import (
     WANTS,
     AirtelSection,
+    AlertsSection,
     AuditSettings,
     BackupSettings,
     BankSection,
@@ -89,6 +90,7 @@ class Settings(BaseSettings):
     operator: OperatorSettings = OperatorSettings()
     audit: AuditSettings = AuditSettings()
     backup: BackupSettings = BackupSettings()
+    alerts: AlertsSection = AlertsSection()
 
     @classmethod
     def settings_customise_sources(
@@ -200,6 +202,7 @@ _SECTIONS: dict[str, type[Section]] = {
     "operator": OperatorSettings,
     "audit": AuditSettings,
     "backup": BackupSettings,
+    "alerts": AlertsSection,
 }
 
 

@@ -6,8 +6,17 @@ from datetime import time
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    IPvAnyNetwork,
+    SecretStr,
+    StringConstraints,
+)
 
+from controller.alerts.rules import RULE_NAMES, Thresholds
 from controller.notify.email_message import is_address
 from controller.notify.http_sms_wire import Form, path_fault, template_fault
 from controller.notify.smtp import Security
@@ -40,6 +49,7 @@ WANTS = {
 Port = Annotated[int, Field(ge=0, le=65_535)]
 Host = Annotated[str, StringConstraints(pattern=HOST_SHAPE)]
 Url = Annotated[str, StringConstraints(pattern=URL_SHAPE)]
+Threshold = Annotated[int, Field(ge=0, le=10**12)]
 Word = Annotated[str, StringConstraints(min_length=1, max_length=80)]
 Place = Annotated[str, StringConstraints(pattern=PLACE_SHAPE)]
 Shortcode = Annotated[str, StringConstraints(pattern=SHORTCODE_SHAPE)]
@@ -218,6 +228,31 @@ class BackupSettings(Section):
     folder: Path | None = None
     at: time = time(2)
     command: tuple[Word, ...] = ()
+
+
+def _thresholds(told: dict[str, int]) -> dict[str, int]:
+    try:
+        Thresholds.of(told)
+    except KeyError as error:
+        raise ValueError(f"there is no threshold {error.args[0]}") from error
+    return told
+
+
+def _rule(name: str) -> str:
+    if name not in RULE_NAMES:
+        raise ValueError(f"want one of {', '.join(sorted(RULE_NAMES))}")
+    return name
+
+
+class AlertsSection(Section):
+    """What is worth an alert: other ``thresholds`` than the usual, and rules that are ``off``.
+
+    Webhooks go to the internet only, and to ``webhook_networks`` (``10.1.2.0/24``).
+    """
+
+    thresholds: Annotated[dict[str, Threshold], AfterValidator(_thresholds)] = {}
+    off: tuple[Annotated[str, AfterValidator(_rule)], ...] = ()
+    webhook_networks: tuple[IPvAnyNetwork, ...] = ()
 
 
 class OperatorSettings(Section):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from billing.msisdn import WALLETS
-from controller.notify.absent import AbsentEmail, AbsentSms
+from controller.notify.absent import AbsentEmail, AbsentSms, AbsentWebhooks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from controller.edge.authority import Authority
     from controller.notify.email import Email
     from controller.notify.sms import Sms
+    from controller.notify.webhook import Webhooks
     from controller.payments.bank_notice import BankSettings
     from controller.payments.gateway import PaymentGateway, StoredCards
     from controller.payments.mpesa_account import MpesaAccount
@@ -38,6 +39,7 @@ class Deps:
     """The rail by which orders are collected unless the payer chooses another."""
     sms: Sms = field(default_factory=AbsentSms)
     email: Email = field(default_factory=AbsentEmail)
+    webhooks: Webhooks = field(default_factory=AbsentWebhooks)
     more_gateways: tuple[PaymentGateway, ...] = ()
     mpesa: MpesaAccount | None = None
     """All that Daraja does for our shortcode beside collecting; None without an account."""

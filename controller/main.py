@@ -40,13 +40,14 @@ from controller.notify.africas_talking_wire import AfricasTalkingSettings
 from controller.notify.cost import cost_e4
 from controller.notify.http_sms import HttpSms
 from controller.notify.http_sms_wire import HttpSmsSettings
+from controller.notify.http_webhook import HttpWebhooks
 from controller.notify.smtp import SmtpEmail, SmtpSettings
 from controller.rails import open_rails
 from controller.signals import Signals
 from controller.store.database import Database, DatabaseBusy
 from controller.store.migrations import upgrade
 from controller.systemd import Systemd
-from controller.usecases import sites
+from controller.usecases import alerts, sites
 from controller.usecases.arrivals import place_due
 from controller.usecases.audit import seal_due, tell_head
 from controller.usecases.backups import backup_due, trial_due
@@ -65,9 +66,11 @@ from controller.usecases.purchase import purchase
 from controller.usecases.reconcile import reconcile_due
 from controller.usecases.redeem import redeem
 from controller.usecases.refunds import refunds_due
+from controller.usecases.sampling import TICK_S, Sampler, roll_up
 from controller.usecases.settle import query_due
 from controller.usecases.statements import book_due
 from controller.usecases.token_keys import make_ready
+from controller.usecases.webhooks import send_due as send_webhooks_due
 from controller.vault import open_vault
 
 if TYPE_CHECKING:
@@ -92,12 +95,14 @@ SEAL_EVERY_S = 1.0
 BACKUP_EVERY_S = 60.0
 BACKUP_MAX_S = 6 * 3_600.0
 TELL_HEAD_EVERY_S = 600.0
+ALERTS_EVERY_S = 5.0
 SMS_EVERY_S = 1.0
 EMAIL_MAX_S = 600.0
 """A long talk with a slow mail server, many times over; what was not reached is due still."""
 
 TOKENS_EVERY_S = 5.0
 PROBES_EVERY_S = 10.0
+ROLL_EVERY_S = 60.0
 BILL_EVERY_S = 10.0
 BILL_MAX_S = 1_800.0
 """A night's run of a large operator; what it has not reached is due still."""
@@ -144,12 +149,16 @@ def due_work() -> tuple[Job, ...]:
         Job("collect_due", RECONCILE_EVERY_S, collect_due),
         Job("expire_due", EXPIRE_EVERY_S, expire_due),
         Job("silence", SILENCE_EVERY_S, SilenceWatch().look),
+        Job("alerts", ALERTS_EVERY_S, alerts.look),
         Job("send_sms", SMS_EVERY_S, send_due),
+        Job("send_webhooks", SMS_EVERY_S, send_webhooks_due),
         Job("send_emails", SMS_EVERY_S, send_emails_due, round_max_s=EMAIL_MAX_S),
         Job("make_tokens_ready", TOKENS_EVERY_S, make_ready),
         Job("bill_due", BILL_EVERY_S, bill_due, round_max_s=BILL_MAX_S),
         Job("dun_due", BILL_EVERY_S, dun_due, round_max_s=BILL_MAX_S),
         Job("give_up_probes", PROBES_EVERY_S, give_up_probes),
+        Job("sample", TICK_S, Sampler().look, worth_telling=False),
+        Job("roll_up", ROLL_EVERY_S, roll_up),
         Job("seal_audit", SEAL_EVERY_S, seal_due, worth_telling=False),
         Job("tell_audit_head", TELL_HEAD_EVERY_S, tell_head),
         Job("backup_due", BACKUP_EVERY_S, backup_due, round_max_s=BACKUP_MAX_S),
@@ -219,6 +228,8 @@ async def open_controller(
         stack.push_async_callback(_closed, db)
         http = await stack.enter_async_context(httpx2.AsyncClient(follow_redirects=False))
         rails = open_rails(settings, db=db, vault=vault, http=http)
+        carrier = HttpWebhooks(allowed=settings.alerts.webhook_networks)
+        stack.push_async_callback(carrier.close)
         deps = Deps(
             settings=settings,
             db=db,
@@ -233,6 +244,7 @@ async def open_controller(
             bank=rails.bank,
             sms=_sms(settings, http),
             email=_email(settings, now),
+            webhooks=carrier,
         )
         await _told(deps)
         listening = _listening(settings)

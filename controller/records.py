@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
     from billing.ids import GrantId, PlanId, RedemptionId, SessionId, SiteId
 
+VITALS_AGE_MAX = timedelta(seconds=60)
+"""Vitals are of this moment or worthless. A report that a slow link held for longer brings none."""
+
 RECORD_AGE_MAX = timedelta(days=40)
 """A site's clock that says longer ago than this is wrong (no real-time clock, cold boot)."""
 
@@ -156,6 +159,57 @@ class Folded:
     foreign: frozenset[SessionId]
 
 
+@dataclass(frozen=True, slots=True)
+class Vitals:
+    """How a site's box is, as its agent told; None where it does not know.
+
+    ``boot`` names the life of the machine with which the byte counters began.
+    """
+
+    taken_at: datetime
+    boot: str
+    uptime_s: int
+    cpu_pct: int | None = None
+    memory_pct: int | None = None
+    disk_pct: int | None = None
+    temperature_c: int | None = None
+    wan_down_bytes: int | None = None
+    wan_up_bytes: int | None = None
+    lan_down_bytes: int | None = None
+    lan_up_bytes: int | None = None
+    rtt_ms: int | None = None
+    loss_ppm: int | None = None
+    clock_skew_ms: int | None = None
+    agent_memory_kib: int | None = None
+
+    def is_late(self, now: datetime) -> bool:
+        """Whether these were read too long ago to say how the box is.
+
+        The site's clock is believed only when it knows how wrong it is: a box without a battery
+        may live in 1970. Without that, what arrives is taken to be of now.
+        """
+        if self.clock_skew_ms is None:
+            return False
+        return now - self.taken_at + timedelta(milliseconds=self.clock_skew_ms) > VITALS_AGE_MAX
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """What one session used between two moments at which it was read."""
+
+    session_id: SessionId
+    grant_id: GrantId
+    down_bytes: int
+    up_bytes: int
+    took_us: int
+
+    def bps(self) -> tuple[int, int] | None:
+        """How fast that was, down and up, in bits a second; None of a single moment."""
+        if self.took_us <= 0:
+            return None
+        return _bps(self.down_bytes, self.took_us), _bps(self.up_bytes, self.took_us)
+
+
 def contiguous(records: Iterable[SiteRecord], acked_seq: int) -> tuple[SiteRecord, ...]:
     """The records that follow ``acked_seq`` without a gap, once each, in order."""
     fresh = []
@@ -216,6 +270,35 @@ def folded(
         epochs=frozenset(epochs),
         foreign=frozenset(foreign),
     )
+
+
+def growths(
+    before: Mapping[SessionId, SessionView], after: Mapping[SessionId, SessionView]
+) -> tuple[Growth, ...]:
+    """By how much each session has grown, of those that have."""
+    grown = []
+    for name, session in sorted(after.items()):
+        known = before.get(name)
+        used = session.meter.usage
+        was = Volume() if known is None else known.meter.usage
+        # Invariant: usage never falls.
+        assert was.down_bytes <= used.down_bytes and was.up_bytes <= used.up_bytes  # noqa: PT018
+        if used != was:
+            since = session.opened_at if known is None else known.seen_at
+            grown.append(
+                Growth(
+                    session_id=name,
+                    grant_id=session.grant_id,
+                    down_bytes=used.down_bytes - was.down_bytes,
+                    up_bytes=used.up_bytes - was.up_bytes,
+                    took_us=(session.seen_at - since) // timedelta(microseconds=1),
+                )
+            )
+    return tuple(grown)
+
+
+def _bps(grown_bytes: int, took_us: int) -> int:
+    return grown_bytes * 8_000_000 // took_us
 
 
 def _unseen(fact: SessionFact, site_id: SiteId, at: datetime) -> SessionView:

@@ -16,6 +16,7 @@ from cryptography.fernet import InvalidToken
 
 from controller.api.attempts import Attempts, failed, wait_s
 from controller.api.errors import Refused
+from controller.rights import Role, Who
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,6 +30,9 @@ COOKIE = "lango_staff"
 SESSION_LASTS = timedelta(hours=12)
 PURPOSE = "staff-session"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+KEY_HOLDER = Who("key", "the key", Role.OWNER)
+"""Whoever shows the controller's own key: it lies beside the database, and opens everything."""
 
 
 class NotStaff(Refused):
@@ -49,16 +53,17 @@ class Staff:
         self._now = now
         self._attempts = Attempts()
 
-    def enter(self, request: Request) -> None:
-        """Raise `Refused` unless this request comes from staff and means what it does."""
+    async def enter(self, request: Request) -> Who:
+        """Who of the staff asks. Raises `Refused` for others, and for a form of another site."""
         scheme, _, key = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer":
             self.check_key(request, key.strip())
-            return
+            return KEY_HOLDER
         if not self.is_logged_in(request):
             raise NotStaff("send the staff key as `Authorization: Bearer …`, or log in at /noc")
         if request.method not in SAFE_METHODS:
             refuse_other_origins(request)
+        return KEY_HOLDER
 
     def check_key(self, request: Request, key: str) -> None:
         """Raise `NotStaff` for a wrong key; after too many of an address, `Refused`.

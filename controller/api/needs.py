@@ -8,18 +8,21 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from controller.api.auth import Staff
 from controller.api.errors import NotFound
+from controller.api.reach import must_reach
 from controller.deps import Deps
 from controller.noc.hub import Hub
 from controller.noc.views import PAGE_LINES_MAX, site_view
-from controller.rights import Role, Who
+from controller.rights import Who
 
 if TYPE_CHECKING:
+    from controller.api.reach import Needs
     from controller.store.database import Tx
 
 LINES_USUAL = 50
 
 
-def _deps(request: Request) -> Deps:
+def deps_of(request: Request) -> Deps:
+    """What ``main.py`` built."""
     return cast("Deps", request.app.state.deps)
 
 
@@ -29,21 +32,45 @@ def staff_of(request: Request) -> Staff:
 
 
 def hub_of(request: Request) -> Hub:
-    """The hub of this app's live page."""
+    """The hub of this app's pages."""
     return cast("Hub", request.app.state.hub)
 
 
 _bearer = HTTPBearer(auto_error=False, description="The staff key.", scheme_name="staff key")
 
 
-def only_staff(request: Request, _documented: Annotated[object, Security(_bearer)]) -> None:
-    """Raise `Refused` for everyone else."""
-    staff_of(request).enter(request)
-    request.state.who = Who("key", "the key", Role.OWNER)
+async def who_asks(request: Request) -> Who:
+    """Who of the staff asks; also in ``request.state.who``. Raises `NotStaff` for a stranger."""
+    who = await staff_of(request).enter(request)
+    request.state.who = who
+    return who
 
 
-Needed = Annotated[Deps, Depends(_deps)]
+async def only_staff(request: Request, _documented: Annotated[object, Security(_bearer)]) -> Who:
+    """Who asks, if they may ask this: their role has the right, and theirs is the branch.
+
+    Raises `NotStaff`, `Forbidden`; `NotFound` for what belongs to a branch that is not theirs.
+    """
+    who = await who_asks(request)
+    need = needs_of_app(request)[id(request.scope["route"])]
+    await must_reach(request, who, need, deps_of(request))
+    return who
+
+
+def needs_of_app(request: Request) -> "Needs":
+    """What the routes of this app want."""
+    return cast("Needs", request.app.state.needs)
+
+
+def _who(request: Request) -> Who:
+    return cast("Who", request.state.who)
+
+
+Needed = Annotated[Deps, Depends(deps_of)]
 """What ``main.py`` built."""
+
+Asking = Annotated[Who, Depends(_who)]
+"""Who asks; of routes behind `only_staff`."""
 
 SiteKey = Annotated[str, Path(pattern="^[a-z0-9-]{1,32}$")]
 """The id of a site or a plan in a path."""

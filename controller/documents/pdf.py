@@ -1,7 +1,7 @@
 """A paper as PDF, A4. The same paper always gives the same bytes.
 
-Text is set in Helvetica, which every printer has, as long as it holds no character that Helvetica
-lacks; else all of it in DejaVu Sans, of which the characters used are embedded.
+Text is set in Helvetica, which every printer has; what holds a character that Helvetica lacks, a
+name like Wanjikũ, in DejaVu Sans, of which the characters used are embedded.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 FONTS = Path(__file__).resolve().parent / "fonts"
 HELVETICA, DEJAVU = "helvetica", "dejavu"
 HELVETICA_HAS = "latin-1"
+DEJAVU_FILES = {"": "DejaVuSans.ttf", "B": "DejaVuSans-Bold.ttf"}
 
 WIDTH, HEIGHT, MARGIN = 210, 297, 15
 """Millimetres; A4."""
@@ -48,9 +49,6 @@ class Sheet(FPDF):
     def __init__(self, paper: Paper) -> None:
         super().__init__(format="A4")
         self.paper = paper
-        self.face = face_for(_texts(paper))
-        if self.face == DEJAVU:
-            load_dejavu(self)
         self.set_auto_page_break(auto=False)
         self.set_margin(MARGIN)
         self.set_creation_date(paper.made_at)
@@ -61,15 +59,22 @@ class Sheet(FPDF):
     def footer(self) -> None:
         """The name of the paper, and the page."""
         self.set_y(HEIGHT - 12)
-        self.set_font(self.face, size=SMALL)
-        self.set_text_color(GREY)
         name = f"{self.paper.title} {self.paper.number}".strip()
+        self.pen(name, size=SMALL)
+        self.set_text_color(GREY)
         self.cell(INNER / 2, LINE, name)
         self.cell(INNER / 2, LINE, f"{self.page_no()} / {{nb}}", align="R")
 
+    def pen(self, *texts: str, style: str = "", size: int = USUAL) -> None:
+        """Take up the letters in which all of these can be written."""
+        face = face_for(texts)
+        if face == DEJAVU and f"{DEJAVU}{style}" not in self.fonts:
+            load_dejavu(self, style)
+        self.set_font(face, style, size)
+
     def say(self, text: str, width: float, *, size: int = USUAL, **how: str) -> None:
         """One line of text from here, cut where it would leave its room."""
-        self.set_font(self.face, how.get("style", ""), size)
+        self.pen(text, style=how.get("style", ""), size=size)
         align = how.get("align", "L")
         self.cell(width, LINE, self.cut(text, width), align=align, new_x=XPos.LEFT, new_y=YPos.NEXT)
 
@@ -136,10 +141,10 @@ def face_for(texts: Sequence[str]) -> str:
     return HELVETICA
 
 
-def load_dejavu(pdf: FPDF) -> None:
-    """Make the face that is embedded known."""
-    pdf.add_font(DEJAVU, "", FONTS / "DejaVuSans.ttf")
-    pdf.add_font(DEJAVU, "B", FONTS / "DejaVuSans-Bold.ttf")
+def load_dejavu(pdf: FPDF, *styles: str) -> None:
+    """Make the face that is embedded known, in these styles: "" and "B"."""
+    for style in styles:
+        pdf.add_font(DEJAVU, style, FONTS / DEJAVU_FILES[style])
 
 
 def draw_qr(pdf: FPDF, text: str, *, x: float, y: float, side: float) -> None:
@@ -154,13 +159,6 @@ def draw_qr(pdf: FPDF, text: str, *, x: float, y: float, side: float) -> None:
 def rgb(colour: str) -> tuple[int, int, int]:
     """``#0b6e4f`` as three numbers."""
     return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)
-
-
-def _texts(paper: Paper) -> tuple[str, ...]:
-    tables = (paper.lines, paper.classes) if paper.classes is not None else (paper.lines,)
-    cells = (cell for table in tables for row in (table.headings, *table.rows) for cell in row)
-    pairs = (text for pair in (*paper.facts, *paper.totals) for text in pair)
-    return (paper.title, paper.number, *paper.seller, *paper.buyer, *paper.notes, *cells, *pairs)
 
 
 def _head(sheet: Sheet) -> None:
@@ -179,7 +177,7 @@ def _head(sheet: Sheet) -> None:
     end = sheet.get_y()
     sheet.set_xy(WIDTH / 2, MARGIN)
     sheet.set_text_color(rgb(colour_of(paper.look)))
-    sheet.set_font(sheet.face, "B", LARGE)
+    sheet.pen(paper.title, style="B", size=LARGE)
     sheet.cell(INNER / 2, 9, paper.title, align="R", new_x=XPos.LEFT, new_y=YPos.NEXT)
     sheet.set_text_color(DARK)
     sheet.say(paper.number, INNER / 2, size=11, style="B", align="R")
@@ -231,7 +229,7 @@ def _table(sheet: Sheet, table: Table) -> None:
 
 def _widths(sheet: Sheet, table: Table) -> list[float]:
     """As wide as what stands in a column; the one that is folded takes the rest."""
-    sheet.set_font(sheet.face, "B", USUAL)
+    sheet.pen(*table.headings, *(text for row in table.rows for text in row), style="B")
     widths = [
         max(sheet.get_string_width(text) for text in (heading.lstrip(">*"), *column)) + GAP * 2
         for heading, column in zip(
@@ -249,7 +247,7 @@ def _widths(sheet: Sheet, table: Table) -> list[float]:
 def _headings(sheet: Sheet, table: Table, widths: Sequence[float]) -> None:
     sheet.set_x(MARGIN)
     sheet.set_text_color(DARK)
-    sheet.set_font(sheet.face, "B", USUAL)
+    sheet.pen(*table.headings, style="B")
     for heading, width in zip(table.headings, widths, strict=True):
         align = "R" if heading.startswith(">") else "L"
         sheet.cell(width, ROW, heading.lstrip(">*"), align=align)
@@ -258,7 +256,7 @@ def _headings(sheet: Sheet, table: Table, widths: Sequence[float]) -> None:
 
 
 def _row(sheet: Sheet, table: Table, row: Sequence[str], widths: Sequence[float]) -> None:
-    sheet.set_font(sheet.face, "", USUAL)
+    sheet.pen(*row)
     cells = [
         sheet.folded(text, width - GAP) if heading.startswith("*") else [text]
         for heading, text, width in zip(table.headings, row, widths, strict=True)
@@ -266,7 +264,7 @@ def _row(sheet: Sheet, table: Table, row: Sequence[str], widths: Sequence[float]
     height = max(len(lines) for lines in cells) * (ROW - 1.5) + 1.5
     if sheet.room(height):
         _headings(sheet, table, widths)
-        sheet.set_font(sheet.face, "", USUAL)
+        sheet.pen(*row)
     x, y = MARGIN + 0.0, sheet.get_y()
     sheet.set_text_color(DARK)
     for heading, lines, width in zip(table.headings, cells, widths, strict=True):
@@ -301,7 +299,7 @@ def _foot(sheet: Sheet) -> None:
     top = sheet.get_y()
     sheet.set_x(MARGIN)
     sheet.set_text_color(DARK)
-    sheet.set_font(sheet.face, "", USUAL)
+    sheet.pen(*paper.notes)
     room = INNER - QR_SIDE - 8
     for note in paper.notes:
         for line in sheet.folded(note, room):

@@ -51,7 +51,7 @@ def sheet(codes: Sequence[VoucherCode], slips: Slips, *, made_at: datetime) -> b
     texts = (slips.operator, slips.plan, slips.price, slips.detail, slips.help_phone)
     face = face_for(texts)
     if face == DEJAVU:
-        load_dejavu(pdf)
+        load_dejavu(pdf, "", "B")
     pdf.set_auto_page_break(auto=False)
     pdf.set_creation_date(made_at)
     pdf.set_title(f"Vouchers {slips.batch}")

@@ -30,6 +30,10 @@ LETTERS_MAX = {
     "plan": 20,
     "site": 20,
     "source": 16,
+    "who": 20,
+    "device": 24,
+    "network": 20,
+    "at": 16,
 }
 """How much of each value an SMS shows."""
 
@@ -43,8 +47,12 @@ RAILS = {
 """What payers call the rails; another one is called by its own name."""
 
 
-def sms_text(key: str, language: str, *, link: str = "", **values: str) -> str:
-    """The sentence of ``key`` in one part, followed by where the receipt is if that fits.
+def sms_text(
+    key: str, language: str, *, link: str = "", link_key: str = "receipt", **values: str
+) -> str:
+    """The sentence of ``key`` in one part, followed by the link if that fits.
+
+    ``link_key`` is how the link is spoken of: it leads to the receipt unless said otherwise.
 
     A ``receipt`` may be "": then none is mentioned. Raises KeyError for an unknown key.
     """
@@ -54,7 +62,7 @@ def sms_text(key: str, language: str, *, link: str = "", **values: str) -> str:
         cut["receipt"] = f", {cut['receipt']}" if cut["receipt"] else ""
     text = table[key].format(**cut)
     if link:
-        longer = f"{text} {table['receipt'].format(link=link)}"
+        longer = f"{text} {table[link_key].format(link=link)}"
         text = longer if is_gsm7(longer) and len(longer) <= GSM7_ALONE else text
     # Invariant: our own sentences with values at their longest fit; a test tries them all.
     assert parts(text) == 1, f"{len(text)} characters do not fit one part"
@@ -83,6 +91,7 @@ class Draft:
     sentences: Sequence[str]
     facts: Sequence[tuple[str, str]] = ()
     link: str = ""
+    link_key: str = "mail.see"
     operator: str = ""
     colour: str = ""
 
@@ -93,7 +102,7 @@ def letter(draft: Draft, *, to: str) -> EmailOut:
     name = draft.name.strip()
     hello = table["mail.hello"].format(name=name) if name else table["mail.hello_nobody"]
     facts = [(table[key], value) for key, value in draft.facts if value]
-    see = table["mail.see"] if draft.link else ""
+    see = table[draft.link_key] if draft.link else ""
     return EmailOut(
         to=to,
         subject=f"{draft.operator}: {draft.subject}" if draft.operator else draft.subject,

@@ -98,6 +98,8 @@ class MemoryGateway:
         self.cards: dict[str, StoredCard] = {}
         """Cards that payments were made with, by order: told with the outcome of those paid."""
         self.charged: list[tuple[Push, StoredCard]] = []
+        self.confirm_at: str | None = None
+        """Where the holder of a stored card is sent to confirm a charge; None: no bank asks."""
         self.pushes: list[Push] = []
         self.queries: list[str] = []
         self.reachable = True
@@ -164,7 +166,7 @@ class MemoryGateway:
             if asked.push.order_id == push.order_id:
                 return PushAnswer(Evidence.ACCEPTED, asked.provider_id, "0", None)
         self.charged.append((push, card))
-        return await self.push(push, now)
+        return replace(await self.push(push, now), pay_at=self.confirm_at)
 
     def parse_callback(self, body: bytes, headers: Mapping[str, str]) -> Outcome:  # noqa: ARG002 - the seam's
         """Read a callback; the wire form is M-PESA's. Raises `CallbackUnreadable`."""

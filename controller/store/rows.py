@@ -88,14 +88,24 @@ def only(condition: str) -> dict[str, Any]:
     return {"postgresql_where": text(condition), "sqlite_where": text(condition)}
 
 
+BOUGHT = "substr(cause_id, 1, 4) <> 'sub:'"
+"""Of a grant: it is no period of a subscription. Those are found by their subscription."""
+
+
 class SiteRow(Row):
     """One place with one agent, and how far its desired state has come.
 
-    The outbox columns say how full the agent's journal is; None until it has told.
+    The outbox columns say how full the agent's journal is; None until it has told. ``parent_id``
+    is the site through which this one is reached: while that is silent, so is this one.
+
+    Invariant, kept by the use case: going up by ``parent_id`` comes to an end.
     """
 
     __tablename__ = "site"
-    __table_args__ = (CheckConstraint("generation >= 0", name="generation_not_negative"),)
+    __table_args__ = (
+        CheckConstraint("generation >= 0", name="generation_not_negative"),
+        CheckConstraint("parent_id <> id", name="not_its_own_parent"),
+    )
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
     name: Mapped[str] = mapped_column(String(80))
@@ -114,6 +124,7 @@ class SiteRow(Row):
     branch_id: Mapped[str] = mapped_column(
         ForeignKey("branch.id"), default="main", server_default="main"
     )
+    parent_id: Mapped[str | None] = mapped_column(ForeignKey("site.id"))
 
 
 class OutageRow(Row):
@@ -251,6 +262,8 @@ class SubscriberRow(Row):
             "segment IN ('residential', 'business', 'enterprise')", name="segment_known"
         ),
         Index(None, "name"),
+        Index(None, "created_at", "id"),
+        Index("ix_subscriber_tail", text("substr(msisdn, 9)")),
     )
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
@@ -389,6 +402,7 @@ class GrantRow(Row):
         CheckConstraint("(ended_at IS NULL) = (ended_reason IS NULL)", name="ended_has_reason"),
         Index(None, "site_id", "ended_at"),
         Index("ix_grant_running", "id", **only("ended_at IS NULL")),
+        Index("ix_grant_bought", "subscriber_id", "created_at", **only(BOUGHT)),
     )
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
@@ -450,6 +464,9 @@ class SessionRow(Row):
         CheckConstraint("down_bytes >= 0 AND up_bytes >= 0", name="usage_not_negative"),
         Index(None, "grant_id"),
         Index(None, "site_id", "closed_at"),
+        Index("ix_session_live", "opened_at", "id", **only("closed_at IS NULL")),
+        Index("ix_session_tail", text("substr(mac, 13)")),
+        Index("ix_session_open_mac", "mac", "site_id", **only("closed_at IS NULL")),
     )
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)

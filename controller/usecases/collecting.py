@@ -28,7 +28,11 @@ from controller.store.payers import locked as payers_locked
 from controller.usecases.account_payments import AccountPayment, pay_account
 from controller.usecases.asking import ask
 from controller.usecases.cards import NOT_REUSABLE, card_of, end
-from controller.usecases.paid_notices import auto_paid_in, auto_pay_failed_in
+from controller.usecases.paid_notices import (
+    auto_paid_in,
+    auto_pay_confirm_in,
+    auto_pay_failed_in,
+)
 from controller.usecases.standing import to_go_on
 
 if TYPE_CHECKING:
@@ -122,7 +126,9 @@ async def _active(deps: Deps, row: MandateRow, payment: PaymentRow | None) -> No
     elif payment.state == PaymentState.EXPIRED:
         await _never_left(deps, row.id, payment.order_id)
         await _charge(deps, row.id)
-    elif not _is_open(payment):
+    elif _is_open(payment):
+        await _holder_is_asked(deps, row, payment)
+    else:
         paid = payment.state == PaymentState.SETTLED
         await _ended(deps, row.id, payment.order_id, paid=paid)
 
@@ -136,6 +142,21 @@ def _is_open(payment: PaymentRow) -> bool:
     if payment.state == PaymentState.UNKNOWN:
         return payment.next_query_at is not None
     return payment.state in {PaymentState.CREATED, PaymentState.SENT, PaymentState.PENDING}
+
+
+async def _holder_is_asked(deps: Deps, row: MandateRow, payment: PaymentRow) -> None:
+    """Send the subscriber, once, to where the card's bank waits for a yes, if it does."""
+    if not payment.pay_at:
+        return
+    async with deps.db.begin() as tx:
+        await auto_pay_confirm_in(
+            tx,
+            deps,
+            subscriber_id=row.subscriber_id,
+            payment_id=payment.order_id,
+            amount=Money(payment.amount_minor, payment.currency),
+            link=payment.pay_at,
+        )
 
 
 async def _never_left(deps: Deps, mandate_id: str, order_id: str) -> None:

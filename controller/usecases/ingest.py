@@ -24,8 +24,10 @@ from controller.records import (
     SessionOpened,
     SiteRecord,
     Unreadable,
+    Vitals,
     contiguous,
     folded,
+    growths,
     happened_at,
 )
 from controller.store import (
@@ -37,6 +39,8 @@ from controller.store import (
     probe_results,
     sessions,
     sites,
+    usage,
+    vitals,
 )
 from controller.usecases import outages, probes, redemptions
 from controller.usecases.allowances import Told, exceeded, resliced
@@ -78,6 +82,7 @@ class Batch:
 
     ``newest`` runs ahead of the records on a thin link: openings and readings that come again in
     their turn. How full the agent's outbox is stands in the last two; 0 of 0 when it does not say.
+    ``vitals`` are how its box is just now, where it was looked at.
     """
 
     journal: str
@@ -88,6 +93,7 @@ class Batch:
     newest: tuple[SiteRecord, ...] = ()
     outbox_records: int = 0
     outbox_records_max: int = 0
+    vitals: Vitals | None = None
 
 
 async def ingest(deps: Deps, site_id: SiteId, batch: Batch) -> int:
@@ -126,6 +132,8 @@ async def ingest(deps: Deps, site_id: SiteId, batch: Batch) -> int:
             if batch.outbox_records_max
             else None,
         )
+        if batch.vitals is not None and not batch.vitals.is_late(now):
+            await vitals.keep(tx, site_id, batch.vitals, now=now)
         acked_seq = journal.acked_seq
     for one in changed:
         deps.signals.wake(f"site:{one}")
@@ -163,6 +171,13 @@ async def _take(tx: Tx, report: Report, told: Told, *, is_back: bool) -> None:
     known = await sessions.load_many(tx, {_session_of(one) for one in records})
     result = folded(known, records, site_id=site_id, now=now)
     await sessions.save_many(tx, result.sessions, result.epochs)
+    await usage.count(
+        tx,
+        site_id,
+        growths(known, result.sessions),
+        closed=[one.id for one in result.sessions.values() if one.closed_at is not None],
+        now=now,
+    )
     of_plan = await plans.load_many(tx, {grant.plan_id for grant in held.values()})
     shares = await grant_sites.locked(tx, held)
     used = await sessions.used_bytes_by_grant(tx, held, site_id=site_id)

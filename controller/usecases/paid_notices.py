@@ -6,7 +6,7 @@ only if the money moved, and once however often that is tried again. It leaves a
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -39,6 +39,7 @@ NO_MONEY = frozenset({"withheld-vat"})
 """Rails by which no money comes: VAT that a customer withheld, and has a certificate for."""
 
 ABOUT_MAX = 40
+CONFIRM_KEYS = ("confirm", "mail.confirm")
 
 NONE, ALL = "none", "all"
 """Who gets receipts, by ``operator.receipts``; else those who have an account."""
@@ -56,6 +57,7 @@ class _Told:
     msisdn: str
     site_id: str | None = None
     link: str = ""
+    link_keys: tuple[str, str] = ("receipt", "mail.see")  # how SMS and letter speak of it
     email: str = field(default="", repr=False)
     subscriber_id: str | None = None
     name: str = ""
@@ -175,6 +177,16 @@ async def auto_paid_in(
     await _tell(tx, deps, told, deps.now())
 
 
+async def auto_pay_confirm_in(
+    tx: Tx, deps: Deps, *, subscriber_id: str, payment_id: str, amount: Money, link: str
+) -> None:
+    """Tell a subscriber that the card's bank waits for a yes, and where it is said."""
+    who = await payers.loaded(tx, subscriber_id)
+    event = f"auto-confirm:{payment_id}"
+    told = _to_subscriber(who, "auto_pay_confirm", event=event, amount=amount)
+    await _tell(tx, deps, replace(told, link=link, link_keys=CONFIRM_KEYS), deps.now())
+
+
 async def auto_pay_failed_in(
     tx: Tx, deps: Deps, *, subscriber_id: str, payment_id: str, amount: Money, source: str
 ) -> None:
@@ -213,7 +225,7 @@ async def _tell(tx: Tx, deps: Deps, told: _Told, now: datetime) -> None:
         deps,
         site_id=told.site_id,
         msisdn=told.msisdn,
-        text=sms_text(told.key, told.language, link=told.link, **said),
+        text=sms_text(told.key, told.language, link=told.link, link_key=told.link_keys[0], **said),
         about=told.about,
         now=now,
         good_for=GOOD_FOR,
@@ -239,6 +251,7 @@ async def _write(
         sentences=[words(told.letter_key, told.language, **said)],
         facts=told.facts,
         link=told.link,
+        link_key=told.link_keys[1],
         operator=said["operator"],
         colour=operator.colour,
     )

@@ -136,9 +136,18 @@ async def owed(world: World, subscriber: str = ANNE) -> tuple[int, int]:
 
 async def told(world: World, about: str) -> int:
     """How many messages there are about ``auto-paid`` or ``auto-pay-failed``."""
+    return len(await _about(world, about))
+
+
+async def texts(world: World, about: str) -> list[str]:
+    """Those messages, as long as they have not left."""
+    unseal = world.deps.vault.unseal
+    return [unseal(row.sealed).decode() for row in await _about(world, about) if row.sealed]
+
+
+async def _about(world: World, about: str) -> list[SmsRow]:
     async with world.deps.db.read() as tx:
-        events = list(await tx.scalars(select(SmsRow.event)))
-    return sum(str(event).startswith(f"{about}:") for event in events)
+        return list(await tx.scalars(select(SmsRow).where(SmsRow.event.startswith(f"{about}:"))))
 
 
 async def whole_database(deps: Deps) -> str:

@@ -2,12 +2,7 @@
 
 from alembic import context
 
-from controller.store import audit_rows, backup_rows, billing_rows, payment_rows
-from controller.store.rows import Row
-
-assert audit_rows.Row is backup_rows.Row is billing_rows.Row is payment_rows.Row is Row, (
-    "the tables of all files are in one metadata"
-)
+from controller.store.tables import Row
 
 context.configure(
     connection=context.config.attributes["connection"],

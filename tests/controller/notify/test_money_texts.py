@@ -13,7 +13,7 @@ from controller.notify.texts import TABLES
 
 LONG = "Nyumba ya Mama Wamb\u0169i\u2019s \u2013 \u0118state \u21165 " * 4
 LINK = "https://pay.example.co.ke/d/" + "a" * 32 + "?c=" + "b" * 16
-SMS_KEYS = [key for key in TABLES["en"] if "." not in key and key != "receipt"]
+SMS_KEYS = [key for key in TABLES["en"] if "." not in key and key not in {"receipt", "confirm"}]
 
 
 def blanks(template: str) -> set[str]:

@@ -42,6 +42,7 @@ from tests.support.cards import (
     owed,
     paid,
     refused,
+    texts,
     told,
     with_cards,
 )
@@ -284,6 +285,23 @@ async def test_a_charge_of_which_nothing_is_heard_is_asked_about_and_not_repeate
 
     assert charged(anne) == [1_400]
     assert await told(anne, "auto-paid") == 1
+
+
+async def test_whose_bank_wants_a_yes_is_sent_where_it_is_said_once(anne: World) -> None:
+    await agreed(anne)
+    await an_invoice(anne.deps, ANNE, a_line(1_500))
+    anne.gateway.confirm_at = "https://checkout.example.test/3ds/7f2c"
+    await next_day(anne)
+    for _ in range(3):
+        await looked_again(anne)
+    asked_for = await told(anne, "auto-confirm")
+    await paid(anne)
+    await looked_again(anne)
+    (text,) = await texts(anne, "auto-confirm")
+
+    assert text.endswith("wants you to confirm KES 1,400. https://checkout.example.test/3ds/7f2c")
+    assert asked_for == 1
+    assert (charged(anne), await owed(anne)) == ([1_400], (0, 0))
 
 
 async def test_a_charge_whose_answer_is_lost_is_not_repeated(anne: World) -> None:

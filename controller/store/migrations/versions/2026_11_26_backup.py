@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "2026_11_26_backup"
-down_revision = "2026_11_26_audit"
+down_revision = "2026_11_26_staff"
 branch_labels = None
 depends_on = None
 

@@ -1,0 +1,1 @@
+"""The rules of alerts, and the life of one."""

@@ -1,0 +1,105 @@
+"""The table of rights: whole, without rows of nothing, and read as it is written."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from fastapi import APIRouter, FastAPI
+from fastapi.routing import iter_route_contexts
+
+from controller.api.app import described_app
+from controller.api.reach import needs_of
+from controller.api.rights import BUSINESS, NAMED, PARAMETERS, PREFIX, RIGHTS_OF
+from controller.rights import RIGHTS, Right, Role
+from controller.store.scope import KINDS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+OF_NO_BRANCH = {
+    "plan_id": "plans are sold by every branch",
+    "promotion_id": "so are promotions",
+    "pool_id": "a pool is found below its site",
+    "parent_id": "the same",
+    "id": "a new name that the caller chooses",
+}
+"""Fields that name something, and nothing that a branch has."""
+
+
+def api_routes(app: FastAPI) -> set[tuple[str, str]]:
+    return {
+        (method, route.path)
+        for route in iter_route_contexts(app.routes)
+        for method in route.methods or ()
+        if (route.path or "").startswith(f"{PREFIX}/")
+    }
+
+
+def test_every_route_has_a_row_and_every_row_a_route() -> None:
+    assert set(RIGHTS_OF) == api_routes(described_app())
+
+
+def test_an_application_with_a_route_that_has_no_row_does_not_start() -> None:
+    app = FastAPI()
+    router = APIRouter(prefix=PREFIX)
+
+    @router.get("/secrets")
+    async def secrets() -> None: ...
+
+    app.include_router(router)
+
+    with pytest.raises(AssertionError, match="GET /api/v1/secrets"):
+        needs_of(app)
+
+
+def test_what_a_path_names_is_looked_for_in_its_branch() -> None:
+    parameters = {name: kind for kind, names in PARAMETERS.items() for name in names}
+    guilty = [
+        (method, path)
+        for (method, path), need in RIGHTS_OF.items()
+        for name in [part[1:-1] for part in path.split("/") if part.startswith("{")][:1]
+        if name in parameters and need.of not in {parameters[name], BUSINESS}
+        if not path.startswith((f"{PREFIX}/reports", f"{PREFIX}/statement-profiles"))
+    ]
+
+    assert guilty == []
+
+
+def test_every_kind_of_the_table_can_be_looked_for() -> None:
+    asked = {need.of for need in RIGHTS_OF.values()} | set(NAMED.values()) | set(PARAMETERS)
+
+    assert asked - {"", BUSINESS} <= KINDS
+
+
+def sent_fields() -> Iterator[tuple[str, str, str]]:
+    described = described_app().openapi()
+    shapes = described["components"]["schemas"]
+    for path, methods in described["paths"].items():
+        for method, route in methods.items():
+            asked = [p["name"] for p in route.get("parameters", ()) if p["in"] == "query"]
+            body = route.get("requestBody", {}).get("content", {}).get("application/json", {})
+            shape = shapes.get(body.get("schema", {}).get("$ref", "").rpartition("/")[2], {})
+            for name in (*asked, *shape.get("properties", ())):
+                yield method.upper(), path, name
+
+
+def test_every_field_that_names_something_says_whose_it_is() -> None:
+    guilty = [
+        (method, path, name)
+        for method, path, name in sent_fields()
+        if path.startswith(PREFIX) and (name.endswith("_id") or name in {"subscriber", "branch"})
+        if name not in NAMED and name not in OF_NO_BRANCH
+    ]
+
+    assert guilty == [], "name its kind in NAMED, or say here why a branch does not have it"
+
+
+def test_what_changes_something_is_never_granted_by_a_right_to_see() -> None:
+    guilty = [key for key, need in RIGHTS_OF.items() if key[0] != "GET" and "see_" in need.right]
+
+    assert guilty == []
+
+
+def test_every_role_sees_customers_so_that_this_right_can_stand_for_any_staff() -> None:
+    assert all(Right.SEE_CUSTOMERS in RIGHTS[role] for role in Role)
