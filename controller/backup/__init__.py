@@ -10,11 +10,11 @@ Files:
 - ``manifest.py``   PURE: what is in a backup, with hashes, versions and counts
 - ``calendar.py``   PURE: when one is due, what files are called, which are kept
 - ``keys.py``       the recovery key and this machine's own
-- ``dumps.py``      the database as a file, and a file as a database: SQLite and PostgreSQL
 - ``archive.py``    the members as one encrypted file, and back
 - ``create.py``     a backup from beginning to end
 - ``restore.py``    the plan of a restore, and doing it
 - ``trial.py``      a restore into a scratch database that is thrown away
 
+`controller.store.dumps` makes a file of a database and a database of a file,
 `controller.usecases.backups` has the jobs; decision 0022 says why it is so.
 """

@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
-from controller.backup import archive, calendar, dumps, keys
+from controller.backup import archive, calendar, keys
 from controller.backup.manifest import ROOMS, Manifest
+from controller.store import dumps
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -17,13 +17,11 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from controller import acting
-from controller.backup import archive, create, dumps
+from controller.backup import archive, create
 from controller.backup.manifest import ROOMS, NotABackup, differences
 from controller.keep import write_private
-from controller.store import audit, backups
+from controller.store import audit, backups, dumps
 from controller.store.database import Database
 from controller.store.migrations import upgrade
 from controller.usecases.audit import HEADS_FILE, RESTORED, keep_head, last_kept, read_head
@@ -81,7 +79,7 @@ def planned(settings: Settings, source: Path, identity: Any) -> Iterator[tuple[P
         raise CannotRestore(str(error)) from error
     except (OSError, dumps.DumpFailed) as error:
         raise CannotRestore(str(error)) from error
-    except SQLAlchemyError as error:
+    except backups.BROKEN as error:
         cause = str(getattr(error, "orig", None) or error).splitlines()[0]
         raise CannotRestore(f"the database: {cause}") from error
 

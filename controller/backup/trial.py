@@ -6,11 +6,9 @@ import secrets
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy.exc import SQLAlchemyError
-
-from controller.backup import archive, create, dumps
+from controller.backup import archive, create
 from controller.backup.manifest import NotABackup, differences
-from controller.store import backups
+from controller.store import backups, dumps
 from controller.store.migrations import upgrade
 
 if TYPE_CHECKING:
@@ -37,7 +35,7 @@ def try_restore(settings: Settings, path: Path, identity: Any) -> tuple[Manifest
                 found = differences(manifest.books, dumps.dumped(url).books)
                 if not found:
                     upgrade(url)
-        except (dumps.DumpFailed, OSError, SQLAlchemyError) as error:
+        except (dumps.DumpFailed, OSError, *backups.BROKEN) as error:
             cause = str(getattr(error, "orig", None) or error)
             return manifest, [cause.splitlines()[0]]
     return manifest, found

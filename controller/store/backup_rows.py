@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime  # noqa: TC003 - SQLAlchemy reads the annotations
 
-from sqlalchemy import CheckConstraint, Index, String
+from sqlalchemy import CheckConstraint, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from controller.store.rows import Row
@@ -31,6 +31,6 @@ class BackupRow(Row):
     ended_at: Mapped[datetime | None]
     state: Mapped[str] = mapped_column(String(8))
     size_bytes: Mapped[int | None]
-    problem: Mapped[str] = mapped_column(String(300), default="", server_default="")
+    problem: Mapped[str] = mapped_column(String(300), default="", server_default=text("''"))
     tried_at: Mapped[datetime | None]
-    trial_problem: Mapped[str] = mapped_column(String(300), default="", server_default="")
+    trial_problem: Mapped[str] = mapped_column(String(300), default="", server_default=text("''"))

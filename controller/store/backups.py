@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import create_engine, func, inspect, literal, select, text, union_all, update
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ProgrammingError
+from sqlalchemy.exc import ProgrammingError, SQLAlchemyError
 
 from controller.backup.manifest import Books
 from controller.store.audit_chain import GENESIS, Head
@@ -30,6 +30,9 @@ ASKING = 0x4C4E_4241
 
 RUNNING, DONE, FAILED = "running", "done", "failed"
 PROBLEM_MAX = 300
+BROKEN = (SQLAlchemyError,)
+"""What these functions raise when a database cannot be read or written: "a database error"."""
+
 _SCRATCH = re.compile(r"lango_trial_[0-9a-f]{16}")
 
 

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "2026_11_26_backup"
-down_revision = "2026_11_26_staff"
+down_revision = "2026_11_26_search"
 branch_labels = None
 depends_on = None
 
@@ -24,9 +24,11 @@ def upgrade() -> None:
         sa.Column("ended_at", MOMENT, nullable=True),
         sa.Column("state", sa.String(length=8), nullable=False),
         sa.Column("size_bytes", sa.BigInteger(), nullable=True),
-        sa.Column("problem", sa.String(length=300), server_default="", nullable=False),
+        sa.Column("problem", sa.String(length=300), server_default=sa.text("''"), nullable=False),
         sa.Column("tried_at", MOMENT, nullable=True),
-        sa.Column("trial_problem", sa.String(length=300), server_default="", nullable=False),
+        sa.Column(
+            "trial_problem", sa.String(length=300), server_default=sa.text("''"), nullable=False
+        ),
         sa.CheckConstraint(
             "state IN ('running', 'done', 'failed')", name=op.f("ck_backup_state_known")
         ),
