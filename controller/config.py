@@ -30,6 +30,7 @@ from controller.config_sections import (
     AirtelSection,
     AlertsSection,
     AuditSettings,
+    BackupSettings,
     BankSection,
     CardSection,
     DatabaseSettings,
@@ -90,6 +91,7 @@ class Settings(BaseSettings):
     email: EmailSection | None = None
     operator: OperatorSettings = OperatorSettings()
     audit: AuditSettings = AuditSettings()
+    backup: BackupSettings = BackupSettings()
     alerts: AlertsSection = AlertsSection()
 
     @classmethod
@@ -201,6 +203,7 @@ _SECTIONS: dict[str, type[Section]] = {
     "email": EmailSection,
     "operator": OperatorSettings,
     "audit": AuditSettings,
+    "backup": BackupSettings,
     "alerts": AlertsSection,
 }
 

@@ -15,6 +15,7 @@ from controller.cli import (
     arrivals,
     audit,
     autopay,
+    backup,
     branches,
     doctor,
     garden,
@@ -142,6 +143,7 @@ for name, group in (
     ("notice", notices.app),
     ("sms", messages.app),
     ("audit", audit.app),
+    ("backup", backup.app),
     ("config", here.config),
     ("db", here.db),
 ):
