@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, FastAPI
 
 from controller.api import (
     account_payments,
+    alerts,
     arrivals,
     branches,
     callbacks,
@@ -19,6 +20,7 @@ from controller.api import (
     health,
     invoices,
     ledger,
+    maintenance,
     mandates,
     messages,
     notices,
@@ -106,6 +108,8 @@ def _v1() -> APIRouter:
     for part in (subscriptions, invoices, received, promotions, runs):
         router.include_router(part.router)
     for part in (papers, reports, voucher_sales, messages):
+        router.include_router(part.router)
+    for part in (alerts, maintenance):
         router.include_router(part.router)
     for part in (arrivals, refunds, account_payments, mandates, statements, reconciliations):
         router.include_router(part.router)

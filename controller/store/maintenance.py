@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import exists, func, or_, select, union
+from sqlalchemy import and_, func, or_, select, union
 
 from controller.store.alert_rows import (
     AreaNoticeRow,
@@ -22,6 +22,7 @@ from controller.store.billing_rows import (
 from controller.store.bulk_rows import among
 from controller.store.database import ROW_LOCK, inserted
 from controller.store.rows import GrantRow, OutageRow, SiteRow, SmsRow, SubscriberRow
+from controller.store.scope import within
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Select
 
     from controller.store.database import Tx
+    from controller.store.scope import Branches
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,31 @@ async def windows(tx: Tx, *, since: datetime, until: datetime) -> list[Maintenan
         or_(row.ended_at.is_(None), row.ended_at > since),
     )
     return list(await tx.scalars(query.order_by(row.from_at, row.id)))
+
+
+async def page(
+    tx: Tx, *, branches: Branches, after: tuple[datetime, str] | None, limit: int
+) -> list[MaintenanceRow]:
+    """Windows, the last to begin first, from after a moment and an id."""
+    row = MaintenanceRow
+    query = select(row).where(within(row, branches))
+    if after is not None:
+        at, key = after
+        query = query.where(or_(row.from_at < at, and_(row.from_at == at, row.id < key)))
+    return list(await tx.scalars(query.order_by(row.from_at.desc(), row.id.desc()).limit(limit)))
+
+
+async def notices_page(
+    tx: Tx, *, branches: Branches, after: tuple[datetime, str] | None, limit: int
+) -> list[AreaNoticeRow]:
+    """Messages to areas, newest first, from after a moment and an id."""
+    row = AreaNoticeRow
+    query = select(row).where(within(row, branches))
+    if after is not None:
+        at, key = after
+        query = query.where(or_(row.created_at < at, and_(row.created_at == at, row.id < key)))
+    query = query.order_by(row.created_at.desc(), row.id.desc())
+    return list(await tx.scalars(query.limit(limit)))
 
 
 async def window(tx: Tx, window_id: str) -> MaintenanceRow | None:
@@ -139,17 +166,23 @@ async def outages_ended(
 
 
 async def outages(
-    tx: Tx, *, branches: Collection[str] | None, site_id: str | None, limit: int
+    tx: Tx,
+    *,
+    branches: Branches,
+    site_id: str | None,
+    after: tuple[datetime, str] | None,
+    limit: int,
 ) -> list[OutageRow]:
     """Outages, newest first, of a site or of those of some branches where asked."""
     row = OutageRow
-    query = select(row).order_by(row.began_at.desc(), row.site_id).limit(limit)
+    query = select(row).join(SiteRow, SiteRow.id == row.site_id).where(within(SiteRow, branches))
     if site_id is not None:
         query = query.where(row.site_id == site_id)
-    if branches is not None:
-        ours = exists().where(SiteRow.id == row.site_id, SiteRow.branch_id.in_(branches))
-        query = query.where(ours)
-    return list(await tx.scalars(query))
+    if after is not None:
+        at, key = after
+        query = query.where(or_(row.began_at < at, and_(row.began_at == at, row.site_id < key)))
+    query = query.order_by(row.began_at.desc(), row.site_id.desc())
+    return list(await tx.scalars(query.limit(limit)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,7 +289,14 @@ async def credits_by_cause(tx: Tx, run_id: str, cause: str) -> list[OutageCredit
     return list(await tx.scalars(query))
 
 
-async def runs(tx: Tx, *, limit: int) -> list[OutageCreditRunRow]:
-    """Runs, newest first."""
+async def runs(
+    tx: Tx, *, after: tuple[datetime, str] | None, limit: int
+) -> list[OutageCreditRunRow]:
+    """Runs, newest first, from after a moment and an id."""
     row = OutageCreditRunRow
-    return list(await tx.scalars(select(row).order_by(row.made_at.desc(), row.id).limit(limit)))
+    query = select(row)
+    if after is not None:
+        at, key = after
+        query = query.where(or_(row.made_at < at, and_(row.made_at == at, row.id < key)))
+    query = query.order_by(row.made_at.desc(), row.id.desc())
+    return list(await tx.scalars(query.limit(limit)))

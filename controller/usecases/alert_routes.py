@@ -88,11 +88,12 @@ async def add_route(deps: Deps, new: NewRoute) -> Made:
     return Made(row, secret)
 
 
-async def remove_route(deps: Deps, route_id: str) -> None:
+async def remove_route(deps: Deps, route_id: str) -> AlertRouteRow:
     """Tell this route nothing more. Raises `RouteUnknown`, `DatabaseBusy`."""
     async with deps.db.begin() as tx:
         row = await _known(tx, route_id)
         row.removed_at = deps.now()
+    return row
 
 
 async def resume_route(deps: Deps, route_id: str) -> AlertRouteRow:

@@ -199,11 +199,11 @@ async def acknowledge(deps: Deps, alert_id: str, *, who: str) -> AlertRow:
 async def silence(deps: Deps, alert_id: str, *, until: datetime | None, who: str) -> AlertRow:
     """Tell nobody of it until then; None: do tell again.
 
-    Raises `InvalidField` (``until``), `AlertUnknown`, `AlertOver`, `DatabaseBusy`.
+    Raises `InvalidField` (``for_s``), `AlertUnknown`, `AlertOver`, `DatabaseBusy`.
     """
     now = deps.now()
     if until is not None and not now < until <= now + SILENCE_MAX:
-        raise InvalidField("until", f"want a moment within the next {SILENCE_MAX.days} days")
+        raise InvalidField("for_s", f"want a moment within the next {SILENCE_MAX.days} days")
     async with deps.db.begin() as tx:
         row = await _locked(tx, alert_id)
         alerts.note(row, states.silenced(alerts.as_alert(row), until))

@@ -169,11 +169,11 @@ async def _decided(tx: Tx, new: NewRun) -> Outcome:
                 key = billed.subscription_id, billed.document_id
                 groups.setdefault(key, (billed, []))[1].append(one)
     prices = await maintenance.prices(tx, [billed for billed, _ in groups.values()])
-    credits = [
+    decided = [
         _credit(new.rule, billed, tuple(some), prices.get(key, 0))
         for key, (billed, some) in sorted(groups.items())
     ]
-    return Outcome(len(outages), tuple(one for one in credits if one.amount.minor))
+    return Outcome(len(outages), tuple(one for one in decided if one.amount.minor))
 
 
 def _credit(rule: CreditRule, billed: Billed, lost: tuple[Lost, ...], price_minor: int) -> Credit:
