@@ -166,7 +166,7 @@ async def _decided(tx: Tx, new: NewRun) -> Outcome:
         )
         for billed in found:
             if billed.subscription_id not in given:
-                key = billed.subscription_id, billed.document_id
+                key = billed.document_id, billed.subscription_id
                 groups.setdefault(key, (billed, []))[1].append(one)
     prices = await maintenance.prices(tx, [billed for billed, _ in groups.values()])
     decided = [
