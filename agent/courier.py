@@ -33,6 +33,7 @@ from agent.uplink.seam import (
     UplinkError,
     UplinkRefused,
 )
+from agent.vitals import Calls
 from billing.payment import OrderStage, Reason
 
 if TYPE_CHECKING:
@@ -41,8 +42,9 @@ if TYPE_CHECKING:
     from agent.clock import Clock
     from agent.journal import Journal
     from agent.loop import Loop
-    from agent.model import Fact, OrderNote
+    from agent.model import Fact, Instant, OrderNote
     from agent.uplink.seam import DesiredChange, Held, Uplink
+    from agent.vitals import LinkSeen, Vitals
     from agent.wire import Record
     from billing.ids import OrderId
 
@@ -91,8 +93,20 @@ FINAL = frozenset({OrderStage.PAID, OrderStage.REFUSED, OrderStage.EXPIRED})
 class Courier:
     """All traffic with the controller. ``link_up`` says whether the latest try got through."""
 
-    def __init__(self, *, loop: Loop, journal: Journal, uplink: Uplink, clock: Clock) -> None:
+    def __init__(
+        self,
+        *,
+        loop: Loop,
+        journal: Journal,
+        uplink: Uplink,
+        clock: Clock,
+        vitals: Callable[[Instant, LinkSeen], Vitals] | None = None,
+    ) -> None:
+        """``vitals`` looks how the box is; without it the controller is not told."""
         self.link_up = False
+        self._vitals = vitals
+        self._vitals_told: Vitals | None = None
+        self._went = Calls()
         self._loop = loop
         self._journal = journal
         self._uplink = uplink
@@ -129,6 +143,11 @@ class Courier:
         self.link_up = True
         self._came_back.set()
         self._came_back = asyncio.Event()
+
+    @property
+    def link_seen(self) -> LinkSeen:
+        """What the reports of the last minutes say of the link."""
+        return self._went.seen(self._loop.now())
 
     def lost(self, error: UplinkError) -> None:
         """The controller was not reached, or refused."""
@@ -241,17 +260,29 @@ class Courier:
         self, records: Sequence[Record], applied: AppliedState, backlog: Backlog
     ) -> int:
         """The seq that was acknowledged; how long that took says how large the next may be."""
-        began = self._loop.now().mono
+        began, vitals = self._loop.now().mono, self._looked()
         try:
-            acked = await self._uplink.report(self._journal.id, records, applied, backlog)
+            acked = await self._uplink.report(self._journal.id, records, applied, backlog, vitals)
         except UplinkError as error:
+            self._went.failed(self._loop.now())
             self._newest_seq = 0
             if error.sent and not isinstance(error, UplinkRefused):
                 self._pace = self._pace.failed()
             raise
-        took_ms = self._loop.now().mono - began
+        now = self._loop.now()
+        took_ms = now.mono - began
+        size_bytes = sum(len(one.body) for one in (*records, *backlog.newest))
+        self._went.answered(now, took_ms=took_ms, size_bytes=size_bytes, at=acked.at)
         self._pace = self._pace.answered(took_ms, full=len(records) < backlog.records)
-        return acked
+        self._vitals_told = vitals or self._vitals_told
+        return acked.seq
+
+    def _looked(self) -> Vitals | None:
+        """How the box is, unless the controller knows that already: it is never kept for later."""
+        if self._vitals is None:
+            return None
+        vitals = self._vitals(self._loop.now(), self.link_seen)
+        return None if vitals is self._vitals_told else vitals
 
     def _gathered(self) -> tuple[list[Record], Backlog]:
         """The next report: history, and, when that is long, the newest state ahead of it."""

@@ -33,6 +33,7 @@ from agent.network.plan import CAPTIVE_DNS_PORT, PORTAL_TLS_PORT
 from agent.probes.prober import Prober
 from agent.uplink.grpc import GrpcUplink
 from agent.uplink.memory import MemoryController, MemoryUplink, plan_item, site_item
+from agent.vitals import Box
 from billing.money import Money
 from portal.captive.gate import Offer, SiteFace
 
@@ -157,7 +158,10 @@ async def operate(
     """
     config = file.values
     loop = Loop(journal=journal, plane=parts.plane, clock=clock)
-    courier = Courier(loop=loop, journal=journal, uplink=parts.uplink, clock=clock)
+    box = Box(lan=config.lan, wan=config.wan, state_dir=config.state_dir)
+    courier = Courier(
+        loop=loop, journal=journal, uplink=parts.uplink, clock=clock, vitals=box.vitals
+    )
     gate = SiteGate(
         loop=loop,
         uplink=parts.uplink,
@@ -174,7 +178,9 @@ async def operate(
         group.create_task(_stay_small(loop, clock))
         group.create_task(serving.serve(config, gate, clock))
         group.create_task(Prober(loop, config).run())
-        group.create_task(_tell_status(config.state_dir, parts.site_id, loop, courier, journal))
+        group.create_task(
+            _tell_status(config.state_dir, parts.site_id, loop, courier, journal=journal, box=box)
+        )
         if (keeper := _keeper(file, clock)) is not None:
             _tell_garden(loop, keeper)
             group.create_task(keeper.run())
@@ -264,7 +270,7 @@ def _pretended(clock: Clock) -> Parts:
 
 
 async def _tell_status(
-    state_dir: Path, site_id: str, loop: Loop, courier: Courier, journal: Journal
+    state_dir: Path, site_id: str, loop: Loop, courier: Courier, *, journal: Journal, box: Box
 ) -> None:
     await _begun(loop)
     while True:
@@ -284,6 +290,7 @@ async def _tell_status(
             "outbox_max": fill.records_max,
             "outbox_percent": fill.percent,
             "outbox_level": journal.level.name.lower(),
+            **status.of_box(box.vitals(loop.now(), courier.link_seen)),
         }
         with contextlib.suppress(OSError):
             status.write(state_dir, values, at=loop.now().wall)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from agent.vitals import Vitals
 
 FILE = "run/status.json"
 STALE = timedelta(seconds=20)
@@ -34,6 +37,12 @@ def read(state_dir: Path, *, now: datetime) -> dict[str, Any] | None:
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return values if abs(now - at) <= STALE and _alive(int(values["pid"])) else None
+
+
+def of_box(vitals: Vitals) -> dict[str, int]:
+    """How the box is, of what is known."""
+    known = {one.name: getattr(vitals, one.name) for one in fields(vitals)}
+    return {name: value for name, value in known.items() if isinstance(value, int)}
 
 
 def degraded(values: dict[str, Any]) -> bool:

@@ -35,7 +35,7 @@ from agent.model import (
     VoucherMark,
     Why,
 )
-from agent.uplink.seam import DesiredChange, OrderAnswer
+from agent.uplink.seam import Acked, DesiredChange, OrderAnswer
 from billing.errors import InvalidField
 from billing.grant import Grant, Spent
 from billing.ids import GrantId, PlanId, RedemptionId, SessionId
@@ -54,6 +54,7 @@ if TYPE_CHECKING:
 
     from agent.model import Fact, Mark
     from agent.uplink.seam import AppliedState, Backlog, Order
+    from agent.vitals import Vitals
 
 V = TypeVar("V")
 
@@ -80,6 +81,8 @@ SHARED_MAX = 512
 NAME_SHAPE = re.compile(r"(?:[a-z0-9_](?:[a-z0-9_-]{0,62})\.)*[a-z0-9][a-z0-9-]{0,62}")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MS = timedelta(milliseconds=1)
+_NOW_MS_MAX = 1 << 42
+
 _RECORDS_TAG = 2 << 3 | 2
 _NEWEST_TAG = 6 << 3 | 2
 _SEQ_TAG = 1 << 3
@@ -222,6 +225,7 @@ def render_report(
     applied: AppliedState,
     backlog: Backlog,
     version: str,
+    vitals: Vitals | None = None,
 ) -> bytes:
     """A ``ReportRequest``, with the version that was last applied.
 
@@ -235,12 +239,41 @@ def render_report(
         agent_version=version,
         outbox_records=backlog.records,
         outbox_records_max=backlog.records_max,
+        vitals=None if vitals is None else _vitals(vitals),
     )
     parts = [request.SerializeToString()]
     for tag, told in ((_RECORDS_TAG, records), (_NEWEST_TAG, backlog.newest)):
         placed = [body + _place(seq) if seq else body for seq, body in told]
         parts.append(_repeated(tag, placed))
     return b"".join(parts)
+
+
+def parse_ack(message: edge_pb2.ReportAck) -> Acked:
+    """How far a journal is committed. A clock that cannot be is as none."""
+    at = None
+    if 0 < message.now_ms < _NOW_MS_MAX:
+        at = _EPOCH + message.now_ms * _MS
+    return Acked(message.acked_seq, at)
+
+
+def _vitals(vitals: Vitals) -> edge_pb2.SiteVitals:
+    return edge_pb2.SiteVitals(
+        taken_at_ms=(vitals.taken_at - _EPOCH) // _MS,
+        boot=vitals.boot,
+        uptime_s=vitals.uptime_s,
+        cpu_pct=vitals.cpu_pct,
+        memory_pct=vitals.memory_pct,
+        disk_pct=vitals.disk_pct,
+        temperature_c=vitals.temperature_c,
+        wan_down_bytes=vitals.wan_down_bytes,
+        wan_up_bytes=vitals.wan_up_bytes,
+        lan_down_bytes=vitals.lan_down_bytes,
+        lan_up_bytes=vitals.lan_up_bytes,
+        rtt_ms=vitals.rtt_ms,
+        loss_ppm=vitals.loss_ppm,
+        clock_skew_ms=vitals.clock_skew_ms,
+        agent_memory_kib=vitals.agent_memory_kib,
+    )
 
 
 def record_bodies(told: Iterable[tuple[Fact, datetime]]) -> list[bytes]:

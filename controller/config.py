@@ -29,6 +29,7 @@ from controller.config_sections import (
     WANTS,
     AirtelSection,
     AlertsSection,
+    AuditSettings,
     BankSection,
     CardSection,
     DatabaseSettings,
@@ -86,6 +87,7 @@ class Settings(BaseSettings):
     sms: SmsSection | None = None
     email: EmailSection | None = None
     operator: OperatorSettings = OperatorSettings()
+    audit: AuditSettings = AuditSettings()
     alerts: AlertsSection = AlertsSection()
 
     @classmethod
@@ -196,6 +198,7 @@ _SECTIONS: dict[str, type[Section]] = {
     "sms": SmsSection,
     "email": EmailSection,
     "operator": OperatorSettings,
+    "audit": AuditSettings,
     "alerts": AlertsSection,
 }
 

@@ -158,6 +158,10 @@ def _address(text: str) -> str:
     return text
 
 
+def _address_or_nothing(text: str) -> str:
+    return text and _address(text)
+
+
 Template = Annotated[str, AfterValidator(_template)]
 AnswerPath = Annotated[str, AfterValidator(_path)]
 
@@ -201,6 +205,12 @@ class EmailSection(Section):
     username: Word | None = None
     password: SecretStr | None = Field(default=None, min_length=1)
     sender: Annotated[str, AfterValidator(_address)]
+
+
+class AuditSettings(Section):
+    """Whom the head of the audit log's chain is sent to each day, by e-mail; "": nobody."""
+
+    heads_to: Annotated[str, AfterValidator(_address_or_nothing)] = ""
 
 
 def _thresholds(told: dict[str, int]) -> dict[str, int]:

@@ -48,6 +48,7 @@ from controller.store.migrations import upgrade
 from controller.systemd import Systemd
 from controller.usecases import alerts, sites
 from controller.usecases.arrivals import place_due
+from controller.usecases.audit import seal_due, tell_head
 from controller.usecases.billing_run import bill_due
 from controller.usecases.collecting import collect_due
 from controller.usecases.dunning import dun_due
@@ -90,6 +91,8 @@ RECONCILE_EVERY_S = 10.0
 EXPIRE_EVERY_S = 5.0
 WATCH_EVERY_S = 1.0
 SILENCE_EVERY_S = 10.0
+SEAL_EVERY_S = 1.0
+TELL_HEAD_EVERY_S = 600.0
 ALERTS_EVERY_S = 5.0
 SMS_EVERY_S = 1.0
 EMAIL_MAX_S = 600.0
@@ -156,6 +159,8 @@ def due_work() -> tuple[Job, ...]:
         Job("give_up_probes", PROBES_EVERY_S, give_up_probes),
         Job("sample", TICK_S, Sampler().look, worth_telling=False),
         Job("roll_up", ROLL_EVERY_S, roll_up),
+        Job("seal_audit", SEAL_EVERY_S, seal_due, worth_telling=False),
+        Job("tell_audit_head", TELL_HEAD_EVERY_S, tell_head),
         Job("watch", WATCH_EVERY_S, Watch().look, worth_telling=False),
     )
 

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
     from billing.ids import GrantId, PlanId, RedemptionId, SessionId, SiteId
 
+VITALS_AGE_MAX = timedelta(seconds=60)
+"""Vitals are of this moment or worthless. A report that a slow link held for longer brings none."""
+
 RECORD_AGE_MAX = timedelta(days=40)
 """A site's clock that says longer ago than this is wrong (no real-time clock, cold boot)."""
 
@@ -154,6 +157,40 @@ class Folded:
     own_uptime_s: Mapping[GrantId, int]
     epochs: frozenset[tuple[SessionId, str]]
     foreign: frozenset[SessionId]
+
+
+@dataclass(frozen=True, slots=True)
+class Vitals:
+    """How a site's box is, as its agent told; None where it does not know.
+
+    ``boot`` names the life of the machine with which the byte counters began.
+    """
+
+    taken_at: datetime
+    boot: str
+    uptime_s: int
+    cpu_pct: int | None = None
+    memory_pct: int | None = None
+    disk_pct: int | None = None
+    temperature_c: int | None = None
+    wan_down_bytes: int | None = None
+    wan_up_bytes: int | None = None
+    lan_down_bytes: int | None = None
+    lan_up_bytes: int | None = None
+    rtt_ms: int | None = None
+    loss_ppm: int | None = None
+    clock_skew_ms: int | None = None
+    agent_memory_kib: int | None = None
+
+    def is_late(self, now: datetime) -> bool:
+        """Whether these were read too long ago to say how the box is.
+
+        The site's clock is believed only when it knows how wrong it is: a box without a battery
+        may live in 1970. Without that, what arrives is taken to be of now.
+        """
+        if self.clock_skew_ms is None:
+            return False
+        return now - self.taken_at + timedelta(milliseconds=self.clock_skew_ms) > VITALS_AGE_MAX
 
 
 @dataclass(frozen=True, slots=True)

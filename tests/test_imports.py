@@ -50,6 +50,7 @@ SQL_FILES = (
     "controller/noc/accounts.py",
     "controller/noc/charges.py",
     "controller/noc/incoming.py",
+    "controller/noc/audit_log.py",
 )
 CLOCK_FILES = ("agent/clock.py", "controller/main.py")
 

@@ -18,14 +18,30 @@ from wirepb.v1 import edge_pb2 as pb
 from wirepb.v1 import edge_pb2_grpc
 
 from agent.uplink.seam import NO_BACKLOG, Full, UplinkError, UplinkRefused
-from agent.wire import Unreadable, parse_answer, parse_change, render_order, render_report
+from agent.wire import (
+    Unreadable,
+    parse_ack,
+    parse_answer,
+    parse_change,
+    render_order,
+    render_report,
+)
 from billing.ids import GrantId
 from portal.captive.gate import Refusal
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 
-    from agent.uplink.seam import AppliedState, Backlog, DesiredChange, Held, Order, OrderAnswer
+    from agent.uplink.seam import (
+        Acked,
+        AppliedState,
+        Backlog,
+        DesiredChange,
+        Held,
+        Order,
+        OrderAnswer,
+    )
+    from agent.vitals import Vitals
     from agent.wire import Record
     from billing.ids import RedemptionId
     from billing.msisdn import Msisdn, PhoneCode
@@ -136,13 +152,19 @@ class GrpcUplink:
         records: Sequence[Record],
         applied: AppliedState,
         backlog: Backlog = NO_BACKLOG,
-    ) -> int:
+        vitals: Vitals | None = None,
+    ) -> Acked:
         """As `agent.uplink.seam.Uplink.report`. Raises `UplinkError`, `UplinkRefused`."""
         request = render_report(
-            journal, records, applied=applied, backlog=backlog, version=self._version
+            journal,
+            records,
+            applied=applied,
+            backlog=backlog,
+            version=self._version,
+            vitals=vitals,
         )
         ack = await self._call(lambda: self._send_report(request, timeout=REPORT_S))
-        return ack.acked_seq
+        return parse_ack(ack)
 
     async def purchase(self, order: Order) -> OrderAnswer:
         """As `agent.uplink.seam.Uplink.purchase`. Raises `UplinkError`, `UplinkRefused`."""

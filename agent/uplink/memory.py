@@ -17,6 +17,7 @@ from wirepb.v1 import desired_pb2 as pb
 from agent.changes import digest
 from agent.uplink.seam import (
     NO_BACKLOG,
+    Acked,
     AppliedState,
     Backlog,
     DesiredChange,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
     from agent.model import Chunk, Prepaid, SitePool
     from agent.uplink.seam import Held, Order
+    from agent.vitals import Vitals
     from agent.wire import Record
     from billing.ids import GrantId, OrderId, RedemptionId
     from billing.msisdn import Msisdn, PhoneCode
@@ -67,8 +69,9 @@ class _Paid:
 class MemoryController:
     """What a controller knows of one site, in plain dictionaries.
 
-    ``bought`` is what each code, or each payer's number, has bought; ``gives`` what a voucher is
-    good for, when a grant is to follow its redemption.
+    ``clock`` is what time it says it is, None: it does not. ``bought`` is what each code, or each
+    payer's number, has bought; ``gives`` what a voucher is good for, when a grant is to follow its
+    redemption.
     """
 
     items: dict[str, bytes] = field(default_factory=dict)
@@ -77,6 +80,8 @@ class MemoryController:
     records: dict[tuple[str, int], Record] = field(default_factory=dict)
     applied: AppliedState | None = None
     backlog: Backlog = NO_BACKLOG
+    vitals: Vitals | None = None
+    clock: datetime | None = None
     newest: list[Record] = field(default_factory=list)
     orders: dict[OrderId, _Paid] = field(default_factory=dict)
     vouchers: dict[str, RedemptionId | None] = field(default_factory=dict)
@@ -150,12 +155,14 @@ class MemoryController:
         records: Sequence[Record],
         applied: AppliedState,
         backlog: Backlog = NO_BACKLOG,
+        vitals: Vitals | None = None,
     ) -> int:
         """Note records, each once; the seq up to which this journal is complete here.
 
         What is told ahead of its turn is noted apart: it acknowledges nothing.
         """
         self.backlog = backlog
+        self.vitals = vitals or self.vitals
         self.newest += backlog.newest
         for record in records:
             self.records.setdefault((journal, record.seq), record)
@@ -278,12 +285,13 @@ class MemoryUplink:
         records: Sequence[Record],
         applied: AppliedState,
         backlog: Backlog = NO_BACKLOG,
-    ) -> int:
+        vitals: Vitals | None = None,
+    ) -> Acked:
         """As `agent.uplink.seam.Uplink.report`. Raises `UplinkError`."""
         self._up()
-        acked = self.controller.take(journal, records, applied, backlog)
+        acked = self.controller.take(journal, records, applied, backlog, vitals)
         self._answer()
-        return acked
+        return Acked(acked, self.controller.clock)
 
     async def purchase(self, order: Order) -> OrderAnswer:
         """As `agent.uplink.seam.Uplink.purchase`. Raises `UplinkError`, `UplinkRefused`."""

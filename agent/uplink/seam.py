@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
+    from datetime import datetime
 
+    from agent.vitals import Vitals
     from agent.wire import Record
     from billing.ids import GrantId, OrderId, RedemptionId
     from billing.msisdn import Msisdn, PhoneCode
@@ -39,6 +41,14 @@ class Backlog:
 
 
 NO_BACKLOG = Backlog()
+
+
+@dataclass(frozen=True, slots=True)
+class Acked:
+    """All records up to ``seq`` are committed; ``at`` is the controller's clock, if it says."""
+
+    seq: int
+    at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,8 +159,11 @@ class Uplink(Protocol):
         records: Sequence[Record],
         applied: AppliedState,
         backlog: Backlog = NO_BACKLOG,
-    ) -> int:
+        vitals: Vitals | None = None,
+    ) -> Acked:
         """Deliver records (may be none); the seq up to which the controller has committed.
+
+        ``vitals`` are how the box is, where that was looked at.
 
         Raises `UplinkError`, `UplinkRefused`.
         """

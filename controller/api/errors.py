@@ -30,6 +30,7 @@ from controller.usecases.arrivals import AlreadyPlaced, ArrivalUnknown
 from controller.usecases.branches import BranchExists, BranchUnknown
 from controller.usecases.debts import DebtSettled, DebtUnknown
 from controller.usecases.grants import DevicesFull, GrantOver, GrantUnknown
+from controller.usecases.live_sessions import SessionUnknown
 from controller.usecases.maintenance import (
     MaintenanceDiffers,
     MaintenanceUnknown,
@@ -113,6 +114,7 @@ KNOWN: dict[type[Exception], tuple[HTTPStatus, str]] = {
     SiteUnknown: (HTTPStatus.NOT_FOUND, "not_found"),
     PlanUnknown: (HTTPStatus.NOT_FOUND, "not_found"),
     GrantUnknown: (HTTPStatus.NOT_FOUND, "not_found"),
+    SessionUnknown: (HTTPStatus.NOT_FOUND, "not_found"),
     TokenUnknown: (HTTPStatus.NOT_FOUND, "not_found"),
     TokenRedeemed: (HTTPStatus.CONFLICT, "token_redeemed"),
     SlotsFull: (HTTPStatus.CONFLICT, "token_slots_full"),
@@ -181,6 +183,9 @@ KNOWN: dict[type[Exception], tuple[HTTPStatus, str]] = {
 }
 """Which refusal is told how; the nearest class counts."""
 
+REFUSALS: tuple[type[Exception], ...] = (Refused, InvalidField, *KNOWN)
+"""All that is refused, and is nobody's fault in the program."""
+
 
 def problem(
     request: Request,
@@ -205,6 +210,15 @@ def problem(
     return JSONResponse(
         content, status_code=status, media_type=MEDIA_TYPE, headers=dict(headers or {})
     )
+
+
+def refusal_of(error: Exception) -> tuple[HTTPStatus, str]:
+    """The status and the code of a refusal: of a `Refused`, an `InvalidField`, or one `KNOWN`."""
+    if isinstance(error, Refused):
+        return error.status, error.code
+    if isinstance(error, InvalidField):
+        return HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_field"
+    return next(KNOWN[kind] for kind in type(error).__mro__ if kind in KNOWN)
 
 
 def install(app: FastAPI) -> None:
@@ -242,7 +256,7 @@ def _invalid_field(request: Request, error: Exception) -> Response:
 
 
 def _known(request: Request, error: Exception) -> Response:
-    status, code = next(KNOWN[kind] for kind in type(error).__mro__ if kind in KNOWN)
+    status, code = refusal_of(error)
     field = getattr(error, "field", None)
     faults = [Fault(field, str(error))] if field else ()
     return problem(request, status, code=code, detail=str(error), faults=faults)

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 LINES_USUAL = 50
 
 
-def _deps(request: Request) -> Deps:
+def deps_of(request: Request) -> Deps:
+    """What ``main.py`` built."""
     return cast("Deps", request.app.state.deps)
 
 
@@ -31,7 +32,7 @@ def staff_of(request: Request) -> Staff:
 
 
 def hub_of(request: Request) -> Hub:
-    """The hub of this app's live page."""
+    """The hub of this app's pages."""
     return cast("Hub", request.app.state.hub)
 
 
@@ -52,7 +53,7 @@ async def only_staff(request: Request, _documented: Annotated[object, Security(_
     """
     who = await who_asks(request)
     need = needs_of_app(request)[id(request.scope["route"])]
-    await must_reach(request, who, need, _deps(request))
+    await must_reach(request, who, need, deps_of(request))
     return who
 
 
@@ -65,7 +66,7 @@ def _who(request: Request) -> Who:
     return cast("Who", request.state.who)
 
 
-Needed = Annotated[Deps, Depends(_deps)]
+Needed = Annotated[Deps, Depends(deps_of)]
 """What ``main.py`` built."""
 
 Asking = Annotated[Who, Depends(_who)]

@@ -96,6 +96,7 @@ _SITES = _under(
         ("POST", "/{site_id}/probes"): Need(Right.RUN_SITES, "site"),
         ("GET", "/{site_id}/probes/{probe_id}"): Need(Right.SEE_SITES, "site"),
         ("POST", "/{site_id}/token-keys"): Need(Right.RUN_SITES, "site"),
+        ("GET", "/{site_id}/series"): Need(Right.SEE_SITES, "site"),
     },
 )
 
@@ -104,6 +105,8 @@ _NETWORK = _under(
     {
         ("GET", "/sessions"): Need(Right.SEE_SESSIONS),
         ("GET", "/notices"): Need(Right.SEE_ALERTS),
+        ("GET", "/usage/top"): Need(Right.SEE_SESSIONS),
+        ("GET", "/usage/segments"): Need(Right.SEE_SESSIONS),
         ("GET", "/garden"): Need(Right.SEE_SITES),
         ("POST", "/garden"): Need(Right.RUN_SITES, naming="site_id"),
         ("POST", "/garden/remove"): Need(Right.RUN_SITES, naming="site_id"),
@@ -151,6 +154,7 @@ _CUSTOMERS = _under(
         ("POST", "/subscribers"): Need(Right.EDIT_CUSTOMERS, naming="branch_id"),
         ("GET", "/subscribers/{subscriber}"): Need(Right.SEE_CUSTOMERS, "subscriber"),
         ("POST", "/subscribers/{subscriber}"): Need(Right.EDIT_CUSTOMERS, "subscriber"),
+        ("GET", "/subscribers/{subscriber}/why"): Need(Right.SEE_CUSTOMERS, "subscriber"),
         ("POST", "/subscribers/{subscriber}/adjust"): Need(Right.BOOK_MONEY, "subscriber"),
         ("POST", "/subscribers/{subscriber}/transfer"): Need(
             Right.BOOK_MONEY, "subscriber", names=(("target", "subscriber"),)
@@ -161,6 +165,7 @@ _CUSTOMERS = _under(
         ("POST", "/subscribers/{subscriber}/promotions"): Need(Right.EDIT_CUSTOMERS, "subscriber"),
         ("GET", "/mandates/{mandate_id}"): Need(Right.SEE_MONEY, "mandate"),
         ("POST", "/mandates/{mandate_id}/cancel"): Need(Right.EDIT_CUSTOMERS, "mandate"),
+        ("GET", "/search"): Need(Right.SEE_CUSTOMERS),
         ("GET", "/messages"): Need(Right.SEE_CUSTOMERS),
         ("GET", "/messages/costs"): Need(Right.SEE_MONEY, BUSINESS),
     },
@@ -291,6 +296,7 @@ _OPERATOR = _under(
         ("POST", "/operator/logo"): Need(Right.RUN_SYSTEM, BUSINESS),
         ("GET", "/tax-rates"): Need(Right.SEE_CUSTOMERS),
         ("POST", "/tax-rates"): Need(Right.RUN_SYSTEM, BUSINESS),
+        ("GET", "/audit"): Need(Right.SEE_AUDIT, BUSINESS),
         ("GET", "/branches"): Need(Right.SEE_CUSTOMERS),
         ("POST", "/branches"): Need(Right.RUN_SYSTEM, BUSINESS),
         ("GET", "/branches/{branch_id}"): Need(Right.SEE_CUSTOMERS, "branch"),

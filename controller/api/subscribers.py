@@ -18,10 +18,12 @@ from controller.api.billing_shapes import (
 from controller.api.charge_shapes import DocumentOut, SubscriptionOut
 from controller.api.needs import Id, Needed, OfSite, PageAsked
 from controller.api.shapes import MoneyShape, Page, Words
+from controller.api.why_shapes import AnswerOut, WhyOut
 from controller.noc import accounts
 from controller.noc.views import Mark
 from controller.usecases import standing
 from controller.usecases import subscribers as usecase
+from controller.usecases.why_facts import why
 
 router = APIRouter(prefix="/subscribers", tags=["subscribers"])
 
@@ -81,6 +83,22 @@ async def show_subscriber(subscriber: Id, deps: Needed) -> SubscriberDetailOut:
         to_pay=None if wanted is None else MoneyShape.of(wanted.minor, wanted.currency),
         subscriptions=[SubscriptionOut.of(one) for one in held],
         documents=[DocumentOut.of(document, debt) for document, debt in issued],
+    )
+
+
+@router.get("/{subscriber}/why")
+async def why_not_online(subscriber: Id, deps: Needed) -> WhyOut:
+    """Why they are not online: payment, grant, generation, session, counters, link, in order."""
+    now = deps.now()
+    async with deps.db.read() as tx:
+        row = await usecase.must_find(tx, subscriber)
+        answers = await why(tx, row, now)
+    return WhyOut(
+        phone=row.msisdn,
+        name=row.name,
+        at=now,
+        online=any(one.is_online for one in answers),
+        answers=[AnswerOut.of(one) for one in answers],
     )
 
 

@@ -14,6 +14,7 @@ from controller.cli import (
     account,
     alerts,
     arrivals,
+    audit,
     autopay,
     branches,
     doctor,
@@ -146,6 +147,7 @@ for name, group in (
     ("maintenance", maintenance.app),
     ("outage", outages.app),
     ("sms", messages.app),
+    ("audit", audit.app),
     ("config", here.config),
     ("db", here.db),
 ):

@@ -1,10 +1,13 @@
 """``lango site``: the places with an agent."""
 
+from collections.abc import Callable
+from datetime import timedelta
 from typing import Annotated, Any
 
 import typer
 
 from controller.cli import words
+from controller.cli.chart import COLUMNS, drawn
 from controller.cli.desk import Json, Limit, desk_of
 from controller.cli.examples import taught
 from controller.cli.screen import toned
@@ -13,6 +16,10 @@ app = typer.Typer(no_args_is_help=True, help="Sites: places with one agent each.
 
 HIDDEN = ("outbox_records", "outbox_records_max", "outage_s", "outages")
 """Fields of a site that are shown in words of their own."""
+
+RAW_HOURS = 48
+HOURLY_HOURS = 90 * 24
+UNITS = {"ms": " ms", "pct": " %", "c": " °C", "ppm": " ppm", "kib": " KiB"}
 
 SiteId = Annotated[str, typer.Argument(metavar="SITE", help="The site's id.")]
 
@@ -83,6 +90,67 @@ def show_site(ctx: typer.Context, site: SiteId, *, json: Json = False) -> None:
         *(("outage", _outage(one)) for one in found["outages"]),
     ]
     desk.screen.fields([*words.fields(plain), *more])
+
+
+@taught(
+    app,
+    "graph",
+    "lango site graph estate-1 --metric down_bps",
+    "lango site graph estate-1 --metric rtt_ms --hours 168 --json",
+)
+def graph(
+    ctx: typer.Context,
+    site: SiteId,
+    *,
+    metric: Annotated[str, typer.Option(help="down_bps, sessions, rtt_ms, cpu_pct, …")],
+    hours: Annotated[int, typer.Option(min=1, max=43_800, help="How far back.")] = 24,
+    json: Json = False,
+) -> None:
+    """Draw how a site was: each column the mean of its time, an empty one was not measured."""
+    desk = desk_of(ctx)
+    query: dict[str, str | int] = {"metric": metric, "hours": hours}
+    if not json:
+        query["step"] = _graph_step_s(hours)
+    found = desk.api.get(f"/api/v1/sites/{site}/series", query)
+    if json:
+        desk.screen.json("series", found)
+        return
+    if not found["data"]:
+        desk.screen.say(f"Nothing was measured of {metric} in that time.")
+        return
+    for line in drawn(_columns(found), shown=_metric_words(metric)):
+        desk.screen.line(line)
+    least = min(one["low"] for one in found["data"])
+    most = max(one["high"] for one in found["data"])
+    begin, end = (words.moment_whole(found[name]) for name in ("since", "until"))
+    show = _metric_words(metric)
+    desk.screen.say(f"{metric} of {site}, {begin} to {end}; least {show(least)}, most {show(most)}")
+
+
+def _graph_step_s(hours: int) -> int:
+    """As fine as the columns are, and whole hours where nothing finer is kept."""
+    step_s = max(20, -(-hours * 3_600 // (COLUMNS - 1)))
+    if hours < RAW_HOURS:
+        return step_s
+    unit_s = 3_600 if hours < HOURLY_HOURS else 86_400
+    return -(-step_s // unit_s) * unit_s
+
+
+def _columns(found: dict[str, Any]) -> list[int | None]:
+    """A column for each step, those in which nothing was measured too."""
+    step = timedelta(seconds=found["step_s"])
+    means = {words.instant(one["at"]): one["mean"] for one in found["data"]}
+    since, until = words.instant(found["since"]), words.instant(found["until"])
+    first = min(means)
+    first -= (first - since) // step * step
+    return [means.get(first + n * step) for n in range(-(-(until - first) // step))]
+
+
+def _metric_words(metric: str) -> Callable[[int], str]:
+    if metric.endswith("_bps"):
+        return words.rate
+    unit = UNITS.get(metric.rpartition("_")[2], "")
+    return lambda value: f"{value:,}{unit}"
 
 
 def _outbox(site: dict[str, Any]) -> str:

@@ -7,7 +7,8 @@ import typer
 from controller.cli import billing_words, words
 from controller.cli.desk import Json, Limit, desk_of
 from controller.cli.examples import taught
-from controller.cli.screen import toned
+from controller.cli.faults import Degraded
+from controller.cli.screen import Screen, toned
 from controller.usecases.subscribers import Segment
 
 app = typer.Typer(no_args_is_help=True, help="Subscribers: who pays and is granted.")
@@ -24,6 +25,8 @@ Branch = Annotated[str | None, typer.Option(help="The branch's id.")]
 Language = Annotated[str | None, typer.Option(help="en or sw.")]
 ReferredBy = Annotated[str | None, typer.Option(help="The phone of who brought them.")]
 
+SIGNS = {"right": "ok", "wrong": "!!", "unknown": "??"}
+MARKS = {"right": "good", "wrong": "bad", "unknown": "quiet"}
 HIDDEN = ("subscriptions", "documents", "to_pay")
 WHY = {
     "debt": "an invoice is overdue",
@@ -114,6 +117,52 @@ def show_subscriber(ctx: typer.Context, subscriber: Subscriber, *, json: Json = 
             desk.screen.say(f"{line['plan_id']} is suspended: {why}.")
     if found["to_pay"]:
         desk.screen.say(to_go_on(found))
+
+
+@taught(
+    app,
+    "why",
+    "lango subscriber why 0712345678",
+    "lango subscriber why 0712345678 --json",
+)
+def why_not_online(ctx: typer.Context, subscriber: Subscriber, *, json: Json = False) -> None:
+    """Why is this customer not online? Names the first thing that is wrong, and what to do."""
+    desk = desk_of(ctx)
+    found = desk.api.get(f"{path_of(subscriber)}/why")
+    if json:
+        desk.screen.json("why", found)
+        return
+    for answer in found["answers"]:
+        _answer(desk.screen, answer)
+    if not found["online"]:
+        raise Degraded(f"{found['phone']} is not online")
+    desk.screen.say(f"{found['phone']} is online.")
+
+
+def _answer(screen: Screen, answer: dict[str, Any]) -> None:
+    """What to do first; then the chain, a line a link, with what each rests on."""
+    wrong = next((one for one in answer["steps"] if one["step"] == answer["wrong"]), None)
+    if wrong is not None:
+        screen.line(f"!! {wrong['step'].upper()}: {wrong['says']}")
+        screen.line(f"   {wrong['to_do']}")
+    elif answer["online"]:
+        screen.line(f"ok {answer['plan']}: online")
+    screen.table(
+        ("", "LINK", answer["plan"].upper() or "NOTHING BOUGHT"),
+        [
+            (toned(SIGNS[one["mark"]], MARKS[one["mark"]]), one["step"], _found(one))
+            for one in answer["steps"]
+        ],
+    )
+    screen.line("")
+
+
+def _found(finding: dict[str, Any]) -> str:
+    rests = [
+        f"{one['name']} {one['value'] or words.moment_whole(one['at'])}"
+        for one in finding["evidence"]
+    ]
+    return "\n".join([finding["says"], *(f"  {one}" for one in rests)])
 
 
 def to_go_on(found: dict[str, Any]) -> str:

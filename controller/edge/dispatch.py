@@ -225,8 +225,10 @@ class Dispatch:
             newest=wire.newest(request.newest),
             outbox_records=request.outbox_records,
             outbox_records_max=request.outbox_records_max,
+            vitals=wire.vitals(request.vitals) if request.HasField("vitals") else None,
         )
-        return edge_pb2.ReportAck(acked_seq=await self.verbs.ingest(self.deps, site_id, batch))
+        acked_seq = await self.verbs.ingest(self.deps, site_id, batch)
+        return edge_pb2.ReportAck(acked_seq=acked_seq, now_ms=wire.milliseconds(self.deps.now()))
 
     async def purchase(self, site_id: SiteId, request: edge_pb2.Order) -> edge_pb2.PurchaseState:
         """Ask for money for an order, or tell where it stands."""

@@ -29,12 +29,13 @@ from controller.records import (
     SessionOpened,
     SiteRecord,
     Unreadable,
+    Vitals,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from wirepb.v1 import record_pb2
+    from wirepb.v1 import edge_pb2, record_pb2
 
     from billing.grant import Grant, Spent
     from billing.plan import Burst, Limits, Plan
@@ -53,6 +54,29 @@ MILLISECOND = timedelta(milliseconds=1)
 
 EPOCH_1970 = datetime(1970, 1, 1, tzinfo=UTC)
 
+PER_CENT = range(101)
+COUNTER = range(COUNT_MAX + 1)
+VITALS_RANGES: dict[str, range] = {
+    "cpu_pct": PER_CENT,
+    "memory_pct": PER_CENT,
+    "disk_pct": PER_CENT,
+    "temperature_c": range(-60, 201),
+    "wan_down_bytes": COUNTER,
+    "wan_up_bytes": COUNTER,
+    "lan_down_bytes": COUNTER,
+    "lan_up_bytes": COUNTER,
+    "rtt_ms": range(3_600_001),
+    "loss_ppm": range(1_000_001),
+    "clock_skew_ms": range(-(1 << 42), 1 << 42),
+    "agent_memory_kib": range(1 << 32),
+}
+"""What each number can be; `Vitals` has a field for each."""
+
+TAKEN_MS_MAX = 1 << 42
+"""The year 2109."""
+
+UPTIME_S_MAX = 1 << 32
+_BOOT = re.compile(r"[0-9a-zA-Z-]{1,32}")
 _HEX_ID = re.compile(r"[0-9a-f]{32}")
 _MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 _ADDRESS = re.compile(r"[0-9a-f.:]{2,45}")
@@ -237,6 +261,31 @@ def _record(where: str, record: record_pb2.Record) -> SiteRecord:
     if not 1 <= record.seq <= COUNT_MAX:
         raise InvalidField(f"{where}.seq", "want 1 or more")
     return SiteRecord(record.seq, _moment(record.at_ms), _fact_or_not(where, record))
+
+
+def vitals(told: edge_pb2.SiteVitals) -> Vitals | None:
+    """How a site's box is. What is in no range is not believed; None when nothing of it can be.
+
+    A broken sensor must not keep a site's money from being reported.
+    """
+    if not _BOOT.fullmatch(told.boot) or not 0 <= told.taken_at_ms < TAKEN_MS_MAX:
+        return None
+    known = {
+        one.name: value
+        for one, value in told.ListFields()
+        if one.name in VITALS_RANGES and value in VITALS_RANGES[one.name]
+    }
+    return Vitals(
+        taken_at=EPOCH_1970 + told.taken_at_ms * MILLISECOND,
+        boot=told.boot,
+        uptime_s=min(told.uptime_s, UPTIME_S_MAX),
+        **known,
+    )
+
+
+def milliseconds(moment: datetime) -> int:
+    """A moment as it stands on the wire: milliseconds since 1970."""
+    return (moment - EPOCH_1970) // MILLISECOND
 
 
 def _fact_or_not(where: str, record: record_pb2.Record) -> Fact:

@@ -169,9 +169,9 @@ class UnmatchedLine:
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """The whole page. Headings say the figure."""
+    """The whole page. Headings say the figure; the next look goes on from ``rates``."""
 
-    clock: str
+    rates: Mapping[str, Rate]
     sites_heading: str
     sessions_heading: str
     payments_heading: str
@@ -217,7 +217,7 @@ def drawn(snapshot: Snapshot, rates: Mapping[str, Rate]) -> Board:
     sites = tuple(_site_line(view, now) for view in snapshot.sites)
     sessions = tuple(_session_line(view, rates, now) for view in snapshot.sessions)
     return Board(
-        clock=text.clock(now, now),
+        rates=rates,
         sites_heading=_sites_heading(sites),
         sessions_heading=_sessions_heading(snapshot, rates),
         payments_heading=_payments_heading(snapshot.takings),

@@ -1,135 +1,148 @@
-"""One look at the database and one rendering per tick, shared by every open tab.
+"""One look at the database and one rendering, shared by every open tab that wants the same.
 
-The hub runs only while somebody watches. It looks when something happened (topic ``live``), at the
-latest every `TICK_S`, and never more often than every `GAP_S`, whatever the number of viewers. Each
-panel carries the number of the look that last changed it, so a viewer is sent what changed since
-what he saw, and a slow viewer skips what he missed.
+A `Subject` is what a tab watches: its key says what is the same, `look` reads, `paint` renders. The
+hub looks only while somebody watches: when something happened (topic ``live``), at the latest after
+the subject's own interval, and never more often than every `GAP_S`, whatever the number of viewers.
+What is looked at is painted once for each style that somebody wants. Each panel carries the number
+of the look that last changed it, so a viewer is sent what changed since what he saw, and a slow
+viewer skips what he missed.
 """
 
 from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import structlog
 
-from controller.noc import board, incoming, views
-from controller.noc.rates import Counted, followed
-from controller.noc.text import midnight
-
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
-    from datetime import datetime
+    from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Mapping
 
-    from controller.noc.rates import Rate
     from controller.signals import Signals
-    from controller.store.database import Database
 
-TICK_S = 2.0
 GAP_S = 0.5
+REST_PER_LOOK = 4
+"""A look that took long is followed by a rest that is so many times as long."""
+
 VIEWERS_MAX = 200
-SITES_MAX = 200
-SESSIONS_MAX = 200
-PAYMENTS_MAX = 40
-NOTICES_MAX = 30
-UNMATCHED_MAX = 8
+LOOKS_MAX = 100
+"""Different things that are watched, or remembered, at one time."""
+
+LOOKS_AT_ONCE = 4
 
 log = structlog.get_logger("noc")
 
 
 class TooManyViewers(Exception):  # noqa: N818 - refusals are sentences
-    """As many tabs as the hub serves are already open."""
+    """As many tabs, or as many different things, as the hub serves are already watched."""
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """How something is painted: in which language, and whether private things are covered."""
+
+    language: str = "en"
+    redacted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Something to be looked at; two of one ``key`` are the same.
+
+    ``look`` is given what it gave the last time (None the first time). ``paint`` makes panels by
+    name. ``every_s`` is how old what is watched may become.
+    """
+
+    key: Hashable
+    look: Callable[[object], Awaitable[object]] = field(compare=False)
+    paint: Callable[[object, Style], Mapping[str, str]] = field(compare=False)
+    every_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a look gave, and its panels."""
+
+    board: object
+    panels: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """One rendered part of the page, and the number of the look that last changed it."""
+    """One rendered part of a page, and the number of the look that last changed it."""
 
     html: str
     changed_in: int
 
 
+@dataclass(eq=False, slots=True)
 class Viewer:
-    """One open tab: what it has seen, and its alarm clock."""
+    """One open tab: how it wants to be shown things, what it has seen, and its alarm clock."""
 
-    def __init__(self) -> None:
-        self.seen = -1
-        self.news = asyncio.Event()
+    style: Style
+    seen: int = -1
+    news: asyncio.Event = field(default_factory=asyncio.Event)
 
 
-class Hub:
-    """Looks once, renders once, tells everybody. ``render`` turns a board into panels by name."""
+class Watched:
+    """One subject with those who watch it."""
 
-    def __init__(
-        self,
-        *,
-        db: Database,
-        signals: Signals,
-        now: Callable[[], datetime],
-        render: Callable[[board.Board], Mapping[str, str]],
-    ) -> None:
+    def __init__(self, subject: Subject, *, signals: Signals, turn: asyncio.Semaphore) -> None:
+        self.viewers: set[Viewer] = set()
         self.looks = 0
-        self._db = db
+        self._subject = subject
         self._signals = signals
-        self._now = now
-        self._render = render
-        self._rates: dict[str, Rate] = {}
-        self._panels: dict[str, Panel] = {}
-        self._looked_at_s = float("-inf")
+        self._turn = turn
+        self._board: object = None
+        self._painted: dict[Style, dict[str, Panel]] = {}
+        self._painted_in: dict[Style, int] = {}
+        self._rest_until_s = float("-inf")
         self._looking = asyncio.Lock()
-        self._viewers: set[Viewer] = set()
         self._task: asyncio.Task[None] | None = None
 
-    async def panels(self) -> dict[str, str]:
-        """Every panel as it is now; looks unless somebody just did."""
-        await self._look()
-        return {name: panel.html for name, panel in self._panels.items()}
+    @property
+    def is_busy(self) -> bool:
+        """Whether somebody watches, or looks just now."""
+        return bool(self.viewers) or self._looking.locked()
 
-    def refuse_crowd(self) -> None:
-        """Raise `TooManyViewers` when there is no place for one more."""
-        if len(self._viewers) >= VIEWERS_MAX:
-            raise TooManyViewers(f"{VIEWERS_MAX} tabs are watching already")
+    async def seen(self, style: Style) -> Seen:
+        """Everything as it is now; looks unless somebody just did."""
+        await self._look(even_if_fresh=False)
+        panels = {name: panel.html for name, panel in self._panels(style).items()}
+        return Seen(self._board, panels)
 
-    @asynccontextmanager
-    async def watch(self) -> AsyncIterator[AsyncIterator[dict[str, str]]]:
-        """What changes, from everything on; ends when the hub stops.
-
-        Raises `TooManyViewers`.
-        """
-        self.refuse_crowd()
-        viewer = Viewer()
-        self._viewers.add(viewer)
+    def enter(self, viewer: Viewer) -> None:
+        """Begin to look for this viewer too."""
+        self.viewers.add(viewer)
         if self._task is None:
-            self._task = asyncio.create_task(self._run(), name="noc-hub")
+            self._task = asyncio.create_task(self._run(), name="noc-look")
             self._task.add_done_callback(self._ended)
-        try:
-            yield self._changes(viewer)
-        finally:
-            self._viewers.discard(viewer)
-            if not self._viewers:
-                self._stop()  # without waiting: this block may run inside a cancelled request
 
-    async def close(self) -> None:
-        """Stop looking and wait until it has stopped; every stream ends."""
-        task = self._task
-        self._stop()
-        if task is not None:
-            await asyncio.wait([task])
+    def leave(self, viewer: Viewer) -> None:
+        """No longer look for this viewer."""
+        self.viewers.discard(viewer)
+        if not self.viewers:
+            self.stop()  # without waiting: this may run inside a cancelled request
 
-    def _stop(self) -> None:
+    def stop(self) -> asyncio.Task[None] | None:
+        """Stop looking; the task that will have ended soon."""
         task, self._task = self._task, None
         if task is not None:
             task.cancel()
+        return task
 
-    async def _changes(self, viewer: Viewer) -> AsyncIterator[dict[str, str]]:
+    async def changes(self, viewer: Viewer) -> AsyncIterator[dict[str, str]]:
+        """What changes, from everything on; ends when the looking ends."""
         while self._task is not None:
             viewer.news.clear()
-            changed = {n: p.html for n, p in self._panels.items() if p.changed_in > viewer.seen}
-            viewer.seen = self.looks
-            if changed:
-                yield changed
+            if self.looks:
+                panels = self._panels(viewer.style)
+                changed = {n: p.html for n, p in panels.items() if p.changed_in > viewer.seen}
+                viewer.seen = self.looks
+                if changed:
+                    yield changed
             await viewer.news.wait()
 
     async def _run(self) -> None:
@@ -138,51 +151,117 @@ class Hub:
                 await asyncio.sleep(self._rest_s())
                 live.clear()
                 await self._look(even_if_fresh=True)
+                # Not `wait_for`: up to Python 3.11 news at the moment of a cancellation hide it.
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(live.wait(), TICK_S)
+                    async with asyncio.timeout(self._subject.every_s):
+                        await live.wait()
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         # Streams end, tabs reconnect, and the first of them starts a new look.
         if not task.cancelled() and task.exception() is not None:
             log.error("live_page_look_failed", error=repr(task.exception()))
             self._task = None
-        for viewer in self._viewers:
+        for viewer in self.viewers:
             viewer.news.set()
 
     def _rest_s(self) -> float:
-        return max(0.0, self._looked_at_s + GAP_S - asyncio.get_running_loop().time())
+        return max(0.0, self._rest_until_s - asyncio.get_running_loop().time())
 
-    async def _look(self, *, even_if_fresh: bool = False) -> None:
+    async def _look(self, *, even_if_fresh: bool) -> None:
+        clock = asyncio.get_running_loop().time
         async with self._looking:
-            if self._panels and self._rest_s() > 0 and not even_if_fresh:
+            if self.looks and self._rest_s() > 0 and not even_if_fresh:
                 return
-            snapshot = await self._snapshot()
-            self._looked_at_s = asyncio.get_running_loop().time()
-            self._rates = followed(self._rates, (_counted(v) for v in snapshot.sessions))
-            rendered = self._render(board.drawn(snapshot, self._rates))
-            self.looks += 1
-            for name, html in rendered.items():
-                if name not in self._panels or self._panels[name].html != html:
-                    self._panels[name] = Panel(html, changed_in=self.looks)
-        for viewer in self._viewers:
+            async with self._turn:
+                began_s = clock()
+                self._board = await self._subject.look(self._board)
+                self.looks += 1
+                for style in {viewer.style for viewer in self.viewers}:
+                    self._panels(style)
+                took_s = clock() - began_s
+            self._rest_until_s = began_s + max(GAP_S, took_s * REST_PER_LOOK)
+        for viewer in self.viewers:
             viewer.news.set()
 
-    async def _snapshot(self) -> board.Snapshot:
-        now = self._now()
-        async with self._db.read() as tx:
-            return board.Snapshot(
-                at=now,
-                sites=await views.site_views(tx, limit=SITES_MAX),
-                sessions=await views.session_views(tx, limit=SESSIONS_MAX, only_open=True),
-                sessions_open=await views.sessions_open(tx),
-                payments=await views.payment_views(tx, limit=PAYMENTS_MAX),
-                takings=await views.takings_since(tx, midnight(now)),
-                notices=await views.notice_rows(tx, limit=NOTICES_MAX),
-                waiting=await incoming.waiting_views(tx, now),
-                unmatched=await incoming.unmatched(tx, limit=UNMATCHED_MAX),
-            )
+    def _panels(self, style: Style) -> dict[str, Panel]:
+        """What the last look gave, painted in this style, once."""
+        painted = self._painted.setdefault(style, {})
+        if self._painted_in.get(style) != self.looks:
+            for name, html in self._subject.paint(self._board, style).items():
+                if name not in painted or painted[name].html != html:
+                    painted[name] = Panel(html, changed_in=self.looks)
+            self._painted_in[style] = self.looks
+        return painted
 
 
-def _counted(view: views.SessionView) -> Counted:
-    row = view.row
-    return Counted(row.id, row.seen_at, row.down_bytes, row.up_bytes)
+class Hub:
+    """Everything that is watched."""
+
+    def __init__(self, *, signals: Signals) -> None:
+        self._signals = signals
+        self._watched: dict[Hashable, Watched] = {}
+        self._turn = asyncio.Semaphore(LOOKS_AT_ONCE)
+
+    @property
+    def looks(self) -> int:
+        """How often was looked, of what is still remembered."""
+        return sum(watched.looks for watched in self._watched.values())
+
+    @property
+    def viewers(self) -> int:
+        """How many tabs watch."""
+        return sum(len(watched.viewers) for watched in self._watched.values())
+
+    async def seen(self, subject: Subject, style: Style) -> Seen:
+        """A subject as it is now; one look for all who ask at once."""
+        return await self._of(subject).seen(style)
+
+    async def once(self, subject: Subject, style: Style) -> Seen:
+        """A subject as it is now, looked at for one who asks and shared with nobody."""
+        return await Watched(subject, signals=self._signals, turn=self._turn).seen(style)
+
+    def refuse_crowd(self, subject: Subject) -> None:
+        """Raise `TooManyViewers` when there is no place for one more."""
+        if self.viewers >= VIEWERS_MAX:
+            raise TooManyViewers(f"{VIEWERS_MAX} tabs are watching already")
+        if subject.key not in self._watched and not self._has_room():
+            raise TooManyViewers(f"{LOOKS_MAX} different pages are watched already")
+
+    @asynccontextmanager
+    async def watch(
+        self, subject: Subject, style: Style
+    ) -> AsyncIterator[AsyncIterator[dict[str, str]]]:
+        """What changes of a subject, from everything on; ends when the hub stops.
+
+        Raises `TooManyViewers`.
+        """
+        self.refuse_crowd(subject)
+        watched, viewer = self._of(subject), Viewer(style)
+        watched.enter(viewer)
+        try:
+            yield watched.changes(viewer)
+        finally:
+            watched.leave(viewer)
+
+    async def close(self) -> None:
+        """Stop looking and wait until it has stopped; every stream ends."""
+        tasks = [task for one in self._watched.values() if (task := one.stop()) is not None]
+        if tasks:
+            await asyncio.wait(tasks)
+
+    def _of(self, subject: Subject) -> Watched:
+        """What is known of a subject. The longest forgotten makes room; a crowd is not kept."""
+        known = self._watched.get(subject.key)
+        if known is None:
+            known = Watched(subject, signals=self._signals, turn=self._turn)
+            if self._has_room():
+                self._watched[subject.key] = known
+        return known
+
+    def _has_room(self) -> bool:
+        if len(self._watched) >= LOOKS_MAX:
+            idle = next((key for key, one in self._watched.items() if not one.is_busy), None)
+            if idle is None:
+                return False
+            del self._watched[idle]
+        return True

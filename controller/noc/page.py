@@ -1,69 +1,99 @@
-"""The routes of the live page: the page itself, its stream, log-in, log-out and static files."""
+"""Log-in, log-out, how the dashboard is shown, and its static files."""
 
-from collections.abc import AsyncIterator
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
 from http import HTTPStatus
-from pathlib import Path
-from urllib.parse import parse_qs
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, urlsplit
 
 from fastapi import APIRouter, Request
-from fastapi.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 
+from billing.errors import InvalidField
 from controller.api.auth import NotStaff, refuse_other_origins
+from controller.api.door import DIRECTIVES
 from controller.api.errors import Refused
-from controller.api.needs import hub_of, staff_of, who_asks
-from controller.noc.board import Board
+from controller.api.needs import staff_of
+from controller.noc import preferences
+from controller.noc.hub import Style
+from controller.noc.paint import STATIC, rendered
+from controller.noc.words import LANGUAGES
 
-HERE = Path(__file__).resolve().parent
-PANELS = ("clock", "sites", "waiting", "unmatched", "sessions", "payments", "notices")
-RETRY_MS = 2_000
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from starlette.types import Scope
+
+    from controller.noc.preferences import Preferences
+
+FOREVER = "public, max-age=31536000, immutable"
+"""A static file is asked for by a name that changes with what is in it."""
+
+PREFERENCES_LAST = timedelta(days=365)
 
 router = APIRouter(include_in_schema=False)
 
-_templates = Environment(
-    loader=FileSystemLoader(HERE / "templates"),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
+
+class Static(StaticFiles):
+    """Files that a browser keeps when it asked for them by their digest."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        """One file."""
+        response = await super().get_response(path, scope)
+        by_digest = scope.get("query_string", b"").startswith(b"v=")
+        response.headers["Cache-Control"] = FOREVER if by_digest else "no-cache"
+        return response
 
 
-def rendered(board: Board) -> dict[str, str]:
-    """Every panel of the page as HTML, by name."""
-    return {name: _templates.get_template(f"{name}.html").render(board=board) for name in PANELS}
-
-
-def static_files() -> StaticFiles:
+def static_files(directory: Path = STATIC) -> StaticFiles:
     """Our style and script, and what was vendored at build time."""
-    return StaticFiles(directory=HERE / "static")
+    return Static(directory=directory)
+
+
+def preferences_of(request: Request) -> Preferences:
+    """How this browser wants to be shown things."""
+    return preferences.read(
+        request.cookies.get(preferences.COOKIE, ""), request.headers.get("accept-language", "")
+    )
+
+
+def style_of(request: Request) -> Style:
+    """The part of that by which panels differ."""
+    wanted = preferences_of(request)
+    return Style(wanted.language, wanted.redacted)
+
+
+def ours(to: str) -> str:
+    """An address of the dashboard; anything else leads to its front page."""
+    parts = urlsplit(to)
+    is_ours = parts.path == "/noc" or parts.path.startswith("/noc/")
+    if parts.scheme or parts.netloc or not is_ours or "\\" in to or not to.isprintable():
+        return "/noc"
+    return to
+
+
+def policy(images: Sequence[str]) -> str:
+    """The content security policy of a page that loads pictures from elsewhere too."""
+    more = " ".join(("img-src 'self' data:", *images))
+    return "; ".join(more if one.startswith("img-src") else one for one in DIRECTIVES)
 
 
 @router.get("/")
 async def front_door() -> Response:
-    """Staff want the live page."""
+    """Staff want the dashboard."""
     return RedirectResponse("/noc", HTTPStatus.SEE_OTHER)
-
-
-@router.get("/noc")
-async def live_page(request: Request, key: str = "") -> Response:
-    """The page; with a right ``key`` in its address, a log-in and the page without it."""
-    if key:
-        return _logged_in(request, key)
-    if not staff_of(request).is_logged_in(request):
-        return _login_form("", HTTPStatus.UNAUTHORIZED)
-    panels = await hub_of(request).panels()
-    return _html("page.html", panels={name: Markup(html) for name, html in panels.items()})  # noqa: S704 - our own templates, escaped
 
 
 @router.post("/noc/login")
 async def log_in(request: Request) -> Response:
     """Take the key from the form."""
     refuse_other_origins(request)
-    fields = parse_qs((await request.body()).decode(errors="replace"))
-    return _logged_in(request, fields.get("key", [""])[0].strip())
+    sent = parse_qs((await request.body()).decode(errors="replace"))
+    return logged_in(request, sent.get("key", [""])[0].strip())
 
 
 @router.post("/noc/logout")
@@ -75,39 +105,33 @@ async def log_out(request: Request) -> Response:
     return response
 
 
-@router.get("/noc/events")
-async def live_events(request: Request) -> Response:
-    """Changed panels as server-sent events, everything first."""
-    await who_asks(request)
-    hub = hub_of(request)
-    hub.refuse_crowd()
-
-    async def told() -> AsyncIterator[str]:
-        yield f"retry: {RETRY_MS}\n\n"
-        async with hub.watch() as changes:
-            async for panels in changes:
-                yield _event(panels)
-
-    headers = {"X-Accel-Buffering": "no", "Cache-Control": "no-store"}
-    return StreamingResponse(told(), media_type="text/event-stream", headers=headers)
-
-
-def _event(panels: dict[str, str]) -> str:
-    """One message in which each changed panel finds its own place on the page."""
-    parts = (
-        f'<hx-partial hx-target="#{name}-panel" hx-swap="innerMorph">{html}</hx-partial>'
-        for name, html in panels.items()
+@router.post("/noc/preferences")
+async def prefer(request: Request) -> Response:
+    """Keep one choice of this browser, and show the same page in that way."""
+    refuse_other_origins(request)
+    sent = parse_qs((await request.body()).decode(errors="replace"))
+    chosen = {name: values[-1] for name, values in sent.items()}
+    wanted = _changed(preferences_of(request), chosen)
+    response = RedirectResponse(ours(chosen.get("back", "/noc")), HTTPStatus.SEE_OTHER)
+    response.set_cookie(
+        preferences.COOKIE,
+        wanted.written(),
+        max_age=PREFERENCES_LAST // timedelta(seconds=1),
+        path="/noc",
+        httponly=True,
+        samesite="strict",
     )
-    return "".join(f"data: {line}\n" for line in "".join(parts).splitlines()) + "\n"
+    return response
 
 
-def _logged_in(request: Request, key: str) -> Response:
+def logged_in(request: Request, key: str) -> Response:
+    """The dashboard for whoever has the key; the form again for anybody else."""
     try:
         staff_of(request).check_key(request, key)
     except NotStaff:
-        return _login_form("This is not the staff key.", HTTPStatus.UNAUTHORIZED)
+        return login_form(request, "This is not the staff key.", HTTPStatus.UNAUTHORIZED)
     except Refused as refusal:
-        form = _login_form(f"{refusal}.".capitalize(), refusal.status)
+        form = login_form(request, f"{refusal}.".capitalize(), refusal.status)
         form.headers.update(refusal.headers)
         return form
     response = RedirectResponse("/noc", HTTPStatus.SEE_OTHER)
@@ -115,9 +139,22 @@ def _logged_in(request: Request, key: str) -> Response:
     return response
 
 
-def _login_form(problem: str, status: HTTPStatus) -> Response:
-    return _html("login.html", status=status, problem=problem)
+def login_form(request: Request, problem: str, status: HTTPStatus) -> Response:
+    """Ask who is there."""
+    wanted = preferences_of(request)
+    html = rendered("login.html", style_of(request), problem=problem, wanted=wanted)
+    return HTMLResponse(html, status)
 
 
-def _html(name: str, status: HTTPStatus = HTTPStatus.OK, **values: object) -> Response:
-    return HTMLResponse(_templates.get_template(name).render(**values), status)
+def _changed(wanted: Preferences, chosen: dict[str, str]) -> Preferences:
+    known = {"language": tuple(LANGUAGES), "theme": preferences.THEMES, "redacted": ("0", "1")}
+    for name, choices in known.items():
+        if name in chosen and chosen[name] not in choices:
+            raise InvalidField(name, f"is none of {', '.join(choices)}")
+    redacted = chosen["redacted"] == "1" if "redacted" in chosen else wanted.redacted
+    return replace(
+        wanted,
+        language=chosen.get("language", wanted.language),
+        theme=chosen.get("theme", wanted.theme),
+        redacted=redacted,
+    )

@@ -16,6 +16,15 @@ NAIROBI = timezone(timedelta(hours=3), "EAT")
 _DECIMAL = ("", "k", "M", "G", "T", "P")
 _MINUTE_S, _HOUR_S, _DAY_S = 60, 3_600, 86_400
 
+_SPANS = {
+    "en": ("{} d {} h", "{} h {:02d} m", "{} m {:02d} s", "{} s"),
+    "sw": ("siku {} saa {}", "saa {} dk {:02d}", "dk {} sek {:02d}", "sek {}"),
+}
+_AGO = {
+    "en": ("{} d ago", "{} h ago", "{} min ago", "{} s ago"),
+    "sw": ("siku {} zilizopita", "saa {} zilizopita", "dk {} zilizopita", "sek {} zilizopita"),
+}
+
 
 def rate(bps: int) -> str:
     """Bits per second, as plans say them: ``2.5 Mb/s``, ``640 kb/s``, ``0``."""
@@ -38,24 +47,25 @@ def _scaled(amount: int) -> str:
     return f"{figure} {_DECIMAL[step]}"
 
 
-def span(seconds: int) -> str:
+def span(seconds: int, *, language: str = "en") -> str:
     """A duration in its two largest parts: ``2 d 4 h``, ``1 h 05 m``, ``4 m 10 s``, ``9 s``."""
+    days, hours, minutes, rest = _SPANS[language]
     if seconds >= _DAY_S:
-        return f"{seconds // _DAY_S} d {seconds % _DAY_S // _HOUR_S} h"
+        return days.format(seconds // _DAY_S, seconds % _DAY_S // _HOUR_S)
     if seconds >= _HOUR_S:
-        return f"{seconds // _HOUR_S} h {seconds % _HOUR_S // _MINUTE_S:02d} m"
+        return hours.format(seconds // _HOUR_S, seconds % _HOUR_S // _MINUTE_S)
     if seconds >= _MINUTE_S:
-        return f"{seconds // _MINUTE_S} m {seconds % _MINUTE_S:02d} s"
-    return f"{max(0, seconds)} s"
+        return minutes.format(seconds // _MINUTE_S, seconds % _MINUTE_S)
+    return rest.format(max(0, seconds))
 
 
-def ago(then: datetime, now: datetime) -> str:
+def ago(then: datetime, now: datetime, *, language: str = "en") -> str:
     """How long ago, in one part, so that a still page hardly changes: ``4 s ago``, ``2 h ago``."""
     seconds = max(0, (now - then) // timedelta(seconds=1))
-    for unit_s, unit in ((_DAY_S, "d"), (_HOUR_S, "h"), (_MINUTE_S, "min")):
+    for unit_s, said in zip((_DAY_S, _HOUR_S, _MINUTE_S), _AGO[language], strict=False):
         if seconds >= unit_s:
-            return f"{seconds // unit_s} {unit} ago"
-    return f"{seconds} s ago"
+            return said.format(seconds // unit_s)
+    return _AGO[language][-1].format(seconds)
 
 
 def clock(at: datetime, now: datetime) -> str:

@@ -88,6 +88,10 @@ def only(condition: str) -> dict[str, Any]:
     return {"postgresql_where": text(condition), "sqlite_where": text(condition)}
 
 
+BOUGHT = "substr(cause_id, 1, 4) <> 'sub:'"
+"""Of a grant: it is no period of a subscription. Those are found by their subscription."""
+
+
 class SiteRow(Row):
     """One place with one agent, and how far its desired state has come.
 
@@ -258,6 +262,8 @@ class SubscriberRow(Row):
             "segment IN ('residential', 'business', 'enterprise')", name="segment_known"
         ),
         Index(None, "name"),
+        Index(None, "created_at", "id"),
+        Index("ix_subscriber_tail", text("substr(msisdn, 9)")),
     )
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
@@ -396,6 +402,7 @@ class GrantRow(Row):
         CheckConstraint("(ended_at IS NULL) = (ended_reason IS NULL)", name="ended_has_reason"),
         Index(None, "site_id", "ended_at"),
         Index("ix_grant_running", "id", **only("ended_at IS NULL")),
+        Index("ix_grant_bought", "subscriber_id", "created_at", **only(BOUGHT)),
     )
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
@@ -457,6 +464,8 @@ class SessionRow(Row):
         CheckConstraint("down_bytes >= 0 AND up_bytes >= 0", name="usage_not_negative"),
         Index(None, "grant_id"),
         Index(None, "site_id", "closed_at"),
+        Index("ix_session_live", "opened_at", "id", **only("closed_at IS NULL")),
+        Index("ix_session_tail", text("substr(mac, 13)")),
         Index("ix_session_open_mac", "mac", "site_id", **only("closed_at IS NULL")),
     )
 

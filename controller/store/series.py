@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from sqlalchemy import and_, delete, func, insert, literal, select, union_all
@@ -39,8 +40,34 @@ RAW_KEPT = timedelta(hours=48)
 HOURS_KEPT = timedelta(days=90)
 DAYS_KEPT = timedelta(days=5 * 366)
 
-METRICS = tuple(c.name for c in SiteSampleRow.__table__.columns if not c.primary_key)
-"""Everything that a site has a series of, by name."""
+
+class Metric(StrEnum):
+    """Everything that a site has a series of: a column of `SiteSampleRow` each."""
+
+    DOWN_BPS = "down_bps"
+    UP_BPS = "up_bps"
+    SESSIONS = "sessions"
+    OUTBOX = "outbox"
+    RTT_MS = "rtt_ms"
+    LOSS_PPM = "loss_ppm"
+    CPU_PCT = "cpu_pct"
+    MEMORY_PCT = "memory_pct"
+    DISK_PCT = "disk_pct"
+    TEMPERATURE_C = "temperature_c"
+    CLOCK_SKEW_MS = "clock_skew_ms"
+    WAN_DOWN_BPS = "wan_down_bps"
+    WAN_UP_BPS = "wan_up_bps"
+    LAN_DOWN_BPS = "lan_down_bps"
+    LAN_UP_BPS = "lan_up_bps"
+    AGENT_MEMORY_KIB = "agent_memory_kib"
+
+
+METRICS = tuple(one.value for one in Metric)
+
+STEPS_S = (20, 60, 300, 900, HOUR_S, 6 * HOUR_S, DAY_S)
+POINTS_USUAL_MAX = 300
+POINTS_MAX = 1_000
+"""So many points are told at once at most."""
 
 HOURS = "hours"
 DAYS = "days"
@@ -92,6 +119,21 @@ async def last(
         Point(datetime.fromtimestamp(at_s, UTC), low, int(total) // int(count), high)
         for at_s, count, total, low, high in found
     ]
+
+
+def step_for(since: datetime, until: datetime, *, now: datetime) -> timedelta:
+    """A step in which a graph of that time has its usual number of points, and there are some."""
+    least_s = least_step_s(since, now=now)
+    wide_s = max(0, (until - since) // timedelta(seconds=1))
+    fitting = (s for s in STEPS_S if s >= least_s and wide_s <= s * POINTS_USUAL_MAX)
+    return timedelta(seconds=next(fitting, -(-wide_s // (POINTS_USUAL_MAX * DAY_S)) * DAY_S))
+
+
+def least_step_s(since: datetime, *, now: datetime) -> int:
+    """The finest step of which something is kept since then, in seconds."""
+    if since < now - HOURS_KEPT:
+        return DAY_S
+    return HOUR_S if since < now - RAW_KEPT else 1
 
 
 async def _parts(

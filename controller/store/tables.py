@@ -5,6 +5,7 @@ from controller.store import (
     audit_rows,
     billing_rows,
     payment_rows,
+    people_rows,
     series_rows,
     staff_rows,
 )
@@ -15,6 +16,7 @@ MODULES = (
     audit_rows,
     billing_rows,
     payment_rows,
+    people_rows,
     series_rows,
     staff_rows,
 )

@@ -24,6 +24,7 @@ from controller.records import (
     SessionOpened,
     SiteRecord,
     Unreadable,
+    Vitals,
     contiguous,
     folded,
     growths,
@@ -39,6 +40,7 @@ from controller.store import (
     sessions,
     sites,
     usage,
+    vitals,
 )
 from controller.usecases import outages, probes, redemptions
 from controller.usecases.allowances import Told, exceeded, resliced
@@ -80,6 +82,7 @@ class Batch:
 
     ``newest`` runs ahead of the records on a thin link: openings and readings that come again in
     their turn. How full the agent's outbox is stands in the last two; 0 of 0 when it does not say.
+    ``vitals`` are how its box is just now, where it was looked at.
     """
 
     journal: str
@@ -90,6 +93,7 @@ class Batch:
     newest: tuple[SiteRecord, ...] = ()
     outbox_records: int = 0
     outbox_records_max: int = 0
+    vitals: Vitals | None = None
 
 
 async def ingest(deps: Deps, site_id: SiteId, batch: Batch) -> int:
@@ -128,6 +132,8 @@ async def ingest(deps: Deps, site_id: SiteId, batch: Batch) -> int:
             if batch.outbox_records_max
             else None,
         )
+        if batch.vitals is not None and not batch.vitals.is_late(now):
+            await vitals.keep(tx, site_id, batch.vitals, now=now)
         acked_seq = journal.acked_seq
     for one in changed:
         deps.signals.wake(f"site:{one}")

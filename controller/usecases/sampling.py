@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from controller.store import series
+from controller.store import series, usage_reports
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -135,6 +135,12 @@ async def roll_up(deps: Deps) -> int:
             if await series.roll_day(tx) is None:
                 break
         done += 1
+    for _ in range(HOURS_AT_ONCE_MAX):
+        async with deps.db.begin() as tx:
+            if await usage_reports.roll_segments(tx, over_before=now - LATE_MAX) is None:
+                break
+        done += 1
     async with deps.db.begin() as tx:
         await series.forget(tx, now)
+        await usage_reports.forget(tx, now)
     return done

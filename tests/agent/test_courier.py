@@ -11,7 +11,7 @@ import pytest
 from agent.model import Notice, Reading, SessionOpened
 from agent.pace import BATCH_BYTES_MAX, BATCH_BYTES_MIN, Pace
 from agent.uplink.memory import MemoryUplink
-from agent.uplink.seam import NO_BACKLOG, Backlog, UplinkError
+from agent.uplink.seam import NO_BACKLOG, Acked, Backlog, UplinkError
 from billing.ids import GrantId, OrderId, SessionId
 from tests.agent.test_loop import Site
 from tests.support.site import some_limits
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from agent.model import Fact
     from agent.uplink.seam import AppliedState, Order, OrderAnswer
+    from agent.vitals import Vitals
     from agent.wire import Record
 
 
@@ -54,12 +55,13 @@ class ThinUplink(MemoryUplink):
         records: Sequence[Record],
         applied: AppliedState,
         backlog: Backlog = NO_BACKLOG,
-    ) -> int:
+        vitals: Vitals | None = None,
+    ) -> Acked:
         size = sum(len(r.body) for r in (*records, *backlog.newest))
         self.reports.append(Told(size, len(records), backlog))
         if size > self.carries_bytes:
             raise UplinkError("deadline exceeded", sent=True)
-        return await super().report(journal, records, applied, backlog)
+        return await super().report(journal, records, applied, backlog, vitals)
 
 
 @pytest.fixture

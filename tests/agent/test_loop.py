@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
     from pathlib import Path
 
-    from agent.model import Fact
+    from agent.model import Fact, Instant
+    from agent.vitals import LinkSeen, Vitals
     from shaping.plane import Applied, Counter, Desired, SessionKey
 
 PHONE = "0712 345 678"
@@ -85,6 +86,7 @@ class Site:
     controller: MemoryController = field(default_factory=a_world_controller)
     bounds: Mapping[str, int] = field(default_factory=dict)
     unwritten_max: int = UNWRITTEN_MAX
+    vitals: Callable[[Instant, LinkSeen], Vitals] | None = None
 
     def __post_init__(self) -> None:
         self.plane = FaultyPlane(now=lambda: self.clock.now().mono)
@@ -101,7 +103,11 @@ class Site:
             unwritten_max=self.unwritten_max,
         )
         self.courier = Courier(
-            loop=self.loop, journal=self.journal, uplink=self.uplink, clock=self.clock
+            loop=self.loop,
+            journal=self.journal,
+            uplink=self.uplink,
+            clock=self.clock,
+            vitals=self.vitals,
         )
         self.gate = SiteGate(
             loop=self.loop, uplink=self.uplink, resolve=LoopbackLan().resolve, secret="s3cret"

@@ -100,7 +100,7 @@ class Post:
         await self.clock.advance(READINGS_S)
         records = self.journal.unsent(1_000, bytes_max=MB)
         acked = await self.uplink.report(self.journal.id, records, self.loop.applied)
-        self.journal.ack(acked)
+        self.journal.ack(acked.seq)
 
     async def redeem(self, address: str, code: str) -> Refusal | None:
         answer = await self.gate.redeem(address, code=code)

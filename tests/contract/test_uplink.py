@@ -28,6 +28,7 @@ from agent.uplink.memory import (
 )
 from agent.uplink.seam import (
     NO_PARTS,
+    Acked,
     AppliedState,
     Backlog,
     DesiredChange,
@@ -38,6 +39,7 @@ from agent.uplink.seam import (
     UplinkError,
     UplinkRefused,
 )
+from agent.vitals import Vitals
 from agent.wire import record_of
 from billing.ids import GrantId, OrderId, RedemptionId, SessionId
 from billing.msisdn import Msisdn, PhoneCode
@@ -204,7 +206,7 @@ async def test_every_kind_of_record_arrives_as_it_was_sent(road: Road) -> None:
     records = [record_of(seq, NOON, fact) for seq, fact in enumerate(facts, 1)]
     acked = await road.uplink.report(JOURNAL, records, AppliedState(3, bytes(32)))
 
-    assert acked == 5
+    assert acked.seq == 5
     assert [road.controller.records[JOURNAL, seq] for seq in range(1, 6)] == records
 
 
@@ -225,7 +227,7 @@ async def test_what_is_told_ahead_of_its_turn_arrives_and_acknowledges_nothing(r
     backlog = Backlog(newest, records=5_000, records_max=100_000)
     acked = await road.uplink.report(JOURNAL, [old], NOTHING, backlog)
 
-    assert (acked, list(road.controller.records)) == (1, [(JOURNAL, 1)])
+    assert (acked.seq, list(road.controller.records)) == (1, [(JOURNAL, 1)])
     assert (road.controller.newest, road.controller.backlog) == (list(newest), backlog)
 
 
@@ -234,7 +236,7 @@ async def test_a_report_sent_twice_counts_once(road: Road) -> None:
     await road.uplink.report(JOURNAL, [record], NOTHING)
     acked = await road.uplink.report(JOURNAL, [record], NOTHING)
 
-    assert (acked, len(road.controller.records)) == (1, 1)
+    assert (acked.seq, len(road.controller.records)) == (1, 1)
 
 
 async def test_an_order_is_prompted(road: Road) -> None:
@@ -399,3 +401,25 @@ async def test_a_stream_ends_with_an_error_when_the_controller_goes() -> None:
         with pytest.raises(UplinkError):
             await next_of(stream)
     await uplink.close()
+
+
+async def test_a_report_carries_how_the_box_is_and_brings_back_what_time_it_is(road: Road) -> None:
+    road.controller.clock = NOON
+    vitals = Vitals(
+        taken_at=NOON,
+        boot="b1",
+        uptime_s=7,
+        cpu_pct=0,
+        temperature_c=-4,
+        wan_down_bytes=2**50,
+        clock_skew_ms=-250,
+    )
+    acked = await road.uplink.report(JOURNAL, [], NOTHING, vitals=vitals)
+
+    assert road.controller.vitals == vitals
+    assert acked == Acked(0, NOON)
+
+
+async def test_a_controller_that_does_not_say_what_time_it_is_is_understood(road: Road) -> None:
+    assert await road.uplink.report(JOURNAL, [], NOTHING) == Acked(0, None)
+    assert road.controller.vitals is None

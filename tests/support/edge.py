@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import grpc
@@ -20,6 +20,7 @@ from wirepb.v1 import edge_pb2 as pb
 
 from agent.uplink.grpc import SERVER_NAME, Credentials
 from agent.uplink.seam import AppliedState, Backlog, Full, Held, Order, UplinkRefused
+from agent.vitals import Vitals
 from agent.wire import Record
 from billing.ids import OrderId, RedemptionId
 from billing.msisdn import Msisdn
@@ -42,6 +43,10 @@ _STAGES = {
     OrderStage.EXPIRED: pb.PurchaseState.STAGE_EXPIRED,
     OrderStage.PAID: pb.PurchaseState.STAGE_PAID,
 }
+
+
+MS = timedelta(milliseconds=1)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Authority:
@@ -190,10 +195,12 @@ class EdgeServer(edge_pb2_grpc.EdgeServicer, edge_pb2_grpc.JoinServicer):
         applied = AppliedState(request.applied_generation, request.applied_digest)
         newest = [_record(one) for one in request.newest]
         backlog = Backlog(tuple(newest), request.outbox_records, request.outbox_records_max)
-        acked = self.controller.take(request.journal, records, applied, backlog)
+        vitals = _vitals(request.vitals) if request.HasField("vitals") else None
+        acked = self.controller.take(request.journal, records, applied, backlog, vitals)
         self.reports.put_nowait(request.applied_generation)
         await self._answer(context)
-        return pb.ReportAck(acked_seq=acked)
+        clock = self.controller.clock
+        return pb.ReportAck(acked_seq=acked, now_ms=0 if clock is None else _ms(clock))
 
     async def Purchase(self, request: pb.Order, context: Context) -> pb.PurchaseState:  # noqa: N802
         order = Order(
@@ -248,6 +255,15 @@ def _record(message: record_pb2.Record) -> Record:
     seq = message.seq
     message.ClearField("seq")
     return Record(seq, message.SerializeToString())
+
+
+def _vitals(message: pb.SiteVitals) -> Vitals:
+    told = {one.name: getattr(message, one.name) for one, _ in message.ListFields()}
+    return Vitals(taken_at=EPOCH + told.pop("taken_at_ms") * MS, **told)
+
+
+def _ms(moment: datetime) -> int:
+    return (moment - EPOCH) // MS
 
 
 def _named(name: str) -> x509.Name:

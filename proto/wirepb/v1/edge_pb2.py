@@ -26,7 +26,7 @@ from wirepb.v1 import desired_pb2 as wirepb_dot_v1_dot_desired__pb2
 from wirepb.v1 import record_pb2 as wirepb_dot_v1_dot_record__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14wirepb/v1/edge.proto\x12\twirepb.v1\x1a\x17wirepb/v1/desired.proto\x1a\x16wirepb/v1/record.proto\"/\n\x0c\x45nrolRequest\x12\x0e\n\x06secret\x18\x01 \x01(\t\x12\x0f\n\x07\x63sr_pem\x18\x02 \x01(\x0c\"\x1f\n\x0cRenewRequest\x12\x0f\n\x07\x63sr_pem\x18\x01 \x01(\x0c\"]\n\x0b\x43\x65rtificate\x12\x0f\n\x07site_id\x18\x01 \x01(\t\x12\x17\n\x0f\x63\x65rtificate_pem\x18\x02 \x01(\x0c\x12\x0e\n\x06\x63\x61_pem\x18\x03 \x01(\x0c\x12\x14\n\x0c\x65\x64ge_address\x18\x04 \x01(\t\"x\n\rFollowRequest\x12\x18\n\x10known_generation\x18\x01 \x01(\x04\x12\x14\n\x0cknown_digest\x18\x02 \x01(\x0c\x12\x13\n\x0btakes_parts\x18\x03 \x01(\x08\x12\"\n\x04held\x18\x04 \x01(\x0b\x32\x14.wirepb.v1.HeldParts\"Z\n\tHeldParts\x12\x12\n\ngeneration\x18\x01 \x01(\x04\x12\x0e\n\x06\x64igest\x18\x02 \x01(\x0c\x12\x17\n\x0f\x66rom_generation\x18\x03 \x01(\x04\x12\x10\n\x08upto_key\x18\x04 \x01(\t\"\xe6\x01\n\rReportRequest\x12\x0f\n\x07journal\x18\x01 \x01(\t\x12\"\n\x07records\x18\x02 \x03(\x0b\x32\x11.wirepb.v1.Record\x12\x1a\n\x12\x61pplied_generation\x18\x03 \x01(\x04\x12\x16\n\x0e\x61pplied_digest\x18\x04 \x01(\x0c\x12\x15\n\ragent_version\x18\x05 \x01(\t\x12!\n\x06newest\x18\x06 \x03(\x0b\x32\x11.wirepb.v1.Record\x12\x16\n\x0eoutbox_records\x18\x07 \x01(\r\x12\x1a\n\x12outbox_records_max\x18\x08 \x01(\r\"\x1e\n\tReportAck\x12\x11\n\tacked_seq\x18\x01 \x01(\x04\"k\n\x05Order\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x0f\n\x07plan_id\x18\x02 \x01(\t\x12\x0e\n\x06msisdn\x18\x03 \x01(\t\x12\x12\n\ndevice_mac\x18\x04 \x01(\t\x12\r\n\x05\x61ge_s\x18\x05 \x01(\r\x12\x0c\n\x04rail\x18\x06 \x01(\t\"\xf0\x01\n\rPurchaseState\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12-\n\x05stage\x18\x02 \x01(\x0e\x32\x1e.wirepb.v1.PurchaseState.Stage\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x10\n\x08grant_id\x18\x04 \x01(\t\"|\n\x05Stage\x12\x15\n\x11STAGE_UNSPECIFIED\x10\x00\x12\x12\n\x0eSTAGE_PROMPTED\x10\x01\x12\x12\n\x0eSTAGE_CHECKING\x10\x02\x12\x11\n\rSTAGE_REFUSED\x10\x03\x12\x11\n\rSTAGE_EXPIRED\x10\x04\x12\x0e\n\nSTAGE_PAID\x10\x05\"U\n\nRedemption\x12\x15\n\rredemption_id\x18\x01 \x01(\t\x12\x0c\n\x04\x63ode\x18\x02 \x01(\t\x12\x12\n\ndevice_mac\x18\x03 \x01(\t\x12\x0e\n\x06msisdn\x18\x04 \x01(\t\"0\n\x0bRedeemState\x12\x0f\n\x07refusal\x18\x01 \x01(\t\x12\x10\n\x08grant_id\x18\x02 \x01(\t\"/\n\tPhoneCode\x12\x0e\n\x06msisdn\x18\x01 \x01(\t\x12\x12\n\ndevice_mac\x18\x02 \x01(\t\"!\n\x0ePhoneCodeState\x12\x0f\n\x07refusal\x18\x01 \x01(\t2@\n\x04Join\x12\x38\n\x05\x45nrol\x12\x17.wirepb.v1.EnrolRequest\x1a\x16.wirepb.v1.Certificate2\xe8\x02\n\x04\x45\x64ge\x12\x38\n\x05Renew\x12\x17.wirepb.v1.RenewRequest\x1a\x16.wirepb.v1.Certificate\x12>\n\x06\x46ollow\x12\x18.wirepb.v1.FollowRequest\x1a\x18.wirepb.v1.DesiredChange0\x01\x12\x38\n\x06Report\x12\x18.wirepb.v1.ReportRequest\x1a\x14.wirepb.v1.ReportAck\x12\x36\n\x08Purchase\x12\x10.wirepb.v1.Order\x1a\x18.wirepb.v1.PurchaseState\x12\x37\n\x06Redeem\x12\x15.wirepb.v1.Redemption\x1a\x16.wirepb.v1.RedeemState\x12;\n\x08SendCode\x12\x14.wirepb.v1.PhoneCode\x1a\x19.wirepb.v1.PhoneCodeStateb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14wirepb/v1/edge.proto\x12\twirepb.v1\x1a\x17wirepb/v1/desired.proto\x1a\x16wirepb/v1/record.proto\"/\n\x0c\x45nrolRequest\x12\x0e\n\x06secret\x18\x01 \x01(\t\x12\x0f\n\x07\x63sr_pem\x18\x02 \x01(\x0c\"\x1f\n\x0cRenewRequest\x12\x0f\n\x07\x63sr_pem\x18\x01 \x01(\x0c\"]\n\x0b\x43\x65rtificate\x12\x0f\n\x07site_id\x18\x01 \x01(\t\x12\x17\n\x0f\x63\x65rtificate_pem\x18\x02 \x01(\x0c\x12\x0e\n\x06\x63\x61_pem\x18\x03 \x01(\x0c\x12\x14\n\x0c\x65\x64ge_address\x18\x04 \x01(\t\"x\n\rFollowRequest\x12\x18\n\x10known_generation\x18\x01 \x01(\x04\x12\x14\n\x0cknown_digest\x18\x02 \x01(\x0c\x12\x13\n\x0btakes_parts\x18\x03 \x01(\x08\x12\"\n\x04held\x18\x04 \x01(\x0b\x32\x14.wirepb.v1.HeldParts\"Z\n\tHeldParts\x12\x12\n\ngeneration\x18\x01 \x01(\x04\x12\x0e\n\x06\x64igest\x18\x02 \x01(\x0c\x12\x17\n\x0f\x66rom_generation\x18\x03 \x01(\x04\x12\x10\n\x08upto_key\x18\x04 \x01(\t\"\x8d\x02\n\rReportRequest\x12\x0f\n\x07journal\x18\x01 \x01(\t\x12\"\n\x07records\x18\x02 \x03(\x0b\x32\x11.wirepb.v1.Record\x12\x1a\n\x12\x61pplied_generation\x18\x03 \x01(\x04\x12\x16\n\x0e\x61pplied_digest\x18\x04 \x01(\x0c\x12\x15\n\ragent_version\x18\x05 \x01(\t\x12!\n\x06newest\x18\x06 \x03(\x0b\x32\x11.wirepb.v1.Record\x12\x16\n\x0eoutbox_records\x18\x07 \x01(\r\x12\x1a\n\x12outbox_records_max\x18\x08 \x01(\r\x12%\n\x06vitals\x18\t \x01(\x0b\x32\x15.wirepb.v1.SiteVitals\"\xbb\x04\n\nSiteVitals\x12\x13\n\x0btaken_at_ms\x18\x01 \x01(\x03\x12\x0c\n\x04\x62oot\x18\x02 \x01(\t\x12\x10\n\x08uptime_s\x18\x03 \x01(\x04\x12\x14\n\x07\x63pu_pct\x18\x04 \x01(\rH\x00\x88\x01\x01\x12\x17\n\nmemory_pct\x18\x05 \x01(\rH\x01\x88\x01\x01\x12\x15\n\x08\x64isk_pct\x18\x06 \x01(\rH\x02\x88\x01\x01\x12\x1a\n\rtemperature_c\x18\x07 \x01(\x11H\x03\x88\x01\x01\x12\x1b\n\x0ewan_down_bytes\x18\x08 \x01(\x04H\x04\x88\x01\x01\x12\x19\n\x0cwan_up_bytes\x18\t \x01(\x04H\x05\x88\x01\x01\x12\x1b\n\x0elan_down_bytes\x18\n \x01(\x04H\x06\x88\x01\x01\x12\x19\n\x0clan_up_bytes\x18\x0b \x01(\x04H\x07\x88\x01\x01\x12\x13\n\x06rtt_ms\x18\x0c \x01(\rH\x08\x88\x01\x01\x12\x15\n\x08loss_ppm\x18\r \x01(\rH\t\x88\x01\x01\x12\x1a\n\rclock_skew_ms\x18\x0e \x01(\x12H\n\x88\x01\x01\x12\x1d\n\x10\x61gent_memory_kib\x18\x0f \x01(\rH\x0b\x88\x01\x01\x42\n\n\x08_cpu_pctB\r\n\x0b_memory_pctB\x0b\n\t_disk_pctB\x10\n\x0e_temperature_cB\x11\n\x0f_wan_down_bytesB\x0f\n\r_wan_up_bytesB\x11\n\x0f_lan_down_bytesB\x0f\n\r_lan_up_bytesB\t\n\x07_rtt_msB\x0b\n\t_loss_ppmB\x10\n\x0e_clock_skew_msB\x13\n\x11_agent_memory_kib\".\n\tReportAck\x12\x11\n\tacked_seq\x18\x01 \x01(\x04\x12\x0e\n\x06now_ms\x18\x02 \x01(\x03\"k\n\x05Order\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x0f\n\x07plan_id\x18\x02 \x01(\t\x12\x0e\n\x06msisdn\x18\x03 \x01(\t\x12\x12\n\ndevice_mac\x18\x04 \x01(\t\x12\r\n\x05\x61ge_s\x18\x05 \x01(\r\x12\x0c\n\x04rail\x18\x06 \x01(\t\"\xf0\x01\n\rPurchaseState\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12-\n\x05stage\x18\x02 \x01(\x0e\x32\x1e.wirepb.v1.PurchaseState.Stage\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x10\n\x08grant_id\x18\x04 \x01(\t\"|\n\x05Stage\x12\x15\n\x11STAGE_UNSPECIFIED\x10\x00\x12\x12\n\x0eSTAGE_PROMPTED\x10\x01\x12\x12\n\x0eSTAGE_CHECKING\x10\x02\x12\x11\n\rSTAGE_REFUSED\x10\x03\x12\x11\n\rSTAGE_EXPIRED\x10\x04\x12\x0e\n\nSTAGE_PAID\x10\x05\"U\n\nRedemption\x12\x15\n\rredemption_id\x18\x01 \x01(\t\x12\x0c\n\x04\x63ode\x18\x02 \x01(\t\x12\x12\n\ndevice_mac\x18\x03 \x01(\t\x12\x0e\n\x06msisdn\x18\x04 \x01(\t\"0\n\x0bRedeemState\x12\x0f\n\x07refusal\x18\x01 \x01(\t\x12\x10\n\x08grant_id\x18\x02 \x01(\t\"/\n\tPhoneCode\x12\x0e\n\x06msisdn\x18\x01 \x01(\t\x12\x12\n\ndevice_mac\x18\x02 \x01(\t\"!\n\x0ePhoneCodeState\x12\x0f\n\x07refusal\x18\x01 \x01(\t2@\n\x04Join\x12\x38\n\x05\x45nrol\x12\x17.wirepb.v1.EnrolRequest\x1a\x16.wirepb.v1.Certificate2\xe8\x02\n\x04\x45\x64ge\x12\x38\n\x05Renew\x12\x17.wirepb.v1.RenewRequest\x1a\x16.wirepb.v1.Certificate\x12>\n\x06\x46ollow\x12\x18.wirepb.v1.FollowRequest\x1a\x18.wirepb.v1.DesiredChange0\x01\x12\x38\n\x06Report\x12\x18.wirepb.v1.ReportRequest\x1a\x14.wirepb.v1.ReportAck\x12\x36\n\x08Purchase\x12\x10.wirepb.v1.Order\x1a\x18.wirepb.v1.PurchaseState\x12\x37\n\x06Redeem\x12\x15.wirepb.v1.Redemption\x1a\x16.wirepb.v1.RedeemState\x12;\n\x08SendCode\x12\x14.wirepb.v1.PhoneCode\x1a\x19.wirepb.v1.PhoneCodeStateb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -44,25 +44,27 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_HELDPARTS']._serialized_start=383
   _globals['_HELDPARTS']._serialized_end=473
   _globals['_REPORTREQUEST']._serialized_start=476
-  _globals['_REPORTREQUEST']._serialized_end=706
-  _globals['_REPORTACK']._serialized_start=708
-  _globals['_REPORTACK']._serialized_end=738
-  _globals['_ORDER']._serialized_start=740
-  _globals['_ORDER']._serialized_end=847
-  _globals['_PURCHASESTATE']._serialized_start=850
-  _globals['_PURCHASESTATE']._serialized_end=1090
-  _globals['_PURCHASESTATE_STAGE']._serialized_start=966
-  _globals['_PURCHASESTATE_STAGE']._serialized_end=1090
-  _globals['_REDEMPTION']._serialized_start=1092
-  _globals['_REDEMPTION']._serialized_end=1177
-  _globals['_REDEEMSTATE']._serialized_start=1179
-  _globals['_REDEEMSTATE']._serialized_end=1227
-  _globals['_PHONECODE']._serialized_start=1229
-  _globals['_PHONECODE']._serialized_end=1276
-  _globals['_PHONECODESTATE']._serialized_start=1278
-  _globals['_PHONECODESTATE']._serialized_end=1311
-  _globals['_JOIN']._serialized_start=1313
-  _globals['_JOIN']._serialized_end=1377
-  _globals['_EDGE']._serialized_start=1380
-  _globals['_EDGE']._serialized_end=1740
+  _globals['_REPORTREQUEST']._serialized_end=745
+  _globals['_SITEVITALS']._serialized_start=748
+  _globals['_SITEVITALS']._serialized_end=1319
+  _globals['_REPORTACK']._serialized_start=1321
+  _globals['_REPORTACK']._serialized_end=1367
+  _globals['_ORDER']._serialized_start=1369
+  _globals['_ORDER']._serialized_end=1476
+  _globals['_PURCHASESTATE']._serialized_start=1479
+  _globals['_PURCHASESTATE']._serialized_end=1719
+  _globals['_PURCHASESTATE_STAGE']._serialized_start=1595
+  _globals['_PURCHASESTATE_STAGE']._serialized_end=1719
+  _globals['_REDEMPTION']._serialized_start=1721
+  _globals['_REDEMPTION']._serialized_end=1806
+  _globals['_REDEEMSTATE']._serialized_start=1808
+  _globals['_REDEEMSTATE']._serialized_end=1856
+  _globals['_PHONECODE']._serialized_start=1858
+  _globals['_PHONECODE']._serialized_end=1905
+  _globals['_PHONECODESTATE']._serialized_start=1907
+  _globals['_PHONECODESTATE']._serialized_end=1940
+  _globals['_JOIN']._serialized_start=1942
+  _globals['_JOIN']._serialized_end=2006
+  _globals['_EDGE']._serialized_start=2009
+  _globals['_EDGE']._serialized_end=2369
 # @@protoc_insertion_point(module_scope)

@@ -169,6 +169,7 @@ class ReportRequest(_message.Message):
     NEWEST_FIELD_NUMBER: _builtins.int
     OUTBOX_RECORDS_FIELD_NUMBER: _builtins.int
     OUTBOX_RECORDS_MAX_FIELD_NUMBER: _builtins.int
+    VITALS_FIELD_NUMBER: _builtins.int
     journal: _builtins.str
     """Names the agent's journal: 32 hexadecimal digits, new when the disk was new."""
     applied_generation: _builtins.int
@@ -188,6 +189,10 @@ class ReportRequest(_message.Message):
         They are believed as any reading is, and acknowledge nothing.
         """
 
+    @_builtins.property
+    def vitals(self) -> Global___SiteVitals:
+        """How the box is at this moment; absent: not looked at since the last report. Never kept, never sent again."""
+
     def __init__(
         self,
         *,
@@ -199,30 +204,155 @@ class ReportRequest(_message.Message):
         newest: _abc.Iterable[_record_pb2.Record] | None = ...,
         outbox_records: _builtins.int = ...,
         outbox_records_max: _builtins.int = ...,
+        vitals: Global___SiteVitals | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["vitals", b"vitals"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_version", b"agent_version", "applied_digest", b"applied_digest", "applied_generation", b"applied_generation", "journal", b"journal", "newest", b"newest", "outbox_records", b"outbox_records", "outbox_records_max", b"outbox_records_max", "records", b"records"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_version", b"agent_version", "applied_digest", b"applied_digest", "applied_generation", b"applied_generation", "journal", b"journal", "newest", b"newest", "outbox_records", b"outbox_records", "outbox_records_max", b"outbox_records_max", "records", b"records", "vitals", b"vitals"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ReportRequest: _TypeAlias = ReportRequest  # noqa: Y015
 
 @_typing.final
+class SiteVitals(_message.Message):
+    """How a site's box is. What it cannot know is absent. Directions are the subscriber's."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TAKEN_AT_MS_FIELD_NUMBER: _builtins.int
+    BOOT_FIELD_NUMBER: _builtins.int
+    UPTIME_S_FIELD_NUMBER: _builtins.int
+    CPU_PCT_FIELD_NUMBER: _builtins.int
+    MEMORY_PCT_FIELD_NUMBER: _builtins.int
+    DISK_PCT_FIELD_NUMBER: _builtins.int
+    TEMPERATURE_C_FIELD_NUMBER: _builtins.int
+    WAN_DOWN_BYTES_FIELD_NUMBER: _builtins.int
+    WAN_UP_BYTES_FIELD_NUMBER: _builtins.int
+    LAN_DOWN_BYTES_FIELD_NUMBER: _builtins.int
+    LAN_UP_BYTES_FIELD_NUMBER: _builtins.int
+    RTT_MS_FIELD_NUMBER: _builtins.int
+    LOSS_PPM_FIELD_NUMBER: _builtins.int
+    CLOCK_SKEW_MS_FIELD_NUMBER: _builtins.int
+    AGENT_MEMORY_KIB_FIELD_NUMBER: _builtins.int
+    taken_at_ms: _builtins.int
+    """Wall clock of the site when this was read, milliseconds since 1970."""
+    boot: _builtins.str
+    """Names this life of the machine, 1 to 32 letters: the counters below begin with it."""
+    uptime_s: _builtins.int
+    cpu_pct: _builtins.int
+    """All processors together; since the vitals before."""
+    memory_pct: _builtins.int
+    disk_pct: _builtins.int
+    """Of the disk that holds the agent's state."""
+    temperature_c: _builtins.int
+    """The hottest that the kernel tells of."""
+    wan_down_bytes: _builtins.int
+    """Layer-2 bytes of the interfaces, everything that passed."""
+    wan_up_bytes: _builtins.int
+    lan_down_bytes: _builtins.int
+    lan_up_bytes: _builtins.int
+    rtt_ms: _builtins.int
+    """How long the controller's answers to small reports took, the middle one of the last minutes."""
+    loss_ppm: _builtins.int
+    """Of a million reports of the last minutes, how many were not answered."""
+    clock_skew_ms: _builtins.int
+    """How far the site's clock is ahead of the controller's. With it, `taken_at_ms` can be believed."""
+    agent_memory_kib: _builtins.int
+    """What the agent itself has in memory."""
+    def __init__(
+        self,
+        *,
+        taken_at_ms: _builtins.int = ...,
+        boot: _builtins.str = ...,
+        uptime_s: _builtins.int = ...,
+        cpu_pct: _builtins.int | None = ...,
+        memory_pct: _builtins.int | None = ...,
+        disk_pct: _builtins.int | None = ...,
+        temperature_c: _builtins.int | None = ...,
+        wan_down_bytes: _builtins.int | None = ...,
+        wan_up_bytes: _builtins.int | None = ...,
+        lan_down_bytes: _builtins.int | None = ...,
+        lan_up_bytes: _builtins.int | None = ...,
+        rtt_ms: _builtins.int | None = ...,
+        loss_ppm: _builtins.int | None = ...,
+        clock_skew_ms: _builtins.int | None = ...,
+        agent_memory_kib: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_agent_memory_kib", b"_agent_memory_kib", "_clock_skew_ms", b"_clock_skew_ms", "_cpu_pct", b"_cpu_pct", "_disk_pct", b"_disk_pct", "_lan_down_bytes", b"_lan_down_bytes", "_lan_up_bytes", b"_lan_up_bytes", "_loss_ppm", b"_loss_ppm", "_memory_pct", b"_memory_pct", "_rtt_ms", b"_rtt_ms", "_temperature_c", b"_temperature_c", "_wan_down_bytes", b"_wan_down_bytes", "_wan_up_bytes", b"_wan_up_bytes", "agent_memory_kib", b"agent_memory_kib", "clock_skew_ms", b"clock_skew_ms", "cpu_pct", b"cpu_pct", "disk_pct", b"disk_pct", "lan_down_bytes", b"lan_down_bytes", "lan_up_bytes", b"lan_up_bytes", "loss_ppm", b"loss_ppm", "memory_pct", b"memory_pct", "rtt_ms", b"rtt_ms", "temperature_c", b"temperature_c", "wan_down_bytes", b"wan_down_bytes", "wan_up_bytes", b"wan_up_bytes"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_agent_memory_kib", b"_agent_memory_kib", "_clock_skew_ms", b"_clock_skew_ms", "_cpu_pct", b"_cpu_pct", "_disk_pct", b"_disk_pct", "_lan_down_bytes", b"_lan_down_bytes", "_lan_up_bytes", b"_lan_up_bytes", "_loss_ppm", b"_loss_ppm", "_memory_pct", b"_memory_pct", "_rtt_ms", b"_rtt_ms", "_temperature_c", b"_temperature_c", "_wan_down_bytes", b"_wan_down_bytes", "_wan_up_bytes", b"_wan_up_bytes", "agent_memory_kib", b"agent_memory_kib", "boot", b"boot", "clock_skew_ms", b"clock_skew_ms", "cpu_pct", b"cpu_pct", "disk_pct", b"disk_pct", "lan_down_bytes", b"lan_down_bytes", "lan_up_bytes", b"lan_up_bytes", "loss_ppm", b"loss_ppm", "memory_pct", b"memory_pct", "rtt_ms", b"rtt_ms", "taken_at_ms", b"taken_at_ms", "temperature_c", b"temperature_c", "uptime_s", b"uptime_s", "wan_down_bytes", b"wan_down_bytes", "wan_up_bytes", b"wan_up_bytes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__agent_memory_kib: _TypeAlias = _typing.Literal["agent_memory_kib"]  # noqa: Y015
+    _WhichOneofArgType__agent_memory_kib: _TypeAlias = _typing.Literal["_agent_memory_kib", b"_agent_memory_kib"]  # noqa: Y015
+    _WhichOneofReturnType__clock_skew_ms: _TypeAlias = _typing.Literal["clock_skew_ms"]  # noqa: Y015
+    _WhichOneofArgType__clock_skew_ms: _TypeAlias = _typing.Literal["_clock_skew_ms", b"_clock_skew_ms"]  # noqa: Y015
+    _WhichOneofReturnType__cpu_pct: _TypeAlias = _typing.Literal["cpu_pct"]  # noqa: Y015
+    _WhichOneofArgType__cpu_pct: _TypeAlias = _typing.Literal["_cpu_pct", b"_cpu_pct"]  # noqa: Y015
+    _WhichOneofReturnType__disk_pct: _TypeAlias = _typing.Literal["disk_pct"]  # noqa: Y015
+    _WhichOneofArgType__disk_pct: _TypeAlias = _typing.Literal["_disk_pct", b"_disk_pct"]  # noqa: Y015
+    _WhichOneofReturnType__lan_down_bytes: _TypeAlias = _typing.Literal["lan_down_bytes"]  # noqa: Y015
+    _WhichOneofArgType__lan_down_bytes: _TypeAlias = _typing.Literal["_lan_down_bytes", b"_lan_down_bytes"]  # noqa: Y015
+    _WhichOneofReturnType__lan_up_bytes: _TypeAlias = _typing.Literal["lan_up_bytes"]  # noqa: Y015
+    _WhichOneofArgType__lan_up_bytes: _TypeAlias = _typing.Literal["_lan_up_bytes", b"_lan_up_bytes"]  # noqa: Y015
+    _WhichOneofReturnType__loss_ppm: _TypeAlias = _typing.Literal["loss_ppm"]  # noqa: Y015
+    _WhichOneofArgType__loss_ppm: _TypeAlias = _typing.Literal["_loss_ppm", b"_loss_ppm"]  # noqa: Y015
+    _WhichOneofReturnType__memory_pct: _TypeAlias = _typing.Literal["memory_pct"]  # noqa: Y015
+    _WhichOneofArgType__memory_pct: _TypeAlias = _typing.Literal["_memory_pct", b"_memory_pct"]  # noqa: Y015
+    _WhichOneofReturnType__rtt_ms: _TypeAlias = _typing.Literal["rtt_ms"]  # noqa: Y015
+    _WhichOneofArgType__rtt_ms: _TypeAlias = _typing.Literal["_rtt_ms", b"_rtt_ms"]  # noqa: Y015
+    _WhichOneofReturnType__temperature_c: _TypeAlias = _typing.Literal["temperature_c"]  # noqa: Y015
+    _WhichOneofArgType__temperature_c: _TypeAlias = _typing.Literal["_temperature_c", b"_temperature_c"]  # noqa: Y015
+    _WhichOneofReturnType__wan_down_bytes: _TypeAlias = _typing.Literal["wan_down_bytes"]  # noqa: Y015
+    _WhichOneofArgType__wan_down_bytes: _TypeAlias = _typing.Literal["_wan_down_bytes", b"_wan_down_bytes"]  # noqa: Y015
+    _WhichOneofReturnType__wan_up_bytes: _TypeAlias = _typing.Literal["wan_up_bytes"]  # noqa: Y015
+    _WhichOneofArgType__wan_up_bytes: _TypeAlias = _typing.Literal["_wan_up_bytes", b"_wan_up_bytes"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__agent_memory_kib) -> _WhichOneofReturnType__agent_memory_kib | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__clock_skew_ms) -> _WhichOneofReturnType__clock_skew_ms | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__cpu_pct) -> _WhichOneofReturnType__cpu_pct | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__disk_pct) -> _WhichOneofReturnType__disk_pct | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__lan_down_bytes) -> _WhichOneofReturnType__lan_down_bytes | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__lan_up_bytes) -> _WhichOneofReturnType__lan_up_bytes | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__loss_ppm) -> _WhichOneofReturnType__loss_ppm | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__memory_pct) -> _WhichOneofReturnType__memory_pct | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__rtt_ms) -> _WhichOneofReturnType__rtt_ms | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__temperature_c) -> _WhichOneofReturnType__temperature_c | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__wan_down_bytes) -> _WhichOneofReturnType__wan_down_bytes | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__wan_up_bytes) -> _WhichOneofReturnType__wan_up_bytes | None: ...
+
+Global___SiteVitals: _TypeAlias = SiteVitals  # noqa: Y015
+
+@_typing.final
 class ReportAck(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     ACKED_SEQ_FIELD_NUMBER: _builtins.int
+    NOW_MS_FIELD_NUMBER: _builtins.int
     acked_seq: _builtins.int
     """All records of this journal up to here are committed at the controller."""
+    now_ms: _builtins.int
+    """The controller's clock when it answered, milliseconds since 1970; 0: it does not say."""
     def __init__(
         self,
         *,
         acked_seq: _builtins.int = ...,
+        now_ms: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["acked_seq", b"acked_seq"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["acked_seq", b"acked_seq", "now_ms", b"now_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

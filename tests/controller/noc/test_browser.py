@@ -162,6 +162,7 @@ async def test_every_panel_can_be_reached_and_scrolled_with_the_keyboard(
 
     async with live_page(office, browser) as page:
         await page.wait_for_selector(LIVE)
+        await page.locator("#content").focus()
         for _ in range(7):
             await page.keyboard.press("Tab")
             reached.append(
@@ -207,7 +208,7 @@ async def test_a_log_in_that_ended_asks_for_the_key_again(office: Office, browse
         await page.goto(f"{url}/noc?key={office.key}")
         await page.wait_for_selector(LIVE)
         office.clock.forward(hours=13)
-        await page.evaluate("htmx.find('#board')._htmx.sse.reader.cancel()")
+        await page.evaluate("htmx.find('#content')._htmx.sse.reader.cancel()")
         await page.wait_for_selector("#key", timeout=10_000)
         await context.close()
 

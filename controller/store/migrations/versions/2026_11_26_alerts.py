@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "2026_11_26_alerts"
-down_revision = "2026_11_26_staff"
+down_revision = "2026_11_26_series"
 branch_labels = None
 depends_on = None
 

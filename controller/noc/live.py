@@ -1,0 +1,373 @@
+"""Pages as values: what a page is asked for, what it looks at, and the routes that show it live.
+
+A page is a `View`: `pages` turns views into routes, and every view that is live gets its stream at
+``/noc/events?page=<path and query>``. Its look is shared by all tabs that ask for the same and
+whose staff may see the same: same view, path, query, role and branches. What a look is given as
+`Who` is therefore nobody in particular on a live page: it has a role and branches, and no id.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import parse_qs, parse_qsl, quote, urlencode, urlsplit
+
+from cryptography.fernet import InvalidToken
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
+from fastapi.routing import APIRoute
+from markupsafe import Markup
+from starlette.routing import compile_path
+
+from billing.errors import InvalidField
+from controller.api.auth import NotStaff, refuse_other_origins
+from controller.api.errors import REFUSALS, Refused, refusal_of
+from controller.api.needs import deps_of, hub_of, who_asks
+from controller.noc import page
+from controller.noc.hub import Subject
+from controller.noc.navigation import ON_A_PHONE, place_of, places_of
+from controller.noc.page import ours, preferences_of, style_of
+from controller.noc.paint import rendered
+from controller.noc.words import LANGUAGES, said
+from controller.rights import Right, Role, Who
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+    from datetime import datetime
+
+    from controller.deps import Deps
+    from controller.noc.hub import Seen, Style
+
+RETRY_MS = 2_000
+QUERY_FIELDS_MAX = 20
+QUERY_CHARACTERS_MAX = 200
+FLASH = "lango_said"
+FLASH_CHARACTERS_MAX = 400
+FLASH_LASTS_S = 60
+TONES = frozenset({"good", "busy", "bad", "quiet"})
+NOBODY = Who("", "", Role.READ_ONLY, frozenset())
+"""Who is told of a refusal before it is known who asks."""
+
+SHOWN_NOW = "clock"
+"""A panel of every page: it changes with each look, by which a tab knows that it is live."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a page is asked for. ``before`` is what the look gave the last time, if it did."""
+
+    who: Who
+    query: Mapping[str, str]
+    path: Mapping[str, str]
+    now: datetime
+    deps: Deps
+    before: object = None
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A page: where it is, who may see it, what it looks at, and how that is shown.
+
+    ``look`` makes one reading transaction and gives frozen data; it raises what the API raises
+    (`NotFound`, `InvalidField`). ``template`` is the whole page; each of ``panels`` is rendered
+    with the same ``board`` and put into the place ``#<stem>-panel`` when it changed. ``every_s`` is
+    how old what a tab shows may become; 0: the page is not live. ``images`` are other places from
+    which it may load pictures, as a content security policy names them.
+    """
+
+    name: str
+    path: str
+    right: Right | None
+    look: Callable[[Asked], Awaitable[object]]
+    template: str
+    panels: tuple[str, ...] = ()
+    every_s: float = 2.0
+    images: Callable[[Deps], Sequence[str]] | None = None
+
+    def matched(self, path: str) -> dict[str, str] | None:
+        """What the path says where the template of this view's has names; None: another page."""
+        found = compile_path(self.path)[0].match(path)
+        return None if found is None else found.groupdict()
+
+
+class Pages(APIRouter):
+    """Routes of pages, and the views that they show. What is refused is told on a page."""
+
+    def __init__(self, views: Sequence[View]) -> None:
+        super().__init__(include_in_schema=False, route_class=_PageRoute)
+        self.views = tuple(views)
+        for view in views:
+            self.add_api_route(view.path, _shower(view), methods=["GET"], response_model=None)
+
+
+class _PageRoute(APIRoute):
+    """A route that answers with a page also when it refuses."""
+
+    def get_route_handler(self) -> Callable[[Request], Any]:
+        """Answer refusals with a page."""
+        answer = super().get_route_handler()
+
+        async def answered(request: Request) -> Response:
+            try:
+                return await answer(request)
+            except NotStaff:
+                return page.login_form(request, "", HTTPStatus.UNAUTHORIZED)
+            except REFUSALS as refusal:
+                return _refused(request, refusal)
+
+        return answered
+
+
+def pages(*views: View) -> Pages:
+    """The routes that show these views. Routes for what is posted are added to them."""
+    return Pages(views)
+
+
+async def acts(request: Request, right: Right) -> Who:
+    """Who posts a form of a page: signed in, from our own page, and with the right.
+
+    Raises `Refused`.
+    """
+    who = await who_asks(request)
+    refuse_other_origins(request)
+    _must(who, right)
+    return who
+
+
+def back(request: Request, to: str, *, said: str = "", tone: str = "good") -> RedirectResponse:
+    """On to a page of ours, which shows once what was said."""
+    assert tone in TONES
+    response = RedirectResponse(ours(to), HTTPStatus.SEE_OTHER)
+    if said:
+        sealed = deps_of(request).vault.seal(
+            json.dumps({"said": said[:FLASH_CHARACTERS_MAX], "tone": tone}).encode()
+        )
+        response.set_cookie(
+            FLASH, sealed.decode(), max_age=FLASH_LASTS_S, path="/noc", httponly=True,
+            samesite="strict",
+        )  # fmt: skip
+    return response
+
+
+async def tried(
+    request: Request, to: str, deed: Awaitable[object], *, said: str
+) -> RedirectResponse:
+    """Do what was asked, and go on to a page that says that it was done, or why it was not."""
+    try:
+        await deed
+    except REFUSALS as refusal:
+        return back(request, to, said=_sentence(refusal), tone="bad")
+    return back(request, to, said=said)
+
+
+async def fields(request: Request) -> dict[str, str]:
+    """What a form sent, without the spaces around; the last of fields of one name."""
+    sent = parse_qs((await request.body()).decode(errors="replace"), keep_blank_values=True)
+    return {name: values[-1].strip() for name, values in sent.items()}
+
+
+def words_of(request: Request) -> Callable[..., str]:
+    """``_`` for what a route says by `back`, in the language of whoever asked."""
+    language = preferences_of(request).language
+    return lambda english, **values: said(language, english, **values)
+
+
+def _must(who: Who, right: Right | None) -> None:
+    if right is not None and not who.may(right):
+        raise Refused(
+            HTTPStatus.FORBIDDEN, "no_right", f"your role does not have the right {right.value}"
+        )
+
+
+def _shower(view: View) -> Callable[[Request], Awaitable[Response]]:
+    async def shown(request: Request) -> Response:
+        if view.path == "/noc" and (key := request.query_params.get("key")):
+            return page.logged_in(request, key)
+        who = await who_asks(request)
+        _must(who, view.right)
+        query = _query(request.query_params.multi_items())
+        asked = _asked(request, who, query, cast("dict[str, str]", request.path_params))
+        seen = await _seen(request, view, asked)
+        return _whole(request, view, who=who, seen=seen)
+
+    return shown
+
+
+async def _seen(request: Request, view: View, asked: Asked) -> Seen:
+    subject = _subject(view, asked, request.url.path)
+    style = style_of(request)
+    if view.every_s:
+        return await hub_of(request).seen(subject, style)
+    return await hub_of(request).once(replace(subject, look=lambda _: view.look(asked)), style)
+
+
+def _asked(request: Request, who: Who, query: Mapping[str, str], path: dict[str, str]) -> Asked:
+    deps = deps_of(request)
+    return Asked(who=who, query=query, path=path, now=deps.now(), deps=deps)
+
+
+def _subject(view: View, asked: Asked, path: str) -> Subject:
+    """What a tab that asks this watches, shared by all who may see the same."""
+    who = Who("", "", asked.who.role, asked.who.branches)
+    shared = replace(asked, who=who)
+
+    async def look(before: object) -> object:
+        return await view.look(replace(shared, now=asked.deps.now(), before=before))
+
+    return Subject(
+        key=(view.path, path, tuple(sorted(asked.query.items())), who.role, who.branches),
+        look=look,
+        paint=lambda board, style: _panels(view, who, asked.deps.now(), board, style),
+        every_s=view.every_s or 1.0,
+    )
+
+
+def _panels(view: View, who: Who, now: datetime, board: object, style: Style) -> dict[str, str]:
+    painted = {
+        _stem(template): rendered(template, style, board=board, may=_may(who))
+        for template in view.panels
+    }
+    return {SHOWN_NOW: rendered("clock.html", style, now=now), **painted}
+
+
+def _stem(template: str) -> str:
+    return template.rpartition("/")[2].removesuffix(".html")
+
+
+def _may(who: Who) -> Callable[[str], bool]:
+    return lambda right: who.may(Right(right))
+
+
+def _query(items: Sequence[tuple[str, str]]) -> dict[str, str]:
+    if len(items) > QUERY_FIELDS_MAX:
+        raise InvalidField("query", f"has more than {QUERY_FIELDS_MAX} fields")
+    for name, value in items:
+        if len(name) + len(value) > QUERY_CHARACTERS_MAX:
+            raise InvalidField(name[:40], f"is longer than {QUERY_CHARACTERS_MAX} characters")
+    return {name: value for name, value in items if value}
+
+
+def _whole(request: Request, view: View, *, who: Who, seen: Seen) -> Response:
+    panels = {name: Markup(html) for name, html in seen.panels.items()}  # noqa: S704 - our own templates, escaped
+    here = _here(request)
+    html = rendered(
+        view.template,
+        style_of(request),
+        board=seen.board,
+        panels=panels,
+        stream=f"/noc/events?page={quote(here, safe='')}" if view.every_s else "",
+        every_s=view.every_s,
+        **_frame(request, view.name, who),
+    )
+    response = HTMLResponse(html)
+    _forget_flash(request, response)
+    if view.images is not None and (places := view.images(deps_of(request))):
+        response.headers["Content-Security-Policy"] = page.policy(places)
+    return response
+
+
+def _frame(request: Request, name: str, who: Who) -> dict[str, object]:
+    """What the frame around every page says."""
+    shown = {view.path for view in cast("Sequence[View]", request.app.state.views)}
+    places = () if who is NOBODY else places_of(who, shown)
+    return {
+        "title": name,
+        "who": who,
+        "may": _may(who),
+        "now": deps_of(request).now(),
+        "here": _here(request),
+        "places": places,
+        "on_a_phone": ON_A_PHONE,
+        "place": place_of(request.url.path),
+        "searches": "/noc/search" in shown,
+        "wanted": preferences_of(request),
+        "languages": LANGUAGES,
+        "flash": _flash(request),
+    }
+
+
+def _here(request: Request) -> str:
+    query = urlencode([(n, v) for n, v in request.query_params.multi_items() if v])
+    return f"{request.url.path}?{query}" if query else request.url.path
+
+
+def _flash(request: Request) -> dict[str, str] | None:
+    try:
+        sealed = request.cookies.get(FLASH, "").encode()
+        told = json.loads(deps_of(request).vault.unseal(sealed))
+        return {"said": str(told["said"]), "tone": str(told["tone"])}
+    except (InvalidToken, ValueError, KeyError, TypeError):
+        return None
+
+
+def _forget_flash(request: Request, response: Response) -> None:
+    if FLASH in request.cookies:
+        response.delete_cookie(FLASH, path="/noc", httponly=True, samesite="strict")
+
+
+def _refused(request: Request, refusal: Exception) -> Response:
+    """A page that says what was refused, with the id that finds it in the log."""
+    status, code = refusal_of(refusal)
+    frame = _frame(request, str(status.value), getattr(request.state, "who", NOBODY))
+    html = rendered(
+        "problem.html",
+        style_of(request),
+        stream="",
+        every_s=0,
+        code=code,
+        detail=_sentence(refusal),
+        status=status.value,
+        request_id=request.state.request_id,
+        panels={SHOWN_NOW: ""},
+        **frame,
+    )
+    headers = refusal.headers if isinstance(refusal, Refused) else {}
+    return HTMLResponse(html, status, headers=headers)
+
+
+def _sentence(refusal: Exception) -> str:
+    told = str(refusal)
+    return f"{told[:1].upper()}{told[1:]}"
+
+
+events = APIRouter(include_in_schema=False)
+
+
+@events.get("/noc/events")
+async def live_events(request: Request, page: str = "/noc") -> Response:
+    """The stream of a page: its changed panels as server-sent events, everything first."""
+    who = await who_asks(request)
+    view, asked, path = _watched(request, who, page)
+    subject, style, hub = _subject(view, asked, path), style_of(request), hub_of(request)
+    hub.refuse_crowd(subject)
+
+    async def told() -> AsyncIterator[str]:
+        yield f"retry: {RETRY_MS}\n\n"
+        async with hub.watch(subject, style) as changes:
+            async for panels in changes:
+                yield _event(panels)
+
+    headers = {"X-Accel-Buffering": "no", "Cache-Control": "no-store"}
+    return StreamingResponse(told(), media_type="text/event-stream", headers=headers)
+
+
+def _watched(request: Request, who: Who, address: str) -> tuple[View, Asked, str]:
+    parts = urlsplit(address)
+    for view in cast("Sequence[View]", request.app.state.views):
+        named = view.matched(parts.path)
+        if named is not None and view.every_s:
+            _must(who, view.right)
+            query = _query(parse_qsl(parts.query))
+            return view, _asked(request, who, query, named), parts.path
+    raise InvalidField("page", "is not a page that is live")
+
+
+def _event(panels: Mapping[str, str]) -> str:
+    """One message in which each changed panel finds its own place on the page."""
+    parts = (
+        f'<hx-partial hx-target="#{name}-panel" hx-swap="innerMorph">{html}</hx-partial>'
+        for name, html in panels.items()
+    )
+    return "".join(f"data: {line}\n" for line in "".join(parts).splitlines()) + "\n"

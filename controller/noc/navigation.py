@@ -1,0 +1,58 @@
+"""The places of the dashboard, in their order, with the keys that lead there. PURE."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from controller.noc.words import word
+from controller.rights import Right
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from controller.rights import Who
+
+ON_A_PHONE = 4
+"""So many places stand in the bar at the bottom of a phone; the others are behind "more"."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Somewhere to go. ``keys`` are pressed one after the other; ``icon`` is a symbol's name."""
+
+    name: str
+    path: str
+    right: Right
+    keys: str
+    icon: str
+
+
+PLACES = (
+    Place(word("Overview"), "/noc", Right.SEE_SITES, "g o", "overview"),
+    Place(word("Sites"), "/noc/sites", Right.SEE_SITES, "g s", "sites"),
+    Place(word("Customers"), "/noc/customers", Right.SEE_CUSTOMERS, "g c", "customers"),
+    Place(word("Payments"), "/noc/payments", Right.SEE_MONEY, "g p", "payments"),
+    Place(word("Sessions"), "/noc/sessions", Right.SEE_SESSIONS, "g l", "sessions"),
+    Place(word("Alerts"), "/noc/alerts", Right.SEE_ALERTS, "g a", "alerts"),
+    Place(word("Map"), "/noc/map", Right.SEE_SITES, "g m", "map"),
+    Place(word("Exceptions"), "/noc/exceptions", Right.SEE_MONEY, "g x", "exceptions"),
+    Place(word("Usage"), "/noc/usage", Right.SEE_SESSIONS, "g u", "usage"),
+    Place(word("Plans"), "/noc/plans", Right.SEE_PLANS, "g n", "plans"),
+    Place(word("Vouchers"), "/noc/vouchers", Right.SEE_VOUCHERS, "g v", "vouchers"),
+    Place(word("Reports"), "/noc/reports", Right.SEE_MONEY, "g r", "reports"),
+    Place(word("Staff"), "/noc/staff", Right.SEE_STAFF, "g t", "staff"),
+    Place(word("Audit"), "/noc/audit", Right.SEE_AUDIT, "g d", "audit"),
+    Place(word("System"), "/noc/system", Right.SEE_SYSTEM, "g y", "system"),
+    Place(word("Set-up"), "/noc/setup", Right.RUN_SYSTEM, "g z", "setup"),
+)
+
+
+def places_of(who: Who, shown: Collection[str]) -> tuple[Place, ...]:
+    """Where somebody may go, of the pages that there are."""
+    return tuple(place for place in PLACES if place.path in shown and who.may(place.right))
+
+
+def place_of(path: str) -> str:
+    """The place to which a page belongs: ``/noc/sites/estate-1`` belongs to ``/noc/sites``."""
+    return "/".join(path.split("/")[:3])

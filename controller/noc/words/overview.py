@@ -1,0 +1,3 @@
+"""Swahili for the front page. PURE."""
+
+WORDS: dict[str, str] = {}

@@ -1,0 +1,60 @@
+"""Words of names, notes, and blocked devices, as they are kept."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING
+
+from sqlalchemy import delete, insert, select
+
+from controller.store.people_rows import BlockedDeviceRow, SubscriberNoteRow, SubscriberWordRow
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from datetime import datetime
+
+    from controller.store.database import Tx
+
+
+async def renamed(
+    tx: Tx, subscriber_id: str, *, before: Collection[str], after: Collection[str]
+) -> None:
+    """Find a subscriber by other words from now on. The subscriber is locked."""
+    row = SubscriberWordRow
+    if gone := set(before) - set(after):
+        theirs = (row.word.in_(gone), row.subscriber_id == subscriber_id)
+        await tx.execute(delete(row).where(*theirs).execution_options(synchronize_session=False))
+    if new := sorted(set(after) - set(before)):
+        values = [{"word": word, "subscriber_id": subscriber_id} for word in new]
+        await (await tx.connection()).execute(insert(row), values)
+
+
+async def add_note(
+    tx: Tx, subscriber_id: str, *, staff_id: str, staff_name: str, text: str, now: datetime
+) -> str:
+    """Keep what somebody wrote about a subscriber; its id."""
+    note = SubscriberNoteRow(
+        id=secrets.token_hex(16),
+        subscriber_id=subscriber_id,
+        at=now,
+        staff_id=staff_id,
+        staff_name=staff_name,
+        text=text,
+    )
+    tx.add(note)
+    await tx.flush()
+    return note.id
+
+
+async def notes(tx: Tx, subscriber_id: str, *, limit: int) -> list[SubscriberNoteRow]:
+    """What was written about a subscriber, newest first."""
+    row = SubscriberNoteRow
+    query = select(row).where(row.subscriber_id == subscriber_id)
+    return list(await tx.scalars(query.order_by(row.at.desc(), row.id).limit(limit)))
+
+
+async def blocked_at(tx: Tx, site_id: str) -> list[str]:
+    """The devices that are blocked at a site, there or everywhere; in order."""
+    row = BlockedDeviceRow
+    query = select(row.mac).where(row.site_id.in_(("", site_id))).distinct().order_by(row.mac)
+    return list(await tx.scalars(query))
