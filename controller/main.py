@@ -57,7 +57,9 @@ from controller.usecases.dunning import dun_due
 from controller.usecases.emails import send_due as send_emails_due
 from controller.usecases.expire import expire_due
 from controller.usecases.ingest import ingest
+from controller.usecases.maintenance import tell_due
 from controller.usecases.messages import send_due
+from controller.usecases.outage_credits import book_due as book_due_credits
 from controller.usecases.outages import SilenceWatch
 from controller.usecases.paybill import balance_due, confirm_due, pull_due, register_due
 from controller.usecases.phone_codes import join_by_phone, send_code
@@ -150,6 +152,8 @@ def due_work() -> tuple[Job, ...]:
         Job("expire_due", EXPIRE_EVERY_S, expire_due),
         Job("silence", SILENCE_EVERY_S, SilenceWatch().look),
         Job("alerts", ALERTS_EVERY_S, alerts.look),
+        Job("tell_areas", ALERTS_EVERY_S, tell_due),
+        Job("outage_credits", RECONCILE_EVERY_S, book_due_credits),
         Job("send_sms", SMS_EVERY_S, send_due),
         Job("send_webhooks", SMS_EVERY_S, send_webhooks_due),
         Job("send_emails", SMS_EVERY_S, send_emails_due, round_max_s=EMAIL_MAX_S),

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Depends, FastAPI
 
 from controller.api import (
     account_payments,
+    alerts,
     api_tokens,
     arrivals,
     audit,
@@ -22,6 +23,7 @@ from controller.api import (
     health,
     invoices,
     ledger,
+    maintenance,
     mandates,
     messages,
     notices,
@@ -136,6 +138,8 @@ def _v1() -> APIRouter:
     for part in (subscriptions, invoices, received, promotions, runs):
         router.include_router(part.router)
     for part in (papers, reports, voucher_sales, messages, audit, search):
+        router.include_router(part.router)
+    for part in (alerts, maintenance):
         router.include_router(part.router)
     for part in (arrivals, refunds, account_payments, mandates, statements, reconciliations):
         router.include_router(part.router)
