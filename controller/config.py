@@ -28,8 +28,8 @@ from pydantic_settings import (
 from controller.config_sections import (
     WANTS,
     AirtelSection,
-    AuditSettings,
     AlertsSection,
+    AuditSettings,
     BankSection,
     CardSection,
     DatabaseSettings,
@@ -37,6 +37,7 @@ from controller.config_sections import (
     EmailSection,
     HttpSettings,
     HttpSmsSection,
+    ManagementSettings,
     MpesaSection,
     OperatorSettings,
     Section,
@@ -80,6 +81,7 @@ class Settings(BaseSettings):
     database: DatabaseSettings = DatabaseSettings()
     http: HttpSettings = HttpSettings()
     edge: EdgeSettings = EdgeSettings()
+    management: ManagementSettings = ManagementSettings()
     mpesa: MpesaSection | None = None
     airtel: AirtelSection | None = None
     card: CardSection | None = None
@@ -191,6 +193,7 @@ _SECTIONS: dict[str, type[Section]] = {
     "database": DatabaseSettings,
     "http": HttpSettings,
     "edge": EdgeSettings,
+    "management": ManagementSettings,
     "mpesa": MpesaSection,
     "airtel": AirtelSection,
     "card": CardSection,
@@ -283,6 +286,7 @@ def _cross_faults(told: dict[str, Any]) -> list[str]:
         "http.port": _given(told, "http", "port", 8080),
         "edge.port": _given(told, "edge", "port", 8443),
         "edge.join_port": _given(told, "edge", "join_port", 8444),
+        "management.port": _given(told, "management", "port", 0),
     }
     seen: dict[str, str] = {}
     for key, port in ports.items():

@@ -51,6 +51,7 @@ from controller.api.auth import Staff
 from controller.api.door import Door
 from controller.api.needs import only_staff
 from controller.api.reach import needs_of
+from controller.metrics import Measured, Metrics
 from controller.noc import live, page
 from controller.noc.hub import Hub
 from controller.noc.pages import keys, overview
@@ -70,9 +71,14 @@ PAGES = (overview, keys)
 """The pages of the dashboard."""
 
 
-def create_app(deps: Deps) -> FastAPI:
-    """The application on top of ``deps``; serve it without trusting forwarded headers."""
+def create_app(deps: Deps, *, metrics: Metrics | None = None) -> FastAPI:
+    """The application on top of ``deps``; serve it without trusting forwarded headers.
+
+    What it answers is counted in ``metrics``.
+    """
     app = described_app()
+    app.state.metrics = metrics or Metrics()
+    app.add_middleware(Measured, metrics=app.state.metrics)
     app.state.deps = deps
     app.state.staff = Staff(vault=deps.vault, now=deps.now, public_url=deps.settings.public_url)
     app.mount(BUY, account.create_app(Storefront(deps), root=BUY))

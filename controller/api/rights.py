@@ -92,6 +92,7 @@ _SITES = _under(
         ("GET", "/{site_id}/probes"): Need(Right.SEE_SITES, "site"),
         ("POST", "/{site_id}/probes"): Need(Right.RUN_SITES, "site"),
         ("GET", "/{site_id}/probes/{probe_id}"): Need(Right.SEE_SITES, "site"),
+        ("GET", "/{site_id}/series"): Need(Right.SEE_SITES, "site"),
         ("POST", "/{site_id}/token-keys"): Need(Right.RUN_SITES, "site"),
     },
 )
@@ -100,6 +101,8 @@ _NETWORK = _under(
     "",
     {
         ("GET", "/sessions"): Need(Right.SEE_SESSIONS),
+        ("GET", "/usage/top"): Need(Right.SEE_SESSIONS),
+        ("GET", "/usage/segments"): Need(Right.SEE_SESSIONS),
         ("GET", "/notices"): Need(Right.SEE_ALERTS),
         ("GET", "/garden"): Need(Right.SEE_SITES),
         ("POST", "/garden"): Need(Right.RUN_SITES, naming="site_id"),

@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from billing.errors import InvalidField
-from controller.api.needs import Needed, known_site
+from controller.api.needs import Asking, Needed, known_site
 from controller.api.series import span
 from controller.api.series_shapes import (
     SegmentsAsked,
@@ -17,6 +17,7 @@ from controller.api.series_shapes import (
     TopAsked,
     TopOut,
 )
+from controller.rights import Who
 from controller.store import usage_reports
 from controller.store.usage_reports import Scope
 
@@ -28,9 +29,9 @@ router = APIRouter(prefix="/usage", tags=["usage"])
 
 
 @router.get("/top")
-async def show_top(deps: Needed, asked: Annotated[TopAsked, Query()]) -> TopOut:
+async def show_top(deps: Needed, who: Asking, asked: Annotated[TopAsked, Query()]) -> TopOut:
     """Devices, subscribers or plans that use the most, now or over the last 24 hours."""
-    scope, now = _scope(asked.site_id, asked.branch), deps.now()
+    scope, now = _scope(who, asked.site_id, asked.branch), deps.now()
     async with deps.db.read() as tx:
         await known_site(tx, asked.site_id)
         if asked.span is Span.NOW:
@@ -50,7 +51,9 @@ async def show_top(deps: Needed, asked: Annotated[TopAsked, Query()]) -> TopOut:
 
 
 @router.get("/segments")
-async def show_segments(deps: Needed, asked: Annotated[SegmentsAsked, Query()]) -> SegmentsOut:
+async def show_segments(
+    deps: Needed, who: Asking, asked: Annotated[SegmentsAsked, Query()]
+) -> SegmentsOut:
     """What each segment used, hour by hour."""
     since, until = span(asked.since, asked.until, now=deps.now())
     if until - since > SEGMENTS_MAX:
@@ -58,10 +61,11 @@ async def show_segments(deps: Needed, asked: Annotated[SegmentsAsked, Query()]) 
     async with deps.db.read() as tx:
         await known_site(tx, asked.site_id)
         found = await usage_reports.segments(
-            tx, scope=_scope(asked.site_id, asked.branch), since=since, until=until
+            tx, scope=_scope(who, asked.site_id, asked.branch), since=since, until=until
         )
     return SegmentsOut(since=since, until=until, data=[SegmentUseOut.of(use) for use in found])
 
 
-def _scope(site_id: str | None, branch: str | None) -> Scope:
-    return Scope(site_id, None if branch is None else (branch,))
+def _scope(who: Who, site_id: str | None, branch: str | None) -> Scope:
+    """Where it is looked; a branch that was named is theirs, or they would not be here."""
+    return Scope(site_id, who.branches if branch is None else (branch,))

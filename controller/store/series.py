@@ -62,6 +62,9 @@ class Metric(StrEnum):
     AGENT_MEMORY_KIB = "agent_memory_kib"
 
 
+SAMPLE_FRESH = timedelta(seconds=120)
+"""An older sample says nothing of now."""
+
 METRICS = tuple(one.value for one in Metric)
 
 STEPS_S = (20, 60, 300, 900, HOUR_S, 6 * HOUR_S, DAY_S)
