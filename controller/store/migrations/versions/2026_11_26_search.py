@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "2026_11_26_search"
-down_revision = "2026_11_26_bulk"
+down_revision = "2026_11_26_staff"
 branch_labels = None
 depends_on = None
 

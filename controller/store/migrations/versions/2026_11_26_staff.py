@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "2026_11_26_staff"
-down_revision = "2026_11_26_series"
+down_revision = "2026_11_26_alerts"
 branch_labels = None
 depends_on = None
 
