@@ -58,7 +58,7 @@ class Looked:
 async def look(tx: Tx, now: datetime) -> Looked:
     """How everything stands."""
     sites = select(SiteRow.id, SiteRow.last_seen_at).order_by(SiteRow.id).limit(SITES_MAX)
-    heard: dict[str, datetime | None] = dict((await tx.execute(sites)).tuples().all())
+    heard: dict[str, datetime | None] = {name: at for name, at in await tx.execute(sites)}
     return Looked(
         at=now,
         heard=heard,
