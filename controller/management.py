@@ -64,9 +64,8 @@ def create_management(deps: Deps, metrics: Metrics) -> Starlette:
 def _is_from_here(request: Request) -> bool:
     """Whether this machine asks; who comes by a proxy is asked for by somebody else."""
     forwarded = {"x-forwarded-for", "forwarded", "x-real-ip"} & set(request.headers.keys())
+    peer = request.client.host if request.client else ""
     try:
-        return (
-            not forwarded and ip_address(request.client.host if request.client else "").is_loopback
-        )
+        return not forwarded and ip_address(peer).is_loopback
     except ValueError:
         return False

@@ -92,8 +92,8 @@ _SITES = _under(
         ("GET", "/{site_id}/probes"): Need(Right.SEE_SITES, "site"),
         ("POST", "/{site_id}/probes"): Need(Right.RUN_SITES, "site"),
         ("GET", "/{site_id}/probes/{probe_id}"): Need(Right.SEE_SITES, "site"),
-        ("GET", "/{site_id}/series"): Need(Right.SEE_SITES, "site"),
         ("POST", "/{site_id}/token-keys"): Need(Right.RUN_SITES, "site"),
+        ("GET", "/{site_id}/series"): Need(Right.SEE_SITES, "site"),
     },
 )
 
@@ -101,9 +101,9 @@ _NETWORK = _under(
     "",
     {
         ("GET", "/sessions"): Need(Right.SEE_SESSIONS),
+        ("GET", "/notices"): Need(Right.SEE_ALERTS),
         ("GET", "/usage/top"): Need(Right.SEE_SESSIONS),
         ("GET", "/usage/segments"): Need(Right.SEE_SESSIONS),
-        ("GET", "/notices"): Need(Right.SEE_ALERTS),
         ("GET", "/garden"): Need(Right.SEE_SITES),
         ("POST", "/garden"): Need(Right.RUN_SITES, naming="site_id"),
         ("POST", "/garden/remove"): Need(Right.RUN_SITES, naming="site_id"),
@@ -257,6 +257,7 @@ _OPERATOR = _under(
         ("POST", "/operator/logo"): Need(Right.RUN_SYSTEM, BUSINESS),
         ("GET", "/tax-rates"): Need(Right.SEE_CUSTOMERS),
         ("POST", "/tax-rates"): Need(Right.RUN_SYSTEM, BUSINESS),
+        ("GET", "/audit"): Need(Right.SEE_AUDIT, BUSINESS),
         ("GET", "/branches"): Need(Right.SEE_CUSTOMERS),
         ("POST", "/branches"): Need(Right.RUN_SYSTEM, BUSINESS),
         ("GET", "/branches/{branch_id}"): Need(Right.SEE_CUSTOMERS, "branch"),

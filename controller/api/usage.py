@@ -67,5 +67,4 @@ async def show_segments(
 
 
 def _scope(who: Who, site_id: str | None, branch: str | None) -> Scope:
-    """Where it is looked; a branch that was named is theirs, or they would not be here."""
     return Scope(site_id, who.branches if branch is None else (branch,))

@@ -58,7 +58,7 @@ class Looked:
 async def look(tx: Tx, now: datetime) -> Looked:
     """How everything stands."""
     sites = select(SiteRow.id, SiteRow.last_seen_at).order_by(SiteRow.id).limit(SITES_MAX)
-    heard: dict[str, datetime | None] = {name: at for name, at in await tx.execute(sites)}
+    heard: dict[str, datetime | None] = {name: at for name, at in await tx.execute(sites)}  # noqa: C416 - rows, not pairs
     return Looked(
         at=now,
         heard=heard,

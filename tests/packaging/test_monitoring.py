@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 import re
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import yaml
 
 from controller.metrics import Metrics
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+yaml: Any = import_module("yaml")  # it comes without types
 PACKAGING = Path(__file__).parents[2] / "packaging"
 LABELS = {
     "lango_agent_heard_seconds": {"site"},
