@@ -66,7 +66,7 @@ from controller.usecases.purchase import purchase
 from controller.usecases.reconcile import reconcile_due
 from controller.usecases.redeem import redeem
 from controller.usecases.refunds import refunds_due
-from controller.usecases.sampling import TICK_S, Sampler, roll_up
+from controller.usecases.sampling import RollUp, Sampler
 from controller.usecases.settle import query_due
 from controller.usecases.statements import book_due
 from controller.usecases.token_keys import make_ready
@@ -102,7 +102,11 @@ EMAIL_MAX_S = 600.0
 
 TOKENS_EVERY_S = 5.0
 PROBES_EVERY_S = 10.0
-ROLL_EVERY_S = 60.0
+SAMPLE_EVERY_S = 5.0
+ROLL_EVERY_S = 10.0
+ROLL_MAX_S = 600.0
+"""Days of many sites that were not rolled up; each hour is a transaction of its own."""
+
 BILL_EVERY_S = 10.0
 BILL_MAX_S = 1_800.0
 """A night's run of a large operator; what it has not reached is due still."""
@@ -157,8 +161,8 @@ def due_work() -> tuple[Job, ...]:
         Job("bill_due", BILL_EVERY_S, bill_due, round_max_s=BILL_MAX_S),
         Job("dun_due", BILL_EVERY_S, dun_due, round_max_s=BILL_MAX_S),
         Job("give_up_probes", PROBES_EVERY_S, give_up_probes),
-        Job("sample", TICK_S, Sampler().look, worth_telling=False),
-        Job("roll_up", ROLL_EVERY_S, roll_up),
+        Job("sample", SAMPLE_EVERY_S, Sampler().look, worth_telling=False),
+        Job("roll_up", ROLL_EVERY_S, RollUp().look, round_max_s=ROLL_MAX_S),
         Job("seal_audit", SEAL_EVERY_S, seal_due, worth_telling=False),
         Job("tell_audit_head", TELL_HEAD_EVERY_S, tell_head),
         Job("watch", WATCH_EVERY_S, Watch().look, worth_telling=False),

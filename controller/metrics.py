@@ -42,6 +42,9 @@ PAYMENT_BUCKETS_S = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 40.0, 90.0, 300.0)
 ELSEWHERE = "elsewhere"
 """The route of what has none: strangers may ask for any path, and must not make labels."""
 
+PREFIXES = ("/api/v1", "/buy")
+"""Under which routes are included, or applications mounted."""
+
 RESULTS = {
     PaymentState.SETTLED: "settled",
     PaymentState.REFUSED: "refused",
@@ -228,6 +231,14 @@ def _method(scope: Scope) -> str:
 
 
 def route_of(scope: Scope) -> str:
-    """The template of the route that a request has found; `ELSEWHERE` without one."""
-    path = getattr(scope.get("route"), "path", None)
-    return path if isinstance(path, str) else ELSEWHERE
+    """The template of the route that a request has found; `ELSEWHERE` without one.
+
+    A route knows its own path, not the prefix under which it was included: that is what the path of
+    the request has in front of it, if it is one of ours.
+    """
+    template = getattr(scope.get("route"), "path_format", None)
+    if not isinstance(template, str):
+        return ELSEWHERE
+    own = template.format_map({**scope.get("path_params", {})})
+    prefix = scope["path"].removesuffix(own)
+    return prefix + template if prefix in PREFIXES else template
