@@ -238,14 +238,15 @@ async def test_it_is_rolled_up_after_a_start_and_when_an_hour_is_over(world: Wor
 async def test_rollups_conserve_sums_and_bounds(world: World) -> None:
     """Whatever is sampled: hours and days have its count, its sum, its least and its most."""
     world.clock.to(MORNING + timedelta(days=4))
-    for seed in range(12):
+    first_s = series.second(MORNING)
+    for seed in range(4):
         chance = random.Random(seed)
-        places = chance.sample(range(3 * DAY_S // 600), chance.randint(1, 60))
+        places = chance.sample(range(3 * DAY_S // 600), chance.randint(1, 30))
         values = [chance.randint(-(2**40), 2**40) for _ in places]
         samples: list[dict[str, int | str | None]] = [
             {
                 "site_id": SITE,
-                "at_s": series.second(MORNING) + place * 600,
+                "at_s": first_s + place * 600,
                 "sessions": 1,
                 "clock_skew_ms": value,
             }
