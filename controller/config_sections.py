@@ -102,6 +102,17 @@ class EdgeSettings(Section):
     public_host: Host = "127.0.0.1"
 
 
+class ManagementSettings(Section):
+    """Where Prometheus reads ``/metrics``; nowhere without a ``port``. It asks for no key.
+
+    Whoever reaches it learns how busy the business is: keep it on this machine, or on a network
+    of your own.
+    """
+
+    host: Host = "127.0.0.1"
+    port: Port | None = None
+
+
 class MpesaSection(Section):
     """A Daraja application. ``shortcode`` signs; ``till`` is where Buy Goods money lands.
 

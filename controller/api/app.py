@@ -58,6 +58,7 @@ from controller.api.auth import Staff
 from controller.api.door import Door
 from controller.api.needs import only_staff
 from controller.api.reach import needs_of
+from controller.metrics import Measured, Metrics
 from controller.noc import live, page
 from controller.noc.hub import Hub
 from controller.noc.pages import sign_in
@@ -82,9 +83,14 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
 """What every route may answer besides its own."""
 
 
-def create_app(deps: Deps) -> FastAPI:
-    """The application on top of ``deps``; serve it without trusting forwarded headers."""
+def create_app(deps: Deps, *, metrics: Metrics | None = None) -> FastAPI:
+    """The application on top of ``deps``; serve it without trusting forwarded headers.
+
+    What it answers is counted in ``metrics``.
+    """
     app = described_app()
+    app.state.metrics = metrics or Metrics()
+    app.add_middleware(Measured, metrics=app.state.metrics)
     app.state.deps = deps
     app.state.staff = Staff(deps)
     app.mount(BUY, account.create_app(Storefront(deps), root=BUY))

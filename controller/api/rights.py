@@ -98,6 +98,7 @@ _SITES = _under(
         ("GET", "/{site_id}/probes/{probe_id}"): Need(Right.SEE_SITES, "site"),
         ("POST", "/{site_id}/token-keys"): Need(Right.RUN_SITES, "site"),
         ("GET", "/{site_id}/series"): Need(Right.SEE_SITES, "site"),
+        ("GET", "/{site_id}/vitals"): Need(Right.SEE_SITES, "site"),
     },
 )
 
