@@ -244,3 +244,27 @@ def join_token(ctx: typer.Context, site: SiteId, *, json: Json = False) -> None:
         return
     desk.screen.line(made["token"])
     desk.screen.say("Shown this once, used once, good for an hour: lango-agent join TOKEN")
+
+
+@taught(
+    app,
+    "upstream",
+    "lango site upstream estate-2 estate-1",
+    "lango site upstream estate-2 none",
+)
+def set_upstream(
+    ctx: typer.Context,
+    site: SiteId,
+    upstream: Annotated[str, typer.Argument(help="The site it is reached through, or none.")],
+    *,
+    json: Json = False,
+) -> None:
+    """Say through which site a site is reached: while that is silent, its alerts are held."""
+    desk = desk_of(ctx)
+    parent_id = None if upstream == "none" else upstream
+    found = desk.api.post(f"/api/v1/sites/{site}/upstream", {"parent_id": parent_id})
+    if json:
+        desk.screen.json("site", found)
+        return
+    through = "no site of yours" if parent_id is None else parent_id
+    desk.screen.say(f"{found['name']} is reached through {through}.")

@@ -221,7 +221,8 @@ def _shower(view: View) -> Callable[[Request], Awaitable[Response]]:
 async def _seen(request: Request, view: View, asked: Asked) -> Seen:
     subject = _subject(view, asked, request.url.path)
     style = style_of(request)
-    if view.every_s:
+    # Who has just done something sees what became of it, and not the look of a moment before.
+    if view.every_s and FLASH not in request.cookies:
         return await hub_of(request).seen(subject, style)
     return await hub_of(request).once(replace(subject, look=lambda _: view.look(asked)), style)
 

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from controller.store.live import Live
     from controller.usecases.why import Answer
 
-FULL = 100
-NO_LIMIT = word("no limit")
 NOTHING = "—"
 
 MARKS = {

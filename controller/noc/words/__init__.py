@@ -7,7 +7,7 @@ is shown in English, and a test finds it. The texts want the review of a native 
 
 from __future__ import annotations
 
-from controller.noc.words import network, overview, people, shell, sign_in, why
+from controller.noc.words import money, network, overview, people, shell, sign_in, why
 
 LANGUAGES = {"en": "English", "sw": "Kiswahili"}
 
@@ -16,6 +16,7 @@ SWAHILI: dict[str, str] = {
     **overview.WORDS,
     **network.WORDS,
     **people.WORDS,
+    **money.WORDS,
     **why.WORDS,
     **sign_in.WORDS,
 }

@@ -8,7 +8,7 @@ from __future__ import annotations
 from alembic import op
 
 revision = "2026_11_26_places"
-down_revision = "2026_11_26_search"
+down_revision = "2026_11_26_backup"
 branch_labels = None
 depends_on = None
 
