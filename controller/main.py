@@ -12,6 +12,7 @@ import contextlib
 import os
 import signal
 import socket
+import sys
 import threading
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ import structlog
 import uvicorn
 
 from controller.api.app import create_app
+from controller.api.auth import KEY_HOLDER
+from controller.api.staff import WELCOME
 from controller.config import CannotStart, address
 from controller.deps import Deps
 from controller.edge.authority import open_authority
@@ -45,6 +48,7 @@ from controller.rails import open_rails
 from controller.signals import Signals
 from controller.store.database import Database, DatabaseBusy
 from controller.store.migrations import upgrade
+from controller.store.staff import has_owner
 from controller.systemd import Systemd
 from controller.usecases import alerts, sites
 from controller.usecases.arrivals import place_due
@@ -66,6 +70,7 @@ from controller.usecases.redeem import redeem
 from controller.usecases.refunds import refunds_due
 from controller.usecases.sampling import TICK_S, Sampler, roll_up
 from controller.usecases.settle import query_due
+from controller.usecases.staff import invite_owner
 from controller.usecases.statements import book_due
 from controller.usecases.token_keys import make_ready
 from controller.usecases.webhooks import send_due as send_webhooks_due
@@ -249,6 +254,7 @@ async def open_controller(
         await stack.enter_async_context(_cancelled_after(run_jobs(due_work(), deps)))
         running = Running(deps, listening.getsockname()[1], ports.edge, ports.join, door)
         _announce(running)
+        await _ask_for_owner(deps)
         yield running
 
 
@@ -417,6 +423,22 @@ def _announce(running: Running) -> None:
     ends = running.deps.authority.expires_at
     if ends - running.deps.now() < ROOT_REST:
         log.warning("authority_ends_soon", expires_at=ends.isoformat())
+
+
+async def _ask_for_owner(deps: Deps) -> None:
+    """Say how somebody becomes the owner, as long as nobody is.
+
+    The link itself goes to a terminal only: a log is read by others, and kept.
+    """
+    async with deps.db.read() as tx:
+        if await has_owner(tx):
+            return
+    log.warning("no_owner", next_step="lango setup-url")
+    if sys.stdout.isatty():
+        invited = await invite_owner(deps, KEY_HOLDER)
+        link = f"{deps.settings.public_url}{WELCOME}{invited.token}"
+        sys.stdout.write(f"\nBecome the owner (30 minutes, once): {link}\n\n")
+        sys.stdout.flush()
 
 
 @contextlib.contextmanager

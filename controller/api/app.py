@@ -59,6 +59,7 @@ from controller.api.reach import needs_of
 from controller.noc import live, page
 from controller.noc.hub import Hub
 from controller.noc.pages import keys, me, overview, sign_in
+from controller.noc.pages import staff as staff_page
 from controller.storefront import Storefront
 from portal.account import app as account
 
@@ -73,7 +74,7 @@ if TYPE_CHECKING:
 BUY = "/buy"
 """Where customers buy tokens; followed by the site's id."""
 
-PAGES = (overview, keys, me)
+PAGES = (overview, keys, me, staff_page)
 """The pages of the dashboard."""
 
 PROBLEMS: dict[int | str, dict[str, Any]] = {

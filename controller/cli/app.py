@@ -12,11 +12,13 @@ import typer
 
 from controller.cli import (
     account,
+    api_tokens,
     arrivals,
     audit,
     autopay,
     branches,
     doctor,
+    entering,
     garden,
     grants,
     here,
@@ -41,6 +43,7 @@ from controller.cli import (
     runs,
     sessions,
     sites,
+    staff,
     statements,
     status,
     subscribers,
@@ -142,12 +145,14 @@ for name, group in (
     ("notice", notices.app),
     ("sms", messages.app),
     ("audit", audit.app),
+    ("staff", staff.app),
+    ("api-token", api_tokens.app),
     ("config", here.config),
     ("db", here.db),
 ):
     app.add_typer(group, name=name)
 app.add_typer(payments.app, name="payments", hidden=True)  # so it is said of those that wait
-for part in (here.app, status.app, doctor.app, probes.app, money.app, reports.app):
+for part in (here.app, entering.app, status.app, doctor.app, probes.app, money.app, reports.app):
     app.add_typer(part)
 
 
