@@ -1,5 +1,6 @@
 """Keys for programs: list, make, revoke. Each has a role, and no more than its maker's."""
 
+from datetime import timedelta
 from http import HTTPStatus
 
 from fastapi import APIRouter
@@ -28,7 +29,7 @@ async def make_api_token(deps: Needed, who: Asking, asked: ApiTokenIn) -> ApiTok
         name=asked.name,
         role=asked.role,
         branches=None if not asked.branches else frozenset(asked.branches),
-        expires_at=asked.expires_at,
+        lasts=None if asked.days is None else timedelta(days=asked.days),
     )
     return ApiTokenMadeOut(**ApiTokenOut.of(made.row).model_dump(), token=made.secret)
 

@@ -1,6 +1,5 @@
 """``lango api-token``: keys for programs, each with a role of its own."""
 
-from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import typer
@@ -57,8 +56,7 @@ def make_token(
 ) -> None:
     """Make a key; it is printed this once."""
     desk = desk_of(ctx)
-    until = None if days is None else (datetime.now(UTC) + timedelta(days=days)).isoformat()
-    body = {"name": name, "role": role, "branches": branch or None, "expires_at": until}
+    body = {"name": name, "role": role, "branches": branch or None, "days": days}
     made = desk.api.post("/api/v1/api-tokens", body)
     if json:
         desk.screen.json("api_token", made)
