@@ -11,6 +11,7 @@ from fastapi import APIRouter, Depends, FastAPI
 
 from controller.api import (
     account_payments,
+    alerts,
     api_tokens,
     arrivals,
     audit,
@@ -22,6 +23,7 @@ from controller.api import (
     health,
     invoices,
     ledger,
+    maintenance,
     mandates,
     messages,
     notices,
@@ -56,10 +58,11 @@ from controller.api.auth import Staff
 from controller.api.door import Door
 from controller.api.needs import only_staff
 from controller.api.reach import needs_of
+from controller.metrics import Measured, Metrics
 from controller.noc import live, page
 from controller.noc.hub import Hub
-from controller.noc.pages import keys, me, overview, sign_in
-from controller.noc.pages import staff as staff_page
+from controller.noc.pages import sign_in
+from controller.noc.pages.every import PAGES
 from controller.storefront import Storefront
 from portal.account import app as account
 
@@ -74,18 +77,20 @@ if TYPE_CHECKING:
 BUY = "/buy"
 """Where customers buy tokens; followed by the site's id."""
 
-PAGES = (overview, keys, me, staff_page)
-"""The pages of the dashboard."""
-
 PROBLEMS: dict[int | str, dict[str, Any]] = {
     "4XX": {"description": "An RFC 9457 problem that names the field."}
 }
 """What every route may answer besides its own."""
 
 
-def create_app(deps: Deps) -> FastAPI:
-    """The application on top of ``deps``; serve it without trusting forwarded headers."""
+def create_app(deps: Deps, *, metrics: Metrics | None = None) -> FastAPI:
+    """The application on top of ``deps``; serve it without trusting forwarded headers.
+
+    What it answers is counted in ``metrics``.
+    """
     app = described_app()
+    app.state.metrics = metrics or Metrics()
+    app.add_middleware(Measured, metrics=app.state.metrics)
     app.state.deps = deps
     app.state.staff = Staff(deps)
     app.mount(BUY, account.create_app(Storefront(deps), root=BUY))
@@ -139,6 +144,8 @@ def _v1() -> APIRouter:
     for part in (subscriptions, invoices, received, promotions, runs):
         router.include_router(part.router)
     for part in (papers, reports, voucher_sales, messages, audit, search):
+        router.include_router(part.router)
+    for part in (alerts, maintenance):
         router.include_router(part.router)
     for part in (arrivals, refunds, account_payments, mandates, statements, reconciliations):
         router.include_router(part.router)

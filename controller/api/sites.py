@@ -10,7 +10,16 @@ from billing.quota import OUTAGE_MIN_S
 from controller.api import pages
 from controller.api.errors import NotFound
 from controller.api.needs import Asking, Needed, PageAsked, SiteKey
-from controller.api.shapes import JoinTokenOut, OutageOut, Page, SiteDetailOut, SiteIn, SiteOut
+from controller.api.shapes import (
+    JoinTokenOut,
+    OutageOut,
+    Page,
+    SiteDetailOut,
+    SiteIn,
+    SiteOut,
+    SitePatchIn,
+)
+from controller.geography import read_place
 from controller.noc import views
 from controller.usecases import sites as usecase
 from controller.usecases.outages import outage_s
@@ -71,6 +80,14 @@ async def show_site(site_id: SiteKey, deps: Needed) -> SiteDetailOut:
         outage_s=max(longest_s, OUTAGE_MIN_S),
         outages=[OutageOut.of(outage, now) for outage in lately],
     )
+
+
+@router.patch("/{site_id}")
+async def place_site(site_id: SiteKey, deps: Needed, asked: SitePatchIn) -> SiteDetailOut:
+    """Say where a site is, for the map."""
+    place = None if asked.place is None else read_place(asked.place)
+    await usecase.place_site(deps, SiteId(site_id), place)
+    return await show_site(site_id, deps)
 
 
 @router.post("/{site_id}/join-tokens", status_code=HTTPStatus.CREATED)

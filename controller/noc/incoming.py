@@ -181,23 +181,30 @@ async def deed_rows(tx: Tx, arrival_id: str) -> list[ArrivalDeedRow]:
 
 
 async def waiting_views(
-    tx: Tx, now: datetime, *, limit: int = WAITING_LINES_MAX, branches: Branches = None
+    tx: Tx,
+    now: datetime,
+    *,
+    limit: int = WAITING_LINES_MAX,
+    waited: timedelta = WAITING_AFTER,
+    branches: Branches = None,
 ) -> list[WaitingView]:
     """Who paid and is not connected; what a site has not applied first, the oldest first.
+
+    Whoever paid less than ``waited`` ago does not wait yet.
 
     It is an order whose device was not let in yet, or a subscription that was paid and whose site
     has not confirmed its grant: the grant's item is of a later generation than the site's own.
     """
     found = [
-        *(await _waiting_orders(tx, now, limit, branches)),
-        *(await _waiting_subscriptions(tx, now, limit, branches)),
+        *(await _waiting_orders(tx, now, limit, waited=waited, branches=branches)),
+        *(await _waiting_subscriptions(tx, now, limit, waited=waited, branches=branches)),
     ]
     found.sort(key=lambda one: (one.applied, one.paid_at, one.grant.id))
     return found[:limit]
 
 
 async def _waiting_orders(
-    tx: Tx, now: datetime, limit: int, branches: Branches
+    tx: Tx, now: datetime, limit: int, *, waited: timedelta, branches: Branches
 ) -> list[WaitingView]:
     seen = exists().where(SessionRow.grant_id == GrantRow.id)
     query = (
@@ -211,7 +218,7 @@ async def _waiting_orders(
             GrantRow.started_at.is_(None),
             PaymentRow.purpose == "grant",
             PaymentRow.settled_at >= now - WAITING_WITHIN,
-            PaymentRow.settled_at <= now - WAITING_AFTER,
+            PaymentRow.settled_at <= now - waited,
             SiteRow.id == GrantRow.site_id,
             within(SiteRow, branches),
             ~seen,
@@ -236,11 +243,11 @@ async def _waiting_orders(
 
 
 async def _waiting_subscriptions(
-    tx: Tx, now: datetime, limit: int, branches: Branches
+    tx: Tx, now: datetime, limit: int, *, waited: timedelta, branches: Branches
 ) -> list[WaitingView]:
     """Those whose site has not confirmed a grant that was paid: just now, or out of the wallet."""
     money, of_wallet = ReceivedRow, SubscriptionRow.mode == Mode.PREPAID
-    since, before = now - WAITING_WITHIN, now - WAITING_AFTER
+    since, before = now - WAITING_WITHIN, now - waited
     newest_money = (
         select(money.id)
         .where(

@@ -174,6 +174,23 @@ async def fields_as_typed(request: Request) -> dict[str, str]:
     return {name: values[-1] for name, values in sent.items()}
 
 
+def shown_once(
+    request: Request, who: Who, name: str, template: str, **values: object
+) -> HTMLResponse:
+    """A page that answers a form and is not kept: what it shows is shown this once."""
+    frame = _frame(request, name, who)
+    html = rendered(
+        template,
+        style_of(request),
+        stream="",
+        every_s=0,
+        panels={SHOWN_NOW: ""},
+        **{**frame, "here": "/noc"},
+        **values,
+    )
+    return HTMLResponse(html)
+
+
 def words_of(request: Request) -> Callable[..., str]:
     """``_`` for what a route says by `back`, in the language of whoever asked."""
     language = preferences_of(request).language
@@ -204,7 +221,8 @@ def _shower(view: View) -> Callable[[Request], Awaitable[Response]]:
 async def _seen(request: Request, view: View, asked: Asked) -> Seen:
     subject = _subject(view, asked, request.url.path)
     style = style_of(request)
-    if view.every_s:
+    # Who has just done something sees what became of it, and not the look of a moment before.
+    if view.every_s and FLASH not in request.cookies:
         return await hub_of(request).seen(subject, style)
     return await hub_of(request).once(replace(subject, look=lambda _: view.look(asked)), style)
 
