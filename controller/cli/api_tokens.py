@@ -19,7 +19,7 @@ def list_tokens(ctx: typer.Context, *, json: Json = False) -> None:
     desk = desk_of(ctx)
     lines = desk.api.get("/api/v1/api-tokens")["data"]
     if json:
-        desk.screen.json("api_tokens", {"data": lines})
+        desk.screen.json("api-tokens", {"data": lines})
         return
     desk.screen.table(
         ("TOKEN", "NAME", "ROLE", "BRANCHES", "USED", "ENDS"),
@@ -59,7 +59,7 @@ def make_token(
     body = {"name": name, "role": role, "branches": branch or None, "days": days}
     made = desk.api.post("/api/v1/api-tokens", body)
     if json:
-        desk.screen.json("api_token", made)
+        desk.screen.json("api-token", made)
         return
     desk.screen.line(made["token"])
     desk.screen.say("Keep it now: it is not shown again.")
@@ -81,6 +81,6 @@ def revoke_token(
     desk = desk_of(ctx)
     left = desk.api.post(f"/api/v1/api-tokens/{token}/revoke")
     if json:
-        desk.screen.json("api_tokens", left)
+        desk.screen.json("api-tokens", left)
     else:
         desk.screen.say("It opens nothing any more.")
