@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 
+import httpx2
 import pyotp
 import pytest
 from fastapi.routing import iter_route_contexts
@@ -12,8 +14,9 @@ from sqlalchemy import select
 from controller.api.app import described_app
 from controller.rights import RIGHTS, Right, Role
 from controller.store.staff_rows import ApiTokenRow, StaffRow, StaffSessionRow
-from tests.support.office import Office, caller
-from tests.support.staff import PASSWORD, a_member, a_token, an_owner, browser, signed_in
+from controller.usecases import staff as usecase
+from tests.support.office import Office, caller, opened
+from tests.support.staff import KEY, PASSWORD, SAME, a_member, a_token, an_owner, browser, signed_in
 from tests.support.two_branches import HERE, IDS, THERE, two_branches
 
 NEW = "seven dry camels hum"
@@ -280,3 +283,36 @@ async def test_nothing_is_done_for_a_stranger(office: Office, path: str) -> None
 
 def _filled(path: str) -> str:
     return re.sub(r"\{[^}]+\}", "x", path)
+
+
+async def test_a_stream_ends_with_the_account(office: Office) -> None:
+    member = await a_member(office, Role.SUPPORT)
+    async with opened(office) as url, httpx2.AsyncClient(headers=SAME, base_url=url) as client:
+        await signed_in(office, client, member)
+        async with client.stream("GET", "/noc/events") as stream:
+            lines = stream.aiter_lines()
+            while not (await anext(lines)).startswith("data:"):
+                pass
+            await usecase.change(office.deps, KEY, member.id, usecase.StaffChange(disabled=True))
+            office.clock.forward(seconds=6)
+            office.deps.signals.wake("live")
+            async with asyncio.timeout(20):
+                rest = [line async for line in lines]
+        again = await client.get("/noc/events")
+
+    assert all(line == "" or line.startswith("data:") for line in rest)
+    assert again.status_code == 401
+
+
+async def test_a_page_that_is_left_open_does_not_keep_its_session_alive(office: Office) -> None:
+    owner = await an_owner(office)
+    async with opened(office) as url, httpx2.AsyncClient(headers=SAME, base_url=url) as client:
+        await signed_in(office, client, owner)
+        for _ in range(3):
+            office.clock.forward(minutes=9)
+            async with client.stream("GET", "/noc/events") as stream:
+                await anext(stream.aiter_lines())
+        office.clock.forward(minutes=9)
+        page = await client.get("/noc/me")
+
+    assert page.status_code == 401
