@@ -14,12 +14,14 @@ import typer
 from controller.cli import (
     account,
     alerts,
+    api_tokens,
     arrivals,
     audit,
     autopay,
     backup,
     branches,
     doctor,
+    entering,
     garden,
     grants,
     here,
@@ -46,6 +48,7 @@ from controller.cli import (
     runs,
     sessions,
     sites,
+    staff,
     statements,
     status,
     subscribers,
@@ -150,13 +153,15 @@ for name, group in (
     ("outage", outages.app),
     ("sms", messages.app),
     ("audit", audit.app),
+    ("staff", staff.app),
+    ("api-token", api_tokens.app),
     ("backup", backup.app),
     ("config", here.config),
     ("db", here.db),
 ):
     app.add_typer(group, name=name)
 app.add_typer(payments.app, name="payments", hidden=True)  # so it is said of those that wait
-for part in (here.app, status.app, doctor.app, probes.app, money.app, reports.app):
+for part in (here.app, entering.app, status.app, doctor.app, probes.app, money.app, reports.app):
     app.add_typer(part)
 
 

@@ -12,6 +12,7 @@ from controller.noc.pages import (
     sessions,
     site,
     site_list,
+    staff,
     system,
 )
 
@@ -26,6 +27,7 @@ PAGES = (
     payments,
     exceptions,
     search,
+    staff,
     me,
     keys,
 )
