@@ -13,6 +13,7 @@ from sqlalchemy import Select, and_, func, or_, select, union_all
 from billing.accounts import wallet
 from controller.store.billing_rows import DebtRow, DocumentRow, SubscriptionRow
 from controller.store.rows import PostingRow, SubscriberRow
+from controller.store.scope import Branches, within
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -36,11 +37,17 @@ class SubscriberView:
 
 
 async def subscriber_views(
-    tx: Tx, *, after: Mark | None, limit: int, search: str = "", branch_id: str | None = None
+    tx: Tx,
+    *,
+    after: Mark | None,
+    limit: int,
+    search: str = "",
+    branch_id: str | None = None,
+    branches: Branches = None,
 ) -> list[SubscriberView]:
     """Subscribers, newest first; of those whose name or phone holds what is searched for."""
     row = SubscriberRow
-    query = select(row)
+    query = select(row).where(within(row, branches))
     if search.strip():
         query = query.where(_named(search.strip()))
     if branch_id is not None:

@@ -6,11 +6,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from billing.ids import PlanId
-from billing.quota import left
-from controller.limits import limits_of
-from controller.noc import text
-from controller.noc.board import Gauge, Mood, spent_of
+from controller.noc.board import Mood
+from controller.noc.lines import Gauge, gauges
 from controller.noc.words import word
 from controller.usecases.why import Mark
 
@@ -19,11 +16,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from controller.store.live import Live
-    from controller.store.rows import GrantRow, PlanRow
     from controller.usecases.why import Answer
 
-FULL = 100
-NO_LIMIT = word("no limit")
 NOTHING = "—"
 
 MARKS = {
@@ -98,33 +92,6 @@ def session_line(one: Live) -> SessionLine:
         closed_reason=row.closed_reason or "",
         is_known=one.grant is not None,
     )
-
-
-def gauges(grant: GrantRow | None, plan: PlanRow | None) -> tuple[Gauge, Gauge]:
-    """How much time and data is left of a grant."""
-    if grant is None or plan is None:
-        return Gauge(NOTHING, None, low=False), Gauge(NOTHING, None, low=False)
-    assert PlanId(plan.id) == grant.plan_id
-    limits = limits_of(plan)
-    rest = left(limits, spent_of(grant))
-    clocks = [limit for limit in (limits.validity_s, limits.uptime_s) if limit is not None]
-    time_left = _gauge(rest.seconds, min(clocks, default=None))
-    data_left = _gauge(rest.bytes, limits.quota_bytes)
-    return (
-        time_left if rest.seconds is None else _said(time_left, text.span(rest.seconds)),
-        data_left if rest.bytes is None else _said(data_left, text.volume(rest.bytes)),
-    )
-
-
-def _gauge(rest: int | None, whole: int | None) -> Gauge:
-    if rest is None or not whole:
-        return Gauge(NO_LIMIT, None, low=False)
-    per_cent = min(FULL, rest * FULL // whole)
-    return Gauge("", per_cent, low=per_cent <= FULL // 10)
-
-
-def _said(gauge: Gauge, words: str) -> Gauge:
-    return gauge if gauge.per_cent is None else Gauge(words, gauge.per_cent, low=gauge.low)
 
 
 def verdict(answers: Sequence[Answer]) -> Mood:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from controller.deps import Deps
+    from controller.geography import Place
     from controller.store.database import Tx
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "changes_since",
     "enrol",
     "new_join_token",
+    "place_site",
     "renew",
     "revoke_agent",
     "status",
@@ -158,6 +160,17 @@ async def tell_wallets(deps: Deps) -> int:
     for site_id in told:
         deps.signals.wake(f"site:{site_id}")
     return len(told)
+
+
+async def place_site(deps: Deps, site_id: SiteId, place: Place | None) -> None:
+    """Keep where a site is; None: it is no longer known. Raises `SiteUnknown`, `DatabaseBusy`."""
+    async with deps.db.begin() as tx:
+        row = await sites.lock(tx, site_id)
+        if row is None:
+            raise SiteUnknown(f"there is no site {site_id}")
+        row.latitude_e6 = None if place is None else place.latitude_e6
+        row.longitude_e6 = None if place is None else place.longitude_e6
+    deps.signals.wake("live")
 
 
 async def new_join_token(deps: Deps, site_id: SiteId) -> str:

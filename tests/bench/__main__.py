@@ -20,6 +20,7 @@ NAMES = (
     "ledger",
     "outbox",
     "portal",
+    "series",
     "shaper-build",
     "shaper-replan",
     "small",

@@ -17,6 +17,7 @@ from controller.api.errors import REFUSALS
 from controller.api.needs import deps_of
 from controller.noc import accounts, views
 from controller.noc import live as page
+from controller.noc.lines import gauges
 from controller.noc.pages import theirs
 from controller.noc.people_board import (
     BARS,
@@ -27,7 +28,6 @@ from controller.noc.people_board import (
     SessionLine,
     bars,
     dialled,
-    gauges,
     session_line,
     verdict,
 )
@@ -46,7 +46,8 @@ from controller.usecases.why_facts import why
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from controller.noc.board import Gauge, Mood
+    from controller.noc.board import Mood
+    from controller.noc.lines import Gauge
     from controller.noc.live import Asked
     from controller.rights import Who
     from controller.store.billing_rows import DebtRow, DocumentRow, ReceivedRow, SubscriptionRow
