@@ -13,6 +13,7 @@ from controller.noc.pages import (
     site,
     site_list,
     system,
+    usage,
 )
 
 PAGES = (
@@ -23,6 +24,7 @@ PAGES = (
     system,
     sessions,
     customers,
+    usage,
     payments,
     exceptions,
     search,

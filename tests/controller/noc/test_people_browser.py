@@ -54,7 +54,9 @@ async def staff_page(office: Office, browser: Browser, **how: Any) -> AsyncItera
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.on("dialog", lambda dialog: faults.append(f"dialog {dialog.message}"))
         page.on("console", lambda line: faults.append(line.text) if line.type == "error" else None)
-        page.on("request", lambda asked: None if asked.url.startswith(url) else faults.append(asked.url))
+        page.on(
+            "request", lambda asked: None if asked.url.startswith(url) else faults.append(asked.url)
+        )
         await page.goto(f"/noc?key={office.key}")
         yield page
         await context.close()
@@ -122,9 +124,7 @@ async def test_a_device_is_disconnected_with_one_click_and_let_back_in_with_anot
     assert await devices(office, grant_id) == MAC
 
 
-async def test_the_undo_goes_by_itself_after_five_seconds(
-    office: Office, browser: Browser
-) -> None:
+async def test_the_undo_goes_by_itself_after_five_seconds(office: Office, browser: Browser) -> None:
     await a_customer(office)
     async with staff_page(office, browser) as page:
         await page.goto("/noc/sessions")
@@ -183,4 +183,6 @@ async def test_pages_speak_swahili(office: Office, browser: Browser) -> None:
     async with staff_page(office, browser, locale="sw-KE") as page:
         await page.goto(f"/noc/customers/{PHONE}")
 
-        assert "KWA NINI MTEJA HUYU HAYUKO MTANDAONI?" in (await page.inner_text("#why-title")).upper()
+        assert (
+            "KWA NINI MTEJA HUYU HAYUKO MTANDAONI?" in (await page.inner_text("#why-title")).upper()
+        )
