@@ -14,6 +14,7 @@ from controller.noc.pages import (
     site_list,
     staff,
     system,
+    usage,
 )
 
 PAGES = (
@@ -24,6 +25,7 @@ PAGES = (
     system,
     sessions,
     customers,
+    usage,
     payments,
     exceptions,
     search,
