@@ -53,7 +53,7 @@ from controller.api.needs import only_staff
 from controller.api.reach import needs_of
 from controller.noc import live, page
 from controller.noc.hub import Hub
-from controller.noc.pages import exceptions, keys, overview
+from controller.noc.pages import exceptions, keys, overview, plans as plan_pages
 from controller.noc.pages import payments as payment_pages
 from controller.storefront import Storefront
 from portal.account import app as account
@@ -67,7 +67,7 @@ if TYPE_CHECKING:
 BUY = "/buy"
 """Where customers buy tokens; followed by the site's id."""
 
-PAGES = (overview, payment_pages, exceptions, keys)
+PAGES = (overview, payment_pages, exceptions, plan_pages, keys)
 """The pages of the dashboard."""
 
 

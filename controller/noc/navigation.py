@@ -33,6 +33,7 @@ PLACES = (
     Place(word("Sites"), "/noc/sites", Right.SEE_SITES, "g s", "sites"),
     Place(word("Customers"), "/noc/customers", Right.SEE_CUSTOMERS, "g c", "customers"),
     Place(word("Payments"), "/noc/payments", Right.SEE_MONEY, "g p", "payments"),
+    Place(word("Counter"), "/noc/counter", Right.TAKE_MONEY, "g k", "counter"),
     Place(word("Sessions"), "/noc/sessions", Right.SEE_SESSIONS, "g l", "sessions"),
     Place(word("Alerts"), "/noc/alerts", Right.SEE_ALERTS, "g a", "alerts"),
     Place(word("Map"), "/noc/map", Right.SEE_SITES, "g m", "map"),
