@@ -53,8 +53,10 @@ from controller.api.needs import only_staff
 from controller.api.reach import needs_of
 from controller.noc import live, page
 from controller.noc.hub import Hub
-from controller.noc.pages import exceptions, keys, overview, plans as plan_pages
+from controller.noc.pages import counter, exceptions, keys, overview
 from controller.noc.pages import payments as payment_pages
+from controller.noc.pages import plans as plan_pages
+from controller.noc.pages import vouchers as voucher_pages
 from controller.storefront import Storefront
 from portal.account import app as account
 
@@ -67,7 +69,9 @@ if TYPE_CHECKING:
 BUY = "/buy"
 """Where customers buy tokens; followed by the site's id."""
 
-PAGES = (overview, payment_pages, exceptions, plan_pages, keys)
+PAGES = (
+    overview, payment_pages, exceptions, plan_pages, voucher_pages, counter, keys,
+)  # fmt: skip
 """The pages of the dashboard."""
 
 
