@@ -56,6 +56,7 @@ from controller.noc.hub import Hub
 from controller.noc.pages import counter, exceptions, keys, overview
 from controller.noc.pages import payments as payment_pages
 from controller.noc.pages import plans as plan_pages
+from controller.noc.pages import reports as report_pages
 from controller.noc.pages import vouchers as voucher_pages
 from controller.storefront import Storefront
 from portal.account import app as account
@@ -70,7 +71,7 @@ BUY = "/buy"
 """Where customers buy tokens; followed by the site's id."""
 
 PAGES = (
-    overview, payment_pages, exceptions, plan_pages, voucher_pages, counter, keys,
+    overview, payment_pages, exceptions, plan_pages, voucher_pages, counter, report_pages, keys,
 )  # fmt: skip
 """The pages of the dashboard."""
 

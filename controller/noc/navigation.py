@@ -41,6 +41,7 @@ PLACES = (
     Place(word("Usage"), "/noc/usage", Right.SEE_SESSIONS, "g u", "usage"),
     Place(word("Plans"), "/noc/plans", Right.SEE_PLANS, "g n", "plans"),
     Place(word("Vouchers"), "/noc/vouchers", Right.SEE_VOUCHERS, "g v", "vouchers"),
+    Place(word("Invoices"), "/noc/invoices", Right.SEE_MONEY, "g i", "invoices"),
     Place(word("Reports"), "/noc/reports", Right.SEE_MONEY, "g r", "reports"),
     Place(word("Staff"), "/noc/staff", Right.SEE_STAFF, "g t", "staff"),
     Place(word("Audit"), "/noc/audit", Right.SEE_AUDIT, "g d", "audit"),

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 _DECIMAL = re.compile(r"([0-9]{1,7})(?:\.([0-9]{1,3}))?", re.ASCII)
 _WHOLE = re.compile(r"[0-9]{1,9}", re.ASCII)
 
+YEARS = range(2000, 2100)
+"""Any other year is a slip of the finger."""
+
 UNITS_S = {"minutes": 60, "hours": 3_600, "days": 86_400, "weeks": 604_800}
 """How long something lasts, by the unit that is chosen beside the number."""
 
@@ -83,9 +86,12 @@ def day(sent: Mapping[str, str], field: str) -> date | None:
     if not text:
         return None
     try:
-        return date.fromisoformat(text)
+        found = date.fromisoformat(text)
     except ValueError as strange:
         raise InvalidField(field, "want a day like 2026-11-03") from strange
+    if found.year not in YEARS:
+        raise InvalidField(field, "want a day of this century")
+    return found
 
 
 def hundredths_of_per_cent(sent: Mapping[str, str], field: str) -> int:

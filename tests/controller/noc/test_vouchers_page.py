@@ -11,11 +11,10 @@ from billing.money import Money
 from controller.noc import charges, views, voucher_views
 from controller.rights import Role
 from controller.store import payments
-
 from tests.support.database import db_url
-from tests.support.desk import ELSEWHERE, at_desk, told_after
+from tests.support.desk import ELSEWHERE, a_branch, at_desk, told_after
 from tests.support.incoming import paid
-from tests.support.office import NOON, Office, a_plan, a_site, a_subscriber
+from tests.support.office import Office, a_plan, a_site, a_subscriber
 
 if TYPE_CHECKING:
     from httpx2 import AsyncClient, Response
