@@ -91,7 +91,14 @@ def _upright(sums: dict[str, int]) -> Chart:
                 minor=minor,
             )
         )
-    return Chart(WIDTH, UPRIGHT_HEIGHT, True, line_y, tuple(bars), most)
+    return Chart(
+        width=WIDTH,
+        height=UPRIGHT_HEIGHT,
+        upright=True,
+        line_y=line_y,
+        bars=tuple(bars),
+        most_minor=most,
+    )
 
 
 def _lying(sums: dict[str, int]) -> Chart:
@@ -112,4 +119,5 @@ def _lying(sums: dict[str, int]) -> Chart:
         )
         for n, (label, minor) in enumerate(items)
     )
-    return Chart(WIDTH, 12 + len(items) * LYING_STEP, False, 0, bars, most)
+    height = 12 + len(items) * LYING_STEP
+    return Chart(width=WIDTH, height=height, upright=False, line_y=0, bars=bars, most_minor=most)

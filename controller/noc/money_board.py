@@ -1,4 +1,4 @@
-"""What the pages of payments show, ready to be printed: lines of the stream, the story of one. PURE.
+"""What the pages of payments show, ready to be printed: the stream, the story of one. PURE.
 
 Words are English and marked; templates say them in the language of whoever reads. Amounts, phones
 and names go to templates as they are, which cover them where that is asked for.
@@ -221,7 +221,7 @@ def payer_shown(payer: str) -> str:
         return ""
     if "*" not in payer:
         return payer
-    first, last = payer.split("*")[0], payer.split("*")[-1]
+    first, last = payer.split("*", maxsplit=1)[0], payer.rsplit("*", maxsplit=1)[-1]
     return f"{first.strip().replace('254', '0', 1):•<4} ••• {last.strip()}"
 
 

@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
-from fastapi import Request
-from fastapi.responses import RedirectResponse
+from fastapi import Request  # noqa: TC002 - FastAPI reads the annotations
+from fastapi.responses import RedirectResponse  # noqa: TC002 - FastAPI reads the annotations
 
 from billing.errors import InvalidField
 from billing.ids import OrderId
 from billing.msisdn import parse_msisdn
 from billing.payment import PaymentState
 from controller.api.errors import NotFound
-from controller.api.needs import Needed
+from controller.api.needs import Needed  # noqa: TC001 - as above
 from controller.noc import live, money_board, money_views, typed, voucher_views
 from controller.noc.accounts import SubscriberView, subscriber_view, subscriber_views
 from controller.noc.board import PAYMENT_MOODS, Mood

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from fastapi import Request
-from fastapi.responses import RedirectResponse
+from fastapi import Request  # noqa: TC002 - FastAPI reads the annotations
+from fastapi.responses import RedirectResponse  # noqa: TC002 - FastAPI reads the annotations
 
 from controller.api.errors import NotFound
-from controller.api.needs import Id, Needed
+from controller.api.needs import Id, Needed  # noqa: TC001 - as above
 from controller.noc import incoming, live, money_board, money_views
 from controller.noc.board import WHY_MOODS, Mood, Why, why_waiting
 from controller.noc.pages import held
@@ -163,9 +163,7 @@ async def look(asked: live.Asked) -> Exceptions:
         lately = await _lately(tx, asked)
     return Exceptions(
         now=now,
-        waiting=tuple(
-            _waiting(view, now) for view in waiting if who.reaches(view.site.branch_id)
-        ),
+        waiting=tuple(_waiting(view, now) for view in waiting if who.reaches(view.site.branch_id)),
         money=money,
         astray=tuple(
             AstrayLine(arrival.id, arrival.receipt, row.amount_minor, row.currency, row.created_at)
@@ -280,4 +278,6 @@ async def compare(difference_id: Id, request: Request, deps: Needed) -> Redirect
             raise NotFound("difference", difference_id)
         await reconcile.reconcile(deps, row.rail, row.place, row.day)
 
-    return await live.tried(request, "/noc/exceptions", deed(), said=_("The day was compared again."))
+    return await live.tried(
+        request, "/noc/exceptions", deed(), said=_("The day was compared again.")
+    )

@@ -8,8 +8,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
-from fastapi import Request
-from fastapi.responses import RedirectResponse
+from fastapi import Request  # noqa: TC002 - FastAPI reads the annotations
+from fastapi.responses import RedirectResponse  # noqa: TC002 - FastAPI reads the annotations
 
 from billing.errors import InvalidField
 from billing.matching import Told, suggest
@@ -18,7 +18,7 @@ from billing.msisdn import parse_msisdn
 from billing.period import midnight
 from controller.api import pages as cursors
 from controller.api.errors import NotFound
-from controller.api.needs import Id, Needed
+from controller.api.needs import Id, Needed  # noqa: TC001 - as above
 from controller.noc import live, money_board, money_views, typed
 from controller.noc.board import is_online
 from controller.noc.pages import held
@@ -212,7 +212,9 @@ async def look_at_one(asked: live.Asked) -> Payment:
             for row in story.came
             if row.state in {"suspense", "doubted"} and asked.who.branches is None
         }
-    backs = {row.id: tuple(r for r in story.refunds if r.arrival_id == row.id) for row in story.came}
+    backs = {
+        row.id: tuple(r for r in story.refunds if r.arrival_id == row.id) for row in story.came
+    }
     given = story.given
     return Payment(
         now=asked.now,
@@ -347,4 +349,6 @@ async def assign(arrival_id: Id, request: Request, deps: Needed) -> RedirectResp
         )
 
     to = sent.get("back", "") or f"/noc/payments/{arrival_id}"
-    return await live.tried(request, to, deed(), said=_("The money is theirs, and pays what they owe."))
+    return await live.tried(
+        request, to, deed(), said=_("The money is theirs, and pays what they owe.")
+    )

@@ -6,19 +6,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
-from fastapi import Request
-from fastapi.responses import RedirectResponse
+from fastapi import Request  # noqa: TC002 - FastAPI reads the annotations
+from fastapi.responses import RedirectResponse  # noqa: TC002 - FastAPI reads the annotations
 
 from billing.errors import InvalidField
 from billing.ids import PlanId
-from billing.money import Money
 from billing.period import day_of
 from billing.plan import Audience, Limits, Plan, check_plan
 from billing.price import Price
 from billing.tax import TaxClass
 from controller.api import pages as cursors
 from controller.api.errors import NotFound
-from controller.api.needs import Id, Needed, SiteKey
+from controller.api.needs import Id, Needed, SiteKey  # noqa: TC001 - as above
 from controller.limits import limits_of
 from controller.noc import live, typed, views
 from controller.noc.board import Mood
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import date, datetime
 
+    from billing.money import Money
     from controller.store.billing_rows import BranchRow, PriceRow
     from controller.store.rows import PlanRow
 
@@ -143,9 +143,6 @@ class NewPlan:
     typed: Mapping[str, str]
     cards: tuple[Card, ...]
     fault: str
-    units: tuple[str, ...] = tuple(typed.UNITS_S)
-    audiences: tuple[str, ...] = tuple(Audience)
-    taxes: tuple[str, ...] = tuple(TaxClass)
 
 
 async def look(asked: live.Asked) -> Plans:
@@ -222,9 +219,7 @@ def _more(plan: Plan) -> tuple[str, ...]:
     return tuple(part for part in parts if part)
 
 
-def _price_line(
-    row: PriceRow, today: date, known: list[BranchRow], *, of_all: bool
-) -> PriceLine:
+def _price_line(row: PriceRow, today: date, known: list[BranchRow], *, of_all: bool) -> PriceLine:
     over = row.until_day is not None and row.until_day <= today
     begun = OVER if over else HOLDS
     names = {branch.id: branch.name for branch in known}

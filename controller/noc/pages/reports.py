@@ -8,8 +8,8 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
-from fastapi import Request
-from fastapi.responses import Response
+from fastapi import Request  # noqa: TC002 - FastAPI reads the annotations
+from fastapi.responses import Response  # noqa: TC002 - FastAPI reads the annotations
 
 from billing.errors import InvalidField
 from billing.invoice import DocumentKind, shown_number

@@ -9,8 +9,8 @@ from io import StringIO
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
-from fastapi import Request
-from fastapi.responses import RedirectResponse, Response
+from fastapi import Request  # noqa: TC002 - FastAPI reads the annotations
+from fastapi.responses import RedirectResponse, Response  # noqa: TC002 - FastAPI reads the annotations
 
 from billing.errors import InvalidField
 from billing.ids import PlanId

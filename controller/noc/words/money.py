@@ -1,4 +1,4 @@
-"""Swahili for the pages of money: payments, exceptions, plans, vouchers, reports, invoices. PURE."""
+"""Swahili for the pages of money: payments, exceptions, plans, vouchers, reports, papers. PURE."""
 
 _STATES = {
     "starting": "inaanza",
@@ -278,7 +278,7 @@ _PLANS = {
     "Press Preview to see the card that customers choose.": (
         "Bonyeza Hakiki kuona kadi ambayo wateja huchagua."
     ),
-    "A plan never changes: a new price is a dated price, or a new plan. What was bought stays good.": (
+    "A plan never changes: a new price is a dated price, or a new plan. What was bought stays good.": (  # noqa: E501 - one text
         "Kifurushi hakibadiliki: bei mpya ni bei yenye tarehe, au kifurushi kipya."
         " Kilichonunuliwa kinabaki halali."
     ),
@@ -294,7 +294,9 @@ _PLANS = {
     "everybody": "wote",
     "every branch": "kila tawi",
     "End today": "Maliza leo",
-    "Everybody pays the plan's own price everywhere.": "Wote wanalipa bei ya kifurushi kila mahali.",
+    "Everybody pays the plan's own price everywhere.": (
+        "Wote wanalipa bei ya kifurushi kila mahali."
+    ),
     "Amount in KES": "Kiasi kwa KES",
     "Until, and without": "Hadi kabla ya",
     "Empty: no end yet": "Wazi: bado haina mwisho",
@@ -302,7 +304,7 @@ _PLANS = {
     "What it costs today": "Bei ya leo",
     "Branch": "Tawi",
     "Withdraw": "Ondoa",
-    "It is sold no more, anywhere. What was bought stays good. A withdrawn plan does not come back.": (
+    "It is sold no more, anywhere. What was bought stays good. A withdrawn plan does not come back.": (  # noqa: E501 - one text
         "Hakiuzwi tena popote. Kilichonunuliwa kinabaki halali. Kilichoondolewa hakirudi."
     ),
     "a burst of speed at first": "kasi ya ziada mwanzoni",
@@ -353,7 +355,7 @@ _VOUCHERS = {
     "cheque": "hundi",
     "1 new voucher": "vocha mpya 1",
     "{n} new vouchers": "vocha mpya {n}",
-    "Codes are kept nowhere in the clear. Print or save them before {time}: then nobody can show them again.": (
+    "Codes are kept nowhere in the clear. Print or save them before {time}: then nobody can show them again.": (  # noqa: E501 - one text
         "Nambari hazihifadhiwi wazi popote. Chapisha au hifadhi kabla ya {time}: baadaye hakuna"
         " anayeweza kuzionyesha tena."
     ),
@@ -398,7 +400,9 @@ _REPORTS = {
     "Told apart by": "Imegawanywa kwa",
     "Basis": "Msingi",
     "accrual": "stahili",
-    "accrual: counted when it is invoiced or sold": "stahili: huhesabiwa ikitolewa ankara au ikiuzwa",
+    "accrual: counted when it is invoiced or sold": (
+        "stahili: huhesabiwa ikitolewa ankara au ikiuzwa"
+    ),
     "cash: counted when it is paid": "taslimu: huhesabiwa ikilipwa",
     "Total": "Jumla",
     "1 line more is in the file.": "mstari 1 zaidi umo kwenye faili.",
@@ -449,7 +453,7 @@ _REPORTS = {
     "Due": "Mwisho wa kulipa",
     "Paper": "Hati",
     "No paper is like that.": "Hakuna hati kama hiyo.",
-    "Nothing has been issued yet. Invoices come with the first subscription, receipts with the first money for an account.": (
+    "Nothing has been issued yet. Invoices come with the first subscription, receipts with the first money for an account.": (  # noqa: E501 - one text
         "Bado hakuna kilichotolewa. Ankara huja na mkataba wa kwanza, risiti na pesa za kwanza za"
         " akaunti."
     ),

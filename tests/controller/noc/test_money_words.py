@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 TEXT = r'"((?:[^"\\]|\\.)*)"'
-SAID = re.compile(rf'(?<![\w.])(?:_|word)\(\s*{TEXT}')
+SAID = re.compile(rf"(?<![\w.])(?:_|word)\(\s*{TEXT}")
 COUNTED = re.compile(rf"(?<![\w.])_n\(\s*{TEXT},\s*{TEXT}")
 
 FOLDERS = (

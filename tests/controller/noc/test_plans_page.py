@@ -58,11 +58,22 @@ async def test_a_plan_is_previewed_as_the_portal_shows_it_and_then_sold(estate: 
 
     row = await plan_of(estate, "hour-1")
     assert before is None
-    for words in ("<small>KSh</small> 20", "1.5 GB · 1 hour", "1.5 GB · saa 1", "5 Mbps", "2 devices"):
+    for words in (
+        "<small>KSh</small> 20",
+        "1.5 GB · 1 hour",
+        "1.5 GB · saa 1",
+        "5 Mbps",
+        "2 devices",
+    ):
         assert words in preview, words
     assert "It is on sale." in done
     assert row is not None
-    assert (row.up_bps, row.quota_bytes, row.validity_s, row.rank) == (2_500_000, 1_500_000_000, 3_600, 3)
+    assert (row.up_bps, row.quota_bytes, row.validity_s, row.rank) == (
+        2_500_000,
+        1_500_000_000,
+        3_600,
+        3,
+    )
 
 
 async def test_a_plan_that_cannot_be_comes_back_with_what_was_typed(estate: Office) -> None:

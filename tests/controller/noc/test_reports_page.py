@@ -95,7 +95,8 @@ async def test_a_report_says_what_it_is_and_on_which_basis(
 
 
 @pytest.mark.parametrize(
-    "query", ["name=all", "by=site", "basis=both", "since=yesterday", "to=0001-01-01", "since=2027-01-01"]
+    "query",
+    ["name=all", "by=site", "basis=both", "since=yesterday", "to=0001-01-01", "since=2027-01-01"],
 )
 async def test_what_there_is_not_is_refused_and_nothing_breaks(estate: Office, query: str) -> None:
     async with at_desk(estate) as client:
