@@ -2,12 +2,15 @@
 
 from controller.noc.pages import (
     chart,
+    counter,
     customers,
     exceptions,
     keys,
     me,
     overview,
     payments,
+    plans,
+    reports,
     search,
     sessions,
     site,
@@ -15,6 +18,7 @@ from controller.noc.pages import (
     staff,
     system,
     usage,
+    vouchers,
 )
 
 PAGES = (
@@ -28,6 +32,10 @@ PAGES = (
     usage,
     payments,
     exceptions,
+    plans,
+    vouchers,
+    counter,
+    reports,
     search,
     staff,
     me,
