@@ -30,6 +30,7 @@ PHONE_SHAPE = r"^[0-9+ ]{0,20}$"
 SENDER_SHAPE = r"^([A-Za-z0-9]{1,11})?$"
 PAYER_SHAPE = r"^254[17][0-9]{8}$"
 PLACE_SHAPE = r"^[A-Za-z0-9._-]{1,32}$"
+TILES_SHAPE = r"^(https?://[^\s?#{};,'\"]+/\{z\}/\{x\}/\{y\}[A-Za-z0-9@._-]{0,20})?$"
 RECIPIENT_SHAPE = r"^(age1[02-9ac-hj-np-z]{58})?$"
 COST_SHAPE = r"^[0-9]{1,3}(\.[0-9]{1,4})?$"
 WANTS = {
@@ -41,6 +42,7 @@ WANTS = {
     SENDER_SHAPE: "at most 11 letters and digits",
     PAYER_SHAPE: "a phone like 254712345678",
     PLACE_SHAPE: "1 to 32 letters, digits, -, _ and .",
+    TILES_SHAPE: "http://… or https://…, ending in /{z}/{x}/{y}.png",
     RECIPIENT_SHAPE: "the public half of a recovery key, age1…",
     COST_SHAPE: "shillings, like 0.80",
 }
@@ -81,6 +83,16 @@ class HttpSettings(Section):
     callback_sources: tuple[Host, ...] = ()
 
 
+class MapSection(Section):
+    """Raster tiles of the operator's own under the map; without them it is our own drawing.
+
+    ``tiles`` is an address with ``{z}``, ``{x}`` and ``{y}``; browsers of staff ask it.
+    """
+
+    tiles: str = Field(default="", pattern=TILES_SHAPE)
+    attribution: str = Field(default="", max_length=200)
+
+
 class EdgeSettings(Section):
     """The gRPC door. ``public_host`` is what agents dial; it stands in join tokens."""
 
@@ -88,6 +100,17 @@ class EdgeSettings(Section):
     port: Port = 8443
     join_port: Port = 8444
     public_host: Host = "127.0.0.1"
+
+
+class ManagementSettings(Section):
+    """Where Prometheus reads ``/metrics``; nowhere without a ``port``. It asks for no key.
+
+    Whoever reaches it learns how busy the business is: keep it on this machine, or on a network
+    of your own.
+    """
+
+    host: Host = "127.0.0.1"
+    port: Port | None = None
 
 
 class MpesaSection(Section):
