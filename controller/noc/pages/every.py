@@ -1,6 +1,7 @@
 """All pages of the dashboard, in the order in which their routes are tried."""
 
 from controller.noc.pages import (
+    audit,
     chart,
     customers,
     exceptions,
@@ -25,6 +26,7 @@ PAGES = (
     customers,
     payments,
     exceptions,
+    audit,
     search,
     me,
     keys,
