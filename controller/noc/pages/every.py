@@ -1,6 +1,7 @@
 """All pages of the dashboard, in the order in which their routes are tried."""
 
 from controller.noc.pages import (
+    audit,
     chart,
     counter,
     customers,
@@ -36,6 +37,7 @@ PAGES = (
     vouchers,
     counter,
     reports,
+    audit,
     search,
     staff,
     me,
