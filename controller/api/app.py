@@ -57,6 +57,7 @@ from controller.api.needs import only_staff
 from controller.api.reach import needs_of
 from controller.noc import live, page
 from controller.noc.hub import Hub
+from controller.noc.pages import alerts as alerts_page
 from controller.noc.pages import keys, overview
 from controller.storefront import Storefront
 from portal.account import app as account
@@ -72,7 +73,7 @@ if TYPE_CHECKING:
 BUY = "/buy"
 """Where customers buy tokens; followed by the site's id."""
 
-PAGES = (overview, keys)
+PAGES = (overview, keys, alerts_page)
 """The pages of the dashboard."""
 
 PROBLEMS: dict[int | str, dict[str, Any]] = {

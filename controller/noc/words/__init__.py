@@ -7,11 +7,11 @@ is shown in English, and a test finds it. The texts want the review of a native 
 
 from __future__ import annotations
 
-from controller.noc.words import overview, shell
+from controller.noc.words import alerts, overview, shell
 
 LANGUAGES = {"en": "English", "sw": "Kiswahili"}
 
-SWAHILI: dict[str, str] = {**shell.WORDS, **overview.WORDS}
+SWAHILI: dict[str, str] = {**shell.WORDS, **overview.WORDS, **alerts.WORDS}
 
 
 def word(english: str) -> str:
