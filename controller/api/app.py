@@ -12,6 +12,7 @@ from fastapi import APIRouter, Depends, FastAPI
 from controller.api import (
     account_payments,
     alerts,
+    api_tokens,
     arrivals,
     audit,
     branches,
@@ -43,6 +44,7 @@ from controller.api import (
     series,
     sessions,
     sites,
+    staff,
     statements,
     subscribers,
     subscriptions,
@@ -51,14 +53,16 @@ from controller.api import (
     voucher_sales,
     vouchers,
 )
+from controller.api import sign_in as door_sign_in
 from controller.api.auth import Staff
 from controller.api.door import Door
 from controller.api.needs import only_staff
 from controller.api.reach import needs_of
+from controller.metrics import Measured, Metrics
 from controller.noc import live, page
 from controller.noc.hub import Hub
-from controller.noc.pages import alerts as alerts_page
-from controller.noc.pages import keys, overview
+from controller.noc.pages import sign_in
+from controller.noc.pages.every import PAGES
 from controller.storefront import Storefront
 from portal.account import app as account
 
@@ -73,20 +77,22 @@ if TYPE_CHECKING:
 BUY = "/buy"
 """Where customers buy tokens; followed by the site's id."""
 
-PAGES = (overview, keys, alerts_page)
-"""The pages of the dashboard."""
-
 PROBLEMS: dict[int | str, dict[str, Any]] = {
     "4XX": {"description": "An RFC 9457 problem that names the field."}
 }
 """What every route may answer besides its own."""
 
 
-def create_app(deps: Deps) -> FastAPI:
-    """The application on top of ``deps``; serve it without trusting forwarded headers."""
+def create_app(deps: Deps, *, metrics: Metrics | None = None) -> FastAPI:
+    """The application on top of ``deps``; serve it without trusting forwarded headers.
+
+    What it answers is counted in ``metrics``.
+    """
     app = described_app()
+    app.state.metrics = metrics or Metrics()
+    app.add_middleware(Measured, metrics=app.state.metrics)
     app.state.deps = deps
-    app.state.staff = Staff(vault=deps.vault, now=deps.now, public_url=deps.settings.public_url)
+    app.state.staff = Staff(deps)
     app.mount(BUY, account.create_app(Storefront(deps), root=BUY))
     app.state.hub = Hub(signals=deps.signals)
     app.state.views = tuple(view for part in PAGES for view in part.router.views)
@@ -116,8 +122,15 @@ def _routes() -> list[BaseRoute]:
     """Those of every application in this process: to work out what each wants takes 150 ms."""
     every = APIRouter(responses=PROBLEMS)
     every.routes.append(callbacks.STK_CALLBACKS)
-    dashboard = (page.router, live.events, *(part.router for part in PAGES))
-    for router in (health.router, callbacks.router, _v1(), papers.public, *dashboard):
+    dashboard = (page.router, sign_in.router, live.events, *(part.router for part in PAGES))
+    for router in (
+        health.router,
+        callbacks.router,
+        _v1(),
+        door_sign_in.router,
+        papers.public,
+        *dashboard,
+    ):
         every.include_router(router)
     return every.routes
 
@@ -137,7 +150,7 @@ def _v1() -> APIRouter:
     for part in (arrivals, refunds, account_payments, mandates, statements, reconciliations):
         router.include_router(part.router)
 
-    for part in (series, usage):
+    for part in (series, usage, staff, api_tokens):
         router.include_router(part.router)
 
     @router.get("/openapi.json", include_in_schema=False)

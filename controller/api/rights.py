@@ -86,6 +86,7 @@ _SITES = _under(
         ("GET", ""): Need(Right.SEE_SITES),
         ("POST", ""): Need(Right.RUN_SITES, BUSINESS),
         ("GET", "/{site_id}"): Need(Right.SEE_SITES, "site"),
+        ("PATCH", "/{site_id}"): Need(Right.RUN_SITES, "site"),
         ("POST", "/{site_id}/branch"): Need(Right.RUN_SYSTEM, "site"),
         ("POST", "/{site_id}/join-tokens"): Need(Right.RUN_SITES, "site"),
         ("GET", "/{site_id}/pools"): Need(Right.SEE_SITES, "site"),
@@ -97,6 +98,7 @@ _SITES = _under(
         ("GET", "/{site_id}/probes/{probe_id}"): Need(Right.SEE_SITES, "site"),
         ("POST", "/{site_id}/token-keys"): Need(Right.RUN_SITES, "site"),
         ("GET", "/{site_id}/series"): Need(Right.SEE_SITES, "site"),
+        ("GET", "/{site_id}/vitals"): Need(Right.SEE_SITES, "site"),
     },
 )
 
@@ -304,6 +306,23 @@ _OPERATOR = _under(
     },
 )
 
+_STAFF = _under(
+    "",
+    {
+        ("GET", "/staff"): Need(Right.SEE_STAFF),
+        ("POST", "/staff"): Need(Right.RUN_STAFF, names=(("branches", "branch"),)),
+        ("POST", "/staff/setup-url"): Need(Right.RUN_STAFF, BUSINESS),
+        ("GET", "/staff/{staff_id}"): Need(Right.SEE_STAFF),
+        ("POST", "/staff/{staff_id}"): Need(Right.RUN_STAFF, names=(("branches", "branch"),)),
+        ("POST", "/staff/{staff_id}/reset"): Need(Right.RUN_STAFF),
+        ("GET", "/api-tokens"): Need(Right.SEE_CUSTOMERS),
+        ("POST", "/api-tokens"): Need(Right.SEE_CUSTOMERS, names=(("branches", "branch"),)),
+        ("POST", "/api-tokens/{api_token_id}/revoke"): Need(Right.SEE_CUSTOMERS),
+    },
+)
+"""Whom somebody rules over is decided by ``controller/usecases/staff.py``, for pages too. Anybody
+has keys of their own."""
+
 RIGHTS_OF: dict[tuple[str, str], Need] = {
     **_SITES,
     **_NETWORK,
@@ -314,6 +333,7 @@ RIGHTS_OF: dict[tuple[str, str], Need] = {
     **_BOOKS,
     **_ALERTS,
     **_OPERATOR,
+    **_STAFF,
 }
 """By method and path, as FastAPI has it. Every role has ``see_customers``: it stands for "any
 staff"."""

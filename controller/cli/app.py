@@ -16,6 +16,7 @@ from controller.cli import (
     arrivals,
     audit,
     autopay,
+    backup,
     branches,
     doctor,
     garden,
@@ -148,6 +149,7 @@ for name, group in (
     ("outage", outages.app),
     ("sms", messages.app),
     ("audit", audit.app),
+    ("backup", backup.app),
     ("config", here.config),
     ("db", here.db),
 ):

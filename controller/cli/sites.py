@@ -11,10 +11,14 @@ from controller.cli.chart import COLUMNS, drawn
 from controller.cli.desk import Json, Limit, desk_of
 from controller.cli.examples import taught
 from controller.cli.screen import toned
+from controller.geography import Place
 
 app = typer.Typer(no_args_is_help=True, help="Sites: places with one agent each.")
 
-HIDDEN = ("outbox_records", "outbox_records_max", "outage_s", "outages")
+HIDDEN = (
+    *("outbox_records", "outbox_records_max", "outage_s", "outages"),
+    *("latitude_e6", "longitude_e6"),
+)
 """Fields of a site that are shown in words of their own."""
 
 RAW_HOURS = 48
@@ -162,6 +166,32 @@ def _outbox(site: dict[str, Any]) -> str:
 def _outage(one: dict[str, Any]) -> str:
     began, lasted = words.moment_whole(one["began_at"]), words.span(one["duration_s"])
     return f"{began}, {lasted}" if one["ended_at"] else f"{began}, {lasted} until now"
+
+
+@taught(
+    app,
+    "place",
+    'lango site place estate-1 "-1.2921, 36.8219"',
+    'lango site place estate-1 "https://maps.google.com/?q=-1.2921,36.8219"',
+    "lango site place estate-1 --nowhere",
+)
+def place_site(
+    ctx: typer.Context,
+    site: SiteId,
+    place: Annotated[str, typer.Argument(help='"lat, lng", or a link to a map.')] = "",
+    *,
+    nowhere: Annotated[bool, typer.Option("--nowhere", help="Take it off the map.")] = False,
+    json: Json = False,
+) -> None:
+    """Say where a site is, for the map."""
+    desk = desk_of(ctx)
+    found = desk.api.patch(f"/api/v1/sites/{site}", {"place": None if nowhere else place})
+    if json:
+        desk.screen.json("site", found)
+    elif nowhere:
+        desk.screen.say(f"{site} is on no map.")
+    else:
+        desk.screen.line(str(Place(found["latitude_e6"], found["longitude_e6"])))
 
 
 @taught(

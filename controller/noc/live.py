@@ -29,6 +29,7 @@ from controller.noc import page
 from controller.noc.hub import Subject
 from controller.noc.navigation import ON_A_PHONE, place_of, places_of
 from controller.noc.page import ours, preferences_of, style_of
+from controller.noc.pages import sign_in
 from controller.noc.paint import rendered
 from controller.noc.words import LANGUAGES, said
 from controller.rights import Right, Role, Who
@@ -113,7 +114,7 @@ class _PageRoute(APIRoute):
             try:
                 return await answer(request)
             except NotStaff:
-                return page.login_form(request, "", HTTPStatus.UNAUTHORIZED)
+                return await sign_in.form(request, status=HTTPStatus.UNAUTHORIZED)
             except REFUSALS as refusal:
                 return _refused(request, refusal)
 
@@ -164,8 +165,30 @@ async def tried(
 
 async def fields(request: Request) -> dict[str, str]:
     """What a form sent, without the spaces around; the last of fields of one name."""
+    return {name: value.strip() for name, value in (await fields_as_typed(request)).items()}
+
+
+async def fields_as_typed(request: Request) -> dict[str, str]:
+    """The same with the spaces, which may be part of a password."""
     sent = parse_qs((await request.body()).decode(errors="replace"), keep_blank_values=True)
-    return {name: values[-1].strip() for name, values in sent.items()}
+    return {name: values[-1] for name, values in sent.items()}
+
+
+def shown_once(
+    request: Request, who: Who, name: str, template: str, **values: object
+) -> HTMLResponse:
+    """A page that answers a form and is not kept: what it shows is shown this once."""
+    frame = _frame(request, name, who)
+    html = rendered(
+        template,
+        style_of(request),
+        stream="",
+        every_s=0,
+        panels={SHOWN_NOW: ""},
+        **{**frame, "here": "/noc"},
+        **values,
+    )
+    return HTMLResponse(html)
 
 
 def words_of(request: Request) -> Callable[..., str]:
@@ -184,7 +207,7 @@ def _must(who: Who, right: Right | None) -> None:
 def _shower(view: View) -> Callable[[Request], Awaitable[Response]]:
     async def shown(request: Request) -> Response:
         if view.path == "/noc" and (key := request.query_params.get("key")):
-            return page.logged_in(request, key)
+            return await sign_in.by_key(request, key)
         who = await who_asks(request)
         _must(who, view.right)
         query = _query(request.query_params.multi_items())
@@ -198,7 +221,8 @@ def _shower(view: View) -> Callable[[Request], Awaitable[Response]]:
 async def _seen(request: Request, view: View, asked: Asked) -> Seen:
     subject = _subject(view, asked, request.url.path)
     style = style_of(request)
-    if view.every_s:
+    # Who has just done something sees what became of it, and not the look of a moment before.
+    if view.every_s and FLASH not in request.cookies:
         return await hub_of(request).seen(subject, style)
     return await hub_of(request).once(replace(subject, look=lambda _: view.look(asked)), style)
 

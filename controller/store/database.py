@@ -26,6 +26,7 @@ from sqlalchemy import event, literal
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
+from sqlalchemy.pool import QueuePool
 
 from controller import acting
 from controller.store import collecting
@@ -134,6 +135,13 @@ class Database:
             yield tx
             # Closing rolls back. A rollback before it would make rows that were read forget
             # themselves, and they are shown after this block.
+
+    def connections(self) -> dict[str, int]:
+        """How many connections are in use, and how many wait to be."""
+        pool = self.engine.pool
+        if not isinstance(pool, QueuePool):
+            return {}
+        return {"in_use": pool.checkedout(), "idle": pool.checkedin()}
 
     async def close(self) -> None:
         """Close every connection."""

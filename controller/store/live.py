@@ -140,3 +140,10 @@ def _wanted(wanted: Filter) -> list[Any]:
     if wanted.mac:
         found.append(SessionRow.mac.contains(wanted.mac, autoescape=True))
     return found
+
+
+async def sites(tx: Tx, branches: Branches, *, limit: int) -> tuple[tuple[str, str], ...]:
+    """The sites of these branches to choose from: id and name, by name."""
+    query = select(SiteRow.id, SiteRow.name).where(within(SiteRow, branches))
+    found = await tx.execute(query.order_by(SiteRow.name, SiteRow.id).limit(limit))
+    return tuple((site_id, name) for site_id, name in found)

@@ -7,12 +7,19 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, insert, select
 
-from controller.store.people_rows import BlockedDeviceRow, SubscriberNoteRow, SubscriberWordRow
+from controller.store.database import inserted
+from controller.store.people_rows import (
+    EVERYWHERE,
+    BlockedDeviceRow,
+    SubscriberNoteRow,
+    SubscriberWordRow,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection
     from datetime import datetime
 
+    from billing.ids import SiteId
     from controller.store.database import Tx
 
 
@@ -53,8 +60,35 @@ async def notes(tx: Tx, subscriber_id: str, *, limit: int) -> list[SubscriberNot
     return list(await tx.scalars(query.order_by(row.at.desc(), row.id).limit(limit)))
 
 
-async def blocked_at(tx: Tx, site_id: str) -> list[str]:
-    """The devices that are blocked at a site, there or everywhere; in order."""
+async def block(tx: Tx, mac: str, site_id: str, *, by: str, reason: str, now: datetime) -> bool:
+    """Note that a device is blocked at a site ("": everywhere); False when it is already."""
+    return await inserted(
+        tx, BlockedDeviceRow, mac=mac, site_id=site_id, at=now, staff_name=by, reason=reason
+    )
+
+
+async def unblock(tx: Tx, mac: str, site_id: str) -> bool:
+    """Note that it is blocked there no more; False when it was not."""
+    row = await tx.get(BlockedDeviceRow, (mac, site_id))
+    if row is None:
+        return False
+    await tx.delete(row)
+    await tx.flush()
+    return True
+
+
+async def blocked_among(tx: Tx, site_ids: Collection[SiteId]) -> dict[SiteId, list[str]]:
+    """The devices that are blocked at each site, there or everywhere; in order, each once."""
     row = BlockedDeviceRow
-    query = select(row.mac).where(row.site_id.in_(("", site_id))).distinct().order_by(row.mac)
-    return list(await tx.scalars(query))
+    query = select(row.site_id, row.mac).where(row.site_id.in_((EVERYWHERE, *site_ids)))
+    found = (await tx.execute(query.order_by(row.mac))).all()
+    return {
+        one: list(dict.fromkeys(mac for place, mac in found if place in {EVERYWHERE, one}))
+        for one in site_ids
+    }
+
+
+async def blocks_of(tx: Tx, mac: str) -> list[BlockedDeviceRow]:
+    """Where a device is blocked."""
+    row = BlockedDeviceRow
+    return list(await tx.scalars(select(row).where(row.mac == mac).order_by(row.site_id)))

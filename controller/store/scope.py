@@ -43,8 +43,9 @@ if TYPE_CHECKING:
     from controller.store.rows import Row
 
     Condition = ColumnElement[bool]
-    Branches = frozenset[str] | None
-    """The branches that somebody is held to; None: to none."""
+
+Branches = frozenset[str] | None
+"""The branches that somebody is held to; None: to none."""
 
 
 def within(row: type[Row], branches: Branches) -> Condition:

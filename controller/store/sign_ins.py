@@ -107,7 +107,7 @@ async def known(tx: Tx, staff_id: str) -> dict[str, str]:
     query = select(StaffDeviceRow.mark, StaffDeviceRow.kind).where(
         StaffDeviceRow.staff_id == staff_id
     )
-    return dict((await tx.execute(query)).tuples().all())
+    return {found[0]: found[1] for found in await tx.execute(query)}
 
 
 async def know(tx: Tx, staff_id: str, marks: Mapping[str, str], now: datetime) -> None:

@@ -3,6 +3,7 @@
 from controller.store import (
     alert_rows,
     audit_rows,
+    backup_rows,
     billing_rows,
     payment_rows,
     people_rows,
@@ -14,6 +15,7 @@ from controller.store.rows import Row
 MODULES = (
     alert_rows,
     audit_rows,
+    backup_rows,
     billing_rows,
     payment_rows,
     people_rows,

@@ -99,11 +99,18 @@ async def listed(deps: Deps, who: Who) -> list[ApiTokenRow]:
         return [row for row in await api_tokens.in_use(tx) if _reaches(who, row)]
 
 
+async def made_by(deps: Deps, staff_id: str) -> list[ApiTokenRow]:
+    """The keys that somebody made."""
+    async with deps.db.read() as tx:
+        return await api_tokens.in_use(tx, staff_id=staff_id)
+
+
 async def revoke(deps: Deps, who: Who, token_id: str) -> None:
     """Let a key open nothing any more; again changes nothing. Raises `TokenNotThere`."""
     async with deps.db.begin() as tx:
         row = await api_tokens.load(tx, token_id)
-        if row is None or not (row.staff_id == who.id or _reaches(who, row)):
+        own = row is not None and row.staff_id == who.id and at_most(Role(row.role), who.role)
+        if row is None or not (own or _reaches(who, row)):
             raise TokenNotThere(token_id)
         await api_tokens.revoke(tx, token_id, deps.now())
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 import secrets
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from controller import slowing
@@ -35,7 +35,7 @@ from controller.usecases.sign_in_alert import tell_new_in
 from controller.usecases.staff_names import login_of, who_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from controller.deps import Deps
     from controller.passwords import Passwords
@@ -67,9 +67,15 @@ _MONEY = (Right.BOOK_MONEY, Right.GIVE_ACCESS, Right.RUN_STAFF)
 class NotSignedIn(Exception):  # noqa: N818 - a refusal, see style
     """What was shown does not fit; more is not said."""
 
+    def __init__(self, why: str = "name, password or code do not fit") -> None:
+        super().__init__(why)
+
 
 class StepOver(NotSignedIn):
     """The sign-in took too long, or too many wrong codes were given: begin again."""
+
+    def __init__(self) -> None:
+        super().__init__("this sign-in is over; begin again")
 
 
 class TooSoon(Exception):  # noqa: N818 - a refusal, see style
@@ -290,7 +296,9 @@ async def _new_step(tx: Tx, deps: Deps, kind: str, staff_id: str | None, challen
 
 async def _begun(tx: Tx, deps: Deps, row: StaffRow, caller: Caller, factor: str) -> SignedIn:
     now, token = deps.now(), secrets.token_urlsafe(SECRET_BYTES)
-    browser = caller.browser or secrets.token_urlsafe(SECRET_BYTES)
+    before = await sign_ins.known(tx, row.id)
+    is_known = bool(caller.browser) and _hash(deps, BROWSER, caller.browser) in before
+    browser = caller.browser if is_known else secrets.token_urlsafe(SECRET_BYTES)
     tx.add(
         StaffSessionRow(
             id=secrets.token_hex(16),
@@ -309,7 +317,6 @@ async def _begun(tx: Tx, deps: Deps, row: StaffRow, caller: Caller, factor: str)
         _hash(deps, BROWSER, browser): "browser",
         _hash(deps, NETWORK, slowing.place_of(caller.address)): "network",
     }
-    before = await sign_ins.known(tx, row.id)
     if before and set(marks) - set(before):
         await tell_new_in(tx, deps, row, device=caller.device, address=caller.address)
     await sign_ins.know(tx, row.id, marks, now)
@@ -328,8 +335,7 @@ class _Subjects:
 
 async def _take_turn(deps: Deps, login: str, caller: Caller) -> _Subjects:
     """Count a try as failed, before it is looked at. Raises `TooSoon`."""
-    now, host = deps.now(), slowing.host_of(caller.address)
-    mark = _hash(deps, BROWSER, caller.browser)
+    host, mark = slowing.host_of(caller.address), _hash(deps, BROWSER, caller.browser)
     async with deps.db.begin() as tx:
         is_known = bool(caller.browser) and await sign_ins.knows(tx, login, mark)
         own = f"{mark} {login}" if is_known else f"{host} {login}"
@@ -337,13 +343,31 @@ async def _take_turn(deps: Deps, login: str, caller: Caller) -> _Subjects:
         free = {subjects.own: slowing.FREE_OF_ACCOUNT}
         if subjects.address:
             free[subjects.address] = slowing.FREE_OF_ADDRESS
-        failed = await sign_ins.failures(tx, list(free), now)
-        waits = [slowing.wait(*failed[one], now, free=free[one]) for one in failed]
-        if waits and (longest := max(waits)) > timedelta():
-            raise TooSoon(-(-longest // timedelta(seconds=1)))
-        counts = {one: slowing.counted(*failed[one], now) for one in free}
-        await sign_ins.keep_failures(tx, counts, now)
+        await _count(tx, free, deps.now())
         return subjects
+
+
+async def take_turn(deps: Deps, subject: str) -> str:
+    """Count a try of somebody by itself, as failed; for `forgive_turn`. Raises `TooSoon`."""
+    own = _hash(deps, TRY, subject)
+    async with deps.db.begin() as tx:
+        await _count(tx, {own: slowing.FREE_OF_ACCOUNT}, deps.now())
+    return own
+
+
+async def forgive_turn(deps: Deps, turn: str) -> None:
+    """Forget the failures of a turn that was right."""
+    async with deps.db.begin() as tx:
+        await sign_ins.forgive(tx, [turn])
+
+
+async def _count(tx: Tx, free: Mapping[str, int], now: datetime) -> None:
+    failed = await sign_ins.failures(tx, list(free), now)
+    longest = max(slowing.wait(*failed[one], now, free=free[one]) for one in free)
+    if longest > timedelta():
+        raise TooSoon(-(-longest // timedelta(seconds=1)))
+    counts = {one: slowing.counted(*failed[one], now) for one in free}
+    await sign_ins.keep_failures(tx, counts, now)
 
 
 async def _take_step_turn(deps: Deps, step: str, caller: Caller) -> tuple[_Subjects, StaffRow]:

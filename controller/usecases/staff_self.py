@@ -16,7 +16,15 @@ from controller.usecases.factors import (
     new_recovery_codes,
     recovery_hash,
 )
-from controller.usecases.sign_in import SECRET_BYTES, Asked, StepOver, new_step, step_hash
+from controller.usecases.sign_in import (
+    SECRET_BYTES,
+    Asked,
+    StepOver,
+    forgive_turn,
+    new_step,
+    step_hash,
+    take_turn,
+)
 from controller.usecases.staff import StaffUnknown
 
 if TYPE_CHECKING:
@@ -32,15 +40,32 @@ async def change_password(
     deps: Deps, passwords: Passwords, staff_id: str, *, session_id: str, old: str, new: str
 ) -> None:
     """Choose another password; every other session ends. Raises `InvalidField`."""
-    async with deps.db.read() as tx:
-        row = await _own(tx, staff_id)
-    if not (await passwords.check(row.password_hash, old)).is_right:
-        raise InvalidField("old", "this is not your password")
+    row = await must_know(deps, passwords, staff_id, old)
     good_password(new, login=row.login)
     hashed = await passwords.hashed(new)
     async with deps.db.begin() as tx:
         row = await _own(tx, staff_id, lock=True)
         row.password_hash = hashed
+        await staff.end_everything(tx, staff_id, deps.now(), tokens=False, but_session=session_id)
+
+
+async def must_know(deps: Deps, passwords: Passwords, staff_id: str, password: str) -> StaffRow:
+    """The account of somebody who knows its password. Raises `InvalidField`, `TooSoon`.
+
+    A browser that was left open may be anybody's: wrong ones are slowed down as at sign-in.
+    """
+    turn = await take_turn(deps, f"own {staff_id}")
+    async with deps.db.read() as tx:
+        row = await _own(tx, staff_id)
+    if not (await passwords.check(row.password_hash, password)).is_right:
+        raise InvalidField("password", "this is not your password")
+    await forgive_turn(deps, turn)
+    return row
+
+
+async def end_other_sessions(deps: Deps, staff_id: str, session_id: str) -> None:
+    """End every session of an account but one."""
+    async with deps.db.begin() as tx:
         await staff.end_everything(tx, staff_id, deps.now(), tokens=False, but_session=session_id)
 
 

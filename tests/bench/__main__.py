@@ -19,6 +19,7 @@ NAMES = (
     "ledger",
     "outbox",
     "portal",
+    "series",
     "shaper-build",
     "shaper-replan",
     "small",

@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from controller.store.database import Tx
 
 PAGE_LINES = 50
-OVERVIEW_LINES = 8
 SHOWS = ("open", "all")
 SPANS = (
     (3_600, word("an hour")),
@@ -115,13 +114,6 @@ async def look(asked: Asked) -> Alerts:
         watched_at=None if watched is None else watched.looked_at,
         now=asked.now,
     )
-
-
-async def overview_lines(tx: Tx, who: Who, now: datetime) -> tuple[AlertLine, ...]:
-    """What the front page shows: the worst that is open. Its panel: ``alerts/front.html``."""
-    found = await alerts.open_alerts(tx, who.branches, limit=OVERVIEW_LINES)
-    names = await _names(tx)
-    return tuple(alert_line(row, names, now) for row in found)
 
 
 async def _names(tx: Tx) -> dict[str, str]:

@@ -7,11 +7,20 @@ is shown in English, and a test finds it. The texts want the review of a native 
 
 from __future__ import annotations
 
-from controller.noc.words import alerts, overview, shell
+from controller.noc.words import alerts, money, network, overview, people, shell, sign_in, why
 
 LANGUAGES = {"en": "English", "sw": "Kiswahili"}
 
-SWAHILI: dict[str, str] = {**shell.WORDS, **overview.WORDS, **alerts.WORDS}
+SWAHILI: dict[str, str] = {
+    **shell.WORDS,
+    **overview.WORDS,
+    **network.WORDS,
+    **people.WORDS,
+    **money.WORDS,
+    **why.WORDS,
+    **sign_in.WORDS,
+    **alerts.WORDS,
+}
 
 
 def word(english: str) -> str:

@@ -27,7 +27,6 @@ WORDS = {
     "Show": "Onyesha",
     "{n} line": "mstari {n}",
     "{n} lines": "mistari {n}",
-    "{n} open": "{n} wazi",
     "{n} time": "mara {n}",
     "{n} times": "mara {n}",
     "Work until {until}: {where} {text}": "Matengenezo hadi {until}: {where} {text}",
@@ -47,7 +46,6 @@ WORDS = {
     "Nothing is wrong that a rule would tell of. Everything was looked at {ago}.": (
         "Hakuna tatizo ambalo sheria ingelisema. Kila kitu kilitazamwa {ago}."
     ),
-    "Nothing is wrong that a rule would tell of.": "Hakuna tatizo ambalo sheria ingelisema.",
     "What was wrong before": "Yaliyokuwa na tatizo awali",
     "Alerts are told nobody yet: no phone, address or webhook is set.": (
         "Tahadhari hazimfikii mtu bado: hakuna simu, barua pepe wala webhook."
