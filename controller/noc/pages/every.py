@@ -1,6 +1,7 @@
 """All pages of the dashboard, in the order in which their routes are tried."""
 
 from controller.noc.pages import (
+    alerts,
     audit,
     chart,
     counter,
@@ -38,6 +39,7 @@ PAGES = (
     counter,
     reports,
     audit,
+    alerts,
     search,
     staff,
     me,
