@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -50,10 +51,10 @@ async def test_a_site_that_is_not_there_is_not_placed(office: Office) -> None:
 async def test_the_command_places_a_site(office: Office, tmp_path: Path) -> None:
     await office.keep(a_site())
     async with opened(office) as url:
-        at = {"cwd": tmp_path, "LANGO_URL": url, "LANGO_KEY": office.key}
-        placed = await lango("site", "place", "estate-1", "0.5143, 35.2698", **at)
-        shown = await lango("site", "show", "estate-1", **at)
-        gone = await lango("site", "place", "estate-1", "--nowhere", **at)
+        run = partial(lango, "site", cwd=tmp_path, LANGO_URL=url, LANGO_KEY=office.key)
+        placed = await run("place", "estate-1", "0.5143, 35.2698")
+        shown = await run("show", "estate-1")
+        gone = await run("place", "estate-1", "--nowhere")
 
     assert (placed.code, placed.out.strip()) == (0, "0.514300, 35.269800")
     assert "0.514300, 35.269800" in shown.out
