@@ -30,6 +30,7 @@ from controller.config_sections import (
     AirtelSection,
     AlertsSection,
     AuditSettings,
+    BackupSettings,
     BankSection,
     CardSection,
     DatabaseSettings,
@@ -38,6 +39,7 @@ from controller.config_sections import (
     HttpSettings,
     HttpSmsSection,
     ManagementSettings,
+    MapSection,
     MpesaSection,
     OperatorSettings,
     Section,
@@ -82,6 +84,7 @@ class Settings(BaseSettings):
     http: HttpSettings = HttpSettings()
     edge: EdgeSettings = EdgeSettings()
     management: ManagementSettings = ManagementSettings()
+    map: MapSection = MapSection()
     mpesa: MpesaSection | None = None
     airtel: AirtelSection | None = None
     card: CardSection | None = None
@@ -90,6 +93,7 @@ class Settings(BaseSettings):
     email: EmailSection | None = None
     operator: OperatorSettings = OperatorSettings()
     audit: AuditSettings = AuditSettings()
+    backup: BackupSettings = BackupSettings()
     alerts: AlertsSection = AlertsSection()
 
     @classmethod
@@ -202,6 +206,7 @@ _SECTIONS: dict[str, type[Section]] = {
     "email": EmailSection,
     "operator": OperatorSettings,
     "audit": AuditSettings,
+    "backup": BackupSettings,
     "alerts": AlertsSection,
 }
 

@@ -24,6 +24,7 @@ import structlog
 import uvicorn
 
 from controller.api.app import create_app
+from controller.backup.restore import controller_runs, is_cut_short
 from controller.config import CannotStart, address
 from controller.deps import Deps
 from controller.edge.authority import open_authority
@@ -51,13 +52,16 @@ from controller.systemd import Systemd
 from controller.usecases import alerts, sites
 from controller.usecases.arrivals import place_due
 from controller.usecases.audit import seal_due, tell_head
+from controller.usecases.backups import backup_due, trial_due
 from controller.usecases.billing_run import bill_due
 from controller.usecases.collecting import collect_due
 from controller.usecases.dunning import dun_due
 from controller.usecases.emails import send_due as send_emails_due
 from controller.usecases.expire import expire_due
 from controller.usecases.ingest import ingest
+from controller.usecases.maintenance import tell_due
 from controller.usecases.messages import send_due
+from controller.usecases.outage_credits import book_due as book_due_credits
 from controller.usecases.outages import SilenceWatch
 from controller.usecases.paybill import balance_due, confirm_due, pull_due, register_due
 from controller.usecases.phone_codes import join_by_phone, send_code
@@ -94,6 +98,8 @@ EXPIRE_EVERY_S = 5.0
 WATCH_EVERY_S = 1.0
 SILENCE_EVERY_S = 10.0
 SEAL_EVERY_S = 1.0
+BACKUP_EVERY_S = 60.0
+BACKUP_MAX_S = 6 * 3_600.0
 TELL_HEAD_EVERY_S = 600.0
 ALERTS_EVERY_S = 5.0
 SMS_EVERY_S = 1.0
@@ -154,6 +160,8 @@ def due_work() -> tuple[Job, ...]:
         Job("expire_due", EXPIRE_EVERY_S, expire_due),
         Job("silence", SILENCE_EVERY_S, SilenceWatch().look),
         Job("alerts", ALERTS_EVERY_S, alerts.look),
+        Job("tell_areas", ALERTS_EVERY_S, tell_due),
+        Job("outage_credits", RECONCILE_EVERY_S, book_due_credits),
         Job("send_sms", SMS_EVERY_S, send_due),
         Job("send_webhooks", SMS_EVERY_S, send_webhooks_due),
         Job("send_emails", SMS_EVERY_S, send_emails_due, round_max_s=EMAIL_MAX_S),
@@ -165,6 +173,8 @@ def due_work() -> tuple[Job, ...]:
         Job("roll_up", ROLL_EVERY_S, RollUp().look, round_max_s=ROLL_MAX_S),
         Job("seal_audit", SEAL_EVERY_S, seal_due, worth_telling=False),
         Job("tell_audit_head", TELL_HEAD_EVERY_S, tell_head),
+        Job("backup_due", BACKUP_EVERY_S, backup_due, round_max_s=BACKUP_MAX_S),
+        Job("try_backup", BACKUP_EVERY_S, trial_due, round_max_s=BACKUP_MAX_S),
         Job("watch", WATCH_EVERY_S, Watch().look, worth_telling=False),
     )
 
@@ -224,8 +234,9 @@ async def open_controller(
 ) -> AsyncIterator[Running]:
     """A controller that answers while the block lasts. Raises `CannotStart`."""
     vault, authority = _opened_state(settings, now())
-    await _migrated(settings)
     async with contextlib.AsyncExitStack() as stack:
+        stack.enter_context(_nobody_restores(settings))
+        await _migrated(settings)
         db = Database(settings.database_url)
         stack.push_async_callback(_closed, db)
         http = await stack.enter_async_context(httpx2.AsyncClient(follow_redirects=False))
@@ -262,6 +273,20 @@ async def open_controller(
         running = Running(deps, http_port, ports.edge, ports.join, door, managing)
         _announce(running)
         yield running
+
+
+@contextlib.contextmanager
+def _nobody_restores(settings: Settings) -> Iterator[None]:
+    """Raise `CannotStart` while a backup is being restored here, or after that was cut short."""
+    try:
+        with controller_runs(settings.state_dir):
+            if is_cut_short(settings.state_dir):
+                raise CannotStart(
+                    "state_dir: a restore was cut short: `lango backup restore` again"
+                )
+            yield
+    except BlockingIOError as error:
+        raise CannotStart("state_dir: a backup is being restored here") from error
 
 
 def _opened_state(settings: Settings, now: datetime) -> tuple[Vault, Authority]:

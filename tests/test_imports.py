@@ -50,7 +50,9 @@ SQL_FILES = (
     "controller/noc/accounts.py",
     "controller/noc/charges.py",
     "controller/noc/incoming.py",
+    "controller/noc/networks.py",
     "controller/noc/audit_log.py",
+    "controller/noc/money_views.py",
 )
 CLOCK_FILES = ("agent/clock.py", "controller/main.py")
 
@@ -145,7 +147,7 @@ def test_sql_stays_in_the_store() -> None:
     ]
 
     assert guilty == [], (
-        "SQL lives in controller/store, and reading queries in four files of controller/noc"
+        "SQL lives in controller/store, and reading queries in a few files of controller/noc"
     )
 
 

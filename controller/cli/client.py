@@ -38,6 +38,10 @@ class Api:
         """Put something in the place of what was there."""
         return self._ask("PUT", path, body=body)
 
+    def patch(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Change a part of something."""
+        return self._ask("PATCH", path, body=body)
+
     def file(
         self,
         path: str,

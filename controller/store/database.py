@@ -30,6 +30,7 @@ from sqlalchemy.pool import QueuePool
 
 from controller import acting
 from controller.store import collecting
+from controller.store.known import share
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -90,6 +91,7 @@ class Database:
         if connect is not None:
             options["async_creator"] = connect
         self.engine = create_async_engine(url, **options)
+        share(self.engine)
         self._writer = asyncio.Lock() if self.is_sqlite else None
         self.groups: dict[object, Any] = {}
         """What is committed together on this database, by its work: see `group.group_of`."""

@@ -49,7 +49,7 @@ class ArrivalRow(Row):
         Index(None, "state", "at"),
         Index(None, "at", "id"),
         Index(None, "order_id"),
-        Index(None, "receipt"),
+        Index(None, "receipt", postgresql_ops={"receipt": "text_pattern_ops"}),
     )
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)

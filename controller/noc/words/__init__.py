@@ -7,11 +7,19 @@ is shown in English, and a test finds it. The texts want the review of a native 
 
 from __future__ import annotations
 
-from controller.noc.words import overview, shell
+from controller.noc.words import money, network, overview, people, shell, sign_in, why
 
 LANGUAGES = {"en": "English", "sw": "Kiswahili"}
 
-SWAHILI: dict[str, str] = {**shell.WORDS, **overview.WORDS}
+SWAHILI: dict[str, str] = {
+    **shell.WORDS,
+    **overview.WORDS,
+    **network.WORDS,
+    **people.WORDS,
+    **money.WORDS,
+    **why.WORDS,
+    **sign_in.WORDS,
+}
 
 
 def word(english: str) -> str:

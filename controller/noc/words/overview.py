@@ -1,3 +1,130 @@
-"""Swahili for the front page. PURE."""
+"""Swahili for the front page, and for how states are called everywhere. PURE."""
 
-WORDS: dict[str, str] = {}
+WORDS = {
+    # states
+    "online": "mtandaoni",
+    "offline": "haipatikani",
+    "never seen": "haijaonekana kamwe",
+    "hash equal": "inalingana",
+    "hash differs": "hailingani",
+    "behind": "iko nyuma",
+    "site offline": "kituo hakipatikani",
+    "not applied": "bado haijatumika",
+    "device not seen": "kifaa hakijaonekana",
+    "unconfirmed": "haijathibitishwa",
+    "unmatched": "haina mwenyewe",
+    "credited": "imewekwa",
+    "gone back": "imerudishwa",
+    "starting": "inaanza",
+    "asking": "inaombwa",
+    "checking": "inakaguliwa",
+    "refused": "imekataliwa",
+    "not sent": "haikutumwa",
+    "paid": "imelipwa",
+    "no balance": "salio halitoshi",
+    "cancelled": "imeghairiwa",
+    "no reply": "simu haikujibu",
+    "wrong pin": "PIN si sahihi",
+    "line busy": "kuna ombi lingine",
+    "provider slow": "mtoa huduma ni polepole",
+    "limit": "kiwango kimefikiwa",
+    "account": "akaunti",
+    "our side": "tatizo ni letu",
+    "plan unknown": "kifurushi hakipo tena",
+    "too often": "imeombwa mara nyingi",
+    "too late": "imechelewa",
+    # tiles
+    "Just now": "Sasa hivi",
+    "Sites online": "Vituo mtandaoni",
+    "{n} offline": "{n} havipatikani",
+    "{n} online": "{n} mtandaoni",
+    "{n} never seen": "{n} havijaonekana",
+    "all of them answer": "vyote vinajibu",
+    "none yet": "hakuna bado",
+    "Online now": "Mtandaoni sasa",
+    "Online": "Mtandaoni",
+    "1 session": "kifaa 1",
+    "{n} sessions": "vifaa {n}",
+    "Traffic": "Mtiririko",
+    "nothing measured yet": "hakuna kipimo bado",
+    "Taken today": "Mapato ya leo",
+    "{n} paid": "{n} wamelipa",
+    "a week ago {amount}": "wiki iliyopita {amount}",
+    "Payments, 15 min": "Malipo, dk 15",
+    "{paid} paid, {refused} refused, {open} open": (
+        "{paid} yamelipwa, {refused} yamekataliwa, {open} yanasubiri"
+    ),
+    "Open alerts": "Tahadhari wazi",
+    "1 critical": "1 ni hatari",
+    "{n} critical": "{n} ni hatari",
+    "1 warning": "onyo 1",
+    "{n} warnings": "maonyo {n}",
+    "nothing needs you": "hakuna kinachokuhitaji",
+    # sites
+    "Busiest sites": "Vituo vyenye shughuli nyingi",
+    "No sites yet": "Hakuna vituo bado",
+    "Site": "Kituo",
+    "State": "Hali",
+    "Last seen": "Kuonekana mwisho",
+    "Today": "Leo",
+    "never": "kamwe",
+    "All of 1 site": "Kituo 1 chote",
+    "All {n} sites": "Vituo vyote {n}",
+    "A site is one place with one gateway. Add the first here, or by lango site add.": (
+        "Kituo ni mahali pamoja penye lango moja. Ongeza cha kwanza hapa, au kwa lango site add."
+    ),
+    "Add a site": "Ongeza kituo",
+    # waiting, unmatched
+    "Paid but not connected": "Wamelipa lakini hawajaunganishwa",
+    "Nobody": "Hakuna",
+    "1 waits for its site": "1 anasubiri kituo",
+    "{n} wait for their site": "{n} wanasubiri kituo",
+    "{n} not seen since": "{n} hawajaonekana tangu hapo",
+    "the site lets it in; the device has not been seen since": (
+        "kituo kinakiruhusu; kifaa hakijaonekana tangu hapo"
+    ),
+    "waiting for site, never seen": "inasubiri kituo, hakijaonekana kamwe",
+    "waiting for site, last seen {at}": "inasubiri kituo, kilionekana mwisho {at}",
+    "{n} more": "{n} zaidi",
+    "Everybody who paid is connected.": "Kila aliyelipa ameunganishwa.",
+    "Unmatched payments": "Malipo yasiyo na mwenyewe",
+    "None": "Hakuna",
+    "no reference": "hakuna kumbukumbu",
+    "All money that came in is somebody's.": "Pesa zote zilizoingia zina mwenyewe.",
+    # payments
+    "{amount} today": "{amount} leo",
+    "for an account": "kwa akaunti",
+    "{plan}, as a token": "{plan}, kama tokeni",
+    "No payment yet. The first appears here when a customer orders a plan on the portal.": (
+        "Hakuna malipo bado. Ya kwanza yataonekana hapa mteja akinunua kifurushi kwenye tovuti."
+    ),
+    # sessions
+    "Nobody is online. A session appears here as soon as a device with a paid plan or a voucher is"
+    " let in.": (
+        "Hakuna aliye mtandaoni. Kifaa chenye kifurushi kilicholipwa au vocha kitaonekana hapa"
+        " kikiruhusiwa tu."
+    ),
+    "Device": "Kifaa",
+    "Plan": "Kifurushi",
+    "Down": "Chini",
+    "Up": "Juu",
+    "Down, lately": "Chini, hivi karibuni",
+    "Used": "Imetumika",
+    "Time left": "Muda uliobaki",
+    "Data left": "Data iliyobaki",
+    "Time left, per cent": "Muda uliobaki, asilimia",
+    "Data left, per cent": "Data iliyobaki, asilimia",
+    "Online for": "Mtandaoni kwa",
+    "no limit": "bila kikomo",
+    # alerts and notices
+    "Alerts and notices": "Tahadhari na taarifa",
+    "1 alert": "tahadhari 1",
+    "{n} alerts": "tahadhari {n}",
+    "1 notice": "taarifa 1",
+    "{n} notices": "taarifa {n}",
+    "critical": "hatari",
+    "warning": "onyo",
+    "taken": "imechukuliwa",
+    "controller": "mfumo",
+    "Nothing needs you.": "Hakuna kinachokuhitaji.",
+}

@@ -29,7 +29,7 @@ OF_NO_BRANCH = {
 
 def api_routes(app: FastAPI) -> set[tuple[str, str]]:
     return {
-        (method, route.path)
+        (method, route.path or "")
         for route in iter_route_contexts(app.routes)
         for method in route.methods or ()
         if (route.path or "").startswith(f"{PREFIX}/")
@@ -96,7 +96,12 @@ def test_every_field_that_names_something_says_whose_it_is() -> None:
 
 
 def test_what_changes_something_is_never_granted_by_a_right_to_see() -> None:
-    guilty = [key for key, need in RIGHTS_OF.items() if key[0] != "GET" and "see_" in need.right]
+    guilty = [
+        (method, path)
+        for (method, path), need in RIGHTS_OF.items()
+        if method != "GET" and "see_" in need.right
+        if not path.startswith(f"{PREFIX}/api-tokens")  # anybody has keys of their own
+    ]
 
     assert guilty == []
 

@@ -1,0 +1,66 @@
+"""What every page that acts asks beside the right: whose the thing is, and one name for one deed.
+
+Somebody who is held to some branches gets the same answer for what is not there and for what
+belongs to another branch, as at the HTTP API.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from typing import TYPE_CHECKING
+
+from billing.errors import InvalidField
+from controller.api.errors import NotFound
+from controller.api.reach import Forbidden
+from controller.store.scope import belongs
+from controller.usecases.subscribers import normal_name
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from controller.deps import Deps
+    from controller.rights import Who
+
+SHOWN = 64
+SURE = "sure"
+ONCE = "once"
+_ONCE = re.compile(r"[0-9a-f]{32}")
+
+
+async def must_be_theirs(deps: Deps, who: Who, kind: str, name: str) -> None:
+    """Raise `NotFound` for what is not there, or belongs to a branch that is not theirs."""
+    if who.branches is None:
+        return
+    if kind == "branch":
+        if not who.reaches(name):
+            raise NotFound(kind, name[:SHOWN])
+        return
+    wanted = normal_name(name) if kind == "subscriber" else name
+    async with deps.db.read() as tx:
+        if not await belongs(tx, kind, wanted, who.branches):
+            raise NotFound(kind, name[:SHOWN])
+
+
+def must_be_of_all(who: Who) -> None:
+    """Raise `Forbidden` for whoever is held to some branches: this concerns every one."""
+    if who.branches is not None:
+        raise Forbidden("this concerns every branch, and you are held to some")
+
+
+def new_once() -> str:
+    """A name for a deed that a form is about to ask for: sent twice, it is done once."""
+    return secrets.token_hex(16)
+
+
+def once_of(sent: Mapping[str, str]) -> str:
+    """The name that a form gave its deed. Raises `InvalidField`."""
+    if not _ONCE.fullmatch(sent.get(ONCE, "")):
+        raise InvalidField(ONCE, "reload the page and send the form again")
+    return sent[ONCE]
+
+
+def must_be_sure(sent: Mapping[str, str], typed: str) -> None:
+    """Raise `InvalidField` unless the word was typed that stands beside the button."""
+    if sent.get(SURE, "") != typed:
+        raise InvalidField(SURE, f"type {typed} to go on")

@@ -1,0 +1,3 @@
+"""Swahili for the pages of money: payments, exceptions, plans, vouchers, reports, invoices. PURE."""
+
+WORDS: dict[str, str] = {}
