@@ -31,7 +31,7 @@ class Doorman:
 
     who: Who
 
-    async def enter(self, request: Request) -> Who:
+    async def enter(self, request: Request) -> Who:  # noqa: ARG002 - whoever it is
         """Who asks."""
         return self.who
 

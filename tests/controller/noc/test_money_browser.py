@@ -10,7 +10,7 @@ from axe_playwright_python.async_playwright import Axe
 
 from controller.payments.seen import Road
 from tests.support.browser import DESK_SIZE, PHONE_SIZE, browsing
-from tests.support.incoming import applied, bought, came
+from tests.support.incoming import applied, bought, came, payers
 from tests.support.office import Office, a_payment, a_plan, a_site, a_subscriber, opened
 from tests.test_imports import ROOT
 
@@ -86,9 +86,7 @@ async def looked_at(page: Page, name: str, size: dict[str, int]) -> None:
     found = (await Axe().run(page)).response["violations"]
     width = await page.evaluate("document.documentElement.scrollWidth")
 
-    assert [
-        (v["id"], [n["html"] for n in v["nodes"]]) for v in found if v["impact"] in SERIOUS
-    ] == []
+    assert [(v["id"], [n["html"] for n in v["nodes"]]) for v in found if v["impact"] in SERIOUS] == []
     assert width <= size["width"]
 
 
