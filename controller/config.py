@@ -83,8 +83,8 @@ class Settings(BaseSettings):
     database: DatabaseSettings = DatabaseSettings()
     http: HttpSettings = HttpSettings()
     edge: EdgeSettings = EdgeSettings()
-    management: ManagementSettings = ManagementSettings()
     map: MapSection = MapSection()
+    management: ManagementSettings = ManagementSettings()
     mpesa: MpesaSection | None = None
     airtel: AirtelSection | None = None
     card: CardSection | None = None
