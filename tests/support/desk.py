@@ -31,7 +31,7 @@ class Doorman:
 
     who: Who
 
-    async def enter(self, request: Request) -> Who:  # noqa: ARG002 - whoever it is
+    async def enter(self, request: Request) -> Who:
         """Who asks."""
         return self.who
 
