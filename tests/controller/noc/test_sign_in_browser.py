@@ -12,6 +12,7 @@ from axe_playwright_python.async_playwright import Axe
 from controller.usecases import staff
 from tests.support.browser import DESK_SIZE, PHONE_SIZE, browsing
 from tests.support.staff import KEY, PASSWORD, opened_by_name
+from tests.test_imports import ROOT
 
 if TYPE_CHECKING:
     from playwright.async_api import Page
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.browser
 
+SCREENS = ROOT / "build" / "screens"
 SERIOUS = {"serious", "critical"}
 PASSKEYS = {
     "protocol": "ctap2",
@@ -31,8 +33,11 @@ PASSKEYS = {
 }
 
 
-async def faults_of(page: Page) -> list[str]:
+async def faults_of(page: Page, name: str) -> list[str]:
     """What axe finds that is serious, and whether the page is wider than the screen."""
+    SCREENS.mkdir(parents=True, exist_ok=True)
+    width = await page.evaluate("window.innerWidth")
+    await page.screenshot(path=SCREENS / f"staff-{name}-{width}.png", full_page=True)
     found: Any = await Axe().run(page)
     told = [one["id"] for one in found.response["violations"] if one["impact"] in SERIOUS]
     wide = await page.evaluate("document.documentElement.scrollWidth > window.innerWidth")
@@ -55,7 +60,7 @@ async def test_from_the_link_to_the_owner_to_a_passkey_that_signs_in(
         await talk.send("WebAuthn.addVirtualAuthenticator", {"options": PASSKEYS})
 
         await page.goto(f"{url}/noc/welcome?token={invited.token}")
-        faults["welcome"] = await faults_of(page)
+        faults["welcome"] = await faults_of(page, "welcome")
         secret = re.sub(r"\s", "", await page.inner_text("code"))
         for name, text in (
             ("name", "Amina Wanjiru"),
@@ -68,21 +73,21 @@ async def test_from_the_link_to_the_owner_to_a_passkey_that_signs_in(
         await page.click("button[type=submit]")
         await page.wait_for_selector(".codes")
         codes = await page.locator(".codes code").all_inner_texts()
-        faults["codes"] = await faults_of(page)
+        faults["codes"] = await faults_of(page, "codes")
 
         await page.goto(f"{url}/noc/me")
-        faults["me"] = await faults_of(page)
+        faults["me"] = await faults_of(page, "me")
         await page.fill("#passkey-name", "Laptop")
         await page.fill("#passkey-password", PASSWORD)
         await page.click("#passkey")
         await page.get_by_text("Laptop").wait_for()
 
         await page.goto(f"{url}/noc/staff")
-        faults["staff"] = await faults_of(page)
+        faults["staff"] = await faults_of(page, "staff")
 
         await context.clear_cookies()
         await page.goto(f"{url}/noc/staff")
-        faults["sign-in"] = await faults_of(page)
+        faults["sign-in"] = await faults_of(page, "sign-in")
         await page.click("#passkey")
         await page.wait_for_url(f"{url}/noc/staff")
         await page.get_by_role("heading", name="Staff").wait_for()
@@ -93,7 +98,7 @@ async def test_from_the_link_to_the_owner_to_a_passkey_that_signs_in(
         await page.fill("#password", PASSWORD)
         await page.click("form >> text=Log in")
         await page.wait_for_url("**/noc/second**")
-        faults["second"] = await faults_of(page)
+        faults["second"] = await faults_of(page, "second")
         await page.fill("#code", codes[0])
         await page.click("button[type=submit]")
         await page.wait_for_url(f"{url}/noc")
