@@ -76,6 +76,7 @@ from controller.usecases.redeem import redeem
 from controller.usecases.refunds import refunds_due
 from controller.usecases.sampling import RollUp, Sampler
 from controller.usecases.settle import query_due
+from controller.usecases.sms_balance import ask_due
 from controller.usecases.staff import invite_owner
 from controller.usecases.statements import book_due
 from controller.usecases.token_keys import make_ready
@@ -107,6 +108,7 @@ BACKUP_EVERY_S = 60.0
 BACKUP_MAX_S = 6 * 3_600.0
 TELL_HEAD_EVERY_S = 600.0
 ALERTS_EVERY_S = 5.0
+BALANCE_EVERY_S = 60.0
 SMS_EVERY_S = 1.0
 EMAIL_MAX_S = 600.0
 """A long talk with a slow mail server, many times over; what was not reached is due still."""
@@ -165,6 +167,7 @@ def due_work() -> tuple[Job, ...]:
         Job("expire_due", EXPIRE_EVERY_S, expire_due),
         Job("silence", SILENCE_EVERY_S, SilenceWatch().look),
         Job("alerts", ALERTS_EVERY_S, alerts.look),
+        Job("sms_balance", BALANCE_EVERY_S, ask_due),
         Job("tell_areas", ALERTS_EVERY_S, tell_due),
         Job("outage_credits", RECONCILE_EVERY_S, book_due_credits),
         Job("send_sms", SMS_EVERY_S, send_due),

@@ -4,7 +4,8 @@
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache
 from importlib.metadata import version
 from typing import Annotated
 
@@ -164,10 +165,16 @@ for part in (here.app, entering.app, status.app, doctor.app, probes.app, money.a
     app.add_typer(part)
 
 
+@cache
+def _command() -> Callable[..., object]:
+    """All that can be said, made once: its 150 commands take 50 ms, and tests run thousands."""
+    return typer.main.get_command(app)
+
+
 def main(words: Sequence[str] | None = None) -> None:
     """Run the command with ``words`` (None: those of the process); exit with its code."""
     try:
-        app(args=words)
+        _command()(args=words)
     except Fault as fault:
         Screen(plain="--no-color" in (sys.argv if words is None else words)).fault(fault)
         sys.exit(fault.exit_code)

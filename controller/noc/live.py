@@ -390,7 +390,7 @@ async def live_events(request: Request, page: str = "/noc") -> Response:
 def _watched(request: Request, who: Who, address: str) -> tuple[View, Asked, str]:
     parts = urlsplit(address)
     for view in cast("Sequence[View]", request.app.state.views):
-        named = view.matched(parts.path)
+        named = None if parts.netloc else view.matched(parts.path)
         if named is not None and view.every_s:
             _must(who, view.right)
             query = _query(parse_qsl(parts.query))
