@@ -780,6 +780,7 @@ class SmsRow(Row):
         CheckConstraint("tries >= 0", name="tries_not_negative"),
         Index(None, "due_at"),
         Index(None, "about", "created_at"),
+        Index(None, "msisdn", "created_at"),
         Index(None, "provider_id"),
     )
 

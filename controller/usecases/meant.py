@@ -123,7 +123,8 @@ def _phone(text: str) -> tuple[str, str]:
 
 def _mac(text: str) -> tuple[str, str]:
     small = text.lower()
-    if not _MAC.fullmatch(small):
+    # More figures than an end of it, and nothing else, are a phone's.
+    if not _MAC.fullmatch(small) or (small.isdigit() and TAIL_DIGITS < len(small) < MAC_DIGITS):
         return "", ""
     digits = "".join(c for c in small if c.isalnum())
     shown = ":".join(digits[n : n + 2] for n in range(0, len(digits), 2))

@@ -14,6 +14,7 @@ NAMES = (
     "callbacks",
     "count",
     "crash",
+    "dashboard",
     "forward",
     "invoice",
     "ledger",

@@ -7,7 +7,17 @@ is shown in English, and a test finds it. The texts want the review of a native 
 
 from __future__ import annotations
 
-from controller.noc.words import audit, money, network, overview, people, shell, sign_in, why
+from controller.noc.words import (
+    alerts,
+    audit,
+    money,
+    network,
+    overview,
+    people,
+    shell,
+    sign_in,
+    why,
+)
 
 LANGUAGES = {"en": "English", "sw": "Kiswahili"}
 
@@ -20,6 +30,7 @@ SWAHILI: dict[str, str] = {
     **audit.WORDS,
     **why.WORDS,
     **sign_in.WORDS,
+    **alerts.WORDS,
 }
 
 

@@ -65,6 +65,9 @@ def _indexes() -> None:
     op.create_index("ix_session_tail", "session", [sa.text("substr(mac, 13)")])
     op.create_index("ix_subscriber_tail", "subscriber", [sa.text("substr(msisdn, 9)")])
     op.create_index("ix_subscriber_created_at_id", "subscriber", ["created_at", "id"])
+    op.create_index("ix_sms_msisdn_created_at", "sms", ["msisdn", "created_at"])
+    waits = sa.text("state IN ('suspense', 'doubted')")
+    _partial("ix_arrival_waits", "arrival", ["at"], waits)
     op.drop_index("ix_arrival_receipt", "arrival")
     op.create_index(
         "ix_arrival_receipt",
