@@ -12,6 +12,7 @@ import contextlib
 import os
 import signal
 import socket
+import sys
 import threading
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ import structlog
 import uvicorn
 
 from controller.api.app import create_app
+from controller.api.auth import KEY_HOLDER
+from controller.api.staff import WELCOME
 from controller.backup.restore import controller_runs, is_cut_short
 from controller.config import CannotStart, address
 from controller.deps import Deps
@@ -48,6 +51,7 @@ from controller.rails import open_rails
 from controller.signals import Signals
 from controller.store.database import Database, DatabaseBusy
 from controller.store.migrations import upgrade
+from controller.store.staff import has_owner
 from controller.systemd import Systemd
 from controller.usecases import alerts, sites
 from controller.usecases.arrivals import place_due
@@ -72,6 +76,8 @@ from controller.usecases.redeem import redeem
 from controller.usecases.refunds import refunds_due
 from controller.usecases.sampling import RollUp, Sampler
 from controller.usecases.settle import query_due
+from controller.usecases.sms_balance import ask_due
+from controller.usecases.staff import invite_owner
 from controller.usecases.statements import book_due
 from controller.usecases.token_keys import make_ready
 from controller.usecases.webhooks import send_due as send_webhooks_due
@@ -102,6 +108,7 @@ BACKUP_EVERY_S = 60.0
 BACKUP_MAX_S = 6 * 3_600.0
 TELL_HEAD_EVERY_S = 600.0
 ALERTS_EVERY_S = 5.0
+BALANCE_EVERY_S = 60.0
 SMS_EVERY_S = 1.0
 EMAIL_MAX_S = 600.0
 """A long talk with a slow mail server, many times over; what was not reached is due still."""
@@ -160,6 +167,7 @@ def due_work() -> tuple[Job, ...]:
         Job("expire_due", EXPIRE_EVERY_S, expire_due),
         Job("silence", SILENCE_EVERY_S, SilenceWatch().look),
         Job("alerts", ALERTS_EVERY_S, alerts.look),
+        Job("sms_balance", BALANCE_EVERY_S, ask_due),
         Job("tell_areas", ALERTS_EVERY_S, tell_due),
         Job("outage_credits", RECONCILE_EVERY_S, book_due_credits),
         Job("send_sms", SMS_EVERY_S, send_due),
@@ -272,6 +280,7 @@ async def open_controller(
         http_port = listening.getsockname()[1]
         running = Running(deps, http_port, ports.edge, ports.join, door, managing)
         _announce(running)
+        await _ask_for_owner(deps)
         yield running
 
 
@@ -481,6 +490,22 @@ def _announce(running: Running) -> None:
     ends = running.deps.authority.expires_at
     if ends - running.deps.now() < ROOT_REST:
         log.warning("authority_ends_soon", expires_at=ends.isoformat())
+
+
+async def _ask_for_owner(deps: Deps) -> None:
+    """Say how somebody becomes the owner, as long as nobody is.
+
+    The link itself goes to a terminal only: a log is read by others, and kept.
+    """
+    async with deps.db.read() as tx:
+        if await has_owner(tx):
+            return
+    log.warning("no_owner", next_step="lango setup-url")
+    if sys.stdout.isatty():
+        invited = await invite_owner(deps, KEY_HOLDER)
+        link = f"{deps.settings.public_url}{WELCOME}{invited.token}"
+        sys.stdout.write(f"\nBecome the owner (30 minutes, once): {link}\n\n")
+        sys.stdout.flush()
 
 
 @contextlib.contextmanager

@@ -20,6 +20,8 @@ LENGTH_MAX = 128
 DIFFERENT_MIN = 5
 AT_ONCE_MAX = 2
 
+OWN_MIN = 4
+
 FIRST_GUESSES = (
     "password",
     "qwerty",
@@ -84,7 +86,7 @@ def good_password(text: str, *, login: str = "") -> str:
         raise InvalidField("password", f"want at least {DIFFERENT_MIN} different characters")
     small = text.lower()
     own = login.partition("@")[0].lower()
-    if own and own in small:
+    if len(own) >= OWN_MIN and own in small:
         raise InvalidField("password", "it holds your own name or number")
     if small.rstrip("0123456789!.@#$%") in FIRST_GUESSES or small.isdigit():
         raise InvalidField("password", "it is one of the first that people guess")

@@ -53,6 +53,7 @@ SQL_FILES = (
     "controller/noc/networks.py",
     "controller/noc/audit_log.py",
     "controller/noc/money_views.py",
+    "controller/noc/voucher_views.py",
 )
 CLOCK_FILES = ("agent/clock.py", "controller/main.py")
 

@@ -1,5 +1,6 @@
 """Keys for programs: list, make, revoke. Each has a role, and no more than its maker's."""
 
+from datetime import timedelta
 from http import HTTPStatus
 
 from fastapi import APIRouter
@@ -28,12 +29,13 @@ async def make_api_token(deps: Needed, who: Asking, asked: ApiTokenIn) -> ApiTok
         name=asked.name,
         role=asked.role,
         branches=None if not asked.branches else frozenset(asked.branches),
-        expires_at=asked.expires_at,
+        lasts=None if asked.days is None else timedelta(days=asked.days),
     )
     return ApiTokenMadeOut(**ApiTokenOut.of(made.row).model_dump(), token=made.secret)
 
 
-@router.post("/{api_token_id}/revoke", status_code=HTTPStatus.NO_CONTENT)
-async def revoke_api_token(api_token_id: Id, deps: Needed, who: Asking) -> None:
-    """Let a key open nothing any more. Again changes nothing."""
+@router.post("/{api_token_id}/revoke")
+async def revoke_api_token(api_token_id: Id, deps: Needed, who: Asking) -> Page[ApiTokenOut]:
+    """Let a key open nothing any more; the keys that are left. Again changes nothing."""
     await usecase.revoke(deps, who, api_token_id)
+    return await list_api_tokens(deps, who)

@@ -26,7 +26,13 @@ from controller.passwords import Passwords
 from controller.rights import Role, Who
 from controller.store import staff
 from controller.usecases import api_tokens
-from controller.usecases.sign_in import SESSION_LASTS, Caller, end_session_of, session_of
+from controller.usecases.sign_in import (
+    SESSION_LASTS,
+    Caller,
+    end_session_of,
+    look_at_session,
+    session_of,
+)
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -44,6 +50,8 @@ KEY_SESSION_LASTS = timedelta(hours=12)
 PURPOSE = "staff-session"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 COOKIE_CHARS_MAX = 200
+STREAM = "/noc/events"
+"""Opened anew by each tab that is left open: no sign that somebody is there."""
 
 KEY_HOLDER = Who("key", "the key", Role.OWNER)
 """Whoever shows the controller's own key: it lies beside the database, and opens everything."""
@@ -98,8 +106,26 @@ class Staff:
             async with self._deps.db.read() as tx:
                 is_over = await staff.has_owner(tx)
             return None if is_over else Entered(KEY_HOLDER, "")
-        found = await session_of(self._deps, cookie) if len(cookie) < COOKIE_CHARS_MAX else None
+        if len(cookie) >= COOKIE_CHARS_MAX:
+            return None
+        look = look_at_session if request.url.path == STREAM else session_of
+        found = await look(self._deps, cookie)
         return None if found is None else Entered(found[1], found[0].id)
+
+    async def still(self, request: Request, who: Who) -> bool:
+        """Whether somebody who was let in would be let in as the same now; for what lasts long.
+
+        Does not count as a request: a page that is left open does not keep its session alive.
+        """
+        key = request.headers.get("authorization", "").partition(" ")[2].strip()
+        if key:
+            is_key = self._vault.is_staff_key(key)
+            return is_key or await api_tokens.who_has(self._deps, key) == who
+        cookie = request.cookies.get(COOKIE, "")
+        if self._is_key_session(cookie):
+            return await self.takes_key()
+        found = await look_at_session(self._deps, cookie)
+        return found is not None and found[1] == who
 
     async def _holder(self, request: Request, key: str) -> Who:
         if key.startswith(api_tokens.PREFIX):

@@ -19,6 +19,7 @@ from controller.store import inbox
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from datetime import timedelta
 
     from fastapi import Request
     from pydantic import BaseModel
@@ -52,10 +53,18 @@ def id_of(request: Request) -> str:
 
 
 async def once(
-    deps: Deps, request: Request, asked: BaseModel, work: Callable[[], Awaitable[BaseModel]]
+    deps: Deps,
+    request: Request,
+    asked: BaseModel,
+    work: Callable[[], Awaitable[BaseModel]],
+    *,
+    key: str = "",
 ) -> Response:
-    """What ``work`` answers, or what it answered when this key was first used."""
-    external_id = f"{request.url.path}:{key_of(request)}"
+    """What ``work`` answers, or what it answered when this key was first used.
+
+    ``key`` is that of a form, which can send no headers.
+    """
+    external_id = f"{request.url.path}:{key or key_of(request)}"
     asked_hash = hashlib.sha256(asked.model_dump_json().encode()).digest()
     async with deps.db.begin() as tx:
         is_new = await inbox.take(
@@ -72,6 +81,15 @@ async def once(
         raise
     await _note(deps, external_id, asked_hash + deps.vault.seal(answer), DONE)
     return Response(answer, HTTPStatus.CREATED, media_type="application/json")
+
+
+async def answer_to(deps: Deps, path: str, key: str, *, within: timedelta) -> bytes | None:
+    """What was answered when this key was used, if that was not longer ago; else None."""
+    async with deps.db.read() as tx:
+        row = await inbox.find(tx, source=SOURCE, external_id=f"{path}:{key}")
+    if row is None or row.verdict != DONE or row.received_at < deps.now() - within:
+        return None
+    return deps.vault.unseal(bytes(row.body)[_HASH_BYTES:])
 
 
 async def _note(deps: Deps, external_id: str, body: bytes, verdict: str) -> None:

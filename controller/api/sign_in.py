@@ -75,12 +75,12 @@ async def second_step(deps: Needed, request: Request, asked: CodeIn) -> SignedIn
     if who is None:
         raise NotSignedIn
     request.state.who = who
-    expires_at = deps.now() + LASTS
-    made = await api_tokens.make(deps, who, name=asked.name, expires_at=expires_at)
+    made = await api_tokens.make(deps, who, name=asked.name, lasts=LASTS)
+    assert made.row.expires_at is not None
     return SignedInOut(
         id=made.row.id,
         token=made.secret,
         name=made.row.name,
         role=made.row.role,
-        expires_at=expires_at,
+        expires_at=made.row.expires_at,
     )

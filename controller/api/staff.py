@@ -40,9 +40,9 @@ async def add_staff(deps: Needed, who: Asking, asked: StaffIn) -> InvitedOut:
 
 
 @router.post("/setup-url", status_code=HTTPStatus.CREATED)
-async def setup_url(deps: Needed) -> SetupOut:
+async def setup_url(deps: Needed, who: Asking) -> SetupOut:
     """A link of 30 minutes by which somebody becomes the first owner; an older one ends."""
-    invited = await usecase.invite_owner(deps)
+    invited = await usecase.invite_owner(deps, who)
     return SetupOut(url=link(deps, invited), expires_at=invited.expires_at)
 
 

@@ -16,6 +16,7 @@ app.add_typer(routes, name="routes")
 
 AlertId = Annotated[str, typer.Argument(metavar="ALERT", help="The alert's id.")]
 RouteId = Annotated[str, typer.Argument(metavar="ROUTE", help="The route's id.")]
+HOUR_S = 3_600
 TONES = {"critical": "bad", "warn": "busy"}
 
 
@@ -109,12 +110,15 @@ def silence(
     alert: AlertId,
     *,
     seconds: Annotated[
-        int, typer.Option("--for", parser=typed(units.duration_s), help="For how long; 0s ends it.")
-    ] = 3_600,
+        int | None,
+        typer.Option(
+            "--for", parser=typed(units.duration_s), help="How long; an hour. 0s ends it."
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Tell nobody of it for a while."""
-    body = {"for_s": seconds}
+    body = {"for_s": HOUR_S if seconds is None else seconds}
     _told(ctx, desk_of(ctx).api.post(f"/api/v1/alerts/{alert}/silence", body), json=json)
 
 
@@ -205,8 +209,9 @@ def add_route(
     branch: Annotated[str | None, typer.Option(help="Only of this branch.")] = None,
     hours: Annotated[str, typer.Option(help="Only then, like 08:00-18:00.")] = "00:00-00:00",
     after: Annotated[
-        int, typer.Option(parser=typed(units.duration_s), help="If nobody answered by then.")
-    ] = 0,
+        int | None,
+        typer.Option(parser=typed(units.duration_s), help="If nobody answered by then."),
+    ] = None,
     language: Annotated[str, typer.Option(help="en or sw.")] = "en",
     json: Json = False,
 ) -> None:
@@ -226,7 +231,7 @@ def add_route(
         "branch_id": branch,
         "from_minute": units.minute(begins) % DAY_MINUTES,
         "until_minute": units.minute(ends or "00:00") % DAY_MINUTES,
-        "after_s": after,
+        "after_s": after or 0,
         "language": language,
     }
     desk = desk_of(ctx)

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from controller.noc.lines import SiteLine
 
+    _Point = tuple[int, int, SiteLine]
+
 ZOOMS = (1, 2, 4, 8, 16, 32, 64)
 SCALE = 100
 """The drawing is kept in hundredths of its unit, so that a street still is a few of them."""
@@ -76,13 +78,26 @@ def point_of(place: Place) -> tuple[int, int]:
 
 def markers(sites: Iterable[SiteLine], zoom: int) -> tuple[Marker, ...]:
     """Where the sites that have a place are drawn; those too near to each other as one."""
-    cell = APART * SCALE // zoom
-    cells: dict[tuple[int, int], list[tuple[int, int, SiteLine]]] = {}
+    apart = APART * SCALE // zoom
+    found: dict[tuple[int, int], list[_Point]] = {}
     for site in sites:
         if site.place is not None:
             x, y = point_of(Place(*site.place))
-            cells.setdefault((x // cell, y // cell), []).append((x, y, site))
-    return tuple(_marker(found) for _, found in sorted(cells.items()))
+            near = _near(found, x, y, apart) or (x // apart, y // apart)
+            found.setdefault(near, []).append((x, y, site))
+    return tuple(_marker(points) for _, points in sorted(found.items()))
+
+
+def _near(
+    found: Mapping[tuple[int, int], list[_Point]], x: int, y: int, apart: int
+) -> tuple[int, int] | None:
+    """The marker near to a point, in its own cell or one beside it."""
+    for column in (x // apart, x // apart - 1, x // apart + 1):
+        for row in (y // apart, y // apart - 1, y // apart + 1):
+            first = found.get((column, row))
+            if first and abs(first[0][0] - x) < apart and abs(first[0][1] - y) < apart:
+                return column, row
+    return None
 
 
 def tone_of(site: SiteLine) -> str:
@@ -90,7 +105,7 @@ def tone_of(site: SiteLine) -> str:
     return "busy" if site.mood.tone == "good" and site.step.tone != "good" else site.mood.tone
 
 
-def _marker(found: list[tuple[int, int, SiteLine]]) -> Marker:
+def _marker(found: list[_Point]) -> Marker:
     tones = {tone_of(site) for _, _, site in found}
     return Marker(
         x=sum(x for x, _, _ in found) // len(found),

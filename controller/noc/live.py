@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import parse_qs, parse_qsl, quote, urlencode, urlsplit
@@ -24,7 +25,7 @@ from starlette.routing import compile_path
 from billing.errors import InvalidField
 from controller.api.auth import NotStaff, refuse_other_origins
 from controller.api.errors import REFUSALS, Refused, refusal_of
-from controller.api.needs import deps_of, hub_of, who_asks
+from controller.api.needs import deps_of, hub_of, staff_of, who_asks
 from controller.noc import page
 from controller.noc.hub import Subject
 from controller.noc.navigation import ON_A_PHONE, place_of, places_of
@@ -42,6 +43,9 @@ if TYPE_CHECKING:
     from controller.noc.hub import Seen, Style
 
 RETRY_MS = 2_000
+STILL_EVERY = timedelta(seconds=5)
+"""So soon a stream ends whose session has ended."""
+
 QUERY_FIELDS_MAX = 20
 QUERY_CHARACTERS_MAX = 200
 FLASH = "lango_said"
@@ -369,8 +373,14 @@ async def live_events(request: Request, page: str = "/noc") -> Response:
 
     async def told() -> AsyncIterator[str]:
         yield f"retry: {RETRY_MS}\n\n"
+        gate, now = staff_of(request), deps_of(request).now
+        looked_at = now()
         async with hub.watch(subject, style) as changes:
             async for panels in changes:
+                if now() - looked_at >= STILL_EVERY:
+                    looked_at = now()
+                    if not await gate.still(request, who):
+                        return  # the tab asks again, and gets the sign-in
                 yield _event(panels)
 
     headers = {"X-Accel-Buffering": "no", "Cache-Control": "no-store"}
@@ -380,7 +390,7 @@ async def live_events(request: Request, page: str = "/noc") -> Response:
 def _watched(request: Request, who: Who, address: str) -> tuple[View, Asked, str]:
     parts = urlsplit(address)
     for view in cast("Sequence[View]", request.app.state.views):
-        named = view.matched(parts.path)
+        named = None if parts.netloc else view.matched(parts.path)
         if named is not None and view.every_s:
             _must(who, view.right)
             query = _query(parse_qsl(parts.query))

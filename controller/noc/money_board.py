@@ -1,4 +1,4 @@
-"""What the pages of payments show, ready to be printed: lines of the stream, the story of one. PURE.
+"""What the pages of payments show, ready to be printed: the stream, the story of one. PURE.
 
 Words are English and marked; templates say them in the language of whoever reads. Amounts, phones
 and names go to templates as they are, which cover them where that is asked for.

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Select, and_, func, or_, select
 
 from controller.noc.accounts import newest
+from controller.noc.charges import DocumentView
 from controller.noc.views import Mark, TransactionView
 from controller.store.arrivals import CREDITED, DOUBTED, RETURNED, SUSPENSE
-from controller.store.billing_rows import ReceivedRow
+from controller.store.billing_rows import DebtRow, DocumentRow, ReceivedRow
 from controller.store.payment_rows import (
     ArrivalDeedRow,
     ArrivalRow,
@@ -36,7 +37,7 @@ from controller.store.rows import (
     SiteRow,
     SubscriberRow,
 )
-from controller.store.scope import within
+from controller.store.scope import document_named, within
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -421,6 +422,56 @@ async def differences_open(tx: Tx) -> list[DifferenceRow]:
     row = DifferenceRow
     query = select(row).where(row.state == "open").order_by(row.day.desc(), row.id)
     return list(await tx.scalars(query.limit(EXCEPTION_LINES_MAX)))
+
+
+async def document_lines(
+    tx: Tx,
+    *,
+    kind: str = "",
+    number: str = "",
+    owing: bool = False,
+    branches: Branches,
+    after: Mark | None,
+    limit: int,
+) -> list[DocumentView]:
+    """Documents, newest first; of one kind, of one number or id, or only what is owed of."""
+    row = DocumentRow
+    query = (
+        select(row, DebtRow, SubscriberRow)
+        .join(SubscriberRow, SubscriberRow.id == row.subscriber_id)
+        .outerjoin(DebtRow, DebtRow.document_id == row.id)
+        .where(within(row, branches))
+    )
+    query = newest(query, at=row.issued_at, key=row.id, after=after, limit=limit)
+    if kind:
+        query = query.where(row.kind == kind)
+    if number:
+        query = query.where(document_named(number))
+    if owing:
+        query = query.where(DebtRow.settled_at.is_(None), DebtRow.document_id.is_not(None))
+    return [DocumentView(*line) for line in await tx.execute(query)]
+
+
+async def collected(
+    tx: Tx, since: datetime, until: datetime, *, branch: str
+) -> list[tuple[str, str, int, int]]:
+    """What orders brought: the site (empty: an account), the rail, how many, and how much."""
+    row = PaymentRow
+    query = (
+        select(
+            func.coalesce(SiteRow.name, ""),
+            row.rail,
+            func.count(),
+            func.sum(row.amount_minor),
+        )
+        .outerjoin(SiteRow, SiteRow.id == row.site_id)
+        .where(row.settled_at >= since, row.settled_at < until, row.currency == "KES")
+        .group_by(row.site_id, SiteRow.name, row.rail)
+        .order_by(func.sum(row.amount_minor).desc(), row.rail)
+    )
+    if branch:
+        query = query.where(within(row, frozenset({branch})))
+    return [(site, rail, int(n), int(minor)) for site, rail, n, minor in await tx.execute(query)]
 
 
 async def difference(tx: Tx, difference_id: str) -> DifferenceRow | None:

@@ -12,7 +12,8 @@ receipt (in the inbox), token key, grant (by id), session (by id), share of a gr
 grant and site), site (by id), series of numbers (a branch's invoices first). What belongs to one
 subscriber (subscriptions, debts, money that came in, what promotions have left) is changed under
 the subscriber's lock only, and then in any order. A row that one inserts is locked too, against
-those who would insert the same.
+those who would insert the same. What alerts are made of (the right to look, alerts, routes,
+webhooks, maintenance, messages to areas, credits of outages) is locked without any of these.
 """
 
 from __future__ import annotations

@@ -30,6 +30,11 @@ async def load(tx: Tx, *, source: str, external_id: str) -> InboxRow:
     return await tx.get_one(InboxRow, (source, external_id), populate_existing=True)
 
 
+async def find(tx: Tx, *, source: str, external_id: str) -> InboxRow | None:
+    """A message, or None."""
+    return await tx.get(InboxRow, (source, external_id))
+
+
 async def verdicts(tx: Tx, *, source: str, external_ids: Collection[str]) -> dict[str, str | None]:
     """The verdicts of those of these messages that are here, None where there is none yet."""
     if not external_ids:

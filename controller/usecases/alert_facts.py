@@ -16,7 +16,7 @@ from controller.alerts.rules import (
 )
 from controller.noc import text
 from controller.store import alert_facts as kept
-from controller.store import maintenance
+from controller.store import backups, maintenance
 from controller.usecases.areas import Area, line_of
 from controller.usecases.outages import DOWN_AFTER
 from controller.usecases.together import SOURCE as CALLBACK
@@ -215,11 +215,21 @@ async def _office(tx: Tx, now: datetime, thresholds: Thresholds) -> OfficeFacts:
         unmatched_s=_age_s(unmatched.since, now),
         prompts=prompts,
         callbacks=callbacks,
+        backup_s=await _backup_s(tx, now, thresholds),
         sms_balance=await _reading(tx, SMS_BALANCE, now),
         free_grants=await kept.free_grants(tx, now),
         cloned_devices=await kept.cloned_devices(tx, now),
         double_redemptions=await kept.double_redemptions(tx, now),
     )
+
+
+async def _backup_s(tx: Tx, now: datetime, thresholds: Thresholds) -> int | None:
+    """How old the last good backup is; where none was ever good, older than it may be."""
+    good = await backups.last_success(tx)
+    if good is not None and good.ended_at is not None:
+        return _age_s(good.ended_at, now)
+    failed = await backups.last_failure(tx)
+    return None if failed is None or failed.ended_at is None else thresholds.backup_s + 1
 
 
 def _age_s(since: datetime | None, now: datetime) -> int:

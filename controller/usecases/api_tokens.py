@@ -20,8 +20,6 @@ from controller.usecases.staff import AboveYou
 from controller.usecases.staff_names import at_most, branches_of, holds, written_branches
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from controller.deps import Deps
 
 PREFIX = "lango_"
@@ -54,7 +52,7 @@ async def make(
     name: str,
     role: Role | None = None,
     branches: frozenset[str] | None = None,
-    expires_at: datetime | None = None,
+    lasts: timedelta | None = None,
 ) -> Made:
     """A key of a role (the maker's own unless told) and branches (as theirs unless told).
 
@@ -66,8 +64,6 @@ async def make(
         raise AboveYou(f"your own role is less than {wanted.value}")
     if not holds(who.branches, held):
         raise AboveYou("want branches that you yourself are held to")
-    if expires_at is not None and expires_at <= now:
-        raise InvalidField("expires_at", "want a moment to come")
     secret = PREFIX + secrets.token_urlsafe(SECRET_BYTES)
     row = ApiTokenRow(
         id=secrets.token_hex(16),
@@ -77,7 +73,7 @@ async def make(
         role=wanted.value,
         branches=written_branches(held),
         created_at=now,
-        expires_at=expires_at,
+        expires_at=None if lasts is None else now + lasts,
         used_at=None,
         revoked_at=None,
     )

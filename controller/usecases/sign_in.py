@@ -226,6 +226,15 @@ async def session_of(deps: Deps, token: str) -> tuple[StaffSessionRow, Who] | No
     A session ends when it is revoked, after `SESSION_LASTS`, when it was idle for too long, and
     with the account.
     """
+    found, now = await look_at_session(deps, token), deps.now()
+    if found is not None and now - found[0].seen_at >= TOUCH_EVERY:
+        async with deps.db.begin() as tx:
+            await sign_ins.touch(tx, found[0].id, now)
+    return found
+
+
+async def look_at_session(deps: Deps, token: str) -> tuple[StaffSessionRow, Who] | None:
+    """The same without noting it: a page that is only left open does not keep a session alive."""
     now = deps.now()
     async with deps.db.read() as tx:
         found = await sign_ins.session(tx, _hash(deps, SESSION, token))
@@ -235,9 +244,6 @@ async def session_of(deps: Deps, token: str) -> tuple[StaffSessionRow, Who] | No
     idle = now - session.seen_at >= idle_max(Role(row.role))
     if session.ended_at is not None or session.ends_at <= now or idle or row.disabled_at:
         return None
-    if now - session.seen_at >= TOUCH_EVERY:
-        async with deps.db.begin() as tx:
-            await sign_ins.touch(tx, session.id, now)
     return session, who_of(row)
 
 

@@ -249,6 +249,8 @@ async def changes_since(
     """What an agent that holds ``generation`` with ``digest`` must be told; None: it is up to date.
 
     The rest of a change that broke off, when it ``held`` a part of one and that is still good.
+    An agent that is beyond us (we came back from a backup) is told nothing until it has told us
+    what it knows (`ingest`): what is news to us would be gone from its desired state till then.
 
     Raises `SiteUnknown`, `InvalidField` (``generation``), `DatabaseBusy`.
     """
@@ -262,6 +264,8 @@ async def changes_since(
             )
     async with deps.db.begin() as tx:
         if await items.is_beyond(tx, site_id, generation=generation, digest=digest):
+            if not await items.has_told_all(tx, site_id):
+                return None
             await items.overtake(tx, site_id, generation)
         return await items.change_since(tx, site_id, generation=generation, digest=digest)
 

@@ -125,8 +125,14 @@ class Welcome:
     codes: tuple[str, ...] = field(repr=False)
 
 
-async def invite_owner(deps: Deps) -> Invited:
-    """A right to become the first owner, 30 minutes; an older one ends. Raises `OwnerExists`."""
+async def invite_owner(deps: Deps, who: Who) -> Invited:
+    """A right to become the first owner, 30 minutes; an older one ends.
+
+    Asked for by the machine's own key, or by a program with an owner's. Raises `OwnerExists`,
+    `AboveYou`.
+    """
+    if who.role is not Role.OWNER:
+        raise AboveYou("only the controller's own key makes the first owner")
     async with deps.db.begin() as tx:
         if await staff.has_owner(tx):
             raise OwnerExists("there is an owner already")

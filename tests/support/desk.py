@@ -11,6 +11,8 @@ import httpx2
 
 from controller.api.app import create_app
 from controller.rights import Role, Who
+from controller.store.billing_rows import BranchRow
+from tests.support.office import NOON
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -31,7 +33,7 @@ class Doorman:
 
     who: Who
 
-    async def enter(self, request: Request) -> Who:  # noqa: ARG002 - whoever it is
+    async def enter(self, request: Request) -> Who:
         """Who asks."""
         return self.who
 
@@ -54,6 +56,14 @@ async def at_desk(
     ) as client:
         yield client
     await app.state.hub.close()
+
+
+def a_branch(branch_id: str) -> BranchRow:
+    """A branch that has nothing yet."""
+    return BranchRow(
+        id=branch_id, name=branch_id.title(), address="", phone="", email="", kra_branch="01",
+        created_at=NOON,
+    )  # fmt: skip
 
 
 def once_in(page: str) -> str:

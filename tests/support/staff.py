@@ -73,7 +73,7 @@ async def browser(
 
 async def an_owner(office: Office, login: str = "amina@example.co.ke") -> Member:
     """The first owner, made by the link of the machine."""
-    invited = await staff.invite_owner(office.deps)
+    invited = await staff.invite_owner(office.deps, KEY)
     return await _come_in(office, invited.token, login=login, name="Amina Wanjiru")
 
 

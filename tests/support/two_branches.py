@@ -154,7 +154,7 @@ def _price(ids: dict[str, str]) -> Row:
         branch_id=ids["branch"],
         amount_minor=900,
         currency="KES",
-        from_day=NOON.date(),
+        from_day=NOON.date().replace(day=1),
         until_day=None,
         created_at=NOON,
     )

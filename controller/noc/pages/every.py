@@ -1,19 +1,26 @@
 """All pages of the dashboard, in the order in which their routes are tried."""
 
 from controller.noc.pages import (
+    alerts,
+    audit,
     chart,
+    counter,
     customers,
     exceptions,
     keys,
     me,
     overview,
     payments,
+    plans,
+    reports,
     search,
     sessions,
     site,
     site_list,
+    staff,
     system,
     usage,
+    vouchers,
 )
 
 PAGES = (
@@ -27,7 +34,14 @@ PAGES = (
     usage,
     payments,
     exceptions,
+    plans,
+    vouchers,
+    counter,
+    reports,
+    audit,
+    alerts,
     search,
+    staff,
     me,
     keys,
 )

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from fastapi import Request
-from fastapi.responses import RedirectResponse
+from fastapi import Request  # noqa: TC002 - FastAPI reads the annotations
+from fastapi.responses import RedirectResponse  # noqa: TC002 - FastAPI reads the annotations
 
 from controller.api.errors import NotFound
-from controller.api.needs import Id, Needed
+from controller.api.needs import Id, Needed  # noqa: TC001 - as above
 from controller.noc import incoming, live, money_board, money_views
 from controller.noc.board import WHY_MOODS, Mood, Why, why_waiting
 from controller.noc.pages import held

@@ -13,11 +13,15 @@ from typing import TYPE_CHECKING
 from billing.errors import InvalidField
 from controller.api.errors import NotFound
 from controller.api.reach import Forbidden
+from controller.noc import live
 from controller.store.scope import belongs
 from controller.usecases.subscribers import normal_name
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Awaitable, Mapping
+
+    from fastapi import Request
+    from fastapi.responses import RedirectResponse
 
     from controller.deps import Deps
     from controller.rights import Who
@@ -64,3 +68,15 @@ def must_be_sure(sent: Mapping[str, str], typed: str) -> None:
     """Raise `InvalidField` unless the word was typed that stands beside the button."""
     if sent.get(SURE, "") != typed:
         raise InvalidField(SURE, f"type {typed} to go on")
+
+
+async def kept_or_again(
+    request: Request, deed: Awaitable[object], *, done: str, to: str, again: str
+) -> RedirectResponse:
+    """Do what a form asks and go on to ``to``; when it is refused, back to the form as it was."""
+    try:
+        await deed
+    except live.REFUSALS as refusal:
+        told = str(refusal)
+        return live.back(request, again, said=f"{told[:1].upper()}{told[1:]}", tone="bad")
+    return live.back(request, to, said=done)

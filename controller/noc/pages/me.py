@@ -260,7 +260,7 @@ async def make_token(request: Request) -> Response:
         entered.who,
         name=sent.get("name", ""),
         role=Role(sent["role"]) if sent.get("role") in list(Role) else None,
-        expires_at=deps.now() + timedelta(days=int(days)) if days else None,
+        lasts=timedelta(days=int(days)) if days else None,
     )
     html = rendered(
         "me/token.html",

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
-from fastapi import Request
-from fastapi.responses import RedirectResponse
+from fastapi import Request  # noqa: TC002 - FastAPI reads the annotations
+from fastapi.responses import RedirectResponse  # noqa: TC002 - FastAPI reads the annotations
 
 from billing.errors import InvalidField
 from billing.matching import Told, suggest
@@ -18,8 +18,8 @@ from billing.msisdn import parse_msisdn
 from billing.period import midnight
 from controller.api import pages as cursors
 from controller.api.errors import NotFound
-from controller.api.needs import Id, Needed
-from controller.noc import live, money_board, money_views
+from controller.api.needs import Id, Needed  # noqa: TC001 - as above
+from controller.noc import live, money_board, money_views, typed
 from controller.noc.board import is_online
 from controller.noc.pages import held
 from controller.noc.views import Mark
@@ -165,7 +165,8 @@ def _wanted(asked: live.Asked) -> money_views.Wanted:
     phone, receipt = _searched(query.get("q", ""))
     since = until = None
     if query.get("day"):
-        day = _day(query["day"])
+        day = typed.day(query, "day")
+        assert day is not None
         since, until = midnight(day), midnight(day + timedelta(days=1))
     elif state or query.get("rail") or query.get("site"):
         since = asked.now - LOOKED_BACK
@@ -189,15 +190,6 @@ def _searched(typed: str) -> tuple[str, str]:
         return parse_msisdn(typed), ""
     except InvalidField:
         return "", typed.upper()
-
-
-def _day(text: str) -> date:
-    try:
-        day = date.fromisoformat(text)
-        midnight(day + timedelta(days=1))
-    except (ValueError, OverflowError) as strange:
-        raise InvalidField("day", "want a day like 2026-11-03") from strange
-    return day
 
 
 def _older(query: Mapping[str, str], shown: tuple[MoneyLine, ...]) -> str:

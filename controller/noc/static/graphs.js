@@ -20,35 +20,43 @@
     temperature_c: ["°C", String], sessions: ["", String],
   };
 
+  const locale = document.documentElement.lang;
+  const said = (options) => {
+    const format = new Intl.DateTimeFormat(locale, { timeZone: "Africa/Nairobi", ...options });
+    return (at) => format.format(new Date(at * 1000));
+  };
+  const clock = said({ hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+  const day = said({ day: "numeric", month: "short" });
+
   const read = async (metric) => {
     const query = new URLSearchParams({ metric, hours: String(SPAN_S / 3600), step: String(STEP_S) });
     const answer = await fetch(`/api/v1/sites/${all.dataset.graphs}/series?${query}`);
-    return answer.ok ? (await answer.json()).data : [];
+    return answer.ok ? answer.json() : null;
   };
 
   // One row for each bucket, with nothing where nothing was measured: a gap stays a gap.
-  const table = (lists) => {
-    const now = Date.now() / 1000;
-    const times = new Set(lists.flat().map((point) => Date.parse(point.at) / 1000));
-    if (!times.size) return null;
+  const table = (answers) => {
+    const second = (at) => Date.parse(at) / 1000;
+    if (answers.some((one) => !one) || answers.every((one) => !one.data.length)) return null;
+    const times = answers.flatMap((one) => one.data.map((point) => second(point.at)));
     const first = Math.min(...times), last = Math.max(...times), axis = [];
     for (let at = first; at <= last; at += STEP_S) axis.push(at);
-    const rows = lists.map((points) => {
-      const by = new Map(points.map((point) => [Date.parse(point.at) / 1000, point.mean]));
+    const rows = answers.map((one) => {
+      const by = new Map(one.data.map((point) => [second(point.at), point.mean]));
       return axis.map((at) => by.get(at) ?? null);
     });
-    return { data: [axis, ...rows], from: now - SPAN_S, to: now };
+    return { data: [axis, ...rows], from: second(answers[0].since), to: second(answers[0].until) };
   };
 
-  const draw = async (figure, sync) => {
+  const draw = async (figure) => {
     const metrics = figure.dataset.metrics.split(" ");
     const found = table(await Promise.all(metrics.map(read)));
     figure.querySelector(".calm, .again")?.remove();
     if (!found) {
-      const nothing = Object.assign(document.createElement("p"), { className: "calm", textContent: all.dataset.none });
-      figure.append(nothing);
+      figure.append(Object.assign(document.createElement("p"), { className: "calm", textContent: all.dataset.none }));
       return;
     }
+    figure.between = [found.from, found.to];
     if (figure.plot) {
       figure.plot.setData(found.data);
       return;
@@ -56,27 +64,40 @@
     const ink = colour("--dim"), grid = { stroke: colour("--rule"), width: 1 };
     const strokes = [colour("--accent"), colour("--busy")];
     const format = SHOWN[metrics[0]][1];
+    const caption = figure.querySelector("figcaption .figure"), latest = caption.textContent;
+    const point = (plot) => {
+      const n = plot.cursor.idx;
+      caption.textContent = n == null ? latest : `${clock(plot.data[0][n])}  ${metrics.map((metric, k) => {
+        const value = plot.data[k + 1][n];
+        return `${SHOWN[metric][0]} ${value == null ? "–" : SHOWN[metric][1](value)}`;
+      }).join("  ")}`;
+    };
     figure.plot = new uPlot({
-      width: figure.clientWidth, height: 132,
-      cursor: { sync: { key: sync } },
-      legend: { show: true },
-      scales: { y: { range: (_, low, high) => [0, Math.max(1, (high ?? 1) * 1.1)] } },
+      width: figure.clientWidth - 24, height: 132,
+      cursor: { sync: { key: "site" }, drag: { x: false, y: false } },
+      legend: { show: false },
+      hooks: { setCursor: [point] },
+      scales: {
+        x: { range: () => figure.between },
+        y: { range: (_, low, high) => [0, Math.max(1, (high ?? 1) * 1.1)] },
+      },
       axes: [
-        { stroke: ink, grid, ticks: grid, font: "11px system-ui" },
-        { stroke: ink, grid, ticks: grid, font: "11px system-ui", size: 52, values: (_, ticks) => ticks.map((v) => format(v)) },
+        { stroke: ink, grid, ticks: grid, font: "11px system-ui", size: 28, space: 64,
+          values: (_, ticks, axis, space, step) => ticks.map(step < 86400 && SPAN_S <= 86400 ? clock : day) },
+        { stroke: ink, grid, ticks: grid, font: "11px system-ui", size: 48, space: 32,
+          values: (_, ticks) => ticks.map((v) => format(v)) },
       ],
       series: [{}, ...metrics.map((metric, n) => ({
-        label: SHOWN[metric][0] || figure.querySelector("figcaption span").textContent,
-        stroke: strokes[n], width: 1.6, fill: n ? undefined : `color-mix(in srgb, ${strokes[0]} 14%, transparent)`,
-        value: (_, v) => (v === null ? "–" : SHOWN[metric][1](v)), points: { show: false },
+        stroke: strokes[n], width: 1.6, points: { show: false },
+        fill: n ? undefined : `color-mix(in srgb, ${strokes[0]} 14%, transparent)`,
       }))],
     }, found.data, figure);
   };
 
   for (const figure of all.querySelectorAll("figure")) {
     const start = () => {
-      draw(figure, "site");
-      setInterval(() => { if (!document.hidden) draw(figure, "site"); }, AGAIN_MS);
+      draw(figure);
+      setInterval(() => { if (!document.hidden) draw(figure); }, AGAIN_MS);
     };
     if (!small) {
       start();
@@ -88,7 +109,7 @@
   }
   addEventListener("resize", () => {
     for (const figure of all.querySelectorAll("figure")) {
-      figure.plot?.setSize({ width: figure.clientWidth, height: 132 });
+      figure.plot?.setSize({ width: figure.clientWidth - 24, height: 132 });
     }
   });
 })();

@@ -7,7 +7,17 @@ is shown in English, and a test finds it. The texts want the review of a native 
 
 from __future__ import annotations
 
-from controller.noc.words import money, network, overview, people, shell, sign_in, why
+from controller.noc.words import (
+    alerts,
+    audit,
+    money,
+    network,
+    overview,
+    people,
+    shell,
+    sign_in,
+    why,
+)
 
 LANGUAGES = {"en": "English", "sw": "Kiswahili"}
 
@@ -17,8 +27,10 @@ SWAHILI: dict[str, str] = {
     **network.WORDS,
     **people.WORDS,
     **money.WORDS,
+    **audit.WORDS,
     **why.WORDS,
     **sign_in.WORDS,
+    **alerts.WORDS,
 }
 
 

@@ -125,7 +125,7 @@ WORDS = {
     "Database": "Hifadhidata",
     "Work that waits": "Kazi zinazosubiri",
     "oldest {span}": "ya zamani zaidi {span}",
-    "Certificates of agents": "Vyeti vya mawakala",
+    "Agents' certificates": "Vyeti vya mawakala",
     "first: {site}, {at}": "cha kwanza: {site}, {at}",
     "no agent has joined": "hakuna wakala aliyejiunga",
     "Texts this month": "SMS za mwezi huu",

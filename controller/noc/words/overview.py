@@ -51,9 +51,7 @@ WORDS = {
     "{n} paid": "{n} wamelipa",
     "a week ago {amount}": "wiki iliyopita {amount}",
     "Payments, 15 min": "Malipo, dk 15",
-    "{paid} paid, {refused} refused, {open} open": (
-        "{paid} yamelipwa, {refused} yamekataliwa, {open} yanasubiri"
-    ),
+    "of {all}: {refused} refused, {open} open": "kati ya {all}: {refused} la, {open} bado",
     "Open alerts": "Tahadhari wazi",
     "1 critical": "1 ni hatari",
     "{n} critical": "{n} ni hatari",

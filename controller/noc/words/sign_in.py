@@ -58,4 +58,77 @@ WORDS = {
         "hazitaonyeshwa tena."
     ),
     "I have kept them": "Nimezihifadhi",
+    "Your account": "Akaunti yako",
+    "You are here by the machine's own key, which has no account. lango setup-url makes the link "
+    "by which you become the owner.": (
+        "Umeingia kwa ufunguo wa mashine, ambao hauna akaunti. lango setup-url hutoa kiungo cha "
+        "kuwa mmiliki."
+    ),
+    "Password of now": "Nenosiri la sasa",
+    "New password": "Nenosiri jipya",
+    "Change it; my other sessions end": "Badilisha; vipindi vyangu vingine viishe",
+    "Authenticator app": "Programu ya uthibitisho",
+    "Use this one from now on": "Tumia hii kuanzia sasa",
+    "Another app or phone": "Programu au simu nyingine",
+    "one is left": "imebaki moja",
+    "{n} are left": "zimebaki {n}",
+    "Ten new ones; the old end": "Kumi mpya; za zamani ziishe",
+    "Passkeys": "Funguo za siri",
+    "last used {at}": "ilitumika mwisho {at}",
+    "Remove": "Ondoa",
+    "A name for it": "Jina lake",
+    "Add a passkey": "Ongeza ufunguo wa siri",
+    "Passkeys want a name and HTTPS: set http.public_url in the configuration.": (
+        "Funguo za siri zinahitaji jina na HTTPS: weka http.public_url kwenye usanidi."
+    ),
+    "Where you are signed in": "Ulipoingia",
+    "End": "Maliza",
+    "End all but this one": "Maliza vyote isipokuwa hiki",
+    "API tokens": "Tokeni za API",
+    "ends {at}": "inaisha {at}",
+    "Revoke": "Batilisha",
+    "Role": "Wadhifa",
+    "Days until it ends; nothing: never": "Siku hadi iishe; bila kitu: kamwe",
+    "Make a token": "Tengeneza tokeni",
+    "Keep it now: it is not shown again.": "Ihifadhi sasa: haitaonyeshwa tena.",
+    "I have kept it": "Nimeihifadhi",
+    "Done.": "Imefanyika.",
+    "Done; they sign in again.": "Imefanyika; ataingia tena.",
+    "It is not there any more.": "Haipo tena.",
+    "owner": "mmiliki",
+    "admin": "msimamizi",
+    "billing": "malipo",
+    "support": "huduma kwa wateja",
+    "technician": "fundi",
+    "cashier": "mtunza pesa",
+    "read-only": "kusoma tu",
+    "read_only": "kusoma tu",
+    "active": "hai",
+    "invited": "amealikwa",
+    "disabled": "amezuiwa",
+    "Name": "Jina",
+    "Branches": "Matawi",
+    "State": "Hali",
+    "Last signed in": "Aliingia mwisho",
+    "Change": "Badilisha",
+    "every branch": "kila tawi",
+    "Branches, apart by spaces; nothing: every branch": (
+        "Matawi, yatenganishwe kwa nafasi; bila kitu: kila tawi"
+    ),
+    "Let in again": "Ruhusu tena",
+    "Let in no more": "Zuia kuingia",
+    "Reset the sign-in": "Anzisha upya kuingia",
+    "Their password, app, passkeys and sessions end; you get a link for them.": (
+        "Nenosiri, programu, funguo na vipindi vyao vinaisha; unapata kiungo chao."
+    ),
+    "Nobody has an account yet: the machine's own key opens everything.": (
+        "Hakuna aliye na akaunti bado: ufunguo wa mashine unafungua kila kitu."
+    ),
+    "Take somebody on": "Ajiri mtu",
+    "Make the link for them": "Tengeneza kiungo chao",
+    "Pass this link to them alone. It works once, until {at}, and is not shown again.": (
+        "Mpe kiungo hiki yeye peke yake. Kinafanya kazi mara moja, hadi {at}, na hakitaonyeshwa "
+        "tena."
+    ),
+    "Done": "Tayari",
 }

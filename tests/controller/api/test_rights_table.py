@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -108,3 +109,18 @@ def test_what_changes_something_is_never_granted_by_a_right_to_see() -> None:
 
 def test_every_role_sees_customers_so_that_this_right_can_stand_for_any_staff() -> None:
     assert all(Right.SEE_CUSTOMERS in RIGHTS[role] for role in Role)
+
+
+RECORD = Path(__file__).parents[3] / "docs" / "decisions" / "0020-staff-and-rights.md"
+
+
+def test_the_decision_record_says_what_each_role_may() -> None:
+    lines = [line for line in RECORD.read_text().splitlines() if line.startswith("| ")]
+    head, *rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    told = {
+        Role(name): {Right(row[0]) for row in rows if row[n] == "yes"}
+        for n, name in enumerate(head)
+        if n
+    }
+
+    assert told == {role: set(rights) for role, rights in RIGHTS.items()}

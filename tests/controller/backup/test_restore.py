@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
     from tests.support.postgres import Cluster
 
-KILLS = 12
+KILLS = 8
 
 ANN = Actor("here", "ann", acting.HERE, "lango backup restore", "", NOON + timedelta(days=2))
 
@@ -370,6 +370,7 @@ def _dies_at(settings: Settings, source: Path, identity_text: str, step: int) ->
     os._exit(0)
 
 
+@pytest.mark.timeout(400)
 async def test_killed_at_any_step_the_old_database_or_the_new_one_is_there(
     sqlite_template: Path, tmp_path: Path
 ) -> None:
@@ -386,7 +387,7 @@ async def test_killed_at_any_step_the_old_database_or_the_new_one_is_there(
     before = tmp_path / "before.db"
     shutil.copy(tmp_path / "lango.db", before)
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["controller.backup.restore"])
+    context.set_forkserver_preload([__name__])
     outcomes = set[tuple[int | None, bool, bool]]()
     heads, steps = settings.state_dir / HEADS_FILE, [0]
     for step in steps:

@@ -135,7 +135,10 @@ async def test_who_is_held_to_a_branch_sees_only_its_own(estate: Office) -> None
     await came(estate)
     await estate.keep(a_difference(NOON.date()))
     estate.clock.forward(seconds=30)
-    here, elsewhere = await page(estate, frozenset({"main"})), await page(estate, frozenset({"sea"}))
+    here, elsewhere = (
+        await page(estate, frozenset({"main"})),
+        await page(estate, frozenset({"sea"})),
+    )
 
     assert (order in here, order in elsewhere) == (True, False)
     for shown in (here, elsewhere):

@@ -154,7 +154,16 @@ async def test_the_stream_sends_every_panel_to_its_place(office: Office) -> None
 
     assert retry == "retry: 2000"
     assert all(line.startswith("data: ") for line in first.splitlines())
-    for name in ("clock", "tiles", "sites", "waiting", "unmatched", "sessions", "payments", "notices"):
+    for name in (
+        "clock",
+        "tiles",
+        "sites",
+        "waiting",
+        "unmatched",
+        "sessions",
+        "payments",
+        "notices",
+    ):
         assert f'hx-target="#{name}-panel"' in first
 
 

@@ -118,7 +118,9 @@ async def test_older_payments_are_behind_a_link_and_none_is_lost_between(estate:
         path = "/noc/payments?rail=mpesa"
         while path:
             shown = (await client.get(path)).text
-            seen += [r for r in (*(f"R{n:03}" for n in range(70)), "BETWEEN") if f">{r}<br>" in shown]
+            seen += [
+                r for r in (*(f"R{n:03}" for n in range(70)), "BETWEEN") if f">{r}<br>" in shown
+            ]
             link = shown.partition('rel="next"')[0].rpartition('href="')[2].partition('"')[0]
             path = link.replace("&amp;", "&") if 'rel="next"' in shown else ""
 
@@ -165,7 +167,9 @@ async def test_money_goes_back_when_the_word_is_typed_and_once_only(estate: Offi
     async with at_desk(estate) as client:
         shown = (await client.get(f"/noc/payments/{order}")).text
         form = {"once": once_in(shown), "reason": "no internet", "sure": "refund"}
-        unsure = await told_after(client, await client.post(f"/noc/money/{money.id}/refund", data=form))
+        unsure = await told_after(
+            client, await client.post(f"/noc/money/{money.id}/refund", data=form)
+        )
         form["sure"] = "REFUND"
         for _ in range(2):
             sent = await client.post(f"/noc/money/{money.id}/refund", data=form)
@@ -215,7 +219,9 @@ async def test_who_may_only_look_is_offered_nothing_and_refused(estate: Office, 
     async with at_desk(estate, role) as client:
         shown = (await client.get(f"/noc/payments/{arrived.arrival_id}")).text
         answers = [
-            (await client.post(f"{path}/{deed}", data={"subscriber": PHONE, "reason": "x"})).status_code
+            (
+                await client.post(f"{path}/{deed}", data={"subscriber": PHONE, "reason": "x"})
+            ).status_code
             for deed in ("assign", "refund")
         ]
 
@@ -245,7 +251,8 @@ async def test_of_other_branches_nothing_is_there(estate: Office) -> None:
             for name in (order, arrived.arrival_id, money.id)
         ]
         posted = await client.post(
-            f"/noc/money/{money.id}/refund", data={"once": "1" * 32, "reason": "x", "sure": "REFUND"}
+            f"/noc/money/{money.id}/refund",
+            data={"once": "1" * 32, "reason": "x", "sure": "REFUND"},
         )
 
     assert (order in shown, arrived.arrival_id in shown) == (False, False)
