@@ -246,7 +246,7 @@ EXCEPTIONS = live.View(
     right=Right.SEE_MONEY,
     look=look,
     template="exceptions/page.html",
-    panels=("exceptions/count.html", "exceptions/waiting.html", "exceptions/unmatched.html"),
+    panels=("exceptions/count.html", "exceptions/offline.html", "exceptions/nobodys.html"),
     every_s=3.0,
 )
 

@@ -122,7 +122,7 @@ async def on_paper(office: Office) -> None:
         await bought(office, f"day {n}", phone=f"25472234567{n}")
         batch, _ = await create_vouchers(office.deps, PlanId("day"), 24 + n, None, offline=False)
         await sell(
-            office.deps, batch, count=7 * (n + 1), seller="Mama Njeri", idempotent=hex_id(f"s{n}"),
+            office.deps, batch, count=5 * (n + 1), seller="Mama Njeri", idempotent=hex_id(f"s{n}"),
             commission_bp=500,
         )  # fmt: skip
 
