@@ -14,15 +14,15 @@ if TYPE_CHECKING:
     from controller.reports.table import Report
 
 WIDTH, UPRIGHT_HEIGHT = 720, 190
-LEFT, RIGHT, TOP, BOTTOM = 8, 8, 18, 24
+LEFT, RIGHT, TOP, BOTTOM = 8, 8, 24, 28
 UPRIGHT_MAX = 62
 """More days than this make no bars that anybody can tell apart."""
 
 LYING_MAX = 12
-LYING_STEP, LYING_BAR = 24, 14
-LABEL_WIDTH, FIGURE_WIDTH = 170, 110
-LABELS_MAX = 8
-LABEL_CHARS_MAX = 24
+LYING_STEP, LYING_BAR = 26, 14
+LABEL_WIDTH, FIGURE_WIDTH = 180, 150
+LABELS_MAX = 7
+LABEL_CHARS_MAX = 16
 
 
 @dataclass(frozen=True, slots=True)
