@@ -12,7 +12,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, assert_never
 
 from agent import grants, joining, orders, sessions
-from agent.model import Chunk, Garden, Listing, Notice, ProbeOrder, Resync, SitePool
+from agent.model import Blocked, Chunk, Garden, Listing, Notice, ProbeOrder, Resync, SitePool
 from agent.wire import Granted, Slot, TokenKeys, Unreadable, parse_item
 from billing.ids import GrantId, PlanId
 from portal.captive.gate import SiteFace
@@ -85,6 +85,8 @@ def shown(draft: Draft, key: str, parsed: Parsed) -> None:  # noqa: C901 - one f
             draft.pools.put(PoolKey(_name(key)), parsed)
         case Garden():
             draft.garden = parsed
+        case Blocked():
+            sessions.block(draft, parsed)
         case TokenKeys():
             draft.token_keys.clear()
             for version, secret in parsed.secrets.items():
@@ -163,6 +165,8 @@ def _untold(draft: Draft, key: str) -> None:
             draft.pools.drop(PoolKey(name))
         case "garden":
             draft.garden = Garden()
+        case "blocked":
+            sessions.block(draft, Blocked())
         case "token-keys":
             draft.token_keys.clear()
         case "slot":

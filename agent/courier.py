@@ -250,6 +250,7 @@ class Courier:
             if backlog.newest:
                 self._newest_due = self._loop.now().mono + NEWEST_MS
             more = bool(records) and acked >= records[0].seq and len(records) < backlog.records
+            more |= acked < self._journal.acked_seq  # it came back from a backup: tell it again
             try:
                 await self._loop.disk(self._journal.ack, acked)
             except JournalError as error:

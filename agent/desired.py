@@ -43,6 +43,7 @@ def same_grounds(was: State, now: State) -> bool:
         and now.minute == was.minute
         and now.pools is was.pools
         and now.garden is was.garden
+        and now.blocked is was.blocked
     )
 
 
@@ -82,7 +83,13 @@ def planned(state: State, mono: MonotonicMs, before: Plan) -> Plan:
                 if known.cap in before.desired.caps and _same(was, state, use)
                 else _cap(use, _siblings(state, use), mono)
             )
-    whole = Desired(access=access, caps=caps, pools=pools, garden=state.garden.networks)
+    whole = Desired(
+        access=access,
+        caps=caps,
+        blocked=state.blocked.devices,
+        pools=pools,
+        garden=state.garden.networks,
+    )
     return Plan(desired=whole, state=state)
 
 

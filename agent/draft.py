@@ -96,6 +96,7 @@ class Draft:
         self.digest = state.digest
         self.face = state.face
         self.garden = state.garden
+        self.blocked = state.blocked
         self.asleep_since = state.asleep_since
         self.slept_since = state.slept_since
         self.woke_at = state.woke_at
@@ -239,6 +240,7 @@ class Draft:
             digest=self.digest,
             face=self.face,
             garden=self.garden,
+            blocked=self.blocked,
             items=self.items.result,
             offers=self.offers.result,
             grants=self.grants.result,

@@ -165,7 +165,7 @@ class Journal:
         try:
             self._open(path)
             self.state = self._load()
-            self._waiting_bytes = outbox.size(self._db)
+            self._waiting_bytes = outbox.size(self._db, after=self.acked_seq)
             self._reserve = Reserve(path.with_suffix(".reserve"))
         except (sqlite3.Error, OSError, ValueError, KeyError, TypeError) as broken:
             raise JournalError(f"{path}: {_hint(broken)}") from broken
@@ -239,7 +239,7 @@ class Journal:
         """
         assert most <= SENT_MAX, "records beyond this may still be thinned out"
         with _read():
-            records = outbox.oldest(self._db, most=most, bytes_max=bytes_max)
+            records = outbox.oldest(self._db, after=self.acked_seq, most=most, bytes_max=bytes_max)
         if records:
             self._told = (records[-1].seq, sum(len(body) for _, body in records))
         return records
@@ -250,15 +250,18 @@ class Journal:
             return outbox.newest(self._db, after=after, bytes_max=bytes_max)
 
     def ack(self, seq: int) -> None:
-        """Forget the records that the controller has committed. Raises `JournalError`.
+        """The controller has committed the records up to here. Raises `JournalError`.
 
         A controller that knows more than this journal ever wrote has seen a later version of it
-        (our disk was restored from a copy); one that knows less than it acked before was restored
-        itself. Either way the journal takes a new name, so that its records are taken for what
-        they are.
+        (our disk was restored from a copy): the journal takes a new name, so that its records are
+        taken for what they are. One that knows less than it acked before came back from a backup:
+        it is told again whatever it lost and is still kept here.
         """
-        if not self.acked_seq <= seq <= self.last_seq:
-            self._rename()
+        if seq > self.last_seq:
+            self._rename(self.acked_seq)
+            return
+        if seq < self.acked_seq:
+            self._tell_again(seq)
             return
         if seq == self.acked_seq:
             return
@@ -267,7 +270,7 @@ class Journal:
         except JournalError as error:
             if not (_is_full(error) and self._reserve.give_up()):
                 raise
-            self._forget(seq)
+            self._forget(seq, kept=0)
             self._squeeze()
         self._reserve.keep()
         self._room = 0
@@ -300,12 +303,29 @@ class Journal:
             self._save_meta(cursor, meta)
         self._meta = meta
 
-    def _forget(self, seq: int) -> None:
+    def _tell_again(self, seq: int) -> None:
+        """Let the records after ``seq`` wait again; under a new name, where some are gone.
+
+        Invariant: the records of one name follow each other without a gap.
+        """
+        with _read():
+            first = outbox.first(self._db, last=self.last_seq)
+        if first > seq + 1:
+            self._rename(first - 1)
+            return
+        meta = {**self._meta, "acked_seq": str(seq)}
+        with self._transaction() as cursor:
+            self._save_meta(cursor, meta)
+        self._meta, self._told = meta, (0, 0)
+        self._waiting_bytes = outbox.size(self._db, after=seq)
+
+    def _forget(self, seq: int, *, kept: int = outbox.TOLD_KEPT_MAX) -> None:
         meta = {**self._meta, "acked_seq": str(seq)}
         told, size_bytes = self._told
         with self._transaction() as cursor:
-            gone = size_bytes if seq == told else outbox.size(cursor, upto=seq)
-            outbox.drop(cursor, seq)
+            was = self.acked_seq
+            gone = size_bytes if seq == told else outbox.size(cursor, after=was, upto=seq)
+            outbox.drop(cursor, seq - kept)
             self._save_meta(cursor, meta)
         self._meta = meta
         self._waiting_bytes -= gone
@@ -446,21 +466,22 @@ class Journal:
         with self._transaction() as cursor:
             last = outbox.thin(cursor, beyond=sent)
             meta = {**self._meta, "last_seq": str(last)}
-            left = outbox.size(cursor)
+            left = outbox.size(cursor, after=self.acked_seq)
             self._save_meta(cursor, meta)
         self._meta, self._waiting_bytes = meta, left
         over = self.fill.percent - outbox.FULL_PERCENT
         self._room = max(0, over + outbox.AGAIN_PERCENT)
 
-    def _rename(self) -> None:
-        acked, last = self.acked_seq, self.last_seq
+    def _rename(self, after: int) -> None:
+        """Take a new name, under which the records after a seq are the first."""
         meta = {**self._meta, "journal": secrets.token_hex(16)}
-        meta |= {"acked_seq": "0", "last_seq": str(last - acked)}
+        meta |= {"acked_seq": "0", "last_seq": str(self.last_seq - after)}
         with self._transaction() as cursor:
-            outbox.renumber(cursor, acked)
+            outbox.drop(cursor, after)
+            outbox.renumber(cursor, after)
             self._save_meta(cursor, meta)
-        self._meta = meta
-        self._told = (0, 0)
+        self._meta, self._told = meta, (0, 0)
+        self._waiting_bytes = outbox.size(self._db, after=0)
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Cursor]:

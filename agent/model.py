@@ -225,6 +225,13 @@ class Garden:
 
 
 @dataclass(frozen=True, slots=True)
+class Blocked:
+    """Devices that may do nothing here, whatever they hold."""
+
+    devices: frozenset[MacAddress] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class ProbeOrder:
     """A look at the network that the controller asked for."""
 
@@ -310,6 +317,7 @@ class State:
     orders: Mapping[OrderId, OrderNote] = field(default_factory=dict)
     pools: Mapping[PoolKey, SitePool] = field(default_factory=dict)
     garden: Garden = field(default_factory=Garden)
+    blocked: Blocked = field(default_factory=Blocked)
     token_keys: Mapping[int, bytes] = field(default_factory=dict)
     slots: Mapping[int, Prepaid] = field(default_factory=dict)
     chunks: Mapping[str, Chunk] = field(default_factory=dict)

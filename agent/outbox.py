@@ -41,6 +41,10 @@ AGAIN_PERCENT = 10
 SENT_MAX = 1_000
 """Records that may be on the way at most (one report): these keep their seq and their content."""
 
+TOLD_KEPT_MAX = 20_000
+"""Records kept after the controller has committed them, for a controller that comes back from a
+backup and has not: some 2.5 MB, and days of an ordinary site."""
+
 NEWEST_LOOK_MAX = 1_000
 """Records looked through, from the latest back, for the newest state of sessions."""
 
@@ -124,11 +128,12 @@ def add(cursor: sqlite3.Cursor, bodies: Sequence[bytes], first: int) -> None:
     cursor.executemany(_ADD, enumerate(bodies[whole:], first + whole))
 
 
-def size(db: sqlite3.Connection | sqlite3.Cursor, *, upto: int | None = None) -> int:
-    """Bytes of all records, or of those up to a seq."""
-    query = "SELECT coalesce(sum(length(body)), 0) FROM outbox"
-    found = db.execute(query) if upto is None else db.execute(f"{query} WHERE seq <= ?", (upto,))
-    return int(found.fetchone()[0])
+def size(db: sqlite3.Connection | sqlite3.Cursor, *, after: int, upto: int | None = None) -> int:
+    """Bytes of all records beyond a seq, or of those up to another."""
+    query = "SELECT coalesce(sum(length(body)), 0) FROM outbox WHERE seq > ?"
+    if upto is None:
+        return int(db.execute(query, (after,)).fetchone()[0])
+    return int(db.execute(f"{query} AND seq <= ?", (after, upto)).fetchone()[0])
 
 
 def drop(cursor: sqlite3.Cursor, upto: int) -> None:
@@ -136,15 +141,21 @@ def drop(cursor: sqlite3.Cursor, upto: int) -> None:
     cursor.execute("DELETE FROM outbox WHERE seq <= ?", (upto,))
 
 
-def oldest(db: sqlite3.Connection, *, most: int, bytes_max: int) -> list[Record]:
-    """The oldest records: at most so many, of so many bytes; one in any case, if there is one.
+def first(db: sqlite3.Connection, *, last: int) -> int:
+    """The seq of the oldest record that is kept; one more than the ``last`` when none is."""
+    found = db.execute("SELECT min(seq) FROM outbox").fetchone()[0]
+    return last + 1 if found is None else int(found)
+
+
+def oldest(db: sqlite3.Connection, *, after: int, most: int, bytes_max: int) -> list[Record]:
+    """The oldest records beyond a seq: at most so many, of so many bytes; one if there is one.
 
     Raises `Unreadable`.
     """
-    query = "SELECT seq, body FROM outbox ORDER BY seq LIMIT ?"
+    query = "SELECT seq, body FROM outbox WHERE seq > ? ORDER BY seq LIMIT ?"
     found: list[tuple[int, bytes]] = []
     left = bytes_max
-    for row in db.execute(query, (most,)):
+    for row in db.execute(query, (after, most)):
         left -= len(row[1])
         if found and left < 0:
             break

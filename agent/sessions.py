@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ipaddress import IPv4Address, IPv6Address
 
     from agent.draft import Draft
-    from agent.model import GrantUse
+    from agent.model import Blocked, GrantUse
     from shaping.plane import Counter
 
 IDLE_MS = 600_000
@@ -51,6 +51,17 @@ NO_EPOCH = "none"
 _STAYS_SHUT = {Why.IDLE, Why.LEFT}
 
 
+def block(draft: Draft, blocked: Blocked) -> None:
+    """Let these devices do nothing, and those that no longer stand there have what they own."""
+    before, draft.blocked = draft.blocked, blocked
+    for mac in sorted(blocked.devices):
+        session = draft.session_of(mac)
+        if session is not None and session.closed is None:
+            close(draft, session, Why.REVOKED)
+    for mac in sorted(before.devices - blocked.devices):
+        open_for(draft, mac)
+
+
 def open_for(
     draft: Draft, mac: MacAddress, *, address: IPv4Address | IPv6Address | None = None
 ) -> None:
@@ -59,7 +70,7 @@ def open_for(
     ``address`` is where it asks from. A device whose last session is not yet counted out waits:
     it is opened for when that is done.
     """
-    if draft.session_of(mac) is not None:
+    if draft.session_of(mac) is not None or mac in draft.blocked.devices:
         return
     ipv4, ipv6 = usable(draft, mac, asked=address)
     if ipv4 is None and not ipv6:

@@ -18,6 +18,7 @@ from google.protobuf.message import DecodeError
 from wirepb.v1 import desired_pb2, edge_pb2, record_pb2
 
 from agent.model import (
+    Blocked,
     Chunk,
     DeviceJoined,
     Garden,
@@ -69,6 +70,9 @@ ROUNDS_MAX = 1_000_000
 
 GARDEN_MAX = 1_000
 """Names, and networks, of the walled garden."""
+
+BLOCKED_MAX = 4_096
+"""Devices that are blocked at a site; more are not people whom somebody knows."""
 
 PROOFS_MAX = 64
 """Codes that one grant can be joined by."""
@@ -159,7 +163,18 @@ class Record(NamedTuple):
             raise Unreadable(f"record {self.seq}: the body is no Record") from broken
 
 
-Parsed = SiteFace | Listing | Granted | SitePool | Garden | TokenKeys | Slot | Chunk | ProbeOrder
+Parsed = (
+    SiteFace
+    | Listing
+    | Granted
+    | SitePool
+    | Garden
+    | Blocked
+    | TokenKeys
+    | Slot
+    | Chunk
+    | ProbeOrder
+)
 
 
 def parse_item(key: str, body: bytes) -> Parsed | None:
@@ -315,7 +330,7 @@ def readable(rows: Iterable[tuple[int, bytes]]) -> list[Record]:
     return records
 
 
-def _parsed(key: str, message: desired_pb2.ItemBody) -> Parsed | None:  # noqa: PLR0911 - one for each kind
+def _parsed(key: str, message: desired_pb2.ItemBody) -> Parsed | None:  # noqa: C901, PLR0911 - one for each kind
     match message.WhichOneof("kind"):
         case "site":
             return _face(key, message.site)
@@ -327,6 +342,8 @@ def _parsed(key: str, message: desired_pb2.ItemBody) -> Parsed | None:  # noqa: 
             return _pool(key, message.pool)
         case "garden":
             return _garden(key, message.garden)
+        case "blocked":
+            return _blocked(key, message.blocked)
         case "token_keys":
             return _token_keys(key, message.token_keys)
         case "token_slot":
@@ -434,6 +451,16 @@ def _garden(key: str, garden: desired_pb2.Garden) -> Garden:
     except ValueError as wrong:
         raise InvalidField("networks", str(wrong)) from wrong
     return Garden(names=names, networks=networks)
+
+
+def _blocked(key: str, blocked: desired_pb2.Blocked) -> Blocked:
+    _same_key(key, "blocked")
+    if len(blocked.devices) > BLOCKED_MAX:
+        raise InvalidField("devices", f"want at most {BLOCKED_MAX:,} blocked devices")
+    for mac in blocked.devices:
+        if not MAC_SHAPE.fullmatch(mac):
+            raise InvalidField("devices", f"{mac[:20]!r} is no MAC address")
+    return Blocked(frozenset(map(MacAddress, blocked.devices)))
 
 
 def _token_keys(key: str, keys: desired_pb2.TokenKeys) -> TokenKeys:

@@ -30,6 +30,7 @@ from controller.config_sections import (
     AirtelSection,
     AlertsSection,
     AuditSettings,
+    BackupSettings,
     BankSection,
     CardSection,
     DatabaseSettings,
@@ -37,6 +38,8 @@ from controller.config_sections import (
     EmailSection,
     HttpSettings,
     HttpSmsSection,
+    ManagementSettings,
+    MapSection,
     MpesaSection,
     OperatorSettings,
     Section,
@@ -80,6 +83,8 @@ class Settings(BaseSettings):
     database: DatabaseSettings = DatabaseSettings()
     http: HttpSettings = HttpSettings()
     edge: EdgeSettings = EdgeSettings()
+    map: MapSection = MapSection()
+    management: ManagementSettings = ManagementSettings()
     mpesa: MpesaSection | None = None
     airtel: AirtelSection | None = None
     card: CardSection | None = None
@@ -88,6 +93,7 @@ class Settings(BaseSettings):
     email: EmailSection | None = None
     operator: OperatorSettings = OperatorSettings()
     audit: AuditSettings = AuditSettings()
+    backup: BackupSettings = BackupSettings()
     alerts: AlertsSection = AlertsSection()
 
     @classmethod
@@ -191,6 +197,7 @@ _SECTIONS: dict[str, type[Section]] = {
     "database": DatabaseSettings,
     "http": HttpSettings,
     "edge": EdgeSettings,
+    "management": ManagementSettings,
     "mpesa": MpesaSection,
     "airtel": AirtelSection,
     "card": CardSection,
@@ -199,6 +206,7 @@ _SECTIONS: dict[str, type[Section]] = {
     "email": EmailSection,
     "operator": OperatorSettings,
     "audit": AuditSettings,
+    "backup": BackupSettings,
     "alerts": AlertsSection,
 }
 
@@ -283,6 +291,7 @@ def _cross_faults(told: dict[str, Any]) -> list[str]:
         "http.port": _given(told, "http", "port", 8080),
         "edge.port": _given(told, "edge", "port", 8443),
         "edge.join_port": _given(told, "edge", "join_port", 8444),
+        "management.port": _given(told, "management", "port", 0),
     }
     seen: dict[str, str] = {}
     for key, port in ports.items():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import time
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import (
@@ -28,6 +30,8 @@ PHONE_SHAPE = r"^[0-9+ ]{0,20}$"
 SENDER_SHAPE = r"^([A-Za-z0-9]{1,11})?$"
 PAYER_SHAPE = r"^254[17][0-9]{8}$"
 PLACE_SHAPE = r"^[A-Za-z0-9._-]{1,32}$"
+TILES_SHAPE = r"^(https?://[^\s?#{};,'\"]+/\{z\}/\{x\}/\{y\}[A-Za-z0-9@._-]{0,20})?$"
+RECIPIENT_SHAPE = r"^(age1[02-9ac-hj-np-z]{58})?$"
 COST_SHAPE = r"^[0-9]{1,3}(\.[0-9]{1,4})?$"
 WANTS = {
     HOST_SHAPE: "a host name or address, without a port",
@@ -38,6 +42,8 @@ WANTS = {
     SENDER_SHAPE: "at most 11 letters and digits",
     PAYER_SHAPE: "a phone like 254712345678",
     PLACE_SHAPE: "1 to 32 letters, digits, -, _ and .",
+    TILES_SHAPE: "http://… or https://…, ending in /{z}/{x}/{y}.png",
+    RECIPIENT_SHAPE: "the public half of a recovery key, age1…",
     COST_SHAPE: "shillings, like 0.80",
 }
 """What each shape is called when a value does not have it."""
@@ -77,6 +83,16 @@ class HttpSettings(Section):
     callback_sources: tuple[Host, ...] = ()
 
 
+class MapSection(Section):
+    """Raster tiles of the operator's own under the map; without them it is our own drawing.
+
+    ``tiles`` is an address with ``{z}``, ``{x}`` and ``{y}``; browsers of staff ask it.
+    """
+
+    tiles: str = Field(default="", pattern=TILES_SHAPE)
+    attribution: str = Field(default="", max_length=200)
+
+
 class EdgeSettings(Section):
     """The gRPC door. ``public_host`` is what agents dial; it stands in join tokens."""
 
@@ -84,6 +100,17 @@ class EdgeSettings(Section):
     port: Port = 8443
     join_port: Port = 8444
     public_host: Host = "127.0.0.1"
+
+
+class ManagementSettings(Section):
+    """Where Prometheus reads ``/metrics``; nowhere without a ``port``. It asks for no key.
+
+    Whoever reaches it learns how busy the business is: keep it on this machine, or on a network
+    of your own.
+    """
+
+    host: Host = "127.0.0.1"
+    port: Port | None = None
 
 
 class MpesaSection(Section):
@@ -211,6 +238,19 @@ class AuditSettings(Section):
     """Whom the head of the audit log's chain is sent to each day, by e-mail; "": nobody."""
 
     heads_to: Annotated[str, AfterValidator(_address_or_nothing)] = ""
+
+
+class BackupSettings(Section):
+    """When backups are made, where they are kept, and for whom they are encrypted.
+
+    ``recipient`` is the public half of the recovery key; "": that which `lango backup key` made.
+    ``command`` is run after each, with its path as last word, to take it elsewhere.
+    """
+
+    recipient: Annotated[str, StringConstraints(pattern=RECIPIENT_SHAPE)] = ""
+    folder: Path | None = None
+    at: time = time(2)
+    command: tuple[Word, ...] = ()
 
 
 def _thresholds(told: dict[str, int]) -> dict[str, int]:

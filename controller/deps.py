@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from controller.config import Settings
     from controller.edge.authority import Authority
+    from controller.jobs import Rounds
     from controller.notify.email import Email
     from controller.notify.sms import Sms
     from controller.notify.webhook import Webhooks
@@ -45,6 +46,8 @@ class Deps:
     """All that Daraja does for our shortcode beside collecting; None without an account."""
     cards: StoredCards | None = None
     bank: BankSettings | None = None
+    rounds: dict[str, Rounds] = field(default_factory=dict, compare=False)
+    """How the jobs of this process went, by name: what staff see of them."""
 
     @property
     def rails(self) -> Mapping[str, PaymentGateway]:

@@ -15,6 +15,7 @@ import structlog
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
+    from datetime import datetime
 
     from controller.deps import Deps
 
@@ -35,6 +36,19 @@ class Job:
     worth_telling: bool = True
 
 
+@dataclass(slots=True)
+class Rounds:
+    """How the rounds of one job went, in this process, as staff see it."""
+
+    every_s: float
+    began_at: datetime
+    last_at: datetime | None = None
+    """When a round was done last."""
+    failures: int = 0
+    """Rounds that failed since."""
+    face: str = ""
+
+
 async def run_jobs(jobs: Sequence[Job], deps: Deps) -> None:
     """Run every job for ever; ends only by being cancelled."""
     async with asyncio.TaskGroup() as group:
@@ -45,12 +59,14 @@ async def run_jobs(jobs: Sequence[Job], deps: Deps) -> None:
 async def repeat(job: Job, deps: Deps) -> NoReturn:
     """Do rounds of one job for ever, `Job.every_s` apart."""
     failures, face = 0, ""
+    rounds = deps.rounds.setdefault(job.name, Rounds(job.every_s, deps.now()))
     while True:
         try:
             async with asyncio.timeout(job.round_max_s):
                 done = await job.work(deps)
         except Exception as error:  # the loop: whatever it was, try again
             failures += 1
+            rounds.failures, rounds.face = failures, type(error).__name__
             if face != type(error).__name__:
                 face = type(error).__name__
                 log.exception("job_failed", job=job.name)
@@ -60,4 +76,5 @@ async def repeat(job: Job, deps: Deps) -> NoReturn:
             if done and job.worth_telling:
                 log.info("job_done", job=job.name, count=done)
             failures, face = 0, ""
+            rounds.last_at, rounds.failures, rounds.face = deps.now(), 0, ""
         await asyncio.sleep(job.every_s)

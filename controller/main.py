@@ -12,6 +12,7 @@ import contextlib
 import os
 import signal
 import socket
+import sys
 import threading
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -24,6 +25,9 @@ import structlog
 import uvicorn
 
 from controller.api.app import create_app
+from controller.api.auth import KEY_HOLDER
+from controller.api.staff import WELCOME
+from controller.backup.restore import controller_runs, is_cut_short
 from controller.config import CannotStart, address
 from controller.deps import Deps
 from controller.edge.authority import open_authority
@@ -32,6 +36,8 @@ from controller.edge.grpc import EdgeServers
 from controller.edge.watch import Watch
 from controller.jobs import Job, run_jobs
 from controller.logs import set_up_logs
+from controller.management import create_management
+from controller.metrics import Metrics
 from controller.notify.absent import NO_EMAIL, AbsentEmail, AbsentSms
 from controller.notify.absent import SENTENCE as NO_SMS
 from controller.notify.africas_talking import AfricasTalkingSms
@@ -45,17 +51,21 @@ from controller.rails import open_rails
 from controller.signals import Signals
 from controller.store.database import Database, DatabaseBusy
 from controller.store.migrations import upgrade
+from controller.store.staff import has_owner
 from controller.systemd import Systemd
 from controller.usecases import alerts, sites
 from controller.usecases.arrivals import place_due
 from controller.usecases.audit import seal_due, tell_head
+from controller.usecases.backups import backup_due, trial_due
 from controller.usecases.billing_run import bill_due
 from controller.usecases.collecting import collect_due
 from controller.usecases.dunning import dun_due
 from controller.usecases.emails import send_due as send_emails_due
 from controller.usecases.expire import expire_due
 from controller.usecases.ingest import ingest
+from controller.usecases.maintenance import tell_due
 from controller.usecases.messages import send_due
+from controller.usecases.outage_credits import book_due as book_due_credits
 from controller.usecases.outages import SilenceWatch
 from controller.usecases.paybill import balance_due, confirm_due, pull_due, register_due
 from controller.usecases.phone_codes import join_by_phone, send_code
@@ -64,15 +74,19 @@ from controller.usecases.purchase import purchase
 from controller.usecases.reconcile import reconcile_due
 from controller.usecases.redeem import redeem
 from controller.usecases.refunds import refunds_due
-from controller.usecases.sampling import TICK_S, Sampler, roll_up
+from controller.usecases.sampling import RollUp, Sampler
 from controller.usecases.settle import query_due
+from controller.usecases.sms_balance import ask_due
+from controller.usecases.staff import invite_owner
 from controller.usecases.statements import book_due
 from controller.usecases.token_keys import make_ready
 from controller.usecases.webhooks import send_due as send_webhooks_due
 from controller.vault import open_vault
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+    from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+
+    from starlette.types import ASGIApp
 
     from controller.config import Settings
     from controller.config_sections import HttpSmsSection, SmsSection
@@ -90,15 +104,22 @@ EXPIRE_EVERY_S = 5.0
 WATCH_EVERY_S = 1.0
 SILENCE_EVERY_S = 10.0
 SEAL_EVERY_S = 1.0
+BACKUP_EVERY_S = 60.0
+BACKUP_MAX_S = 6 * 3_600.0
 TELL_HEAD_EVERY_S = 600.0
 ALERTS_EVERY_S = 5.0
+BALANCE_EVERY_S = 60.0
 SMS_EVERY_S = 1.0
 EMAIL_MAX_S = 600.0
 """A long talk with a slow mail server, many times over; what was not reached is due still."""
 
 TOKENS_EVERY_S = 5.0
 PROBES_EVERY_S = 10.0
-ROLL_EVERY_S = 60.0
+SAMPLE_EVERY_S = 5.0
+ROLL_EVERY_S = 10.0
+ROLL_MAX_S = 600.0
+"""Days of many sites that were not rolled up; each hour is a transaction of its own."""
+
 BILL_EVERY_S = 10.0
 BILL_MAX_S = 1_800.0
 """A night's run of a large operator; what it has not reached is due still."""
@@ -146,6 +167,9 @@ def due_work() -> tuple[Job, ...]:
         Job("expire_due", EXPIRE_EVERY_S, expire_due),
         Job("silence", SILENCE_EVERY_S, SilenceWatch().look),
         Job("alerts", ALERTS_EVERY_S, alerts.look),
+        Job("sms_balance", BALANCE_EVERY_S, ask_due),
+        Job("tell_areas", ALERTS_EVERY_S, tell_due),
+        Job("outage_credits", RECONCILE_EVERY_S, book_due_credits),
         Job("send_sms", SMS_EVERY_S, send_due),
         Job("send_webhooks", SMS_EVERY_S, send_webhooks_due),
         Job("send_emails", SMS_EVERY_S, send_emails_due, round_max_s=EMAIL_MAX_S),
@@ -153,10 +177,12 @@ def due_work() -> tuple[Job, ...]:
         Job("bill_due", BILL_EVERY_S, bill_due, round_max_s=BILL_MAX_S),
         Job("dun_due", BILL_EVERY_S, dun_due, round_max_s=BILL_MAX_S),
         Job("give_up_probes", PROBES_EVERY_S, give_up_probes),
-        Job("sample", TICK_S, Sampler().look, worth_telling=False),
-        Job("roll_up", ROLL_EVERY_S, roll_up),
+        Job("sample", SAMPLE_EVERY_S, Sampler().look, worth_telling=False),
+        Job("roll_up", ROLL_EVERY_S, RollUp().look, round_max_s=ROLL_MAX_S),
         Job("seal_audit", SEAL_EVERY_S, seal_due, worth_telling=False),
         Job("tell_audit_head", TELL_HEAD_EVERY_S, tell_head),
+        Job("backup_due", BACKUP_EVERY_S, backup_due, round_max_s=BACKUP_MAX_S),
+        Job("try_backup", BACKUP_EVERY_S, trial_due, round_max_s=BACKUP_MAX_S),
         Job("watch", WATCH_EVERY_S, Watch().look, worth_telling=False),
     )
 
@@ -171,6 +197,7 @@ class Running:
     join_port: int
     over: asyncio.Task[None]
     """Ends only when the HTTP door broke; then the process is of no use."""
+    management_port: int | None = None
 
 
 def run_controller(settings: Settings) -> int:
@@ -215,8 +242,9 @@ async def open_controller(
 ) -> AsyncIterator[Running]:
     """A controller that answers while the block lasts. Raises `CannotStart`."""
     vault, authority = _opened_state(settings, now())
-    await _migrated(settings)
     async with contextlib.AsyncExitStack() as stack:
+        stack.enter_context(_nobody_restores(settings))
+        await _migrated(settings)
         db = Database(settings.database_url)
         stack.push_async_callback(_closed, db)
         http = await stack.enter_async_context(httpx2.AsyncClient(follow_redirects=False))
@@ -240,16 +268,34 @@ async def open_controller(
             webhooks=carrier,
         )
         await _told(deps)
-        listening = _listening(settings)
+        metrics = Metrics()
+        listening = _listening("http.port", settings.http.host, settings.http.port)
         stack.callback(listening.close)
         edge = EdgeServers(deps, Dispatch(deps, VERBS))
         stack.push_async_callback(edge.stop)
         ports = await edge.open()
-        door = await stack.enter_async_context(_answering(deps, listening))
+        door = await stack.enter_async_context(_answering(deps, listening, metrics))
+        managing = await stack.enter_async_context(_managing(deps, metrics))
         await stack.enter_async_context(_cancelled_after(run_jobs(due_work(), deps)))
-        running = Running(deps, listening.getsockname()[1], ports.edge, ports.join, door)
+        http_port = listening.getsockname()[1]
+        running = Running(deps, http_port, ports.edge, ports.join, door, managing)
         _announce(running)
+        await _ask_for_owner(deps)
         yield running
+
+
+@contextlib.contextmanager
+def _nobody_restores(settings: Settings) -> Iterator[None]:
+    """Raise `CannotStart` while a backup is being restored here, or after that was cut short."""
+    try:
+        with controller_runs(settings.state_dir):
+            if is_cut_short(settings.state_dir):
+                raise CannotStart(
+                    "state_dir: a restore was cut short: `lango backup restore` again"
+                )
+            yield
+    except BlockingIOError as error:
+        raise CannotStart("state_dir: a backup is being restored here") from error
 
 
 def _opened_state(settings: Settings, now: datetime) -> tuple[Vault, Authority]:
@@ -331,14 +377,13 @@ def _email(settings: Settings, now: Callable[[], datetime]) -> Email:
     return SmtpEmail(account, now=now)
 
 
-def _listening(settings: Settings) -> socket.socket:
-    host, port = settings.http.host, settings.http.port
+def _listening(key: str, host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family, backlog=HTTP_BACKLOG)
     except OSError as error:
         where = address(host, port)
-        raise CannotStart(f"http.port: cannot listen on {where}: {error.strerror}") from error
+        raise CannotStart(f"{key}: cannot listen on {where}: {error.strerror}") from error
 
 
 class _HttpServer(uvicorn.Server):
@@ -358,8 +403,35 @@ class _HttpServer(uvicorn.Server):
 
 
 @asynccontextmanager
-async def _answering(deps: Deps, listening: socket.socket) -> AsyncIterator[asyncio.Task[None]]:
-    app = create_app(deps)
+async def _answering(
+    deps: Deps, listening: socket.socket, metrics: Metrics
+) -> AsyncIterator[asyncio.Task[None]]:
+    app = create_app(deps, metrics=metrics)
+    async with _serving(app, listening, name="http", stopping=app.state.hub.close) as door:
+        yield door
+
+
+@asynccontextmanager
+async def _managing(deps: Deps, metrics: Metrics) -> AsyncIterator[int | None]:
+    """The management door, where there is to be one; its port."""
+    told = deps.settings.management
+    if told.port is None:
+        yield None
+        return
+    with contextlib.closing(_listening("management.port", told.host, told.port)) as listening:
+        app = create_management(deps, metrics)
+        async with _serving(app, listening, name="management", stopping=_nothing):
+            yield listening.getsockname()[1]
+
+
+async def _nothing() -> None:
+    """What a door without open pages does before it shuts."""
+
+
+@asynccontextmanager
+async def _serving(
+    app: ASGIApp, listening: socket.socket, *, name: str, stopping: Callable[[], Awaitable[None]]
+) -> AsyncIterator[asyncio.Task[None]]:
     server = _HttpServer(
         uvicorn.Config(
             app,
@@ -371,17 +443,17 @@ async def _answering(deps: Deps, listening: socket.socket) -> AsyncIterator[asyn
             timeout_graceful_shutdown=HTTP_STOP_S,
         )
     )
-    door = asyncio.create_task(server.serve(sockets=[listening]), name="http")
+    door = asyncio.create_task(server.serve(sockets=[listening]), name=name)
     opened = asyncio.create_task(server.opened.wait())
     try:
         await asyncio.wait({door, opened}, timeout=START_MAX_S, return_when=asyncio.FIRST_COMPLETED)
         if not opened.done():
-            raise CannotStart("http: the door did not open; the log says why")
+            raise CannotStart(f"{name}: the door did not open; the log says why")
         yield door
     finally:
         opened.cancel()
         server.should_exit = True
-        await app.state.hub.close()  # the streams of open live pages end, and the door can shut
+        await stopping()  # the streams of open live pages end, and the door can shut
         await asyncio.wait({door}, timeout=2 * HTTP_STOP_S)
 
 
@@ -408,6 +480,7 @@ def _announce(running: Running) -> None:
         "controller_started",
         version=version("lango"),
         http=address(told.http.host, running.http_port),
+        management=running.management_port,
         edge=address(told.edge.host, running.edge_port),
         join=address(told.edge.host, running.join_port),
         state_dir=str(told.state_dir),
@@ -417,6 +490,22 @@ def _announce(running: Running) -> None:
     ends = running.deps.authority.expires_at
     if ends - running.deps.now() < ROOT_REST:
         log.warning("authority_ends_soon", expires_at=ends.isoformat())
+
+
+async def _ask_for_owner(deps: Deps) -> None:
+    """Say how somebody becomes the owner, as long as nobody is.
+
+    The link itself goes to a terminal only: a log is read by others, and kept.
+    """
+    async with deps.db.read() as tx:
+        if await has_owner(tx):
+            return
+    log.warning("no_owner", next_step="lango setup-url")
+    if sys.stdout.isatty():
+        invited = await invite_owner(deps, KEY_HOLDER)
+        link = f"{deps.settings.public_url}{WELCOME}{invited.token}"
+        sys.stdout.write(f"\nBecome the owner (30 minutes, once): {link}\n\n")
+        sys.stdout.flush()
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import TYPE_CHECKING
 
 from pytest_socket import socket_allow_hosts
@@ -18,3 +19,9 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """Refuse connections to anywhere but loopback and, for lab tests, the lab's own addresses."""
     lab = item.get_closest_marker("root") is not None
     socket_allow_hosts([*LOOPBACK, *LAB] if lab else LOOPBACK, allow_unix_socket=True)
+
+
+def pytest_collection_finish() -> None:
+    """Leave what was collected, ten thousand tests, out of each later search for garbage."""
+    gc.collect()
+    gc.freeze()

@@ -461,6 +461,12 @@ def pool_item(pool_id: str, pool: SitePool) -> tuple[str, bytes]:
     return f"pool/{pool_id}", pb.ItemBody(pool=message).SerializeToString(deterministic=True)
 
 
+def blocked_item(devices: Sequence[str]) -> tuple[str, bytes]:
+    """Key and body of the devices that are blocked."""
+    blocked = pb.Blocked(devices=devices)
+    return "blocked", pb.ItemBody(blocked=blocked).SerializeToString(deterministic=True)
+
+
 def garden_item(*, names: Sequence[str], networks: Sequence[str]) -> tuple[str, bytes]:
     """The item of what everybody may reach."""
     garden = pb.Garden(names=names, networks=networks)

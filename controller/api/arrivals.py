@@ -22,7 +22,7 @@ from controller.api.arrival_shapes import (
     SuggestionsOut,
 )
 from controller.api.errors import NotFound
-from controller.api.needs import Id, Needed, PageAsked
+from controller.api.needs import Asking, Id, Needed, PageAsked
 from controller.api.refunds import show_refund
 from controller.api.shapes import Page, Words
 from controller.noc import incoming
@@ -48,7 +48,9 @@ class ArrivalsAsked(PageAsked):
 
 
 @router.get("")
-async def list_arrivals(deps: Needed, asked: Annotated[ArrivalsAsked, Query()]) -> Page[ArrivalOut]:
+async def list_arrivals(
+    deps: Needed, who: Asking, asked: Annotated[ArrivalsAsked, Query()]
+) -> Page[ArrivalOut]:
     """Money that came in, newest first."""
     after = pages.read(asked.cursor)
     async with deps.db.read() as tx:
@@ -59,16 +61,21 @@ async def list_arrivals(deps: Needed, asked: Annotated[ArrivalsAsked, Query()]) 
             state=asked.state,
             rail=asked.rail,
             search=asked.q,
+            branches=who.branches,
         )
     return _page(found, asked.limit)
 
 
 @router.get("/unmatched")
-async def list_unmatched(deps: Needed, asked: Annotated[PageAsked, Query()]) -> Page[ArrivalOut]:
+async def list_unmatched(
+    deps: Needed, who: Asking, asked: Annotated[PageAsked, Query()]
+) -> Page[ArrivalOut]:
     """Money that waits for staff, the oldest first: it fits nobody, or is not confirmed."""
     after = pages.read(asked.cursor)
     async with deps.db.read() as tx:
-        found = await incoming.unmatched_views(tx, after=after, limit=asked.limit)
+        found = await incoming.unmatched_views(
+            tx, after=after, limit=asked.limit, branches=who.branches
+        )
     return _page(found, asked.limit)
 
 

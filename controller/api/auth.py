@@ -1,12 +1,17 @@
-"""Who may enter: the staff key as a bearer token, or the sealed cookie of the live page.
+"""Who may enter: a key as a bearer token, or the cookie of a browser that is signed in.
 
-The cookie is made at log-in from the key, is read by this controller alone (sealed by the vault),
-cannot be read by scripts, is not sent from other sites, and ends by itself.
+- The staff key of ``keys.json`` belongs to whoever owns the machine: it lies beside the database,
+  and opens everything as an owner would. In a browser it opens as long as nobody has become the
+  owner (a trial, a first look); after that people sign in as themselves.
+- An API token (``lango_…``) stands for a program, with a role of its own.
+- A session's cookie is random, is not readable by scripts, is not sent from other sites, goes over
+  TLS only where it was given over TLS, and is kept here as a keyed hash.
 """
 
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import TYPE_CHECKING
@@ -16,20 +21,37 @@ from cryptography.fernet import InvalidToken
 
 from controller.api.attempts import Attempts, failed, wait_s
 from controller.api.errors import Refused
+from controller.device_names import device_name
+from controller.passwords import Passwords
 from controller.rights import Role, Who
+from controller.store import staff
+from controller.usecases import api_tokens
+from controller.usecases.sign_in import (
+    SESSION_LASTS,
+    Caller,
+    end_session_of,
+    look_at_session,
+    session_of,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from starlette.requests import Request
     from starlette.responses import Response
 
-    from controller.vault import Vault
+    from controller.deps import Deps
+    from controller.usecases.sign_in import SignedIn
 
 COOKIE = "lango_staff"
-SESSION_LASTS = timedelta(hours=12)
+BROWSER_COOKIE = "lango_browser"
+"""By which a browser is known again; it opens nothing."""
+
+BROWSER_KEPT = timedelta(days=400)
+KEY_SESSION_LASTS = timedelta(hours=12)
 PURPOSE = "staff-session"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+COOKIE_CHARS_MAX = 200
+STREAM = "/noc/events"
+"""Opened anew by each tab that is left open: no sign that somebody is there."""
 
 KEY_HOLDER = Who("key", "the key", Role.OWNER)
 """Whoever shows the controller's own key: it lies beside the database, and opens everything."""
@@ -44,25 +66,73 @@ class NotStaff(Refused):
         )
 
 
-class Staff:
-    """The check of the staff key, which remembers who offered wrong ones."""
+@dataclass(frozen=True, slots=True)
+class Entered:
+    """Somebody in a browser; ``session_id`` is "" for the machine's own key."""
 
-    def __init__(self, *, vault: Vault, now: Callable[[], datetime], public_url: str) -> None:
-        self._vault = vault
-        self._public = urlsplit(public_url)
-        self._now = now
+    who: Who
+    session_id: str
+
+
+class Staff:
+    """The check of everybody who asks, which remembers who offered wrong keys."""
+
+    def __init__(self, deps: Deps) -> None:
+        self._deps = deps
+        self._vault = deps.vault
+        self._public = urlsplit(deps.settings.public_url)
+        self._now = deps.now
         self._attempts = Attempts()
+        self.passwords = Passwords()
 
     async def enter(self, request: Request) -> Who:
         """Who of the staff asks. Raises `Refused` for others, and for a form of another site."""
         scheme, _, key = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer":
-            self.check_key(request, key.strip())
-            return KEY_HOLDER
-        if not self.is_logged_in(request):
-            raise NotStaff("send the staff key as `Authorization: Bearer …`, or log in at /noc")
+            return await self._holder(request, key.strip())
+        entered = await self.entered(request)
+        if entered is None:
+            raise NotStaff("send a key as `Authorization: Bearer …`, or sign in at /noc")
         if request.method not in SAFE_METHODS:
             refuse_other_origins(request)
+        return entered.who
+
+    async def entered(self, request: Request) -> Entered | None:
+        """Who is signed in with this browser, while that still holds."""
+        cookie = request.cookies.get(COOKIE, "")
+        if not cookie:
+            return None
+        if self._is_key_session(cookie):
+            async with self._deps.db.read() as tx:
+                is_over = await staff.has_owner(tx)
+            return None if is_over else Entered(KEY_HOLDER, "")
+        if len(cookie) >= COOKIE_CHARS_MAX:
+            return None
+        look = look_at_session if request.url.path == STREAM else session_of
+        found = await look(self._deps, cookie)
+        return None if found is None else Entered(found[1], found[0].id)
+
+    async def still(self, request: Request, who: Who) -> bool:
+        """Whether somebody who was let in would be let in as the same now; for what lasts long.
+
+        Does not count as a request: a page that is left open does not keep its session alive.
+        """
+        key = request.headers.get("authorization", "").partition(" ")[2].strip()
+        if key:
+            is_key = self._vault.is_staff_key(key)
+            return is_key or await api_tokens.who_has(self._deps, key) == who
+        cookie = request.cookies.get(COOKIE, "")
+        if self._is_key_session(cookie):
+            return await self.takes_key()
+        found = await look_at_session(self._deps, cookie)
+        return found is not None and found[1] == who
+
+    async def _holder(self, request: Request, key: str) -> Who:
+        if key.startswith(api_tokens.PREFIX):
+            who = await api_tokens.who_has(self._deps, key)
+            if who is not None:
+                return who
+        self.check_key(request, key)
         return KEY_HOLDER
 
     def check_key(self, request: Request, key: str) -> None:
@@ -85,10 +155,9 @@ class Staff:
         self._attempts = failed(self._attempts, address, now)
         raise NotStaff("this is not the staff key")
 
-    def is_logged_in(self, request: Request) -> bool:
-        """Whether the request carries a log-in that this controller made and that still holds."""
+    def _is_key_session(self, cookie: str) -> bool:
         try:
-            sealed = json.loads(self._vault.unseal(request.cookies.get(COOKIE, "").encode()))
+            sealed = json.loads(self._vault.unseal(cookie.encode()))
             return (
                 sealed["purpose"] == PURPOSE
                 and self._vault.is_staff_key(sealed["key"])
@@ -97,17 +166,46 @@ class Staff:
         except (InvalidToken, ValueError, KeyError, TypeError):
             return False
 
+    async def takes_key(self) -> bool:
+        """Whether the machine's key opens a browser: as long as there is no owner."""
+        async with self._deps.db.read() as tx:
+            return not await staff.has_owner(tx)
+
     def log_in(self, request: Request, response: Response) -> None:
-        """Put a new log-in on ``response``. Call after `check_key`."""
+        """Put a new log-in by the key on ``response``. Call after `check_key`, `takes_key`."""
         session = {
             "purpose": PURPOSE,
             "key": self._vault.staff_key(),  # a changed key ends every log-in
-            "until": (self._now() + SESSION_LASTS).isoformat(),
+            "until": (self._now() + KEY_SESSION_LASTS).isoformat(),
         }
+        sealed = self._vault.seal(json.dumps(session).encode()).decode()
+        self._keep(request, response, COOKIE, sealed, KEY_SESSION_LASTS)
+
+    def sign_in(self, request: Request, response: Response, new: SignedIn) -> None:
+        """Put a new session on ``response``, and what the browser is known by again."""
+        self._keep(request, response, COOKIE, new.session, SESSION_LASTS)
+        self._keep(request, response, BROWSER_COOKIE, new.browser, BROWSER_KEPT)
+
+    def keep_step(
+        self, request: Request, response: Response, name: str, step: str, lasts: timedelta
+    ) -> None:
+        """Let the browser carry the step of a sign-in that waits for its answer."""
+        self._keep(request, response, name, step, lasts)
+
+    async def log_out(self, request: Request, response: Response) -> None:
+        """Take the log-in away, here and in the browser."""
+        cookie = request.cookies.get(COOKIE, "")
+        if cookie and len(cookie) < COOKIE_CHARS_MAX:
+            await end_session_of(self._deps, cookie)
+        response.delete_cookie(COOKIE, path="/", httponly=True, samesite="strict")
+
+    def _keep(
+        self, request: Request, response: Response, name: str, value: str, lasts: timedelta
+    ) -> None:
         response.set_cookie(
-            COOKIE,
-            self._vault.seal(json.dumps(session).encode()).decode(),
-            max_age=SESSION_LASTS // timedelta(seconds=1),
+            name,
+            value,
+            max_age=lasts // timedelta(seconds=1),
             path="/",
             httponly=True,
             samesite="strict",
@@ -119,9 +217,15 @@ class Staff:
         public = self._public.scheme == "https" and request.url.netloc == self._public.netloc
         return public or request.url.scheme == "https"
 
-    def log_out(self, response: Response) -> None:
-        """Take the log-in away."""
-        response.delete_cookie(COOKIE, path="/", httponly=True, samesite="strict")
+
+def caller_of(request: Request) -> Caller:
+    """Where a request comes from, for a sign-in."""
+    return Caller(
+        address=request.client.host if request.client else "",
+        device=device_name(request.headers.get("user-agent", "")),
+        browser=request.cookies.get(BROWSER_COOKIE, "")[:COOKIE_CHARS_MAX],
+        request_id=getattr(request.state, "request_id", ""),
+    )
 
 
 def refuse_other_origins(request: Request) -> None:

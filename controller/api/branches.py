@@ -9,7 +9,7 @@ from billing.ids import SiteId
 from controller.api import pages
 from controller.api.billing_shapes import BranchIn, BranchOut, BranchSetIn, SiteBranchIn
 from controller.api.errors import NotFound
-from controller.api.needs import Needed, PageAsked, SiteKey
+from controller.api.needs import Asking, Needed, PageAsked, SiteKey
 from controller.api.shapes import Page, SiteOut
 from controller.noc import views
 from controller.store import branches
@@ -19,11 +19,13 @@ router = APIRouter(tags=["branches"])
 
 
 @router.get("/branches")
-async def list_branches(deps: Needed, asked: Annotated[PageAsked, Query()]) -> Page[BranchOut]:
+async def list_branches(
+    deps: Needed, who: Asking, asked: Annotated[PageAsked, Query()]
+) -> Page[BranchOut]:
     """Branches in order of their id."""
     after_id = pages.read_id(asked.cursor)
     async with deps.db.read() as tx:
-        found = await branches.page(tx, after_id=after_id, limit=asked.limit)
+        found = await branches.page(tx, after_id=after_id, limit=asked.limit, branches=who.branches)
     full = len(found) == asked.limit
     return Page(
         data=[BranchOut.of(row) for row in found],

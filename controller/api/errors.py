@@ -24,12 +24,24 @@ from controller.payments.statements import StatementUnreadable
 from controller.store.database import DatabaseBusy
 from controller.usecases import wallets
 from controller.usecases.agreements import SubscriptionDiffers
+from controller.usecases.alert_routes import RouteUnknown
+from controller.usecases.alerts import AlertOver, AlertUnknown
+from controller.usecases.api_tokens import TokenNotThere
 from controller.usecases.arrivals import AlreadyPlaced, ArrivalUnknown
 from controller.usecases.branches import BranchExists, BranchUnknown
 from controller.usecases.debts import DebtSettled, DebtUnknown
+from controller.usecases.factors import PasskeyRefused
 from controller.usecases.grants import DevicesFull, GrantOver, GrantUnknown
+from controller.usecases.live_sessions import SessionUnknown
+from controller.usecases.maintenance import (
+    MaintenanceDiffers,
+    MaintenanceUnknown,
+    NoticeDiffers,
+    NoticeUnknown,
+)
 from controller.usecases.mandates import MandateDiffers, MandateUnknown
 from controller.usecases.money_in import ReceiptUsed, ReceivedUnknown
+from controller.usecases.outage_credits import CreditRunDiffers, CreditRunUnknown
 from controller.usecases.papers import DocumentUnknown
 from controller.usecases.payers import SubscriberUnknown
 from controller.usecases.plan_changes import QuoteChanged, WalletTooLow
@@ -46,7 +58,16 @@ from controller.usecases.promotions import (
 from controller.usecases.purchase import OrderDiffers
 from controller.usecases.reconcile import DayUntold, DifferenceGone, DifferenceUnknown
 from controller.usecases.refunds import NotToRefund, RefundDiffers
+from controller.usecases.sign_in import NotSignedIn, StepOver, TooSoon
 from controller.usecases.sites import SiteExists, SiteUnknown
+from controller.usecases.staff import (
+    AboveYou,
+    InvitationOver,
+    LastOwner,
+    LoginTaken,
+    OwnerExists,
+    StaffUnknown,
+)
 from controller.usecases.statements import ProfileUnknown, StatementIdUsed
 from controller.usecases.subscribers import SubscriberExists
 from controller.usecases.subscriptions import SubscriptionUnknown
@@ -104,6 +125,7 @@ KNOWN: dict[type[Exception], tuple[HTTPStatus, str]] = {
     SiteUnknown: (HTTPStatus.NOT_FOUND, "not_found"),
     PlanUnknown: (HTTPStatus.NOT_FOUND, "not_found"),
     GrantUnknown: (HTTPStatus.NOT_FOUND, "not_found"),
+    SessionUnknown: (HTTPStatus.NOT_FOUND, "not_found"),
     TokenUnknown: (HTTPStatus.NOT_FOUND, "not_found"),
     TokenRedeemed: (HTTPStatus.CONFLICT, "token_redeemed"),
     SlotsFull: (HTTPStatus.CONFLICT, "token_slots_full"),
@@ -158,10 +180,33 @@ KNOWN: dict[type[Exception], tuple[HTTPStatus, str]] = {
     PromotionUsedUp: (HTTPStatus.CONFLICT, "promotion_used_up"),
     GrantOver: (HTTPStatus.CONFLICT, "grant_over"),
     DevicesFull: (HTTPStatus.CONFLICT, "devices_full"),
+    PasskeyRefused: (HTTPStatus.UNPROCESSABLE_ENTITY, "passkey_refused"),
+    StepOver: (HTTPStatus.UNAUTHORIZED, "sign_in_over"),
+    NotSignedIn: (HTTPStatus.UNAUTHORIZED, "not_signed_in"),
+    TooSoon: (HTTPStatus.TOO_MANY_REQUESTS, "too_many_attempts"),
+    StaffUnknown: (HTTPStatus.NOT_FOUND, "not_found"),
+    LoginTaken: (HTTPStatus.CONFLICT, "login_taken"),
+    AboveYou: (HTTPStatus.FORBIDDEN, "above_you"),
+    LastOwner: (HTTPStatus.CONFLICT, "last_owner"),
+    OwnerExists: (HTTPStatus.CONFLICT, "owner_exists"),
+    InvitationOver: (HTTPStatus.GONE, "invitation_over"),
+    TokenNotThere: (HTTPStatus.NOT_FOUND, "not_found"),
+    AlertUnknown: (HTTPStatus.NOT_FOUND, "not_found"),
+    AlertOver: (HTTPStatus.CONFLICT, "alert_over"),
+    RouteUnknown: (HTTPStatus.NOT_FOUND, "not_found"),
+    MaintenanceUnknown: (HTTPStatus.NOT_FOUND, "not_found"),
+    MaintenanceDiffers: (HTTPStatus.CONFLICT, "maintenance_differs"),
+    NoticeUnknown: (HTTPStatus.NOT_FOUND, "not_found"),
+    NoticeDiffers: (HTTPStatus.CONFLICT, "notice_differs"),
+    CreditRunUnknown: (HTTPStatus.NOT_FOUND, "not_found"),
+    CreditRunDiffers: (HTTPStatus.CONFLICT, "credit_run_differs"),
     TooManyViewers: (HTTPStatus.SERVICE_UNAVAILABLE, "too_many_viewers"),
     DatabaseBusy: (HTTPStatus.SERVICE_UNAVAILABLE, "busy"),
 }
 """Which refusal is told how; the nearest class counts."""
+
+REFUSALS: tuple[type[Exception], ...] = (Refused, InvalidField, *KNOWN)
+"""All that is refused, and is nobody's fault in the program."""
 
 
 def problem(

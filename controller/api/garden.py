@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query
 
 from billing.ids import SiteId
 from controller.api.errors import NotFound
-from controller.api.needs import Needed, OfSite, known_site
+from controller.api.needs import Asking, Needed, OfSite, known_site
 from controller.api.network_shapes import GardenIn, GardenOut
 from controller.api.shapes import Page
 from controller.noc import views
@@ -17,11 +17,13 @@ router = APIRouter(prefix="/garden", tags=["garden"])
 
 
 @router.get("")
-async def list_garden(deps: Needed, site_id: Annotated[OfSite, Query()] = None) -> Page[GardenOut]:
+async def list_garden(
+    deps: Needed, who: Asking, site_id: Annotated[OfSite, Query()] = None
+) -> Page[GardenOut]:
     """All of the garden, or what is reached at one site; all in one page."""
     async with deps.db.read() as tx:
         await known_site(tx, site_id)
-        found = await views.garden_rows(tx, site_id)
+        found = await views.garden_rows(tx, site_id, branches=who.branches)
     return Page(data=[GardenOut.of(row) for row in found], next_cursor=None)
 
 

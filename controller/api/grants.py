@@ -10,7 +10,7 @@ from billing.ids import GrantId, PlanId, SiteId
 from billing.msisdn import parse_msisdn
 from controller.api import pages, replay
 from controller.api.errors import NotFound
-from controller.api.needs import Id, Needed, OfSite, PageAsked, known_site
+from controller.api.needs import Asking, Id, Needed, OfSite, PageAsked, known_site
 from controller.api.shapes import DeviceIn, GrantDetailOut, GrantIn, GrantOut, Page, ShareOut
 from controller.limits import limits_of
 from controller.noc import views
@@ -29,13 +29,20 @@ class GrantsAsked(PageAsked):
 
 
 @router.get("")
-async def list_grants(deps: Needed, asked: Annotated[GrantsAsked, Query()]) -> Page[GrantOut]:
+async def list_grants(
+    deps: Needed, who: Asking, asked: Annotated[GrantsAsked, Query()]
+) -> Page[GrantOut]:
     """Grants, newest first."""
     after = pages.read(asked.cursor)
     async with deps.db.read() as tx:
         await known_site(tx, asked.site_id)
         found = await views.grant_views(
-            tx, after=after, limit=asked.limit, site_id=asked.site_id, only_open=asked.open
+            tx,
+            after=after,
+            limit=asked.limit,
+            site_id=asked.site_id,
+            only_open=asked.open,
+            branches=who.branches,
         )
     last = found[-1].row if len(found) == asked.limit else None
     return Page(

@@ -1,5 +1,7 @@
 """Whether this process lives, whether it can work, and which version it is."""
 
+import asyncio
+from dataclasses import dataclass
 from http import HTTPStatus
 from importlib.metadata import version
 from typing import Literal
@@ -10,9 +12,13 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel
 
 from controller.api.needs import Needed
+from controller.deps import Deps
 from controller.noc import views
+from controller.store.migrations import head
 
 router = APIRouter(tags=["health"])
+
+READY_MAX_S = 5.0
 
 log = structlog.get_logger("api")
 
@@ -30,6 +36,35 @@ class Version(BaseModel):
     version: str
 
 
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """Whether the controller can work: the database answers, and is at the newest migration.
+
+    ``migration`` is "" when the database does not answer; then ``trouble`` says why.
+    """
+
+    migration: str
+    wanted: str
+    trouble: str = ""
+
+    @property
+    def ready(self) -> bool:
+        """Whether all of it is well."""
+        return self.migration == self.wanted
+
+
+async def readiness(deps: Deps) -> Readiness:
+    """How ready it is just now; what is wrong is logged."""
+    try:
+        async with asyncio.timeout(READY_MAX_S), deps.db.read() as tx:
+            found = Readiness(await views.schema_revision(tx), head())
+    except (TimeoutError, *views.UNREADABLE) as error:
+        found = Readiness("", head(), type(error).__name__)
+    if not found.ready:
+        log.warning("not_ready", error=found.trouble, migration=found.migration)
+    return found
+
+
 @router.get("/healthz")
 async def is_alive() -> Health:
     """Whether the process answers."""
@@ -38,12 +73,9 @@ async def is_alive() -> Health:
 
 @router.get("/readyz", responses={503: {"model": Health}})
 async def is_ready(deps: Needed) -> Response:
-    """Whether the database answers and its tables are there."""
-    try:
-        async with deps.db.read() as tx:
-            await views.schema_revision(tx)
-    except views.UNREADABLE as error:
-        log.warning("not_ready", error=type(error).__name__)
+    """Whether the database answers, and its tables are those that this program knows."""
+    state = await readiness(deps)
+    if not state.ready:
         return JSONResponse({"status": "not_ready"}, HTTPStatus.SERVICE_UNAVAILABLE)
     return JSONResponse({"status": "ok"})
 

@@ -22,7 +22,7 @@ from controller.api.charge_shapes import (
     WriteOffIn,
 )
 from controller.api.errors import NotFound
-from controller.api.needs import Id, Needed, OfSite, PageAsked
+from controller.api.needs import Asking, Id, Needed, OfSite, PageAsked
 from controller.api.shapes import Page, Words
 from controller.noc import charges
 from controller.noc.views import Mark
@@ -54,7 +54,7 @@ class DebtsAsked(PageAsked):
 
 @router.get("/documents")
 async def list_documents(
-    deps: Needed, asked: Annotated[DocumentsAsked, Query()]
+    deps: Needed, who: Asking, asked: Annotated[DocumentsAsked, Query()]
 ) -> Page[DocumentLineOut]:
     """Invoices, credit notes and receipts, newest first."""
     after = pages.read(asked.cursor)
@@ -65,6 +65,7 @@ async def list_documents(
             limit=asked.limit,
             kind=asked.kind,
             subscriber_id=await _whose(tx, asked.subscriber),
+            branches=who.branches,
         )
     last = found[-1].row if len(found) == asked.limit else None
     return Page(
@@ -148,7 +149,9 @@ async def write_off(document: Id, deps: Needed, request: Request, asked: WriteOf
 
 
 @router.get("/debts")
-async def list_debts(deps: Needed, asked: Annotated[DebtsAsked, Query()]) -> Page[DebtOut]:
+async def list_debts(
+    deps: Needed, who: Asking, asked: Annotated[DebtsAsked, Query()]
+) -> Page[DebtOut]:
     """What is open, the oldest first."""
     after, now = pages.read(asked.cursor), deps.now()
     async with deps.db.read() as tx:
@@ -160,6 +163,7 @@ async def list_debts(deps: Needed, asked: Annotated[DebtsAsked, Query()]) -> Pag
             branch_id=asked.branch_id,
             due_before=now if asked.overdue else None,
             recovery=asked.recovery,
+            branches=who.branches,
         )
     last = found[-1].row if len(found) == asked.limit else None
     return Page(

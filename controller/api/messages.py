@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from billing.period import day_of, midnight
 from controller.api import pages
 from controller.api.message_shapes import MessageCostsOut, MessageOut
-from controller.api.needs import Needed, PageAsked
+from controller.api.needs import Asking, Needed, PageAsked
 from controller.api.shapes import Page
 from controller.noc import views
 
@@ -25,11 +25,13 @@ class MonthAsked(BaseModel):
 
 
 @router.get("")
-async def list_messages(deps: Needed, asked: Annotated[PageAsked, Query()]) -> Page[MessageOut]:
+async def list_messages(
+    deps: Needed, who: Asking, asked: Annotated[PageAsked, Query()]
+) -> Page[MessageOut]:
     """Text messages, newest first, without their texts."""
     after = pages.read(asked.cursor)
     async with deps.db.read() as tx:
-        found = await views.sms_rows(tx, after=after, limit=asked.limit)
+        found = await views.sms_rows(tx, after=after, limit=asked.limit, branches=who.branches)
     last = found[-1] if len(found) == asked.limit else None
     return Page(
         data=[MessageOut.of(row) for row in found],

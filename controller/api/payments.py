@@ -8,7 +8,7 @@ from billing.payment import PaymentState
 from controller.api import pages
 from controller.api.arrival_shapes import WaitingOut
 from controller.api.errors import NotFound
-from controller.api.needs import Id, Needed, OfSite, PageAsked, known_site
+from controller.api.needs import Asking, Id, Needed, OfSite, PageAsked, known_site
 from controller.api.shapes import Page, PaymentOut
 from controller.noc import incoming, views
 
@@ -23,13 +23,20 @@ class PaymentsAsked(PageAsked):
 
 
 @router.get("")
-async def list_payments(deps: Needed, asked: Annotated[PaymentsAsked, Query()]) -> Page[PaymentOut]:
+async def list_payments(
+    deps: Needed, who: Asking, asked: Annotated[PaymentsAsked, Query()]
+) -> Page[PaymentOut]:
     """Payments, newest first."""
     after = pages.read(asked.cursor)
     async with deps.db.read() as tx:
         await known_site(tx, asked.site_id)
         found = await views.payment_views(
-            tx, after=after, limit=asked.limit, site_id=asked.site_id, state=asked.state
+            tx,
+            after=after,
+            limit=asked.limit,
+            site_id=asked.site_id,
+            state=asked.state,
+            branches=who.branches,
         )
     last = found[-1].row if len(found) == asked.limit else None
     return Page(
@@ -39,14 +46,14 @@ async def list_payments(deps: Needed, asked: Annotated[PaymentsAsked, Query()]) 
 
 
 @router.get("/waiting")
-async def list_waiting(deps: Needed) -> Page[WaitingOut]:
+async def list_waiting(deps: Needed, who: Asking) -> Page[WaitingOut]:
     """Who paid and is not connected, of the last day; what a site has not applied comes first.
 
     Normally nobody. At most 200 lines.
     """
     now = deps.now()
     async with deps.db.read() as tx:
-        found = await incoming.waiting_views(tx, now)
+        found = await incoming.waiting_views(tx, now, branches=who.branches)
     return Page(data=[WaitingOut.of(view, now) for view in found], next_cursor=None)
 
 

@@ -20,7 +20,7 @@ from controller.api.money_shapes import (
     TransferIn,
     WalletOut,
 )
-from controller.api.needs import Id, Needed, PageAsked
+from controller.api.needs import Asking, Id, Needed, PageAsked
 from controller.api.shapes import MoneyShape, Page, Words
 from controller.noc import charges
 from controller.noc.views import Mark
@@ -40,7 +40,7 @@ class ReceivedAsked(PageAsked):
 
 @router.get("/received")
 async def list_received(
-    deps: Needed, asked: Annotated[ReceivedAsked, Query()]
+    deps: Needed, who: Asking, asked: Annotated[ReceivedAsked, Query()]
 ) -> Page[ReceivedOut]:
     """Money that came in for accounts, newest first."""
     after = pages.read(asked.cursor)
@@ -51,6 +51,7 @@ async def list_received(
             after=after,
             limit=asked.limit,
             subscriber_id=None if whose is None else whose.id,
+            branches=who.branches,
         )
     last = found[-1].row if len(found) == asked.limit else None
     return Page(

@@ -9,7 +9,7 @@ from billing.payment import PaymentState
 from controller.api import pages
 from controller.api.arrival_shapes import RefundOut
 from controller.api.errors import NotFound
-from controller.api.needs import Id, Needed, PageAsked
+from controller.api.needs import Asking, Id, Needed, PageAsked
 from controller.api.shapes import Page
 from controller.noc import incoming
 from controller.noc.views import Mark
@@ -25,12 +25,19 @@ class RefundsAsked(PageAsked):
 
 
 @router.get("")
-async def list_refunds(deps: Needed, asked: Annotated[RefundsAsked, Query()]) -> Page[RefundOut]:
+async def list_refunds(
+    deps: Needed, who: Asking, asked: Annotated[RefundsAsked, Query()]
+) -> Page[RefundOut]:
     """Money that goes back, newest first."""
     after = pages.read(asked.cursor)
     async with deps.db.read() as tx:
         found = await incoming.refund_views(
-            tx, after=after, limit=asked.limit, state=asked.state, arrival_id=asked.arrival_id
+            tx,
+            after=after,
+            limit=asked.limit,
+            state=asked.state,
+            arrival_id=asked.arrival_id,
+            branches=who.branches,
         )
     last = found[-1].row if len(found) == asked.limit else None
     return Page(

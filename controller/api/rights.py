@@ -43,6 +43,9 @@ PARAMETERS: Mapping[str, tuple[str, ...]] = {
     "refund": ("refund_id",),
     "mandate": ("mandate_id",),
     "branch": ("branch_id",),
+    "alert": ("alert_id",),
+    "maintenance": ("window_id",),
+    "area_notice": ("notice_id",),
 }
 """By which parameter of a path an object of a kind is named."""
 
@@ -83,6 +86,7 @@ _SITES = _under(
         ("GET", ""): Need(Right.SEE_SITES),
         ("POST", ""): Need(Right.RUN_SITES, BUSINESS),
         ("GET", "/{site_id}"): Need(Right.SEE_SITES, "site"),
+        ("PATCH", "/{site_id}"): Need(Right.RUN_SITES, "site"),
         ("POST", "/{site_id}/branch"): Need(Right.RUN_SYSTEM, "site"),
         ("POST", "/{site_id}/join-tokens"): Need(Right.RUN_SITES, "site"),
         ("GET", "/{site_id}/pools"): Need(Right.SEE_SITES, "site"),
@@ -94,6 +98,7 @@ _SITES = _under(
         ("GET", "/{site_id}/probes/{probe_id}"): Need(Right.SEE_SITES, "site"),
         ("POST", "/{site_id}/token-keys"): Need(Right.RUN_SITES, "site"),
         ("GET", "/{site_id}/series"): Need(Right.SEE_SITES, "site"),
+        ("GET", "/{site_id}/vitals"): Need(Right.SEE_SITES, "site"),
     },
 )
 
@@ -162,6 +167,7 @@ _CUSTOMERS = _under(
         ("POST", "/subscribers/{subscriber}/promotions"): Need(Right.EDIT_CUSTOMERS, "subscriber"),
         ("GET", "/mandates/{mandate_id}"): Need(Right.SEE_MONEY, "mandate"),
         ("POST", "/mandates/{mandate_id}/cancel"): Need(Right.EDIT_CUSTOMERS, "mandate"),
+        ("GET", "/search"): Need(Right.SEE_CUSTOMERS),
         ("GET", "/messages"): Need(Right.SEE_CUSTOMERS),
         ("GET", "/messages/costs"): Need(Right.SEE_MONEY, BUSINESS),
     },
@@ -247,6 +253,41 @@ _BOOKS = _under(
     },
 )
 
+_TOLD = (("tell_before_s", Right.MESSAGE),)
+
+_ALERTS = _under(
+    "",
+    {
+        ("GET", "/alerts"): Need(Right.SEE_ALERTS),
+        ("GET", "/alerts/{alert_id}"): Need(Right.SEE_ALERTS, "alert"),
+        ("POST", "/alerts/{alert_id}/acknowledge"): Need(Right.RUN_ALERTS, "alert"),
+        ("POST", "/alerts/{alert_id}/silence"): Need(Right.RUN_ALERTS, "alert"),
+        ("POST", "/alerts/{alert_id}/assign"): Need(Right.RUN_ALERTS, "alert"),
+        ("GET", "/alert-routes"): Need(Right.RUN_SYSTEM, BUSINESS),
+        ("POST", "/alert-routes"): Need(Right.RUN_SYSTEM, BUSINESS),
+        ("GET", "/alert-routes/{route_id}/webhooks"): Need(Right.RUN_SYSTEM, BUSINESS),
+        ("POST", "/alert-routes/{route_id}/test"): Need(Right.RUN_SYSTEM, BUSINESS),
+        ("POST", "/alert-routes/{route_id}/resume"): Need(Right.RUN_SYSTEM, BUSINESS),
+        ("POST", "/alert-routes/{route_id}/remove"): Need(Right.RUN_SYSTEM, BUSINESS),
+        ("POST", "/sites/{site_id}/upstream"): Need(
+            Right.RUN_SITES, "site", names=(("parent_id", "site"),)
+        ),
+        ("GET", "/maintenance"): Need(Right.SEE_ALERTS),
+        ("POST", "/maintenance/preview"): Need(Right.RUN_ALERTS),
+        ("POST", "/maintenance"): Need(Right.RUN_ALERTS, more=_TOLD),
+        ("POST", "/maintenance/{window_id}/end"): Need(Right.RUN_ALERTS, "maintenance"),
+        ("GET", "/area-notices"): Need(Right.SEE_ALERTS),
+        ("POST", "/area-notices/preview"): Need(Right.MESSAGE),
+        ("POST", "/area-notices"): Need(Right.MESSAGE),
+        ("POST", "/area-notices/{notice_id}/stop"): Need(Right.MESSAGE, "area_notice"),
+        ("GET", "/outages"): Need(Right.SEE_SITES),
+        ("GET", "/outage-credits"): Need(Right.SEE_MONEY, BUSINESS),
+        ("POST", "/outage-credits/preview"): Need(Right.BOOK_MONEY),
+        ("POST", "/outage-credits"): Need(Right.BOOK_MONEY, BUSINESS),
+        ("GET", "/outage-credits/{run_id}"): Need(Right.SEE_MONEY, BUSINESS),
+    },
+)
+
 _OPERATOR = _under(
     "",
     {
@@ -265,6 +306,23 @@ _OPERATOR = _under(
     },
 )
 
+_STAFF = _under(
+    "",
+    {
+        ("GET", "/staff"): Need(Right.SEE_STAFF),
+        ("POST", "/staff"): Need(Right.RUN_STAFF, names=(("branches", "branch"),)),
+        ("POST", "/staff/setup-url"): Need(Right.RUN_STAFF, BUSINESS),
+        ("GET", "/staff/{staff_id}"): Need(Right.SEE_STAFF),
+        ("POST", "/staff/{staff_id}"): Need(Right.RUN_STAFF, names=(("branches", "branch"),)),
+        ("POST", "/staff/{staff_id}/reset"): Need(Right.RUN_STAFF),
+        ("GET", "/api-tokens"): Need(Right.SEE_CUSTOMERS),
+        ("POST", "/api-tokens"): Need(Right.SEE_CUSTOMERS, names=(("branches", "branch"),)),
+        ("POST", "/api-tokens/{api_token_id}/revoke"): Need(Right.SEE_CUSTOMERS),
+    },
+)
+"""Whom somebody rules over is decided by ``controller/usecases/staff.py``, for pages too. Anybody
+has keys of their own."""
+
 RIGHTS_OF: dict[tuple[str, str], Need] = {
     **_SITES,
     **_NETWORK,
@@ -273,7 +331,9 @@ RIGHTS_OF: dict[tuple[str, str], Need] = {
     **_SUBSCRIPTIONS,
     **_MONEY,
     **_BOOKS,
+    **_ALERTS,
     **_OPERATOR,
+    **_STAFF,
 }
 """By method and path, as FastAPI has it. Every role has ``see_customers``: it stands for "any
 staff"."""

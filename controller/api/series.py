@@ -6,9 +6,10 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from billing.errors import InvalidField
+from controller.api.errors import NotFound
 from controller.api.needs import Needed, SiteKey, known_site
-from controller.api.series_shapes import PointOut, SeriesAsked, SeriesOut
-from controller.store import series
+from controller.api.series_shapes import PointOut, SeriesAsked, SeriesOut, VitalsOut
+from controller.store import series, vitals
 from controller.store.series import POINTS_MAX, least_step_s, step_for
 
 USUAL = timedelta(hours=24)
@@ -38,6 +39,17 @@ async def show_series(
         step_s=step // timedelta(seconds=1),
         data=[PointOut.of(point) for point in found],
     )
+
+
+@router.get("/{site_id}/vitals")
+async def show_vitals(site_id: SiteKey, deps: Needed) -> VitalsOut:
+    """How a site's box was when its agent last told; not found before it did."""
+    async with deps.db.read() as tx:
+        await known_site(tx, site_id)
+        found = await vitals.load(tx, site_id)
+    if found is None:
+        raise NotFound("vitals", site_id)
+    return VitalsOut.of(found)
 
 
 def span(

@@ -14,6 +14,7 @@ from controller.store.usage_reports import By
 
 if TYPE_CHECKING:
     from controller.store.series import Point
+    from controller.store.series_rows import SiteVitalsRow
     from controller.store.usage_reports import SegmentUse, Talker
 
 TALKERS_MAX = 100
@@ -54,6 +55,30 @@ class SeriesOut(BaseModel):
     until: datetime
     step_s: int
     data: list[PointOut]
+
+
+class VitalsOut(BaseModel):
+    """How a site's box was ``at`` the moment that this reached us; null where it does not know."""
+
+    at: datetime
+    uptime_s: int
+    cpu_pct: int | None
+    memory_pct: int | None
+    disk_pct: int | None
+    temperature_c: int | None
+    rtt_ms: int | None
+    loss_ppm: int | None
+    clock_skew_ms: int | None
+    wan_down_bytes: int | None
+    wan_up_bytes: int | None
+    lan_down_bytes: int | None
+    lan_up_bytes: int | None
+    agent_memory_kib: int | None
+
+    @classmethod
+    def of(cls, row: SiteVitalsRow) -> VitalsOut:
+        """As it was told."""
+        return cls(**{name: getattr(row, name) for name in cls.model_fields})
 
 
 class Span(StrEnum):

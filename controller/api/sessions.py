@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from controller.api import pages
-from controller.api.needs import Needed, OfSite, PageAsked, known_site
+from controller.api.needs import Asking, Needed, OfSite, PageAsked, known_site
 from controller.api.shapes import Page, SessionOut
 from controller.noc import views
 
@@ -20,13 +20,20 @@ class SessionsAsked(PageAsked):
 
 
 @router.get("")
-async def list_sessions(deps: Needed, asked: Annotated[SessionsAsked, Query()]) -> Page[SessionOut]:
+async def list_sessions(
+    deps: Needed, who: Asking, asked: Annotated[SessionsAsked, Query()]
+) -> Page[SessionOut]:
     """Sessions, newest first."""
     after = pages.read(asked.cursor)
     async with deps.db.read() as tx:
         await known_site(tx, asked.site_id)
         found = await views.session_views(
-            tx, after=after, limit=asked.limit, site_id=asked.site_id, only_open=asked.open
+            tx,
+            after=after,
+            limit=asked.limit,
+            site_id=asked.site_id,
+            only_open=asked.open,
+            branches=who.branches,
         )
     last = found[-1].row if len(found) == asked.limit else None
     return Page(

@@ -94,6 +94,15 @@ class SiteIn(_In):
     language: Words = "en"
 
 
+class SitePatchIn(_In):
+    """Where a site is: ``place`` as "-1.2921, 36.8219" or a link to a map; null: nowhere.
+
+    It is kept in millionths of a degree; a link has to say the coordinates itself.
+    """
+
+    place: Annotated[str, Field(max_length=2_000)] | None
+
+
 class SiteOut(BaseModel):
     """A site; ``in_step`` says that its agent has applied exactly what it is wanted to."""
 
@@ -111,6 +120,8 @@ class SiteOut(BaseModel):
     applied_generation: int
     in_step: bool
     sessions_open: int
+    latitude_e6: int | None
+    longitude_e6: int | None
 
     @classmethod
     def of(cls, view: SiteView, now: datetime) -> Self:
@@ -131,6 +142,8 @@ class SiteOut(BaseModel):
             applied_generation=row.applied_generation,
             in_step=is_in_step(row),
             sessions_open=view.sessions_open,
+            latitude_e6=row.latitude_e6,
+            longitude_e6=row.longitude_e6,
         )
 
 

@@ -9,8 +9,17 @@ from billing.ids import SiteId
 from billing.quota import OUTAGE_MIN_S
 from controller.api import pages
 from controller.api.errors import NotFound
-from controller.api.needs import Needed, PageAsked, SiteKey
-from controller.api.shapes import JoinTokenOut, OutageOut, Page, SiteDetailOut, SiteIn, SiteOut
+from controller.api.needs import Asking, Needed, PageAsked, SiteKey
+from controller.api.shapes import (
+    JoinTokenOut,
+    OutageOut,
+    Page,
+    SiteDetailOut,
+    SiteIn,
+    SiteOut,
+    SitePatchIn,
+)
+from controller.geography import read_place
 from controller.noc import views
 from controller.usecases import sites as usecase
 from controller.usecases.outages import outage_s
@@ -21,11 +30,15 @@ router = APIRouter(prefix="/sites", tags=["sites"])
 
 
 @router.get("")
-async def list_sites(deps: Needed, asked: Annotated[PageAsked, Query()]) -> Page[SiteOut]:
+async def list_sites(
+    deps: Needed, who: Asking, asked: Annotated[PageAsked, Query()]
+) -> Page[SiteOut]:
     """Sites in order of their id."""
     after_id = pages.read_id(asked.cursor)
     async with deps.db.read() as tx:
-        found = await views.site_views(tx, after_id=after_id, limit=asked.limit)
+        found = await views.site_views(
+            tx, after_id=after_id, limit=asked.limit, branches=who.branches
+        )
     full = len(found) == asked.limit
     return Page(
         data=[SiteOut.of(view, deps.now()) for view in found],
@@ -67,6 +80,14 @@ async def show_site(site_id: SiteKey, deps: Needed) -> SiteDetailOut:
         outage_s=max(longest_s, OUTAGE_MIN_S),
         outages=[OutageOut.of(outage, now) for outage in lately],
     )
+
+
+@router.patch("/{site_id}")
+async def place_site(site_id: SiteKey, deps: Needed, asked: SitePatchIn) -> SiteDetailOut:
+    """Say where a site is, for the map."""
+    place = None if asked.place is None else read_place(asked.place)
+    await usecase.place_site(deps, SiteId(site_id), place)
+    return await show_site(site_id, deps)
 
 
 @router.post("/{site_id}/join-tokens", status_code=HTTPStatus.CREATED)

@@ -16,7 +16,7 @@ from controller.api.billing_shapes import (
     SubscriberSetIn,
 )
 from controller.api.charge_shapes import DocumentOut, SubscriptionOut
-from controller.api.needs import Id, Needed, OfSite, PageAsked
+from controller.api.needs import Asking, Id, Needed, OfSite, PageAsked
 from controller.api.shapes import MoneyShape, Page, Words
 from controller.api.why_shapes import AnswerOut, WhyOut
 from controller.noc import accounts
@@ -37,7 +37,7 @@ class SubscribersAsked(PageAsked):
 
 @router.get("")
 async def list_subscribers(
-    deps: Needed, asked: Annotated[SubscribersAsked, Query()]
+    deps: Needed, who: Asking, asked: Annotated[SubscribersAsked, Query()]
 ) -> Page[SubscriberOut]:
     """Subscribers, newest first."""
     after = pages.read(asked.cursor)
@@ -48,6 +48,7 @@ async def list_subscribers(
             limit=asked.limit,
             search=asked.search,
             branch_id=asked.branch_id,
+            branches=who.branches,
         )
     last = found[-1].row if len(found) == asked.limit else None
     return Page(

@@ -21,7 +21,7 @@ from controller.api.charge_shapes import (
     price_of,
 )
 from controller.api.errors import NotFound
-from controller.api.needs import Id, Needed, OfSite, PageAsked, known_site
+from controller.api.needs import Asking, Id, Needed, OfSite, PageAsked, known_site
 from controller.api.shapes import Page, Words
 from controller.noc import charges
 from controller.noc.views import Mark
@@ -50,7 +50,7 @@ class QuoteAsked(BaseModel):
 
 @router.get("")
 async def list_subscriptions(
-    deps: Needed, asked: Annotated[SubscriptionsAsked, Query()]
+    deps: Needed, who: Asking, asked: Annotated[SubscriptionsAsked, Query()]
 ) -> Page[SubscriptionLineOut]:
     """Subscriptions, newest first."""
     after = pages.read(asked.cursor)
@@ -64,6 +64,7 @@ async def list_subscriptions(
             subscriber_id=None if whose is None else whose.id,
             state=asked.state,
             site_id=asked.site_id,
+            branches=who.branches,
         )
     last = found[-1].row if len(found) == asked.limit else None
     return Page(

@@ -11,7 +11,7 @@ from billing.msisdn import parse_msisdn
 from billing.token import shown
 from controller.api import pages, replay
 from controller.api.errors import NotFound
-from controller.api.needs import Id, Needed, OfSite, PageAsked, SiteKey, known_site
+from controller.api.needs import Asking, Id, Needed, OfSite, PageAsked, SiteKey, known_site
 from controller.api.shapes import (
     Page,
     RotatedOut,
@@ -35,12 +35,20 @@ class TokensAsked(PageAsked):
 
 
 @router.get("/tokens")
-async def list_tokens(deps: Needed, asked: Annotated[TokensAsked, Query()]) -> Page[TokenOut]:
+async def list_tokens(
+    deps: Needed, who: Asking, asked: Annotated[TokensAsked, Query()]
+) -> Page[TokenOut]:
     """Tokens, newest first, without their digits."""
     after = pages.read(asked.cursor)
     async with deps.db.read() as tx:
         await known_site(tx, asked.site_id)
-        found = await views.token_views(tx, after=after, limit=asked.limit, site_id=asked.site_id)
+        found = await views.token_views(
+            tx,
+            after=after,
+            limit=asked.limit,
+            site_id=asked.site_id,
+            branches=who.branches,
+        )
     last = found[-1].row if len(found) == asked.limit else None
     return Page(
         data=[TokenOut.of(view) for view in found],

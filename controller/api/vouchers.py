@@ -8,7 +8,7 @@ from fastapi.responses import Response
 
 from billing.ids import PlanId, SiteId
 from controller.api import pages, replay
-from controller.api.needs import Needed, PageAsked
+from controller.api.needs import Asking, Needed, PageAsked
 from controller.api.shapes import BatchOut, DoubleOut, Page, VouchersIn, VouchersOut
 from controller.noc import views
 from controller.usecases import vouchers as usecase
@@ -32,11 +32,13 @@ async def list_batches(deps: Needed, asked: Annotated[PageAsked, Query()]) -> Pa
 
 
 @router.get("/doubles")
-async def list_doubles(deps: Needed, asked: Annotated[PageAsked, Query()]) -> Page[DoubleOut]:
+async def list_doubles(
+    deps: Needed, who: Asking, asked: Annotated[PageAsked, Query()]
+) -> Page[DoubleOut]:
     """Codes that were redeemed twice, at sites that could not know, newest first."""
     after = pages.read(asked.cursor)
     async with deps.db.read() as tx:
-        found = await views.double_rows(tx, after=after, limit=asked.limit)
+        found = await views.double_rows(tx, after=after, limit=asked.limit, branches=who.branches)
     last = found[-1] if len(found) == asked.limit else None
     return Page(
         data=[DoubleOut.of(row) for row in found],

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import httpx2
 
 from controller.cli.faults import BY_STATUS, Fault, NotAllowed, Unreachable
+from controller.tls import trusted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,6 +38,10 @@ class Api:
     def put(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """Put something in the place of what was there."""
         return self._ask("PUT", path, body=body)
+
+    def patch(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Change a part of something."""
+        return self._ask("PATCH", path, body=body)
 
     def file(
         self,
@@ -91,7 +96,7 @@ class Api:
         asked = {name: value for name, value in (query or {}).items() if value is not None}
         try:
             # No proxy of the environment: a controller is near, and its key is for it alone.
-            with httpx2.Client(timeout=timeout_s, trust_env=False) as client:
+            with httpx2.Client(timeout=timeout_s, trust_env=False, verify=trusted()) as client:
                 answer = client.request(
                     method, f"{self.url}{path}", params=asked, json=body, headers=headers
                 )

@@ -11,10 +11,14 @@ from controller.cli.chart import COLUMNS, drawn
 from controller.cli.desk import Json, Limit, desk_of
 from controller.cli.examples import taught
 from controller.cli.screen import toned
+from controller.geography import Place
 
 app = typer.Typer(no_args_is_help=True, help="Sites: places with one agent each.")
 
-HIDDEN = ("outbox_records", "outbox_records_max", "outage_s", "outages")
+HIDDEN = (
+    *("outbox_records", "outbox_records_max", "outage_s", "outages"),
+    *("latitude_e6", "longitude_e6"),
+)
 """Fields of a site that are shown in words of their own."""
 
 RAW_HOURS = 48
@@ -166,6 +170,32 @@ def _outage(one: dict[str, Any]) -> str:
 
 @taught(
     app,
+    "place",
+    'lango site place estate-1 "-1.2921, 36.8219"',
+    'lango site place estate-1 "https://maps.google.com/?q=-1.2921,36.8219"',
+    "lango site place estate-1 --nowhere",
+)
+def place_site(
+    ctx: typer.Context,
+    site: SiteId,
+    place: Annotated[str, typer.Argument(help='"lat, lng", or a link to a map.')] = "",
+    *,
+    nowhere: Annotated[bool, typer.Option("--nowhere", help="Take it off the map.")] = False,
+    json: Json = False,
+) -> None:
+    """Say where a site is, for the map."""
+    desk = desk_of(ctx)
+    found = desk.api.patch(f"/api/v1/sites/{site}", {"place": None if nowhere else place})
+    if json:
+        desk.screen.json("site", found)
+    elif nowhere:
+        desk.screen.say(f"{site} is on no map.")
+    else:
+        desk.screen.line(str(Place(found["latitude_e6"], found["longitude_e6"])))
+
+
+@taught(
+    app,
     "add",
     'lango site add estate-1 --name "Estate 1"',
     "lango site add e1 --name E1 --language sw",
@@ -214,3 +244,27 @@ def join_token(ctx: typer.Context, site: SiteId, *, json: Json = False) -> None:
         return
     desk.screen.line(made["token"])
     desk.screen.say("Shown this once, used once, good for an hour: lango-agent join TOKEN")
+
+
+@taught(
+    app,
+    "upstream",
+    "lango site upstream estate-2 estate-1",
+    "lango site upstream estate-2 none",
+)
+def set_upstream(
+    ctx: typer.Context,
+    site: SiteId,
+    upstream: Annotated[str, typer.Argument(help="The site it is reached through, or none.")],
+    *,
+    json: Json = False,
+) -> None:
+    """Say through which site a site is reached: while that is silent, its alerts are held."""
+    desk = desk_of(ctx)
+    parent_id = None if upstream == "none" else upstream
+    found = desk.api.post(f"/api/v1/sites/{site}/upstream", {"parent_id": parent_id})
+    if json:
+        desk.screen.json("site", found)
+        return
+    through = "no site of yours" if parent_id is None else parent_id
+    desk.screen.say(f"{found['name']} is reached through {through}.")

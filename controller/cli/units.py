@@ -116,6 +116,14 @@ def day(text: str) -> datetime:
         raise InvalidField("day", f"{text!r} is not a day like 2027-01-31") from error
 
 
+def moment(text: str) -> datetime:
+    """The moment ``2027-01-31 22:00`` in Nairobi. Raises `InvalidField`."""
+    try:
+        return datetime.strptime(text.strip(), "%Y-%m-%d %H:%M").replace(tzinfo=NAIROBI)
+    except ValueError as error:
+        raise InvalidField("moment", f"{text!r} is not like 2027-01-31 22:00") from error
+
+
 def minor(text: str) -> int:
     """Cents of ``1,250.50`` shillings. Raises `InvalidField`."""
     return parse_money(text).minor

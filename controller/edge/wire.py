@@ -166,6 +166,11 @@ def pool_body(
     return _bytes(pb.ItemBody(pool=pool))
 
 
+def blocked_body(devices: Sequence[str]) -> bytes:
+    """Devices that may do nothing at a site."""
+    return _bytes(pb.ItemBody(blocked=pb.Blocked(devices=devices)))
+
+
 def garden_body(*, names: Sequence[str], networks: Sequence[str]) -> bytes:
     """The item with all that everybody may reach at a site."""
     return _bytes(pb.ItemBody(garden=pb.Garden(names=names, networks=networks)))

@@ -13,6 +13,7 @@ from sqlalchemy import Select, and_, func, or_, select, union_all
 from billing.accounts import wallet
 from controller.store.billing_rows import DebtRow, DocumentRow, SubscriptionRow
 from controller.store.rows import PostingRow, SubscriberRow
+from controller.store.scope import Branches, within
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -36,22 +37,28 @@ class SubscriberView:
 
 
 async def subscriber_views(
-    tx: Tx, *, after: Mark | None, limit: int, search: str = "", branch_id: str | None = None
+    tx: Tx,
+    *,
+    after: Mark | None,
+    limit: int,
+    search: str = "",
+    branch_id: str | None = None,
+    branches: Branches = None,
 ) -> list[SubscriberView]:
     """Subscribers, newest first; of those whose name or phone holds what is searched for."""
     row = SubscriberRow
-    query = select(row)
+    query = select(row).where(within(row, branches))
     if search.strip():
         query = query.where(_named(search.strip()))
     if branch_id is not None:
         query = query.where(row.branch_id == branch_id)
     query = newest(query, at=row.created_at, key=row.id, after=after, limit=limit)
-    return await _with_money(tx, list(await tx.scalars(query)))
+    return await with_money(tx, list(await tx.scalars(query)))
 
 
 async def subscriber_view(tx: Tx, row: SubscriberRow) -> SubscriberView:
     """One subscriber with the money."""
-    (view,) = await _with_money(tx, [row])
+    (view,) = await with_money(tx, [row])
     return view
 
 
@@ -92,7 +99,8 @@ def _named(search: str) -> Any:
     return or_(named, SubscriberRow.msisdn.contains(international))
 
 
-async def _with_money(tx: Tx, rows: list[SubscriberRow]) -> list[SubscriberView]:
+async def with_money(tx: Tx, rows: list[SubscriberRow]) -> list[SubscriberView]:
+    """Subscribers with what their wallets hold and what they owe, in the order given."""
     ids = [row.id for row in rows]
     held, owed = await _wallets(tx, ids), await _owed(tx, ids)
     return [SubscriberView(row, held.get(row.id, 0), owed.get(row.id, 0)) for row in rows]

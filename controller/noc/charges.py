@@ -21,6 +21,7 @@ from controller.store.billing_rows import (
     SubscriptionRow,
 )
 from controller.store.rows import SubscriberRow
+from controller.store.scope import Branches, document_named, within
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -74,10 +75,12 @@ async def subscription_views(
     subscriber_id: str | None = None,
     state: str | None = None,
     site_id: str | None = None,
+    branches: Branches = None,
 ) -> list[SubscriptionView]:
     """Subscriptions, newest first; of one subscriber, in one state, at one site where asked."""
     row = SubscriptionRow
     query = newest(_subscriptions(), at=row.created_at, key=row.id, after=after, limit=limit)
+    query = query.where(within(row, branches))
     for column, wanted in (
         (row.subscriber_id, subscriber_id),
         (row.state, state),
@@ -108,10 +111,12 @@ async def document_views(
     limit: int,
     kind: str | None = None,
     subscriber_id: str | None = None,
+    branches: Branches = None,
 ) -> list[DocumentView]:
     """Documents, newest first; of one kind, of one subscriber where asked."""
     row = DocumentRow
     query = newest(_documents(), at=row.issued_at, key=row.id, after=after, limit=limit)
+    query = query.where(within(row, branches))
     if kind is not None:
         query = query.where(row.kind == kind)
     if subscriber_id is not None:
@@ -121,12 +126,7 @@ async def document_views(
 
 async def document_view(tx: Tx, named: str) -> DocumentView | None:
     """The document of an id, or of a number as it is printed, or None."""
-    series, _, number = named.rpartition("-")
-    named_so = DocumentRow.id == named
-    if series and number.isascii() and number.isdigit() and len(number) <= 18:  # noqa: PLR2004
-        numbered = and_(DocumentRow.series == series, DocumentRow.number == int(number))
-        named_so = or_(named_so, numbered)
-    found = (await tx.execute(_documents().where(named_so))).first()
+    found = (await tx.execute(_documents().where(document_named(named)))).first()
     return None if found is None else DocumentView(*found)
 
 
@@ -147,6 +147,7 @@ async def debt_views(
     branch_id: str | None = None,
     due_before: datetime | None = None,
     recovery: bool = False,
+    branches: Branches = None,
 ) -> list[DebtView]:
     """Open debts, those first that were due first; only what people go after where asked."""
     row = DebtRow
@@ -157,7 +158,7 @@ async def debt_views(
         select(row, DocumentRow, SubscriberRow, given)
         .join(DocumentRow, DocumentRow.id == row.document_id)
         .join(SubscriberRow, SubscriberRow.id == row.subscriber_id)
-        .where(row.settled_at.is_(None))
+        .where(row.settled_at.is_(None), within(DocumentRow, branches))
         .order_by(row.due_at, row.document_id)
         .limit(limit)
     )
@@ -176,11 +177,17 @@ async def debt_views(
 
 
 async def received_views(
-    tx: Tx, *, after: Mark | None, limit: int, subscriber_id: str | None = None
+    tx: Tx,
+    *,
+    after: Mark | None,
+    limit: int,
+    subscriber_id: str | None = None,
+    branches: Branches = None,
 ) -> list[ReceivedView]:
     """Money that came in, newest first, for one subscriber where asked."""
     row = ReceivedRow
     query = newest(_received(), at=row.at, key=row.id, after=after, limit=limit)
+    query = query.where(within(row, branches))
     if subscriber_id is not None:
         query = query.where(row.subscriber_id == subscriber_id)
     return [ReceivedView(*line) for line in await tx.execute(query)]

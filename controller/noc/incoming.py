@@ -26,6 +26,7 @@ from controller.store.rows import (
     SiteRow,
     SubscriberRow,
 )
+from controller.store.scope import Branches, within
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -97,12 +98,14 @@ async def arrival_views(
     state: str | None = None,
     rail: str | None = None,
     search: str = "",
+    branches: Branches = None,
 ) -> list[ArrivalView]:
     """Money that came in, newest first; in one state, of one rail where asked.
 
     ``search`` is a receipt, or a part of what the payer typed as account or is called.
     """
     query = newest(_arrivals(), at=ArrivalRow.at, key=ArrivalRow.id, after=after, limit=limit)
+    query = query.where(within(ArrivalRow, branches))
     if state is not None:
         query = query.where(ArrivalRow.state == state)
     if rail is not None:
@@ -118,25 +121,29 @@ async def arrival_view(tx: Tx, arrival_id: str) -> ArrivalView | None:
     return None if found is None else _arrival(found)
 
 
-async def unmatched_views(tx: Tx, *, after: Mark | None, limit: int) -> list[ArrivalView]:
+async def unmatched_views(
+    tx: Tx, *, after: Mark | None, limit: int, branches: Branches = None
+) -> list[ArrivalView]:
     """Money that only staff can place, and money that is not confirmed; the oldest first."""
     row = ArrivalRow
-    query = _arrivals().where(_is_unmatched()).order_by(row.at, row.id).limit(limit)
+    query = _arrivals().where(_is_unmatched(), within(row, branches))
+    query = query.order_by(row.at, row.id).limit(limit)
     if after is not None:
         query = query.where(or_(row.at > after.at, and_(row.at == after.at, row.id > after.id)))
     return [_arrival(line) for line in await tx.execute(query)]
 
 
-async def unmatched(tx: Tx, *, limit: int) -> Unmatched:
+async def unmatched(tx: Tx, *, limit: int, branches: Branches = None) -> Unmatched:
     """How much money waits for staff, and the first ``limit`` of it."""
     row = ArrivalRow
     counted = select(func.count(), func.coalesce(func.sum(row.amount_minor), 0)).where(
-        _is_unmatched(), row.currency == "KES"
+        _is_unmatched(), row.currency == "KES", within(row, branches)
     )
     count, minor = (await tx.execute(counted)).one()
     if not count:
         return Unmatched(0, 0, ())
-    query = select(row).where(_is_unmatched()).order_by(row.at, row.id).limit(limit)
+    query = select(row).where(_is_unmatched(), within(row, branches))
+    query = query.order_by(row.at, row.id).limit(limit)
     return Unmatched(int(count), int(minor), tuple(await tx.scalars(query)))
 
 
@@ -147,10 +154,12 @@ async def refund_views(
     limit: int,
     state: str | None = None,
     arrival_id: str | None = None,
+    branches: Branches = None,
 ) -> list[RefundView]:
     """Money that goes back, newest first; in one state, of one arrival where asked."""
     row = RefundRow
     query = newest(_refunds(), at=row.created_at, key=row.id, after=after, limit=limit)
+    query = query.where(within(row, branches))
     if state is not None:
         query = query.where(row.state == state)
     if arrival_id is not None:
@@ -177,6 +186,7 @@ async def waiting_views(
     *,
     limit: int = WAITING_LINES_MAX,
     waited: timedelta = WAITING_AFTER,
+    branches: Branches = None,
 ) -> list[WaitingView]:
     """Who paid and is not connected; what a site has not applied first, the oldest first.
 
@@ -186,15 +196,15 @@ async def waiting_views(
     has not confirmed its grant: the grant's item is of a later generation than the site's own.
     """
     found = [
-        *(await _waiting_orders(tx, now, limit, waited)),
-        *(await _waiting_subscriptions(tx, now, limit, waited)),
+        *(await _waiting_orders(tx, now, limit, waited=waited, branches=branches)),
+        *(await _waiting_subscriptions(tx, now, limit, waited=waited, branches=branches)),
     ]
     found.sort(key=lambda one: (one.applied, one.paid_at, one.grant.id))
     return found[:limit]
 
 
 async def _waiting_orders(
-    tx: Tx, now: datetime, limit: int, waited: timedelta
+    tx: Tx, now: datetime, limit: int, *, waited: timedelta, branches: Branches
 ) -> list[WaitingView]:
     seen = exists().where(SessionRow.grant_id == GrantRow.id)
     query = (
@@ -210,6 +220,7 @@ async def _waiting_orders(
             PaymentRow.settled_at >= now - WAITING_WITHIN,
             PaymentRow.settled_at <= now - waited,
             SiteRow.id == GrantRow.site_id,
+            within(SiteRow, branches),
             ~seen,
         )
         .order_by(SiteItemRow.generation <= SiteRow.applied_generation, PaymentRow.settled_at)
@@ -232,7 +243,7 @@ async def _waiting_orders(
 
 
 async def _waiting_subscriptions(
-    tx: Tx, now: datetime, limit: int, waited: timedelta
+    tx: Tx, now: datetime, limit: int, *, waited: timedelta, branches: Branches
 ) -> list[WaitingView]:
     """Those whose site has not confirmed a grant that was paid: just now, or out of the wallet."""
     money, of_wallet = ReceivedRow, SubscriptionRow.mode == Mode.PREPAID
@@ -261,6 +272,7 @@ async def _waiting_subscriptions(
             GrantRow.ended_at.is_(None),
             GrantRow.suspended_at.is_(None),
             SiteRow.id == SubscriptionRow.site_id,
+            within(SubscriptionRow, branches),
             SiteItemRow.generation > SiteRow.applied_generation,
             or_(
                 money.id.is_not(None),

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import parse_qs, parse_qsl, quote, urlencode, urlsplit
@@ -23,12 +24,13 @@ from starlette.routing import compile_path
 
 from billing.errors import InvalidField
 from controller.api.auth import NotStaff, refuse_other_origins
-from controller.api.errors import KNOWN, Refused, refusal_of
-from controller.api.needs import deps_of, hub_of, who_asks
+from controller.api.errors import REFUSALS, Refused, refusal_of
+from controller.api.needs import deps_of, hub_of, staff_of, who_asks
 from controller.noc import page
 from controller.noc.hub import Subject
 from controller.noc.navigation import ON_A_PHONE, place_of, places_of
 from controller.noc.page import ours, preferences_of, style_of
+from controller.noc.pages import sign_in
 from controller.noc.paint import rendered
 from controller.noc.words import LANGUAGES, said
 from controller.rights import Right, Role, Who
@@ -41,14 +43,17 @@ if TYPE_CHECKING:
     from controller.noc.hub import Seen, Style
 
 RETRY_MS = 2_000
+STILL_EVERY = timedelta(seconds=5)
+"""So soon a stream ends whose session has ended."""
+
 QUERY_FIELDS_MAX = 20
 QUERY_CHARACTERS_MAX = 200
 FLASH = "lango_said"
 FLASH_CHARACTERS_MAX = 400
 FLASH_LASTS_S = 60
 TONES = frozenset({"good", "busy", "bad", "quiet"})
-REFUSALS: tuple[type[Exception], ...] = (Refused, InvalidField, *KNOWN)
-"""What is told to whoever asked, on a page or as a sentence."""
+NOBODY = Who("", "", Role.READ_ONLY, frozenset())
+"""Who is told of a refusal before it is known who asks."""
 
 SHOWN_NOW = "clock"
 """A panel of every page: it changes with each look, by which a tab knows that it is live."""
@@ -106,13 +111,14 @@ class _PageRoute(APIRoute):
     """A route that answers with a page also when it refuses."""
 
     def get_route_handler(self) -> Callable[[Request], Any]:
+        """Answer refusals with a page."""
         answer = super().get_route_handler()
 
         async def answered(request: Request) -> Response:
             try:
                 return await answer(request)
             except NotStaff:
-                return page.login_form(request, "", HTTPStatus.UNAUTHORIZED)
+                return await sign_in.form(request, status=HTTPStatus.UNAUTHORIZED)
             except REFUSALS as refusal:
                 return _refused(request, refusal)
 
@@ -163,8 +169,30 @@ async def tried(
 
 async def fields(request: Request) -> dict[str, str]:
     """What a form sent, without the spaces around; the last of fields of one name."""
+    return {name: value.strip() for name, value in (await fields_as_typed(request)).items()}
+
+
+async def fields_as_typed(request: Request) -> dict[str, str]:
+    """The same with the spaces, which may be part of a password."""
     sent = parse_qs((await request.body()).decode(errors="replace"), keep_blank_values=True)
-    return {name: values[-1].strip() for name, values in sent.items()}
+    return {name: values[-1] for name, values in sent.items()}
+
+
+def shown_once(
+    request: Request, who: Who, name: str, template: str, **values: object
+) -> HTMLResponse:
+    """A page that answers a form and is not kept: what it shows is shown this once."""
+    frame = _frame(request, name, who)
+    html = rendered(
+        template,
+        style_of(request),
+        stream="",
+        every_s=0,
+        panels={SHOWN_NOW: ""},
+        **{**frame, "here": "/noc"},
+        **values,
+    )
+    return HTMLResponse(html)
 
 
 def words_of(request: Request) -> Callable[..., str]:
@@ -183,7 +211,7 @@ def _must(who: Who, right: Right | None) -> None:
 def _shower(view: View) -> Callable[[Request], Awaitable[Response]]:
     async def shown(request: Request) -> Response:
         if view.path == "/noc" and (key := request.query_params.get("key")):
-            return page.logged_in(request, key)
+            return await sign_in.by_key(request, key)
         who = await who_asks(request)
         _must(who, view.right)
         query = _query(request.query_params.multi_items())
@@ -271,7 +299,7 @@ def _whole(request: Request, view: View, *, who: Who, seen: Seen) -> Response:
 def _frame(request: Request, name: str, who: Who) -> dict[str, object]:
     """What the frame around every page says."""
     shown = {view.path for view in cast("Sequence[View]", request.app.state.views)}
-    places = places_of(who, shown)
+    places = () if who is NOBODY else places_of(who, shown)
     return {
         "title": name,
         "who": who,
@@ -310,8 +338,7 @@ def _forget_flash(request: Request, response: Response) -> None:
 def _refused(request: Request, refusal: Exception) -> Response:
     """A page that says what was refused, with the id that finds it in the log."""
     status, code = refusal_of(refusal)
-    who = getattr(request.state, "who", Who("", "", Role.READ_ONLY))
-    frame = _frame(request, str(status.value), who)
+    frame = _frame(request, str(status.value), getattr(request.state, "who", NOBODY))
     html = rendered(
         "problem.html",
         style_of(request),
@@ -346,8 +373,14 @@ async def live_events(request: Request, page: str = "/noc") -> Response:
 
     async def told() -> AsyncIterator[str]:
         yield f"retry: {RETRY_MS}\n\n"
+        gate, now = staff_of(request), deps_of(request).now
+        looked_at = now()
         async with hub.watch(subject, style) as changes:
             async for panels in changes:
+                if now() - looked_at >= STILL_EVERY:
+                    looked_at = now()
+                    if not await gate.still(request, who):
+                        return  # the tab asks again, and gets the sign-in
                 yield _event(panels)
 
     headers = {"X-Accel-Buffering": "no", "Cache-Control": "no-store"}
@@ -357,7 +390,7 @@ async def live_events(request: Request, page: str = "/noc") -> Response:
 def _watched(request: Request, who: Who, address: str) -> tuple[View, Asked, str]:
     parts = urlsplit(address)
     for view in cast("Sequence[View]", request.app.state.views):
-        named = view.matched(parts.path)
+        named = None if parts.netloc else view.matched(parts.path)
         if named is not None and view.every_s:
             _must(who, view.right)
             query = _query(parse_qsl(parts.query))

@@ -9,17 +9,16 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
 from fastapi import APIRouter, Request
-from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from fastapi.responses import RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 
 from billing.errors import InvalidField
-from controller.api.auth import NotStaff, refuse_other_origins
+from controller.api.auth import refuse_other_origins
 from controller.api.door import DIRECTIVES
-from controller.api.errors import Refused
 from controller.api.needs import staff_of
 from controller.noc import preferences
 from controller.noc.hub import Style
-from controller.noc.paint import STATIC, rendered
+from controller.noc.paint import STATIC
 from controller.noc.words import LANGUAGES
 
 if TYPE_CHECKING:
@@ -88,20 +87,12 @@ async def front_door() -> Response:
     return RedirectResponse("/noc", HTTPStatus.SEE_OTHER)
 
 
-@router.post("/noc/login")
-async def log_in(request: Request) -> Response:
-    """Take the key from the form."""
-    refuse_other_origins(request)
-    sent = parse_qs((await request.body()).decode(errors="replace"))
-    return logged_in(request, sent.get("key", [""])[0].strip())
-
-
 @router.post("/noc/logout")
 async def log_out(request: Request) -> Response:
     """End the log-in of this browser."""
     refuse_other_origins(request)
     response = RedirectResponse("/noc", HTTPStatus.SEE_OTHER)
-    staff_of(request).log_out(response)
+    await staff_of(request).log_out(request, response)
     return response
 
 
@@ -122,28 +113,6 @@ async def prefer(request: Request) -> Response:
         samesite="strict",
     )
     return response
-
-
-def logged_in(request: Request, key: str) -> Response:
-    """The dashboard for whoever has the key; the form again for anybody else."""
-    try:
-        staff_of(request).check_key(request, key)
-    except NotStaff:
-        return login_form(request, "This is not the staff key.", HTTPStatus.UNAUTHORIZED)
-    except Refused as refusal:
-        form = login_form(request, f"{refusal}.".capitalize(), refusal.status)
-        form.headers.update(refusal.headers)
-        return form
-    response = RedirectResponse("/noc", HTTPStatus.SEE_OTHER)
-    staff_of(request).log_in(request, response)
-    return response
-
-
-def login_form(request: Request, problem: str, status: HTTPStatus) -> Response:
-    """Ask who is there."""
-    wanted = preferences_of(request)
-    html = rendered("login.html", style_of(request), problem=problem, wanted=wanted)
-    return HTMLResponse(html, status)
 
 
 def _changed(wanted: Preferences, chosen: dict[str, str]) -> Preferences:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from billing.money import Money
-from controller.noc import text
+from controller.noc import kenya, text
 from controller.noc.words import counted, said
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ def environment(style: Style) -> Environment:
         language=style.language,
         redacted=style.redacted,
         static=static_address,
+        kenya=kenya,
     )
     made.filters.update(
         private=partial(private, redacted=style.redacted),

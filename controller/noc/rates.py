@@ -50,6 +50,12 @@ def is_quiet(rate: Rate, now: datetime) -> bool:
     return (now - rate.newest.at).total_seconds() > QUIET_AFTER_S
 
 
+def summed(rates: Mapping[str, Rate], now: datetime) -> tuple[int, int]:
+    """Down and up of all sessions together, of those whose rate is that of now."""
+    fresh = [rate for rate in rates.values() if not is_quiet(rate, now)]
+    return sum(rate.down_bps or 0 for rate in fresh), sum(rate.up_bps or 0 for rate in fresh)
+
+
 def _next(rate: Rate | None, reading: Counted) -> Rate:
     if rate is None:
         return Rate(reading)

@@ -1,7 +1,8 @@
 """What staff look at: reading queries for the live page and for the lists of the HTTP API.
 
 Lists are newest first and paged by a `Mark` (the last line of the page before), so that a page
-costs the same however deep it is. Nothing here writes.
+costs the same however deep it is. ``branches`` are those that whoever looks is held to (None: to
+none): what belongs to others is left out. Nothing here writes.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from controller.store.rows import (
     TokenRow,
     VoucherRow,
 )
+from controller.store.scope import Branches, within
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -164,9 +166,12 @@ class Takings:
     minor: int
 
 
-async def site_views(tx: Tx, *, after_id: str = "", limit: int = PAGE_LINES_MAX) -> list[SiteView]:
+async def site_views(
+    tx: Tx, *, after_id: str = "", limit: int = PAGE_LINES_MAX, branches: Branches = None
+) -> list[SiteView]:
     """Sites in order of their id, after ``after_id``."""
-    query = _sites().where(SiteRow.id > after_id).order_by(SiteRow.id).limit(limit)
+    query = _sites().where(SiteRow.id > after_id, within(SiteRow, branches))
+    query = query.order_by(SiteRow.id).limit(limit)
     return [SiteView(row, sessions or 0) for row, sessions in await tx.execute(query)]
 
 
@@ -230,11 +235,12 @@ async def payment_views(
     limit: int = PAGE_LINES_MAX,
     site_id: str | None = None,
     state: str | None = None,
+    branches: Branches = None,
 ) -> list[PaymentView]:
     """Payments, newest first, of one site or in one state where asked."""
     query = _page(
         _payments(), at=PaymentRow.created_at, key=PaymentRow.order_id, after=after, limit=limit
-    )
+    ).where(within(PaymentRow, branches))
     if site_id is not None:
         query = query.where(PaymentRow.site_id == site_id)
     if state is not None:
@@ -260,6 +266,7 @@ async def session_views(
     limit: int = PAGE_LINES_MAX,
     site_id: str | None = None,
     only_open: bool = False,
+    branches: Branches = None,
 ) -> list[SessionView]:
     """Sessions, newest first, of one site or only the open ones where asked."""
     # A session may be reported before its grant is known here, so everything joins loosely.
@@ -270,6 +277,7 @@ async def session_views(
         .outerjoin(SubscriberRow, SubscriberRow.id == GrantRow.subscriber_id)
     )
     query = _page(query, at=SessionRow.opened_at, key=SessionRow.id, after=after, limit=limit)
+    query = query.where(within(SessionRow, branches))
     if site_id is not None:
         query = query.where(SessionRow.site_id == site_id)
     if only_open:
@@ -284,9 +292,11 @@ async def grant_views(
     limit: int = PAGE_LINES_MAX,
     site_id: str | None = None,
     only_open: bool = False,
+    branches: Branches = None,
 ) -> list[GrantView]:
     """Grants, newest first, of one site or only those not ended where asked."""
     query = _page(_grants(), at=GrantRow.created_at, key=GrantRow.id, after=after, limit=limit)
+    query = query.where(within(GrantRow, branches))
     if site_id is not None:
         brought = select(GrantSiteRow.grant_id).where(GrantSiteRow.site_id == site_id)
         query = query.where(or_(GrantRow.site_id == site_id, GrantRow.id.in_(brought)))
@@ -318,11 +328,13 @@ async def outage_rows(tx: Tx, site_id: str, *, limit: int) -> list[OutageRow]:
     return list(await tx.scalars(query.order_by(OutageRow.began_at.desc()).limit(limit)))
 
 
-async def double_rows(tx: Tx, *, after: Mark | None, limit: int) -> list[DoubleRedemptionRow]:
+async def double_rows(
+    tx: Tx, *, after: Mark | None, limit: int, branches: Branches = None
+) -> list[DoubleRedemptionRow]:
     """Codes that were redeemed twice, newest first."""
     row = DoubleRedemptionRow
     query = _page(select(row), at=row.found_at, key=row.redemption_id, after=after, limit=limit)
-    return list(await tx.scalars(query))
+    return list(await tx.scalars(query.where(within(row, branches))))
 
 
 def _grants() -> Query:
@@ -334,10 +346,16 @@ def _grants() -> Query:
 
 
 async def token_views(
-    tx: Tx, *, after: Mark | None, limit: int, site_id: str | None = None
+    tx: Tx,
+    *,
+    after: Mark | None,
+    limit: int,
+    site_id: str | None = None,
+    branches: Branches = None,
 ) -> list[TokenView]:
     """Tokens, newest first, of one site where asked."""
     query = _page(_tokens(), at=TokenRow.issued_at, key=TokenRow.id, after=after, limit=limit)
+    query = query.where(within(TokenRow, branches))
     if site_id is not None:
         query = query.where(TokenRow.site_id == site_id)
     return [TokenView(*line) for line in await tx.execute(query)]
@@ -408,9 +426,10 @@ async def pool_rows(tx: Tx, site_id: str) -> list[PoolRow]:
     return list(await tx.scalars(query))
 
 
-async def garden_rows(tx: Tx, site_id: str | None) -> list[GardenRow]:
+async def garden_rows(tx: Tx, site_id: str | None, *, branches: Branches = None) -> list[GardenRow]:
     """The garden: all of it, or what is reached at one site."""
-    query = select(GardenRow).order_by(GardenRow.entry, GardenRow.site_id)
+    query = select(GardenRow).where(within(GardenRow, branches))
+    query = query.order_by(GardenRow.entry, GardenRow.site_id)
     if site_id is not None:
         query = query.where(GardenRow.site_id.in_(["", site_id]))
     return list(await tx.scalars(query))
@@ -438,21 +457,31 @@ def _probes() -> Query:
 
 
 async def notice_rows(
-    tx: Tx, *, after: Mark | None = None, limit: int = PAGE_LINES_MAX, site_id: str | None = None
+    tx: Tx,
+    *,
+    after: Mark | None = None,
+    limit: int = PAGE_LINES_MAX,
+    site_id: str | None = None,
+    branches: Branches = None,
 ) -> list[NoticeRow]:
     """Notices, newest first, of one site where asked."""
     query = _page(select(NoticeRow), at=NoticeRow.at, key=NoticeRow.id, after=after, limit=limit)
+    query = query.where(within(NoticeRow, branches))
     if site_id is not None:
         query = query.where(NoticeRow.site_id == site_id)
     return list(await tx.scalars(query))
 
 
 async def sms_rows(
-    tx: Tx, *, after: Mark | None = None, limit: int = PAGE_LINES_MAX
+    tx: Tx,
+    *,
+    after: Mark | None = None,
+    limit: int = PAGE_LINES_MAX,
+    branches: Branches = None,
 ) -> list[SmsRow]:
     """Text messages, newest first."""
     query = _page(select(SmsRow), at=SmsRow.created_at, key=SmsRow.id, after=after, limit=limit)
-    return list(await tx.scalars(query))
+    return list(await tx.scalars(query.where(within(SmsRow, branches))))
 
 
 async def sms_month(tx: Tx, since: datetime, until: datetime) -> SmsMonth:
@@ -470,18 +499,21 @@ async def sms_month(tx: Tx, since: datetime, until: datetime) -> SmsMonth:
     return SmsMonth(*(int(one) for one in sums))
 
 
-async def takings_since(tx: Tx, since: datetime) -> Takings:
+async def takings_since(tx: Tx, since: datetime, *, branches: Branches = None) -> Takings:
     """What was settled since ``since``."""
     query = select(func.count(), func.coalesce(func.sum(PaymentRow.amount_minor), 0)).where(
-        PaymentRow.settled_at >= since, PaymentRow.currency == "KES"
+        PaymentRow.settled_at >= since,
+        PaymentRow.currency == "KES",
+        within(PaymentRow, branches),
     )
     settled, minor = (await tx.execute(query)).one()
     return Takings(int(settled), int(minor))
 
 
-async def sessions_open(tx: Tx) -> int:
-    """How many sessions are open everywhere."""
-    query = select(func.count()).select_from(SessionRow).where(SessionRow.closed_at.is_(None))
+async def sessions_open(tx: Tx, *, branches: Branches = None) -> int:
+    """How many sessions are open."""
+    query = select(func.count()).select_from(SessionRow)
+    query = query.where(SessionRow.closed_at.is_(None), within(SessionRow, branches))
     return int((await tx.execute(query)).scalar_one())
 
 

@@ -62,6 +62,19 @@ class AfricasTalkingSms:
         _log.info("sms.send", sms=sms_id, phone=masked(msisdn), outcome="sent", name=sent.name)
         return sent
 
+    async def balance_kes(self) -> int:
+        """What the account holds, in whole shillings. Raises `SmsNotSent`."""
+        try:
+            answer = await self._http.get(
+                self._settings.base_url + wire.USER_PATH,
+                params={"username": self._settings.username},
+                headers=wire.headers(self._settings),
+                timeout=self._timeout,
+            )
+        except httpx2.HTTPError as error:
+            raise SmsNotSent(type(error).__name__) from None  # the request in it has the key
+        return wire.read_balance(answer.status_code, answer.content)
+
     async def _sent(self, msisdn: Msisdn, text: str) -> SmsSent:
         try:
             answer = await self._http.post(

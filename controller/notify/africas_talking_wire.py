@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from controller.notify.cost import cost_e4
+from controller.notify.cost import E4, cost_e4
 from controller.notify.sms import SmsNotSent, SmsRefused, SmsSent, SmsUnsure
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from controller.notify.sms import SmsError
 
 SEND_PATH = "/version1/messaging"
+USER_PATH = "/version1/user"
 ANSWER_BYTES_MAX = 65_536
 CODE_CHARS_MAX = 40
 
@@ -117,3 +118,18 @@ def _code(value: object, status: int) -> str:
     if isinstance(value, str) and re.fullmatch(r"[A-Za-z]{1,40}", value):
         return value
     return f"http-{status}"
+
+
+def read_balance(status: int, body: bytes) -> int:
+    """Whole shillings of ``{"UserData": {"balance": "KES 1785.50"}}``. Raises `SmsNotSent`.
+
+    Source: Africa's Talking documentation, "Application data".
+    """
+    try:
+        told = json.loads(body[:ANSWER_BYTES_MAX])["UserData"]["balance"]
+    except (ValueError, KeyError, TypeError):
+        told = None
+    balance = cost_e4(told)
+    if balance is None:
+        raise SmsNotSent(f"balance_{status}")
+    return balance // E4

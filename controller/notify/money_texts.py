@@ -30,6 +30,10 @@ LETTERS_MAX = {
     "plan": 20,
     "site": 20,
     "source": 16,
+    "who": 20,
+    "device": 24,
+    "network": 20,
+    "at": 16,
 }
 """How much of each value an SMS shows."""
 

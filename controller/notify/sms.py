@@ -11,7 +11,7 @@ Drawn as a tree; each says what may be done next:
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from billing.msisdn import Msisdn
@@ -60,4 +60,13 @@ class Sms(Protocol):
         ``sms_id`` is ours, the same at each repeat, for carriers that drop doubles. Raises
         `SmsNotSent`, `SmsUnsure`, `SmsRefused`.
         """
+        ...
+
+
+@runtime_checkable
+class TellsBalance(Protocol):
+    """A carrier that says what our account holds. Implementation: ``africas_talking``."""
+
+    async def balance_kes(self) -> int:
+        """What the account holds, in whole shillings. Raises `SmsError`."""
         ...

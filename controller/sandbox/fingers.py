@@ -7,6 +7,8 @@ from typing import Any
 import httpx2
 from tenacity import AsyncRetrying, retry_if_result, stop_after_delay, wait_fixed
 
+from controller.tls import trusted
+
 PROMPT_WAIT_S = 20.0
 LOOK_EVERY_S = 0.1
 CALL_WAIT_S = 5.0
@@ -20,7 +22,9 @@ class Fingers:
     """The simulated network's control interface."""
 
     def __init__(self, url: str) -> None:
-        self.client = httpx2.AsyncClient(base_url=url, timeout=CALL_WAIT_S, trust_env=False)
+        self.client = httpx2.AsyncClient(
+            base_url=url, timeout=CALL_WAIT_S, trust_env=False, verify=trusted()
+        )
 
     async def close(self) -> None:
         """Let go of the connections."""

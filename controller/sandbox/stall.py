@@ -7,6 +7,8 @@ from typing import Any
 import httpx2
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
+from controller.tls import trusted
+
 SUBSCRIBER = {
     "phone": "0712345678",
     "name": "Wanjiku Kamau",
@@ -63,6 +65,7 @@ class Stall:
             headers={"Authorization": f"Bearer {staff_key}"},
             timeout=CALL_WAIT_S,
             trust_env=False,
+            verify=trusted(),
         )
 
     async def close(self) -> None:

@@ -15,6 +15,7 @@ from sqlalchemy import and_, exists, func, literal, or_, select
 from billing.payment import PaymentState
 from controller.store.alert_rows import AlertReadingRow
 from controller.store.arrivals import DOUBTED, SUSPENSE
+from controller.store.database import ROW_LOCK, inserted
 from controller.store.grants import STAFF
 from controller.store.payment_rows import ArrivalRow
 from controller.store.rows import (
@@ -269,3 +270,19 @@ async def double_redemptions(tx: Tx, now: datetime) -> int:
 async def reading(tx: Tx, name: str) -> AlertReadingRow | None:
     """A figure that somebody outside told, or None."""
     return await tx.get(AlertReadingRow, name)
+
+
+async def claim_reading(tx: Tx, name: str, now: datetime, *, every: timedelta) -> bool:
+    """Whether it is our turn to ask for a figure, which is asked for now and then only."""
+    await inserted(tx, AlertReadingRow, name=name, value=None, asked_at=now - every, told_at=None)
+    row = await tx.get_one(AlertReadingRow, name, with_for_update=ROW_LOCK, populate_existing=True)
+    if now - row.asked_at < every:
+        return False
+    row.asked_at = now
+    return True
+
+
+async def keep_reading(tx: Tx, name: str, value: int, now: datetime) -> None:
+    """Keep a figure that was told."""
+    row = await tx.get_one(AlertReadingRow, name, with_for_update=ROW_LOCK, populate_existing=True)
+    row.value, row.told_at = value, now

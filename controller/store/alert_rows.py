@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime  # noqa: TC003 - SQLAlchemy reads the annotations
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, String, Text, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from controller.store.rows import Row, only
+from controller.store.rows import Row, only, unchecked
 
 __all__ = ["Row"]
 
@@ -258,14 +258,15 @@ class OutageCreditRunRow(Row):
 class OutageCreditRow(Row):
     """What one subscription was given for one outage of its site; an outage is credited once.
 
-    All outages that one run credits to a subscription carry the same ``cause``: the credit note's,
-    or the ledger transaction's. ``lasted_s`` is without maintenance.
+    All outages of one billed period that a run credits carry the same ``cause``, by which the
+    credit note of the invoice ``document_id`` is issued once; the amount stands at the first of
+    them. ``lasted_s`` is without maintenance.
     """
 
     __tablename__ = "outage_credit"
     __table_args__ = (
         CheckConstraint("lasted_s > 0", name="lasted_positive"),
-        UniqueConstraint("run_id", "subscription_id", "began_at"),
+        CheckConstraint("amount_minor >= 0", name="amount_not_negative"),
         Index(None, "run_id"),
         Index(None, "done_at", **only("done_at IS NULL")),
     )
@@ -274,9 +275,9 @@ class OutageCreditRow(Row):
     site_id: Mapped[str] = mapped_column(ForeignKey("site.id"), primary_key=True)
     began_at: Mapped[datetime] = mapped_column(primary_key=True)
     run_id: Mapped[str] = mapped_column(ForeignKey("outage_credit_run.id"))
+    document_id: Mapped[str] = unchecked("document.id")
     lasted_s: Mapped[int]
     amount_minor: Mapped[int]
     currency: Mapped[str] = mapped_column(String(3), default="KES")
-    days: Mapped[int] = mapped_column(Integer, default=0)
     cause: Mapped[str] = mapped_column(String(120))
     done_at: Mapped[datetime | None]

@@ -18,7 +18,7 @@ from controller.store.alert_rows import (
 )
 from controller.store.bulk_rows import among
 from controller.store.database import ROW_LOCK, inserted
-from controller.store.rows import SiteRow
+from controller.store.scope import within
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -145,6 +145,32 @@ async def load(tx: Tx, alert_id: str) -> AlertRow | None:
     return await tx.get(AlertRow, alert_id)
 
 
+async def page(
+    tx: Tx,
+    *,
+    branches: Collection[str] | None,
+    after: tuple[datetime, str] | None,
+    limit: int,
+    only_open: bool = False,
+    site_id: str | None = None,
+    rule: str | None = None,
+) -> list[AlertRow]:
+    """Alerts that were ever raised, newest first, from after a moment and an id."""
+    row = AlertRow
+    query = select(row).where(row.raised_at.is_not(None))
+    if only_open:
+        query = query.where(row.state.in_((State.RAISED, State.ACKNOWLEDGED)))
+    if site_id is not None:
+        query = query.where(row.site_id == site_id)
+    if rule is not None:
+        query = query.where(row.rule == rule)
+    if after is not None:
+        at, key = after
+        query = query.where(or_(row.raised_at < at, and_(row.raised_at == at, row.id < key)))
+    query = of_branches(query, branches).order_by(row.raised_at.desc(), row.id.desc())
+    return list(await tx.scalars(query.limit(limit)))
+
+
 async def open_alerts(
     tx: Tx, branches: Collection[str] | None = None, *, limit: int = OPEN_MAX
 ) -> list[AlertRow]:
@@ -162,8 +188,7 @@ def of_branches(query: Query, branches: Collection[str] | None) -> Query:
     """Only alerts of sites of these branches; None: all."""
     if branches is None:
         return query
-    ours = exists().where(SiteRow.id == AlertRow.site_id, SiteRow.branch_id.in_(branches))
-    return query.where(ours)
+    return query.where(within(AlertRow, frozenset(branches)))
 
 
 def add_deed(

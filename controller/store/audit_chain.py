@@ -1,4 +1,4 @@
-"""The chain of audit rows: each row's hash covers the one before, so none changes alone. PURE.
+"""The chain of audit rows: each row's hash covers the one before, so none changes alone.
 
 ``hash = SHA-256(hash of the row before, canonical JSON of the row)``, both as UTF-8 text; before
 the first row stand 64 zeros. What it cannot show by itself is that its end was cut off, or that it

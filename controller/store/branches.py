@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from controller.store.billing_rows import BranchRow
 from controller.store.database import ROW_LOCK, inserted
+from controller.store.scope import Branches, within
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -30,7 +31,8 @@ async def insert(tx: Tx, branch_id: str, *, now: datetime, **fields: str) -> boo
     return await inserted(tx, BranchRow, id=branch_id, created_at=now, **fields)
 
 
-async def page(tx: Tx, *, after_id: str, limit: int) -> list[BranchRow]:
-    """Branches in order of their id, after ``after_id``."""
-    query = select(BranchRow).where(BranchRow.id > after_id).order_by(BranchRow.id)
+async def page(tx: Tx, *, after_id: str, limit: int, branches: Branches = None) -> list[BranchRow]:
+    """Branches in order of their id, after ``after_id``; of ``branches`` where told."""
+    query = select(BranchRow).where(BranchRow.id > after_id, within(BranchRow, branches))
+    query = query.order_by(BranchRow.id)
     return list(await tx.scalars(query.limit(limit)))

@@ -49,10 +49,13 @@ PINS = ("pin", "_pin")
 TAX_NUMBER = "kra_pin"
 """The one PIN that is none: a tax number, printed on every invoice."""
 
-DERIVED = frozenset(("site_item", "site_generation", "inbox", "journal", "number_series"))
+DERIVED = frozenset(
+    ("site_item", "site_generation", "inbox", "journal", "number_series", "subscriber_word")
+)
 """Tables that follow from others, or only count: it is told how many of their rows were written."""
 
-UNTOLD = frozenset(("audit",))
+UNTOLD = frozenset(("audit", "staff_step", "staff_try"))
+"""Nobody asks later how often somebody mistyped; that they signed in is told by the session."""
 BOOKKEEPING = frozenset(("seen_at", "last_seen_at", "used_at_last"))
 """Columns that say when something was last heard of: a change of nothing else is none."""
 

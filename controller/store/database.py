@@ -12,7 +12,8 @@ receipt (in the inbox), token key, grant (by id), session (by id), share of a gr
 grant and site), site (by id), series of numbers (a branch's invoices first). What belongs to one
 subscriber (subscriptions, debts, money that came in, what promotions have left) is changed under
 the subscriber's lock only, and then in any order. A row that one inserts is locked too, against
-those who would insert the same.
+those who would insert the same. What alerts are made of (the right to look, alerts, routes,
+webhooks, maintenance, messages to areas, credits of outages) is locked without any of these.
 """
 
 from __future__ import annotations
@@ -26,9 +27,11 @@ from sqlalchemy import event, literal
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
+from sqlalchemy.pool import QueuePool
 
 from controller import acting
 from controller.store import collecting
+from controller.store.known import share
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -89,6 +92,7 @@ class Database:
         if connect is not None:
             options["async_creator"] = connect
         self.engine = create_async_engine(url, **options)
+        share(self.engine)
         self._writer = asyncio.Lock() if self.is_sqlite else None
         self.groups: dict[object, Any] = {}
         """What is committed together on this database, by its work: see `group.group_of`."""
@@ -132,6 +136,13 @@ class Database:
             yield tx
             # Closing rolls back. A rollback before it would make rows that were read forget
             # themselves, and they are shown after this block.
+
+    def connections(self) -> dict[str, int]:
+        """How many connections are in use, and how many wait to be."""
+        pool = self.engine.pool
+        if not isinstance(pool, QueuePool):
+            return {}
+        return {"in_use": pool.checkedout(), "idle": pool.checkedin()}
 
     async def close(self) -> None:
         """Close every connection."""

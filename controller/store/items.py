@@ -12,6 +12,7 @@ from sqlalchemy import delete, select, text
 from billing.ids import SiteId
 from controller.store.bulk_rows import Values, is_postgres
 from controller.store.bulk_rows import put as put_rows
+from controller.store.database import inserted
 from controller.store.rows import SiteGenerationRow, SiteItemRow, SiteRow
 
 if TYPE_CHECKING:
@@ -32,6 +33,9 @@ AMENDS_BYTES_MAX = 64 * 1024
 """When more has changed among what an agent holds of a change that broke off, it begins anew."""
 
 DIGEST_MODULUS = 2**256
+
+TOLD_ALL = b"told all"
+"""In place of the digest of a generation that was not ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,9 +200,34 @@ async def is_beyond(tx: Tx, site_id: SiteId, *, generation: int, digest: bytes) 
     )
 
 
+async def told_all(tx: Tx, site: SiteRow, generation: int) -> bool:
+    """Note that a site which is beyond us has told all it knows; whether that is news.
+
+    The mark stands where `overtake` takes the site, with a digest that no items have.
+    """
+    told = {"site_id": site.id, "generation": generation + 1, "digest": TOLD_ALL}
+    return await inserted(tx, SiteGenerationRow, **told)
+
+
+async def has_told_all(tx: Tx, site_id: SiteId) -> bool:
+    """Whether a site that is beyond us has told what it knows: only then may we overtake it."""
+    query = (
+        select(SiteGenerationRow.generation)
+        .join(SiteRow, SiteRow.id == SiteGenerationRow.site_id)
+        .where(
+            SiteRow.id == site_id,
+            SiteGenerationRow.generation > SiteRow.generation,
+            SiteGenerationRow.digest == TOLD_ALL,
+        )
+    )
+    return (await tx.execute(query.limit(1))).first() is not None
+
+
 async def overtake(tx: Tx, site_id: SiteId, generation: int) -> None:
     """Move the site past ``generation``, its items unchanged. Locks the site's row."""
     (site,) = await _all_locked(tx, (site_id,))
+    row = SiteGenerationRow
+    await tx.execute(delete(row).where(row.site_id == site_id, row.digest == TOLD_ALL))
     site.generation = max(generation, site.generation) + 1
     await _note_generations(tx, [site])
 

@@ -20,9 +20,13 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from controller.store.rows import Row
+from controller.store.rows import Row, only
 
 __all__ = ["Row"]
+
+
+WAITS = "state IN ('suspense', 'doubted')"
+"""Of money that came in: it is nobody's yet. Little of it ever is."""
 
 
 class ArrivalRow(Row):
@@ -49,7 +53,8 @@ class ArrivalRow(Row):
         Index(None, "state", "at"),
         Index(None, "at", "id"),
         Index(None, "order_id"),
-        Index(None, "receipt"),
+        Index("ix_arrival_waits", "at", **only(WAITS)),
+        Index(None, "receipt", postgresql_ops={"receipt": "text_pattern_ops"}),
     )
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)

@@ -96,7 +96,8 @@ class SiteRow(Row):
     """One place with one agent, and how far its desired state has come.
 
     The outbox columns say how full the agent's journal is; None until it has told. ``parent_id``
-    is the site through which this one is reached: while that is silent, so is this one.
+    is the site through which this one is reached: while that is silent, so is this one. Where the
+    site is, in millionths of a degree, is None until staff say so.
 
     Invariant, kept by the use case: going up by ``parent_id`` comes to an end.
     """
@@ -105,6 +106,12 @@ class SiteRow(Row):
     __table_args__ = (
         CheckConstraint("generation >= 0", name="generation_not_negative"),
         CheckConstraint("parent_id <> id", name="not_its_own_parent"),
+        CheckConstraint(
+            "latitude_e6 BETWEEN -90000000 AND 90000000"
+            " AND longitude_e6 BETWEEN -180000000 AND 180000000",
+            name="on_earth",
+        ),
+        CheckConstraint("(latitude_e6 IS NULL) = (longitude_e6 IS NULL)", name="placed_whole"),
     )
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
@@ -121,6 +128,8 @@ class SiteRow(Row):
     agent_version: Mapped[str] = mapped_column(String(32), default="")
     outbox_records: Mapped[int | None]
     outbox_records_max: Mapped[int | None]
+    latitude_e6: Mapped[int | None]
+    longitude_e6: Mapped[int | None]
     branch_id: Mapped[str] = mapped_column(
         ForeignKey("branch.id"), default="main", server_default="main"
     )
@@ -262,6 +271,8 @@ class SubscriberRow(Row):
             "segment IN ('residential', 'business', 'enterprise')", name="segment_known"
         ),
         Index(None, "name"),
+        Index(None, "created_at", "id"),
+        Index("ix_subscriber_tail", text("substr(msisdn, 9)")),
     )
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
@@ -462,6 +473,8 @@ class SessionRow(Row):
         CheckConstraint("down_bytes >= 0 AND up_bytes >= 0", name="usage_not_negative"),
         Index(None, "grant_id"),
         Index(None, "site_id", "closed_at"),
+        Index("ix_session_live", "opened_at", "id", **only("closed_at IS NULL")),
+        Index("ix_session_tail", text("substr(mac, 13)")),
         Index("ix_session_open_mac", "mac", "site_id", **only("closed_at IS NULL")),
     )
 
@@ -767,6 +780,7 @@ class SmsRow(Row):
         CheckConstraint("tries >= 0", name="tries_not_negative"),
         Index(None, "due_at"),
         Index(None, "about", "created_at"),
+        Index(None, "msisdn", "created_at"),
         Index(None, "provider_id"),
     )
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, or_, select, true
 
+from controller.store.alert_rows import AlertRow, AreaNoticeRow, MaintenanceRow
 from controller.store.billing_rows import (
     BranchRow,
     DebtRow,
@@ -42,8 +43,9 @@ if TYPE_CHECKING:
     from controller.store.rows import Row
 
     Condition = ColumnElement[bool]
-    Branches = frozenset[str] | None
-    """The branches that somebody is held to; None: to none."""
+
+Branches = frozenset[str] | None
+"""The branches that somebody is held to; None: to none."""
 
 
 def within(row: type[Row], branches: Branches) -> Condition:
@@ -96,6 +98,11 @@ def _garden(branches: Sequence[str]) -> Condition:
     return or_(GardenRow.site_id == "", GardenRow.site_id.in_(_sites(branches)))
 
 
+def _area(row: type[MaintenanceRow | AreaNoticeRow]) -> Callable[[Sequence[str]], Condition]:
+    """Of a site or branch of theirs; what concerns everything is nobody's."""
+    return lambda some: or_(row.site_id.in_(_sites(some)), row.branch_id.in_(some))
+
+
 _WITHIN: dict[type[Row], Callable[[Sequence[str]], Condition]] = {
     BranchRow: BranchRow.id.in_,
     SiteRow: SiteRow.branch_id.in_,
@@ -106,6 +113,9 @@ _WITHIN: dict[type[Row], Callable[[Sequence[str]], Condition]] = {
     TokenRow: lambda some: TokenRow.site_id.in_(_sites(some)),
     DoubleRedemptionRow: lambda some: DoubleRedemptionRow.site_id.in_(_sites(some)),
     NoticeRow: lambda some: NoticeRow.site_id.in_(_sites(some)),
+    AlertRow: lambda some: AlertRow.site_id.in_(_sites(some)),
+    MaintenanceRow: _area(MaintenanceRow),
+    AreaNoticeRow: _area(AreaNoticeRow),
     GardenRow: _garden,
     SmsRow: _message,
     PaymentRow: _payment,
@@ -149,6 +159,9 @@ _KINDS: dict[str, tuple[type[Any], Callable[[str], Condition]]] = {
     "received": (ReceivedRow, lambda name: ReceivedRow.id == name),
     "arrival": (ArrivalRow, lambda name: ArrivalRow.id == name),
     "refund": (RefundRow, lambda name: RefundRow.id == name),
+    "alert": (AlertRow, lambda name: AlertRow.id == name),
+    "maintenance": (MaintenanceRow, lambda name: MaintenanceRow.id == name),
+    "area_notice": (AreaNoticeRow, lambda name: AreaNoticeRow.id == name),
     "mandate": (MandateRow, lambda name: MandateRow.id == name),
 }
 

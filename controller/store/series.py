@@ -62,6 +62,9 @@ class Metric(StrEnum):
     AGENT_MEMORY_KIB = "agent_memory_kib"
 
 
+SAMPLE_FRESH = timedelta(seconds=120)
+"""An older sample says nothing of now."""
+
 METRICS = tuple(one.value for one in Metric)
 
 STEPS_S = (20, 60, 300, 900, HOUR_S, 6 * HOUR_S, DAY_S)
@@ -249,11 +252,11 @@ async def roll_hour(tx: Tx, *, over_before: datetime) -> datetime | None:
     """
     mark = await _locked(tx, HOURS)
     first = await _first_raw(tx, mark.done_until_s)
-    if first is None:
+    over = second(over_before) // HOUR_S * HOUR_S
+    if first is None or first >= over:
+        mark.done_until_s = max(mark.done_until_s, over)  # there is nothing to roll up until then
         return None
     hour = first - first % HOUR_S
-    if hour + HOUR_S > second(over_before):
-        return None
     assert hour >= mark.done_until_s, "an hour is rolled up once"
     values = [value for row in await _hour_of(tx, hour) for value in _summed(row, hour)]
     if values:

@@ -94,3 +94,9 @@ async def seen(
         )
         .execution_options(synchronize_session=False)
     )
+
+
+async def all_locked(tx: Tx) -> list[SiteRow]:
+    """Every site, locked, in the order of their ids."""
+    query = select(SiteRow).order_by(SiteRow.id).with_for_update(key_share=True)
+    return list(await tx.scalars(query.execution_options(populate_existing=True)))

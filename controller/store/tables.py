@@ -3,8 +3,10 @@
 from controller.store import (
     alert_rows,
     audit_rows,
+    backup_rows,
     billing_rows,
     payment_rows,
+    people_rows,
     series_rows,
     staff_rows,
 )
@@ -13,8 +15,10 @@ from controller.store.rows import Row
 MODULES = (
     alert_rows,
     audit_rows,
+    backup_rows,
     billing_rows,
     payment_rows,
+    people_rows,
     series_rows,
     staff_rows,
 )

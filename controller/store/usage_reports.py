@@ -160,7 +160,9 @@ async def roll_segments(tx: Tx, *, over_before: datetime) -> datetime | None:
         .scalar_subquery()
     )
     hour = (await tx.execute(select(func.min(of_site)).select_from(SiteRow))).scalar_one()
-    if hour is None or hour + HOUR_S > second(over_before):
+    over = second(over_before) // HOUR_S * HOUR_S
+    if hour is None or hour >= over:
+        mark.done_until_s = max(mark.done_until_s, over)  # there is nothing to roll up until then
         return None
     names = ["site_id", "hour_s", "segment", "plan_id", "sessions", "down_bytes", "up_bytes"]
     summed = _by_segment(Scope(), hour, hour + HOUR_S)

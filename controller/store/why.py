@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import or_, select, text, union_all
 
-from controller.store.arrivals import DOUBTED, SUSPENSE
-from controller.store.payment_rows import ArrivalRow
+from controller.store.payment_rows import WAITS, ArrivalRow
 from controller.store.rows import (
     BOUGHT,
     GrantRow,
@@ -81,12 +80,8 @@ async def unplaced(
 ) -> ArrivalRow | None:
     """The newest money that nobody could place and that names a phone, or one of these orders."""
     row = ArrivalRow
-    waiting = (
-        select(row.id)
-        .where(row.state.in_((SUSPENSE, DOUBTED)))
-        .order_by(row.at.desc())
-        .limit(UNPLACED_LOOKED_AT_MAX)
-    )
+    waiting = select(row.id).where(text(WAITS)).order_by(row.at.desc())
+    waiting = waiting.limit(UNPLACED_LOOKED_AT_MAX)
     theirs = or_(
         row.reference.in_(spellings), row.payer.in_(spellings), row.order_id.in_(order_ids)
     )

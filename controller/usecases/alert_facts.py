@@ -16,11 +16,13 @@ from controller.alerts.rules import (
 )
 from controller.noc import text
 from controller.store import alert_facts as kept
+from controller.store import backups, maintenance
+from controller.usecases.areas import Area, line_of
 from controller.usecases.outages import DOWN_AFTER
 from controller.usecases.together import SOURCE as CALLBACK
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Mapping
     from datetime import datetime
 
     from controller.alerts.rules import Thresholds
@@ -50,26 +52,24 @@ class Looked:
     silent: frozenset[str] = field(default_factory=frozenset)
     """Sites that were not heard for so long that those behind them may be silent by it."""
 
+    windows: tuple[tuple[str, Area], ...] = ()
+    """What is worked on just now, by the id of its window."""
+
     off: frozenset[str] = frozenset()
     """Rules that the operator does not want."""
 
-    def upstream_of(self, site_id: str) -> str | None:
-        """The highest silent site through which this one is reached, or None."""
-        found, seen = None, {site_id}
-        above = self.sites[site_id].parent_id
-        while above is not None and above in self.sites and above not in seen:
-            seen.add(above)
-            found = above if above in self.silent else found
-            above = self.sites[above].parent_id
-        return found
+    def held_by(self, subject: str) -> str:
+        """On whose account nobody is told of a subject's alerts now; "" nobody's.
 
-    def line_of(self, site_id: str) -> Iterator[SiteSigns]:
-        """The site, and those through which it is reached, the nearest first."""
-        seen, at = set[str](), self.sites.get(site_id)
-        while at is not None and at.id not in seen:
-            seen.add(at.id)
-            yield at
-            at = None if at.parent_id is None else self.sites.get(at.parent_id)
+        ``window:ID`` where somebody works on it, or on what it is reached through; ``site:ID`` for
+        the highest silent site through which it is reached.
+        """
+        line = line_of(self.sites, subject)
+        for window_id, area in self.windows:
+            if area.covers(line):
+                return f"window:{window_id}"
+        silent = [one.id for one in line[1:] if one.id in self.silent]
+        return f"site:{silent[-1]}" if silent else ""
 
     def bad(self, thresholds: Thresholds) -> dict[tuple[str, str], Seen]:
         """What is bad now, by rule and subject."""
@@ -158,8 +158,14 @@ async def look_at_everything(
         for site_id, one in facts.items()
         if one.unheard_s is not None and one.unheard_s >= thresholds.suspect_s
     )
-    office = await _office(tx, now, thresholds)
-    return Looked(sites, facts, office, silent, frozenset(off))
+    return Looked(
+        sites,
+        facts,
+        await _office(tx, now, thresholds),
+        silent,
+        windows=await _windows(tx, now),
+        off=frozenset(off),
+    )
 
 
 def _silent_s(site: SiteSigns, now: datetime, since: datetime) -> int | None:
@@ -187,6 +193,11 @@ def _outbox_pct(site: SiteSigns) -> int | None:
     return site.outbox_records * 100 // site.outbox_records_max
 
 
+async def _windows(tx: Tx, now: datetime) -> tuple[tuple[str, Area], ...]:
+    rows = await maintenance.windows(tx, since=now, until=now + SECOND)
+    return tuple((row.id, Area(row.site_id, row.branch_id)) for row in rows if row.from_at <= now)
+
+
 async def _office(tx: Tx, now: datetime, thresholds: Thresholds) -> OfficeFacts:
     tried, settled = await kept.payment_ends(tx, now)
     waiting = await kept.not_connected(tx, now, heard_since=now - DOWN_AFTER)
@@ -204,11 +215,21 @@ async def _office(tx: Tx, now: datetime, thresholds: Thresholds) -> OfficeFacts:
         unmatched_s=_age_s(unmatched.since, now),
         prompts=prompts,
         callbacks=callbacks,
+        backup_s=await _backup_s(tx, now, thresholds),
         sms_balance=await _reading(tx, SMS_BALANCE, now),
         free_grants=await kept.free_grants(tx, now),
         cloned_devices=await kept.cloned_devices(tx, now),
         double_redemptions=await kept.double_redemptions(tx, now),
     )
+
+
+async def _backup_s(tx: Tx, now: datetime, thresholds: Thresholds) -> int | None:
+    """How old the last good backup is; where none was ever good, older than it may be."""
+    good = await backups.last_success(tx)
+    if good is not None and good.ended_at is not None:
+        return _age_s(good.ended_at, now)
+    failed = await backups.last_failure(tx)
+    return None if failed is None or failed.ended_at is None else thresholds.backup_s + 1
 
 
 def _age_s(since: datetime | None, now: datetime) -> int:

@@ -23,7 +23,7 @@ from controller.alerts.states import State
 from controller.alerts.texts import TABLES
 from controller.store import alerts
 from controller.store.alerts import open_alerts
-from controller.usecases.alert_facts import OFFICE, Looked, look_at_everything
+from controller.usecases.alert_facts import Looked, look_at_everything
 from controller.usecases.alert_messages import tell_in
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ async def _step_in(tx: Tx, turn: Turn, bad: Mapping[tuple[str, str], Seen]) -> i
 
 
 async def _begin(tx: Tx, turn: Turn, rule: str, subject: str, seen: Seen) -> int:
-    held_by = _held_by(turn, subject)
+    held_by = turn.looked.held_by(subject)
     alert = states.look(None, seen, RULES[rule], turn.now, held_by=held_by)
     if alert is None:
         return 0
@@ -146,7 +146,7 @@ async def _live_on(tx: Tx, turn: Turn, row: AlertRow, seen: Seen) -> int:
     rule = RULES.get(row.rule)
     if rule is None:
         return 0
-    alert = states.look(was, seen, rule, turn.now, held_by=_held_by(turn, row.subject))
+    alert = states.look(was, seen, rule, turn.now, held_by=turn.looked.held_by(row.subject))
     if alert is None:
         await alerts.drop(tx, row)
         return 0
@@ -157,14 +157,6 @@ async def _live_on(tx: Tx, turn: Turn, row: AlertRow, seen: Seen) -> int:
     alerts.note(row, alert)
     _note_deeds(tx, row, was=was, now=turn.now)
     return int(alert.is_open != was.is_open)
-
-
-def _held_by(turn: Turn, subject: str) -> str:
-    """On whose account nobody is told of a subject's alerts: ``site:ID``, "" nobody's."""
-    if subject == OFFICE or subject not in turn.looked.sites:
-        return ""
-    upstream = turn.looked.upstream_of(subject)
-    return "" if upstream is None else f"site:{upstream}"
 
 
 def _note_deeds(tx: Tx, row: AlertRow, *, was: states.Alert | None, now: datetime) -> None:
@@ -207,11 +199,11 @@ async def acknowledge(deps: Deps, alert_id: str, *, who: str) -> AlertRow:
 async def silence(deps: Deps, alert_id: str, *, until: datetime | None, who: str) -> AlertRow:
     """Tell nobody of it until then; None: do tell again.
 
-    Raises `InvalidField` (``until``), `AlertUnknown`, `AlertOver`, `DatabaseBusy`.
+    Raises `InvalidField` (``for_s``), `AlertUnknown`, `AlertOver`, `DatabaseBusy`.
     """
     now = deps.now()
     if until is not None and not now < until <= now + SILENCE_MAX:
-        raise InvalidField("until", f"want a moment within the next {SILENCE_MAX.days} days")
+        raise InvalidField("for_s", f"want a moment within the next {SILENCE_MAX.days} days")
     async with deps.db.begin() as tx:
         row = await _locked(tx, alert_id)
         alerts.note(row, states.silenced(alerts.as_alert(row), until))

@@ -74,7 +74,7 @@ async def arrive(deps: Deps, seen: Seen) -> Arrived:
     Raises `DatabaseBusy`, and then nothing was done.
     """
     async with deps.db.read() as tx:
-        order_id = await payments.answered_by(tx, seen)
+        order_id = await payments.answered_by(tx, seen) or await _told_of(tx, seen)
     async with deps.db.begin() as tx:
         payment = None if order_id is None else await payments.locked(tx, order_id)
         arrived, site_id = await _taken_in(tx, deps, seen, payment)
@@ -84,6 +84,12 @@ async def arrive(deps: Deps, seen: Seen) -> Arrived:
         arrived = await _placed_soon(deps, arrived)
     deps.signals.wake("live")
     return arrived
+
+
+async def _told_of(tx: Tx, seen: Seen) -> str | None:
+    """The order of which an unsigned callback had told this receipt, if one had."""
+    known = await arrivals.seen(tx, seen.rail, seen.receipt)
+    return None if known is None else known.order_id
 
 
 async def place_due(deps: Deps) -> int:

@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, TypeVar
 
 from billing.grant import Spent, most
-from billing.ids import GrantId
+from billing.ids import GrantId, SiteId
 from controller.records import (
     DeviceJoined,
     Notice,
@@ -34,6 +34,7 @@ from controller.store import (
     grant_sites,
     grants,
     inbox,
+    items,
     notices,
     plans,
     probe_results,
@@ -50,7 +51,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
-    from billing.ids import SessionId, SiteId
+    from billing.ids import SessionId
     from controller.deps import Deps
     from controller.records import Folded
     from controller.store.database import Tx
@@ -117,6 +118,7 @@ async def ingest(deps: Deps, site_id: SiteId, batch: Batch) -> int:
         if batch.applied_generation <= site.generation:
             # An agent that is ahead of us (we came back from a backup) applied something else.
             await grant_sites.applied(tx, site_id, batch.applied_generation)
+        is_told_all = await _heard_all(tx, site, batch, now)
         if told.wanted or told.asked:
             # The site's own row is locked with the others, in the order of their ids.
             told.wanted.setdefault(site_id, {})
@@ -135,7 +137,7 @@ async def ingest(deps: Deps, site_id: SiteId, batch: Batch) -> int:
         if batch.vitals is not None and not batch.vitals.is_late(now):
             await vitals.keep(tx, site_id, batch.vitals, now=now)
         acked_seq = journal.acked_seq
-    for one in changed:
+    for one in {*changed, site_id} if is_told_all else changed:
         deps.signals.wake(f"site:{one}")
     deps.signals.wake("live")
     return acked_seq
@@ -237,6 +239,31 @@ async def _notice(tx: Tx, report: Report, at: datetime, *, code: str, text: str,
         site_id=report.site_id,
         once=f"{report.site_id}\n{once}",
     )
+
+
+async def _heard_all(tx: Tx, site: SiteRow, batch: Batch, now: datetime) -> bool:
+    """Whether a site that is beyond us has now told what it knows; staff learn that it was.
+
+    The first report after we came back from a backup is answered with an ack that is older than
+    what the site remembers: with the next ones it tells again what we lost.
+    """
+    ours = site.generation
+    beyond = await items.is_beyond(
+        tx,
+        SiteId(site.id),
+        generation=batch.applied_generation,
+        digest=batch.applied_digest,
+    )
+    if not beyond:
+        return False
+    text = f"{site.name} is at {batch.applied_generation}, we were at {ours}: a backup was restored"
+    once = f"{site.id}\nbeyond {batch.applied_generation}"
+    await notices.add(tx, now=now, code="site_is_beyond", text=text, site_id=site.id, once=once)
+    knew = (site.applied_generation, site.applied_digest)
+    is_first = knew != (batch.applied_generation, batch.applied_digest)
+    if is_first or 0 < len(batch.records) < batch.outbox_records:
+        return False
+    return await items.told_all(tx, site, batch.applied_generation)
 
 
 async def _watch_outbox(tx: Tx, site: SiteRow, batch: Batch, now: datetime) -> None:

@@ -80,17 +80,24 @@ class Sampler:
     def __init__(self) -> None:
         self._used: dict[str, Rates] = {}
         self._wires: dict[str, Rates] = {}
+        self._sampled_s = 0
 
     async def look(self, deps: Deps) -> int:
-        """Sample every site that is not silent; how many. Raises `DatabaseBusy`."""
+        """Sample every site that is not silent; how many. Raises `DatabaseBusy`.
+
+        Within the same tick it does nothing.
+        """
         now = deps.now()
+        tick_s = series.second(now) // TICK_S * TICK_S
+        if tick_s == self._sampled_s:
+            return 0
         async with deps.db.read() as tx:
             sites = await series.known(tx, heard_since=now - SILENT_AFTER)
-        at_s = series.second(now)
-        samples = [self._sample(site, now) | {"at_s": at_s - at_s % TICK_S} for site in sites]
+        samples = [self._sample(site, now) | {"at_s": tick_s} for site in sites]
         if samples:
             async with deps.db.begin() as tx:
                 await series.keep(tx, samples)
+        self._sampled_s = tick_s
         return len(samples)
 
     def _sample(self, site: Known, now: datetime) -> dict[str, int | str | None]:
@@ -117,6 +124,22 @@ class Sampler:
         wires = before.after(vitals.at, counters, life=vitals.boot) if before else fresh
         self._wires[vitals.site_id] = wires
         return {name: getattr(vitals, name) for name in SAID} | dict(wires.bps or {})
+
+
+class RollUp:
+    """Rolls up when an hour is over, and once after a start."""
+
+    def __init__(self) -> None:
+        self._rolled_until: datetime | None = None
+
+    async def look(self, deps: Deps) -> int:
+        """Roll up what is due, unless that was done since the last hour; how many spans."""
+        until = (deps.now() - LATE_MAX).replace(minute=0, second=0, microsecond=0)
+        if until == self._rolled_until:
+            return 0
+        done = await roll_up(deps)
+        self._rolled_until = until
+        return done
 
 
 async def roll_up(deps: Deps) -> int:

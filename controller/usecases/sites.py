@@ -15,7 +15,7 @@ from controller.edge import wire
 from controller.store import items, plans, sites, tokens
 from controller.store.items import Change, Held
 from controller.store.rows import SiteRow
-from controller.usecases import garden
+from controller.usecases import blocking, garden
 from controller.usecases.plans import item_key
 from controller.usecases.vouchers import chunks_for
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from controller.deps import Deps
+    from controller.geography import Place
     from controller.store.database import Tx
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "changes_since",
     "enrol",
     "new_join_token",
+    "place_site",
     "renew",
     "revoke_agent",
     "status",
@@ -136,7 +138,9 @@ async def add_site(deps: Deps, site: NewSite) -> None:
         }
         chunks = await chunks_for(tx, site.id)
         walls = (await garden.items_for(tx, [site.id]))[site.id]
-        await items.put(tx, site.id, {SITE_KEY: _body(deps, site), **offers, **chunks, **walls})
+        stays_out = (await blocking.items_for(tx, [site.id]))[site.id]
+        wanted = {SITE_KEY: _body(deps, site), **offers, **chunks, **walls, **stays_out}
+        await items.put(tx, site.id, wanted)
     deps.signals.wake("live")
 
 
@@ -156,6 +160,17 @@ async def tell_wallets(deps: Deps) -> int:
     for site_id in told:
         deps.signals.wake(f"site:{site_id}")
     return len(told)
+
+
+async def place_site(deps: Deps, site_id: SiteId, place: Place | None) -> None:
+    """Keep where a site is; None: it is no longer known. Raises `SiteUnknown`, `DatabaseBusy`."""
+    async with deps.db.begin() as tx:
+        row = await sites.lock(tx, site_id)
+        if row is None:
+            raise SiteUnknown(f"there is no site {site_id}")
+        row.latitude_e6 = None if place is None else place.latitude_e6
+        row.longitude_e6 = None if place is None else place.longitude_e6
+    deps.signals.wake("live")
 
 
 async def new_join_token(deps: Deps, site_id: SiteId) -> str:
@@ -234,6 +249,8 @@ async def changes_since(
     """What an agent that holds ``generation`` with ``digest`` must be told; None: it is up to date.
 
     The rest of a change that broke off, when it ``held`` a part of one and that is still good.
+    An agent that is beyond us (we came back from a backup) is told nothing until it has told us
+    what it knows (`ingest`): what is news to us would be gone from its desired state till then.
 
     Raises `SiteUnknown`, `InvalidField` (``generation``), `DatabaseBusy`.
     """
@@ -247,6 +264,8 @@ async def changes_since(
             )
     async with deps.db.begin() as tx:
         if await items.is_beyond(tx, site_id, generation=generation, digest=digest):
+            if not await items.has_told_all(tx, site_id):
+                return None
             await items.overtake(tx, site_id, generation)
         return await items.change_since(tx, site_id, generation=generation, digest=digest)
 

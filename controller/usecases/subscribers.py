@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from billing.dunning import carried_over
 from billing.errors import InvalidField
 from billing.msisdn import parse_msisdn
-from controller.store import debts, dunning, subscribers
+from controller.store import debts, dunning, people, subscribers
 from controller.usecases import branches, particulars
+from controller.usecases.meant import words
 from controller.usecases.payers import SubscriberUnknown
 from controller.usecases.reckoning import as_debt, reckoned_in
 
@@ -93,7 +94,9 @@ async def must_find(tx: Tx, named: str, *, lock: bool = False) -> SubscriberRow:
 
 async def _changed(tx: Tx, row: SubscriberRow, change: SubscriberChange, now: datetime) -> None:
     if change.name is not None:
+        before = row.name
         row.name = particulars.line("name", change.name, length_max=particulars.NAME_MAX)
+        await people.renamed(tx, row.id, before=words(before), after=words(row.name))
     if change.email is not None:
         row.email = particulars.email(change.email)
     if change.address is not None:

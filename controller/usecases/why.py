@@ -177,14 +177,24 @@ class Finding:
     evidence: tuple[Evidence, ...] = ()
 
     @property
+    def template(self) -> str:
+        """What is so, in one English sentence that leaves its `words` open."""
+        return SAYS[self.code][0]
+
+    @property
+    def to_do_template(self) -> str:
+        """What to do about it, in the same way; "" for nothing."""
+        return SAYS[self.code][1]
+
+    @property
     def says(self) -> str:
         """What is so, in one English sentence."""
-        return SAYS[self.code][0].format(**self.words)
+        return self.template.format(**self.words)
 
     @property
     def to_do(self) -> str:
         """What to do about it; "" for nothing."""
-        return SAYS[self.code][1].format(**self.words)
+        return self.to_do_template.format(**self.words)
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,6 +74,25 @@ STORIES = {
         300  | count a 10/10                        | read a 10/10 v300 u300; close a time
         301  | ask a 10.0.0.5                       |
     """,
+    "a blocked device has no session, and gets it back when it is let in again": """
+        0    | seen a 10.0.0.5                      |
+        0    | grant g1 for=a validity=1000         | open a g1 10.0.0.5
+        10   | count a 500/10                       | read a 500/10 v10 u10
+        20   | block a                              |
+        20   | count a 500/10                       | close a revoked
+        21   | ask a 10.0.0.5                       |
+        30   | grant g2 for=a validity=1000         |
+        40   | show a                               | nothing
+        50   | forget blocked                       | open a g1 10.0.0.5
+        50   | show a                               | open 10.0.0.5 until 1000
+    """,
+    "who is not blocked any more is let in, and others stay out": """
+        0    | seen a 10.0.0.5                      |
+        0    | seen b 10.0.0.6                      |
+        0    | block a b                            |
+        1    | grant g1 for=a,b validity=1000 devices=2 |
+        2    | block b                              | open a g1 10.0.0.5
+    """,
     "two devices share one clock of connected time": """
         0    | seen a 10.0.0.5                      |
         0    | seen b 10.0.0.6                      |

@@ -31,7 +31,7 @@ from agent.model import (
     VoucherMark,
     Why,
 )
-from agent.outbox import SENT_MAX
+from agent.outbox import SENT_MAX, TOLD_KEPT_MAX
 from agent.prepaid import voucher_hash
 from billing.ids import GrantId, RedemptionId, SessionId, grant_of
 from billing.metering import Volume
@@ -432,15 +432,52 @@ def test_an_ack_from_another_life_gives_the_journal_a_new_name(journal: Journal)
     assert [(r.seq, r.fact) for r in journal.unsent()] == [(1, a_closing())]
 
 
-def test_a_controller_that_lost_its_memory_is_told_under_a_new_name(journal: Journal) -> None:
+def test_a_controller_that_came_back_from_a_backup_is_told_again_what_it_lost(
+    journal: Journal,
+) -> None:
     journal.commit(State(), [a_reading(), a_closing()], NOON)
     journal.ack(2)
     journal.commit(State(), [a_reading(down=9)], NOON)
     name = journal.id
+    journal.ack(1)
+
+    assert journal.id == name
+    assert [(r.seq, r.fact) for r in journal.unsent()] == [
+        (2, a_closing()),
+        (3, a_reading(down=9)),
+    ]
+    assert journal.fill.records == 2
+
+
+def test_what_is_told_again_is_told_again_after_a_restart_too(journal: Journal, path: Path) -> None:
+    journal.commit(State(), [a_reading(), a_closing()], NOON)
+    journal.ack(2)
     journal.ack(0)
+    journal.close()
+    again = Journal(path)
+    seqs, size = [record.seq for record in again.unsent()], again.fill.size_bytes
+    again.ack(2)
+    left = again.fill
+    again.close()
+
+    assert (seqs, size > 0, left.records, left.size_bytes) == ([1, 2], True, 0, 0)
+
+
+def test_a_controller_that_lost_more_than_is_kept_is_told_the_rest_under_a_new_name(
+    journal: Journal,
+) -> None:
+    for n in range(5):
+        facts: list[Fact] = [a_closing(f"{n}-{m}") for m in range(TOLD_KEPT_MAX // 4)]
+        journal.commit(State(), facts, NOON)
+        journal.ack(journal.last_seq)
+    journal.commit(State(), [a_reading(down=9)], NOON)
+    name = journal.id
+    journal.ack(3)
 
     assert journal.id != name
-    assert [(r.seq, r.fact) for r in journal.unsent()] == [(1, a_reading(down=9))]
+    assert journal.unsent(1)[0] == (1, journal.unsent(1)[0].body)
+    assert journal.fill.records == TOLD_KEPT_MAX + 1
+    assert journal.unsent(1)[0].fact == a_closing("1-0")
 
 
 def test_nothing_new_is_not_written(journal: Journal) -> None:

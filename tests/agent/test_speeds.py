@@ -21,10 +21,10 @@ from agent.desired import (
     same_orders,
     shared_rates,
 )
-from agent.model import Garden, Instant, SitePool, Ticked
+from agent.model import Blocked, Garden, Instant, SitePool, Ticked
 from billing import speed
 from billing.plan import Window
-from shaping.plane import POOL_DEPTH_MAX, MonotonicMs, Pool, PoolKey, Rate
+from shaping.plane import POOL_DEPTH_MAX, MacAddress, MonotonicMs, Pool, PoolKey, Rate
 from tests.support.site import Story, some_limits
 from tests.support.steered import NOON
 
@@ -207,6 +207,17 @@ def test_a_change_of_the_garden_is_news_to_the_plane() -> None:
     after = desired(state, MonotonicMs(story.mono))
 
     assert after.garden == {ip_network("192.0.2.0/24")}
+    assert not same_orders(before, after)
+    assert not same_grounds(story.state, state)
+
+
+def test_a_blocked_device_is_news_to_the_plane() -> None:
+    story = Story()
+    before = desired(story.state, MonotonicMs(story.mono))
+    state = replace(story.state, blocked=Blocked(frozenset({MacAddress("02:00:00:00:00:0a")})))
+    after = desired(state, MonotonicMs(story.mono))
+
+    assert after.blocked == {"02:00:00:00:00:0a"}
     assert not same_orders(before, after)
     assert not same_grounds(story.state, state)
 

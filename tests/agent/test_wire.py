@@ -15,6 +15,7 @@ from wirepb.v1 import edge_pb2
 
 from agent.decide import decide
 from agent.model import (
+    Blocked,
     Changed,
     Chunk,
     DeviceJoined,
@@ -31,6 +32,7 @@ from agent.model import (
     VoucherMark,
 )
 from agent.uplink.memory import (
+    blocked_item,
     chunk_item,
     garden_item,
     grant_item,
@@ -97,6 +99,10 @@ def test_a_grant_is_read_with_all_that_it_may_say() -> None:
         (token_keys_item({3: b"k" * 32, 0: b"l" * 32}), TokenKeys({3: b"k" * 32, 0: b"l" * 32})),
         (pool_item("ap1", POOL), POOL),
         (
+            blocked_item(["02:00:00:00:00:0a"]),
+            Blocked(frozenset({MacAddress("02:00:00:00:00:0a")})),
+        ),
+        (
             garden_item(names=["KRA.go.ke."], networks=["192.0.2.0/24", "2001:db8::/32"]),
             Garden(
                 ("kra.go.ke",),
@@ -104,7 +110,7 @@ def test_a_grant_is_read_with_all_that_it_may_say() -> None:
             ),
         ),
     ],
-    ids=["vouchers", "vouchers for ever", "slot", "keys", "pool", "garden"],
+    ids=["vouchers", "vouchers for ever", "slot", "keys", "pool", "blocked", "garden"],
 )
 def test_an_item_is_read(item: tuple[str, bytes], value: object) -> None:
     assert parse_item(*item) == (value or replace(CHUNK, expires_at=None))
@@ -154,6 +160,7 @@ REFUSED = {
     "key": ("vouchers/other/1", vouchers()),
     "keys": ("token-keys", pb.ItemBody(token_keys=pb.TokenKeys(keys=[pb.TokenKey(version=4)]))),
     "slot": ("slot/256", pb.ItemBody(token_slot=pb.TokenSlot(slot=256))),
+    "devices": ("blocked", pb.ItemBody(blocked=pb.Blocked(devices=["02-00-00-00-00-0A"]))),
     "names": ("garden", pb.ItemBody(garden=pb.Garden(names=["a b"]))),
     "networks": ("garden", pb.ItemBody(garden=pb.Garden(networks=["192.0.2.1/24"]))),
     "pool/p1: pool_id": ("pool/p1", pb.ItemBody(pool=pb.Pool(pool_id="p1"))),

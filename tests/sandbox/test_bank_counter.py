@@ -15,6 +15,7 @@ from controller.payments.gateway import CallbackUnreadable
 from controller.payments.statements import read_statement
 from controller.sandbox.bank.counter import build_app
 from controller.sandbox.bank.settings import BankSimSettings
+from controller.tls import trusted
 from tests.support.daraja import Shop, served
 from tests.support.remote import Remote
 
@@ -51,7 +52,10 @@ class BankWorld(Remote):
 @asynccontextmanager
 async def a_bank(key_path: str = "") -> AsyncIterator[BankWorld]:
     shop = Shop()
-    async with served(shop.app()) as shop_url, httpx2.AsyncClient(trust_env=False) as http:
+    async with (
+        served(shop.app()) as shop_url,
+        httpx2.AsyncClient(trust_env=False, verify=trusted()) as http,
+    ):
         told = BankSimSettings(ACCOUNT, key_path, f"{shop_url}/callbacks/stk/00ff")
         async with served(build_app(told, now=lambda: datetime.now(UTC))) as url:
             yield BankWorld(url, http, shop)

@@ -15,6 +15,7 @@ import pytest
 
 from controller.sandbox import shop, told
 from controller.sandbox.rig import provider_ports
+from controller.tls import trusted
 from controller.usecases import doors
 from controller.vault import open_vault
 from tests.support.lab import eventually, free_ports
@@ -45,7 +46,7 @@ async def test_each_answers_at_its_own_port_and_all_end_together(tmp_path: Path)
     argv = [sys.executable, "-m", "controller.sandbox.providers", str(file)]
     running = await asyncio.create_subprocess_exec(*argv)
     try:
-        async with httpx2.AsyncClient(trust_env=False) as http:
+        async with httpx2.AsyncClient(trust_env=False, verify=trusted()) as http:
             found = {
                 port: await eventually(partial(_page, http, port, page), wait_s=30)
                 for port, page in pages.items()

@@ -14,6 +14,7 @@ from controller.payments.airtel_settings import AirtelSettings
 from controller.payments.tokens import MemoryTokenStore
 from controller.sandbox.airtel.app import build_app
 from controller.sandbox.airtel.settings import AirtelSimSettings
+from controller.tls import trusted
 from tests.support.daraja import Shop, a_push, served
 from tests.support.remote import Remote
 
@@ -93,7 +94,7 @@ async def an_airtel(settings: AirtelSimSettings | None = None) -> AsyncIterator[
     shop = Shop()
     async with (
         served(shop.app()) as shop_url,
-        httpx2.AsyncClient(trust_env=False) as http,
+        httpx2.AsyncClient(trust_env=False, verify=trusted()) as http,
     ):
         shop.url = f"{shop_url}/callbacks/stk/00ff"
         told = replace(settings or sim_settings(), callback_url=shop.url)

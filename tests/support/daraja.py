@@ -24,6 +24,7 @@ from controller.payments.mpesa_settings import Initiator, MpesaSettings
 from controller.payments.tokens import MemoryTokenStore
 from controller.sandbox.daraja.app import build_app
 from controller.sandbox.daraja.settings import SimSettings
+from controller.tls import trusted
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -250,7 +251,7 @@ async def a_world(
     async with (
         served(shop.app()) as shop_url,
         served(build_app(told, now=clock)) as url,
-        httpx2.AsyncClient(trust_env=False) as http,
+        httpx2.AsyncClient(trust_env=False, verify=trusted()) as http,
     ):
         shop.url = f"{shop_url}/callbacks/stk/00ff"
         yield World(url=url, shop=shop, http=http, settings=told)

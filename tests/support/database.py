@@ -103,6 +103,7 @@ def _fresh_sqlite(template: Path, folder: Path) -> str:
 @contextmanager
 def _fresh_postgres(made: Cluster) -> Iterator[str]:
     name = f"lango_{next(NUMBERS)}"
-    made.run(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+    # To copy the files takes half the work of writing each of their pages to the log.
+    made.run(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY FILE_COPY")
     yield made.url(name)
     made.run(f"DROP DATABASE {name} WITH (FORCE)")

@@ -18,6 +18,7 @@ from cryptography.x509.oid import NameOID
 from controller.notify.smtp import Security, SmtpEmail, SmtpSettings
 from controller.sandbox.mail.app import build_app
 from controller.sandbox.mail.settings import MailSettings
+from controller.tls import trusted
 from tests.support.daraja import served
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ async def a_post(folder: Path, security: Security = Security.NONE) -> AsyncItera
     )
     tls = None if security is Security.NONE else ours
     app = build_app(settings, now=lambda: datetime.now(UTC), tls=tls)
-    async with served(app) as url, httpx2.AsyncClient(trust_env=False) as http:
+    async with served(app) as url, httpx2.AsyncClient(trust_env=False, verify=trusted()) as http:
         door = (await http.get(f"{url}/sim/mail/door")).json()
         yield Post(url, http, door["smtp_port"], security, trust)
 

@@ -132,9 +132,9 @@ async def caller(office: Office, key: str | None = "") -> AsyncIterator[httpx2.A
 
 
 @asynccontextmanager
-async def opened(office: Office) -> AsyncIterator[str]:
-    """The address of the real application, served on loopback."""
-    app = create_app(office.deps)
+async def opened(office: Office, app: FastAPI | None = None) -> AsyncIterator[str]:
+    """The address of the real application, of this one or a new one, served on loopback."""
+    app = app or create_app(office.deps)
     with socket.create_server(("127.0.0.1", 0)) as listening:
         async with _serving(app, listening):
             yield f"http://127.0.0.1:{listening.getsockname()[1]}"

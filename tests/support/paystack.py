@@ -16,6 +16,7 @@ from controller.payments.paystack import PaystackGateway
 from controller.payments.paystack_settings import PaystackSettings
 from controller.sandbox.paystack.app import build_app
 from controller.sandbox.paystack.settings import PaystackSimSettings
+from controller.tls import trusted
 from tests.support.daraja import Shop, a_push, served
 from tests.support.remote import Remote
 
@@ -106,7 +107,7 @@ async def a_paystack(settings: PaystackSimSettings | None = None) -> AsyncIterat
     shop = Shop()
     async with (
         served(shop.app()) as shop_url,
-        httpx2.AsyncClient(trust_env=False) as http,
+        httpx2.AsyncClient(trust_env=False, verify=trusted()) as http,
     ):
         shop.url = f"{shop_url}/callbacks/stk/00ff"
         told = replace(settings or sim_settings(), callback_url=shop.url)

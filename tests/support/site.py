@@ -47,7 +47,7 @@ from agent.model import (
     VoucherMark,
 )
 from agent.prepaid import Code, found, voucher_hash
-from agent.uplink.memory import chunk_item, grant_item, pool_item
+from agent.uplink.memory import blocked_item, chunk_item, grant_item, pool_item
 from agent.uplink.seam import DesiredChange, OrderAnswer
 from billing.ids import GrantId, OrderId, PlanId, RedemptionId, grant_of
 from billing.money import Money
@@ -203,6 +203,8 @@ class Story:
                 return self._step((self._chunk(plain[0], given),), ())
             case "pool":
                 return self._step((_pool(plain[0], given),), ())
+            case "block":  # block a b
+                return self._step((blocked_item([a_mac(one) for one in plain]),), ())
             case "forget":
                 return self._step((), (plain[0],))
             case "snapshot":

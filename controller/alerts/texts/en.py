@@ -31,6 +31,7 @@ TEXTS = {
     "test": "{operator}: this is a test of the alert route {subject}",
     "held_site": "held back: upstream {name} is silent",
     "held_maintenance": "held back: maintenance until {name}",
+    "area.maintenance": "{operator}: {where}work on the network {start}-{end}. {text}",
     "mail.raised": "Alert: {subject}",
     "mail.escalated": "Nobody has answered: {subject}",
     "mail.resolved": "Over: {subject}",

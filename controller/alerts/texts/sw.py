@@ -31,6 +31,7 @@ TEXTS = {
     "test": "{operator}: hili ni jaribio la njia ya tahadhari {subject}",
     "held_site": "imezuiliwa: {name} juu yake iko kimya",
     "held_maintenance": "imezuiliwa: matengenezo hadi {name}",
+    "area.maintenance": "{operator}: {where}matengenezo ya mtandao {start}-{end}. {text}",
     "mail.raised": "Tahadhari: {subject}",
     "mail.escalated": "Hakuna aliyejibu: {subject}",
     "mail.resolved": "Imekwisha: {subject}",

@@ -2,45 +2,185 @@
 
 from __future__ import annotations
 
-from controller.noc import board, incoming, live, views
-from controller.noc.rates import Counted, followed
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from controller.noc import incoming, lines, live, networks
+from controller.noc.incoming import Unmatched
+from controller.noc.rates import Counted, followed, summed
 from controller.noc.text import midnight
 from controller.rights import Right
+from controller.store.alerts import open_alerts
 
-SITES_MAX = 200
-SESSIONS_MAX = 200
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from controller.noc.networks import SiteNow, Sizes, Tried
+    from controller.noc.rates import Rate
+    from controller.noc.views import SessionView, Takings
+    from controller.store.alert_rows import AlertRow
+
+BUSIEST = 5
+SESSIONS_MAX = 60
 PAYMENTS_MAX = 40
 NOTICES_MAX = 30
+ALERTS_MAX = 50
 UNMATCHED_MAX = 8
+WAITING_SHOWN = 20
+WEEK = timedelta(days=7)
+FULL = 100
 
 
-async def look(asked: live.Asked) -> board.Board:
+@dataclass(frozen=True, slots=True)
+class AlertLine:
+    """An alert as a row; ``is_taken``: somebody has acknowledged it."""
+
+    id: str
+    at: datetime
+    tone: str
+    site: str
+    text: str
+    is_taken: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Tiles:
+    """The six figures. ``week_ago`` is the same weekday up to the same time of the day."""
+
+    sites: Sizes
+    users: int
+    down_bps: int
+    up_bps: int
+    measured: bool
+    today: Takings
+    week_ago: Takings
+    tried: Tried
+    success_pct: int | None
+    critical: int
+    warnings: int
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """The whole page; the next look goes on from ``rates``."""
+
+    now: datetime
+    tiles: Tiles
+    busiest: tuple[lines.SiteLine, ...]
+    sessions: tuple[lines.SessionLine, ...]
+    sessions_hidden: int
+    sessions_bps: tuple[int, int]
+    payments: tuple[lines.PaymentLine, ...]
+    alerts: tuple[AlertLine, ...]
+    notices: tuple[lines.NoticeLine, ...]
+    waiting: tuple[lines.WaitingLine, ...]
+    waiting_behind: int
+    waiting_unseen: int
+    waiting_hidden: int
+    unmatched: tuple[lines.UnmatchedLine, ...]
+    unmatched_count: int
+    unmatched_minor: int
+    rates: Mapping[str, Rate]
+
+
+async def look(asked: live.Asked) -> Overview:
     """Everything on the front page."""
-    snapshot = await _snapshot(asked)
-    before = asked.before.rates if isinstance(asked.before, board.Board) else {}
-    return board.drawn(snapshot, followed(before, (_counted(v) for v in snapshot.sessions)))
-
-
-async def _snapshot(asked: live.Asked) -> board.Snapshot:
-    now = asked.now
+    now, ours = asked.now, asked.who.branches
+    today = midnight(now)
     async with asked.deps.db.read() as tx:
-        return board.Snapshot(
-            at=now,
-            sites=await views.site_views(tx, limit=SITES_MAX),
-            sessions=await views.session_views(tx, limit=SESSIONS_MAX, only_open=True),
-            sessions_open=await views.sessions_open(tx),
-            payments=await views.payment_views(tx, limit=PAYMENTS_MAX),
-            takings=await views.takings_since(tx, midnight(now)),
-            notices=await views.notice_rows(tx, limit=NOTICES_MAX),
-            waiting=await incoming.waiting_views(tx, now),
-            unmatched=await incoming.unmatched(tx, limit=UNMATCHED_MAX),
-        )
+        sites = await networks.sites_now(tx, now, ours, since=today)
+        sizes = await networks.site_sizes(tx, now, ours)
+        users = await networks.sessions_open(tx, ours)
+        sessions = await networks.open_sessions(tx, ours, limit=SESSIONS_MAX)
+        payments = await networks.last_payments(tx, ours, limit=PAYMENTS_MAX)
+        taken = await networks.takings(tx, ours, today, now + timedelta(seconds=1))
+        before = await networks.takings(tx, ours, today - WEEK, now - WEEK)
+        tried = await networks.tried_lately(tx, ours, now)
+        alerts = await open_alerts(tx, ours, limit=ALERTS_MAX)
+        notices = await networks.last_notices(tx, ours, limit=NOTICES_MAX)
+        waiting = await incoming.waiting_views(tx, now)
+        # Money that is nobody's yet belongs to no branch.
+        unmatched = await incoming.unmatched(tx, limit=UNMATCHED_MAX) if ours is None else NOTHING
+    waiting = [view for view in waiting if asked.who.reaches(view.site.branch_id)]
+    behind = sum(not view.applied for view in waiting)
+    rates = followed(_rates(asked.before), (_counted(view) for view in sessions))
+    down_bps, up_bps = networks.totals(sites)
+    return Overview(
+        now=now,
+        tiles=Tiles(
+            sites=sizes,
+            users=users,
+            down_bps=down_bps,
+            up_bps=up_bps,
+            measured=any(site.sample for site in sites),
+            today=taken,
+            week_ago=before,
+            tried=tried,
+            success_pct=_success(tried),
+            critical=sum(row.severity == "critical" for row in alerts),
+            warnings=sum(row.severity != "critical" for row in alerts),
+        ),
+        busiest=tuple(lines.site_line(site, now) for site in _busiest(sites)),
+        sessions=tuple(lines.session_line(view, rates, now) for view in sessions),
+        sessions_hidden=max(0, users - len(sessions)),
+        sessions_bps=summed(rates, now),
+        payments=tuple(lines.payment_line(view) for view in payments),
+        alerts=tuple(_alert_line(row) for row in alerts),
+        notices=tuple(lines.notice_line(row) for row in notices),
+        waiting=tuple(lines.waiting_line(view, now) for view in waiting[:WAITING_SHOWN]),
+        waiting_behind=behind,
+        waiting_unseen=len(waiting) - behind,
+        waiting_hidden=max(0, len(waiting) - WAITING_SHOWN),
+        unmatched=tuple(lines.unmatched_line(row) for row in unmatched.first),
+        unmatched_count=unmatched.count,
+        unmatched_minor=unmatched.minor,
+        rates=rates,
+    )
 
 
-def _counted(view: views.SessionView) -> Counted:
+NOTHING = Unmatched(0, 0, ())
+
+
+def _busiest(sites: Sequence[SiteNow]) -> list[SiteNow]:
+    """The sites that move most just now; among quiet ones those with most people."""
+
+    def busy(site: SiteNow) -> tuple[int, int, str]:
+        sample = site.sample
+        moved = 0 if sample is None else (sample.down_bps or 0) + (sample.up_bps or 0)
+        return -moved, -site.sessions, site.row.id
+
+    return sorted(sites, key=busy)[:BUSIEST]
+
+
+def _success(tried: Tried) -> int | None:
+    """Of the payments that are decided, how many in a hundred were paid; None: none is."""
+    decided = tried.settled + tried.refused
+    return tried.settled * FULL // decided if decided else None
+
+
+def _alert_line(row: AlertRow) -> AlertLine:
+    return AlertLine(
+        id=row.id,
+        at=row.raised_at or row.bad_at,
+        tone="bad" if row.severity == "critical" else "busy",
+        site=row.site_id or "",
+        text=row.text,
+        is_taken=row.acked_at is not None,
+    )
+
+
+def _rates(before: object) -> Mapping[str, Rate]:
+    return before.rates if isinstance(before, Overview) else {}
+
+
+def _counted(view: SessionView) -> Counted:
     row = view.row
     return Counted(row.id, row.seen_at, row.down_bytes, row.up_bytes)
 
+
+PANELS = ("tiles", "sites", "waiting", "unmatched", "sessions", "payments", "notices")
 
 OVERVIEW = live.View(
     name="Overview",
@@ -48,10 +188,7 @@ OVERVIEW = live.View(
     right=Right.SEE_SITES,
     look=look,
     template="overview/page.html",
-    panels=tuple(
-        f"overview/{panel}.html"
-        for panel in ("sites", "waiting", "unmatched", "sessions", "payments", "notices")
-    ),
+    panels=tuple(f"overview/{panel}.html" for panel in PANELS),
 )
 
 router = live.pages(OVERVIEW)

@@ -7,11 +7,31 @@ is shown in English, and a test finds it. The texts want the review of a native 
 
 from __future__ import annotations
 
-from controller.noc.words import money, overview, shell
+from controller.noc.words import (
+    alerts,
+    audit,
+    money,
+    network,
+    overview,
+    people,
+    shell,
+    sign_in,
+    why,
+)
 
 LANGUAGES = {"en": "English", "sw": "Kiswahili"}
 
-SWAHILI: dict[str, str] = {**shell.WORDS, **overview.WORDS, **money.WORDS}
+SWAHILI: dict[str, str] = {
+    **shell.WORDS,
+    **overview.WORDS,
+    **network.WORDS,
+    **people.WORDS,
+    **money.WORDS,
+    **audit.WORDS,
+    **why.WORDS,
+    **sign_in.WORDS,
+    **alerts.WORDS,
+}
 
 
 def word(english: str) -> str:

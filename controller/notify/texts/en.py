@@ -13,6 +13,9 @@ TEXTS = {
     "auto_pay_confirm": "{operator}: your bank wants you to confirm {amount}.",
     "confirm": "{link}",
     "auto_pay_failed": "{operator}: {amount} could not be taken by {source}. Please pay it.",
+    "staff_sign_in": (
+        "Lango: {who} signed in from {device}, {network}, {at}. Not you? Change your password."
+    ),
     "receipt": "Receipt: {link}",
     "mail.hello": "Hello {name},",
     "mail.hello_nobody": "Hello,",
@@ -23,6 +26,11 @@ TEXTS = {
     "mail.confirm": "Confirm the payment",
     "mail.auto_pay_failed_subject": "{amount} could not be taken",
     "mail.auto_pay_done_subject": "{amount} was paid",
+    "mail.staff_sign_in_subject": "New sign-in to Lango",
+    "mail.staff_sign_in": (
+        "{who} signed in from {device}, {network}, {at}. If it was not you, change your password"
+        " and end your other sessions at once."
+    ),
     "mail.amount": "Amount",
     "mail.number": "Receipt number",
     "mail.rail": "Paid by",

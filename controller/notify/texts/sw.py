@@ -13,6 +13,9 @@ TEXTS = {
     "auto_pay_confirm": "{operator}: benki yako inataka uthibitishe {amount}.",
     "confirm": "{link}",
     "auto_pay_failed": "{operator}: {amount} haikuweza kulipwa kwa {source}. Tafadhali lipa.",
+    "staff_sign_in": (
+        "Lango: {who} ameingia kwa {device}, {network}, {at}. Si wewe? Badilisha nenosiri."
+    ),
     "receipt": "Risiti: {link}",
     "mail.hello": "Habari {name},",
     "mail.hello_nobody": "Habari,",
@@ -23,6 +26,11 @@ TEXTS = {
     "mail.confirm": "Thibitisha malipo",
     "mail.auto_pay_failed_subject": "{amount} haikuweza kulipwa",
     "mail.auto_pay_done_subject": "{amount} imelipwa",
+    "mail.staff_sign_in_subject": "Kuingia kupya kwenye Lango",
+    "mail.staff_sign_in": (
+        "{who} ameingia kwa {device}, {network}, {at}. Kama si wewe, badilisha nenosiri lako na"
+        " ufunge vipindi vyako vingine mara moja."
+    ),
     "mail.amount": "Kiasi",
     "mail.number": "Namba ya risiti",
     "mail.rail": "Imelipwa kwa",

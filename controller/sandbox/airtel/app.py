@@ -18,6 +18,7 @@ from controller.sandbox.airtel.pages import Handset
 from controller.sandbox.panel import PlainPages, panel_routes
 from controller.sandbox.posting import Postman
 from controller.sandbox.remote import Chores, Setting, setting_routes
+from controller.tls import trusted
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -30,7 +31,7 @@ HERE = Path(__file__).parent
 
 def build_app(settings: AirtelSimSettings, *, now: Callable[[], datetime]) -> Starlette:
     """The application; ``now`` is its clock."""
-    http = httpx2.AsyncClient(trust_env=False)
+    http = httpx2.AsyncClient(trust_env=False, verify=trusted())
     chores = Chores()
     setting = Setting(Faults(), settings.callback_url)
     postman = Postman(http=http, now=now)

@@ -23,6 +23,7 @@ from controller.sandbox.keys import kept_key
 from controller.sandbox.panel import PlainPages, form_of, panel_routes
 from controller.sandbox.posting import Postman
 from controller.sandbox.remote import Chores, Setting, setting_routes
+from controller.tls import trusted
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -129,7 +130,7 @@ class Counter:
 
 def build_app(settings: BankSimSettings, *, now: Callable[[], datetime]) -> Starlette:
     """The application; ``now`` is its clock."""
-    http = httpx2.AsyncClient(trust_env=False)
+    http = httpx2.AsyncClient(trust_env=False, verify=trusted())
     chores = Chores()
     setting = Setting(Faults(), settings.callback_url)
     postman = Postman(http=http, now=now)

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import httpx2
 
+from controller.tls import trusted
+
 if TYPE_CHECKING:
     from controller.sandbox.bank.notices import Notice
 
@@ -21,6 +23,6 @@ async def post_notice(url: str, notice: Notice) -> tuple[int, str]:
     """
     if httpx2.URL(url).host not in LOOPBACK:
         raise ValueError("a simulated bank posts to this machine only")
-    async with httpx2.AsyncClient(timeout=TIMEOUT_S, trust_env=False) as client:
+    async with httpx2.AsyncClient(timeout=TIMEOUT_S, trust_env=False, verify=trusted()) as client:
         answer = await client.post(url, content=notice.body, headers=notice.headers)
     return answer.status_code, answer.text

@@ -26,6 +26,7 @@ from controller.sandbox.daraja.pull import PullDoors
 from controller.sandbox.daraja.qr import QrDoor
 from controller.sandbox.sms.door import SmsDoor
 from controller.signals import Signals
+from controller.tls import trusted
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 def build_app(settings: SimSettings, *, now: Callable[[], datetime]) -> Starlette:
     """The application; ``now`` is its clock."""
     signals = Signals()
-    http = httpx2.AsyncClient(trust_env=False)
+    http = httpx2.AsyncClient(trust_env=False, verify=trusted())
 
     def changed() -> None:
         signals.wake("live")

@@ -6,11 +6,13 @@ on both databases by ``tests/test_migrations.py``.
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, event, text
 
 if TYPE_CHECKING:
@@ -39,6 +41,14 @@ def upgrade(db_url: str, revision: str = "head") -> None:
             command.upgrade(config, revision)
     finally:
         engine.dispose()
+
+
+@cache
+def head() -> str:
+    """The newest migration that this program knows."""
+    found = ScriptDirectory(str(Path(__file__).parent)).get_current_head()
+    assert found is not None, "there are migrations"
+    return found
 
 
 def _engine(db_url: str) -> Engine:

@@ -85,7 +85,7 @@ class Item(_message.Message):
     KEY_FIELD_NUMBER: _builtins.int
     BODY_FIELD_NUMBER: _builtins.int
     key: _builtins.str
-    """"site", "garden", "token-keys", "plan/<plan id>", "grant/<grant id>", "pool/<pool id>",
+    """"site", "garden", "blocked", "token-keys", "plan/<plan id>", "grant/<grant id>", "pool/<pool id>",
     "slot/<number>", "vouchers/<batch>/<number>", "probe/<probe id>".
     """
     body: _builtins.bytes
@@ -116,6 +116,7 @@ class ItemBody(_message.Message):
     TOKEN_SLOT_FIELD_NUMBER: _builtins.int
     VOUCHERS_FIELD_NUMBER: _builtins.int
     PROBE_FIELD_NUMBER: _builtins.int
+    BLOCKED_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def site(self) -> Global___Site: ...
     @_builtins.property
@@ -134,6 +135,8 @@ class ItemBody(_message.Message):
     def vouchers(self) -> Global___VoucherChunk: ...
     @_builtins.property
     def probe(self) -> Global___Probe: ...
+    @_builtins.property
+    def blocked(self) -> Global___Blocked: ...
     def __init__(
         self,
         *,
@@ -146,12 +149,13 @@ class ItemBody(_message.Message):
         token_slot: Global___TokenSlot | None = ...,
         vouchers: Global___VoucherChunk | None = ...,
         probe: Global___Probe | None = ...,
+        blocked: Global___Blocked | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["garden", b"garden", "grant", b"grant", "kind", b"kind", "plan", b"plan", "pool", b"pool", "probe", b"probe", "site", b"site", "token_keys", b"token_keys", "token_slot", b"token_slot", "vouchers", b"vouchers"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["blocked", b"blocked", "garden", b"garden", "grant", b"grant", "kind", b"kind", "plan", b"plan", "pool", b"pool", "probe", b"probe", "site", b"site", "token_keys", b"token_keys", "token_slot", b"token_slot", "vouchers", b"vouchers"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["garden", b"garden", "grant", b"grant", "kind", b"kind", "plan", b"plan", "pool", b"pool", "probe", b"probe", "site", b"site", "token_keys", b"token_keys", "token_slot", b"token_slot", "vouchers", b"vouchers"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["blocked", b"blocked", "garden", b"garden", "grant", b"grant", "kind", b"kind", "plan", b"plan", "pool", b"pool", "probe", b"probe", "site", b"site", "token_keys", b"token_keys", "token_slot", b"token_slot", "vouchers", b"vouchers"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["site", "plan", "grant", "pool", "garden", "token_keys", "token_slot", "vouchers", "probe"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["site", "plan", "grant", "pool", "garden", "token_keys", "token_slot", "vouchers", "probe", "blocked"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 
@@ -520,6 +524,32 @@ class Garden(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Garden: _TypeAlias = Garden  # noqa: Y015
+
+@_typing.final
+class Blocked(_message.Message):
+    """Devices that may do nothing here, whatever they hold: no session opens for them, not even the
+    garden is reached. An agent that does not know the item lets them be captive.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DEVICES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def devices(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """MAC addresses, canonical form."""
+
+    def __init__(
+        self,
+        *,
+        devices: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["devices", b"devices"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Blocked: _TypeAlias = Blocked  # noqa: Y015
 
 @_typing.final
 class TokenKeys(_message.Message):

@@ -22,6 +22,8 @@ OPEN_TO_ALL = {
     "/version": "the same",
     f"{CALLBACK_PATH}{{token}}": "providers have no key; the token is the secret",
     "/noc/login": "here one becomes staff",
+    "/api/sign-in": "and here, at a command line",
+    "/api/sign-in/code": "the same",
     "/noc/logout": "it takes a right away, and gives none",
 }
 

@@ -1,4 +1,4 @@
-"""Why a customer is not online, over HTTP."""
+"""Why a customer is not online, and the one box, over HTTP."""
 
 from __future__ import annotations
 
@@ -44,3 +44,16 @@ async def test_why_is_for_staff_only(office: Office) -> None:
         answer = await client.get("/api/v1/subscribers/254712345678/why")
 
     assert answer.status_code == 401
+
+
+async def test_the_one_box_finds_over_http(office: Office) -> None:
+    await office.keep(*a_day())
+    async with caller(office) as client:
+        answer = await client.get("/api/v1/search", params={"q": "0712 345"})
+        odd = await client.get("/api/v1/search", params={"q": "x" * 81})
+        none = await client.get("/api/v1/search", params={"q": "0"})
+
+    (hit,) = answer.json()["hits"]
+    assert (hit["kind"], hit["phone"], hit["id"]) == ("subscriber", "254712345678", "5" * 32)
+    assert odd.status_code == 422
+    assert none.json() == {"q": "0", "hits": []}

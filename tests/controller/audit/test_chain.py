@@ -38,8 +38,8 @@ TRIGGERS = {
     "sqlite": ("no_delete", "no_update", "unsealed_first"),
     "postgresql": ("final", "kept"),
 }
-COPIED = "id || 'x', at, staff_id, staff_name, address, route, request_id, code, about_kind"
-COPIED += ", about_id, changes, result"
+COPIED = "substr(id, 2) || 'x', at, staff_id, staff_name, address, route, request_id, code"
+COPIED += ", about_kind, about_id, changes, result"
 FIELDS = "id, at, staff_id, staff_name, address, route, request_id, code, about_kind"
 FIELDS += ", about_id, changes, result"
 

@@ -35,6 +35,8 @@ READS = {
     "notice list": "notices",
     "sms list": "messages",
     "sms cost": "message-costs",
+    "staff list": "staff",
+    "api-token list": "api-tokens",
     "status": "status",
 }
 

@@ -89,3 +89,15 @@ async def test_auto_pay_and_reconciliation_go_as_readme_says(
     assert [one.err for one in ran if one.code] == []
     assert [push.amount.minor for push in cards.pushes] == [100_00]
     assert [prompt["kind"] for prompt in prompts] == ["order"]
+
+
+async def test_staff_are_taken_on_as_readme_says(office: Office) -> None:
+    async with opened(office) as url:
+        ran = [
+            await lango_here("--url", url, "--key", office.key, *asked)
+            for asked in commands("Staff")
+        ]
+
+    assert len(ran) == 5
+    assert [one.err for one in ran if one.code] == []
+    assert "/noc/welcome?token=" in ran[0].out

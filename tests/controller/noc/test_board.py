@@ -1,49 +1,29 @@
-"""What the page shows, decided without a page."""
+"""How a line of a list is decided, without a page."""
 
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
-from controller.noc.board import WAITING_SHOWN, Board, Snapshot, drawn
-from controller.noc.incoming import Unmatched, WaitingView
-from controller.noc.rates import Counted, Rate
-from controller.noc.views import PaymentView, SessionView, SiteView, Takings
+from controller.noc import lines
+from controller.noc.board import unread, waiting_sentence
+from controller.noc.incoming import WaitingView
+from controller.noc.networks import SiteNow
+from controller.noc.rates import Counted, Rate, summed
+from controller.noc.views import PaymentView, SessionView
 from controller.store.payment_rows import ArrivalRow
+from controller.store.rows import OutageRow
 from tests.support.office import NOON, a_grant, a_notice, a_payment, a_plan, a_session, a_site
-
-if TYPE_CHECKING:
-    from controller.store.rows import NoticeRow, SiteRow
-
-
-def a_board(
-    *sites: SiteRow,
-    sessions: tuple[SessionView, ...] = (),
-    payments: tuple[PaymentView, ...] = (),
-    notices: tuple[NoticeRow, ...] = (),
-    rates: dict[str, Rate] | None = None,
-    sessions_open: int = 0,
-    waiting: tuple[WaitingView, ...] = (),
-    unmatched: Unmatched | None = None,
-) -> Board:
-    snapshot = Snapshot(
-        at=NOON,
-        sites=[SiteView(site, 0) for site in sites],
-        sessions=sessions,
-        sessions_open=sessions_open or len(sessions),
-        payments=payments,
-        takings=Takings(settled=2, minor=150_000),
-        notices=notices,
-        waiting=waiting,
-        unmatched=unmatched or Unmatched(0, 0, ()),
-    )
-    return drawn(snapshot, rates or {})
 
 
 def a_view(**plan: Any) -> SessionView:
     return SessionView(a_session(), a_grant(), a_plan(**plan), "254712345678")
+
+
+def a_session_line(view: SessionView, rates: dict[str, Rate] | None = None) -> lines.SessionLine:
+    return lines.session_line(view, rates or {}, NOON)
 
 
 def a_wait(**but: Any) -> WaitingView:
@@ -62,29 +42,13 @@ def a_wait(**but: Any) -> WaitingView:
     return WaitingView(**{**usual, **but})
 
 
-def an_arrival(**but: Any) -> ArrivalRow:
-    """KES 500 that fits nobody."""
-    usual: dict[str, Any] = {
-        "id": "e" * 32,
-        "rail": "mpesa",
-        "receipt": "SGH7K2Q0XD",
-        "amount_minor": 50_000,
-        "currency": "KES",
-        "at": NOON,
-        "reference": "house 4",
-        "payer_name": "JOHN KAMAU",
-        "state": "suspense",
-    }
-    return ArrivalRow(**{**usual, **but})
+@pytest.mark.parametrize(
+    ("seen_s", "word"), [(60, "online"), (61, "offline"), (None, "never seen")]
+)
+def test_a_site_is_online_for_a_minute_after_it_was_heard(seen_s: int | None, word: str) -> None:
+    seen = None if seen_s is None else NOON - timedelta(seconds=seen_s)
 
-
-def test_headings_say_the_figure() -> None:
-    silent = a_site("b", last_seen_at=NOON - timedelta(seconds=61))
-    board = a_board(a_site(), silent, a_site("c", last_seen_at=None))
-
-    assert board.sites_heading == "1 online · 1 offline · 1 never seen"
-    assert board.payments_heading == "KES 1,500 today · 2 paid"
-    assert board.notices_heading == "0 notices"
+    assert lines.site_mood(a_site(last_seen_at=seen), NOON).word == word
 
 
 @pytest.mark.parametrize(
@@ -98,45 +62,45 @@ def test_headings_say_the_figure() -> None:
 def test_a_site_says_whether_it_applied_what_is_wanted(
     applied: int, digest: bytes, word: str
 ) -> None:
-    board = a_board(a_site(applied_generation=applied, applied_digest=digest))
+    site = a_site(applied_generation=applied, applied_digest=digest)
+    line = lines.site_line(SiteNow(site, 3, None, None, 5_000), NOON)
 
-    assert board.sites[0].step.word == word
+    assert (line.step.word, line.sessions, line.down_bps, line.place) == (word, 3, None, None)
 
 
 def test_time_and_data_left_are_those_of_the_grant() -> None:
-    line = a_board(sessions=(a_view(quota_bytes=1_000_000_000),)).sessions[0]
+    line = a_session_line(a_view(quota_bytes=1_000_000_000))
 
-    assert (line.time_left.words, line.time_left.per_cent) == ("1 h 00 m", 50)
-    assert (line.data_left.words, line.data_left.per_cent) == ("750 MB", 75)
+    assert (line.time_left.amount, line.time_left.per_cent) == (3_600, 50)
+    assert (line.data_left.amount, line.data_left.per_cent) == (750_000_000, 75)
 
 
 def test_the_last_tenth_is_low() -> None:
-    line = a_board(sessions=(a_view(quota_bytes=260_000_000),)).sessions[0]
-
-    assert line.data_left.low
+    assert a_session_line(a_view(quota_bytes=260_000_000)).data_left.low
 
 
 def test_a_session_whose_grant_is_not_known_yet_is_shown_without_limits() -> None:
-    line = a_board(sessions=(SessionView(a_session(), None, None, None),)).sessions[0]
+    line = a_session_line(SessionView(a_session(), None, None, None))
 
-    assert (line.plan, line.time_left.words, line.phone) == ("-", "-", "-")
+    assert (line.plan, line.time_left.known, line.msisdn) == ("", False, "")
 
 
 def test_rates_are_shown_and_summed() -> None:
     newest = Counted("7" * 32, NOON, 0, 0)
     rates = {"7" * 32: Rate(newest, down_bps=2_000_000, up_bps=500_000, points=(0, 2_000_000))}
-    board = a_board(sessions=(a_view(),), rates=rates)
+    line = a_session_line(a_view(), rates)
 
-    assert board.sessions_heading == "1 session · ↓ 2 Mb/s · ↑ 500 kb/s"
-    assert board.sessions[0].down == "2 Mb/s"
-    assert board.sessions[0].spark == "0,15 72,6"
+    assert summed(rates, NOON) == (2_000_000, 500_000)
+    assert (line.down_bps, line.up_bps) == (2_000_000, 500_000)
+    assert line.spark == "0,15 72,6"
 
 
 def test_the_rate_of_a_silent_session_is_not_shown() -> None:
     newest = Counted("7" * 32, NOON - timedelta(minutes=1), 0, 0)
-    board = a_board(sessions=(a_view(),), rates={"7" * 32: Rate(newest, 5, 5, (5, 5))})
+    rates = {"7" * 32: Rate(newest, 5, 5, (5, 5))}
 
-    assert board.sessions[0].down == "-"
+    assert a_session_line(a_view(), rates).down_bps is None
+    assert summed(rates, NOON) == (0, 0)
 
 
 @pytest.mark.parametrize(
@@ -153,37 +117,23 @@ def test_the_rate_of_a_silent_session_is_not_shown() -> None:
 )
 def test_a_payment_says_where_it_stands(state: str, word: str, tone: str) -> None:
     payment = a_payment(state=state, reason="cancelled" if state == "refused" else None)
-    mood = a_board(payments=(PaymentView(payment, "2 hours"),)).payments[0].mood
+    mood = lines.payment_line(PaymentView(payment, "2 hours")).mood
 
     assert (mood.word, mood.tone) == (word, tone)
 
 
-def test_a_payment_for_a_token_says_so() -> None:
-    view = PaymentView(a_payment(purpose="token", device_mac=""), "2 hours")
+@pytest.mark.parametrize(
+    ("purpose", "bought"),
+    [("grant", ""), ("token", lines.FOR_TOKEN), ("account", lines.FOR_ACCOUNT)],
+)
+def test_a_payment_says_what_it_is_for(purpose: str, bought: str) -> None:
+    line = lines.payment_line(PaymentView(a_payment(purpose=purpose), "2 hours"))
 
-    assert a_board(payments=(view,)).payments[0].plan == "2 hours, as a token"
-
-
-def test_phone_numbers_are_masked() -> None:
-    board = a_board(sessions=(a_view(),), payments=(PaymentView(a_payment(), "2 hours"),))
-
-    assert (board.sessions[0].phone, board.payments[0].phone) == ("2547••••678", "2547••••678")
+    assert (line.bought, line.plan) == (bought, "2 hours")
 
 
-def test_sessions_beyond_those_shown_are_counted() -> None:
-    assert a_board(sessions=(a_view(),), sessions_open=501).sessions_hidden == 500
-
-
-def test_a_notice_of_no_site_is_the_controllers() -> None:
-    assert a_board(notices=(a_notice(site_id=None),)).notices[0].site == "controller"
-
-
-def test_who_waits_is_counted_apart_from_devices_that_were_not_seen() -> None:
-    board = a_board(waiting=(a_wait(), a_wait(), a_wait(applied=True)))
-
-    assert board.waiting_heading == "2 wait for their site · 1 not seen since"
-    assert a_board(waiting=(a_wait(),)).waiting_heading == "1 waits for its site"
-    assert a_board().waiting_heading == "Nobody"
+def test_a_notice_of_no_site_is_of_none() -> None:
+    assert lines.notice_line(a_notice(site_id=None)).site == ""
 
 
 @pytest.mark.parametrize(
@@ -204,37 +154,43 @@ def test_who_waits_is_counted_apart_from_devices_that_were_not_seen() -> None:
     ],
 )
 def test_who_waits_is_told_why(but: dict[str, Any], word: str, sentence: str) -> None:
-    line = a_board(waiting=(a_wait(**but),)).waiting[0]
+    view = a_wait(**but)
 
-    assert (line.mood.word, line.sentence) == (word, sentence)
-    assert (line.phone, line.receipt, line.paid) == ("2547••••678", "SGH7K2Q0XD", "12:00:00")
-
-
-def test_those_beyond_the_shown_are_counted() -> None:
-    board = a_board(waiting=(a_wait(),) * (WAITING_SHOWN + 3))
-
-    assert (len(board.waiting), board.waiting_hidden) == (WAITING_SHOWN, 3)
-
-
-def test_unmatched_money_is_counted_and_summed() -> None:
-    board = a_board(unmatched=Unmatched(3, 130_000, (an_arrival(),)))
-
-    assert (board.unmatched_heading, board.unmatched_hidden) == ("3 · KES 1,300", 2)
-    assert a_board().unmatched_heading == "None"
+    assert lines.waiting_line(view, NOON).mood.word == word
+    assert waiting_sentence(view, NOON) == sentence
 
 
 @pytest.mark.parametrize(
-    ("but", "told", "word"),
-    [
-        ({}, "“house 4” JOHN KAMAU", "unmatched"),
-        ({"reference": ""}, "no reference JOHN KAMAU", "unmatched"),
-        ({"reference": "0712345678"}, "“0712••••678” JOHN KAMAU", "unmatched"),
-        ({"state": "doubted", "payer_name": ""}, "“house 4”", "unconfirmed"),
-    ],
+    ("typed", "shown"),
+    [("house 4", "house 4"), ("", ""), ("0712345678", "0712••••678")],
 )
-def test_unmatched_money_says_what_was_typed_without_phone_numbers(
-    but: dict[str, Any], told: str, word: str
-) -> None:
-    line = a_board(unmatched=Unmatched(1, 1, (an_arrival(**but),))).unmatched[0]
+def test_unmatched_money_says_what_was_typed_without_phone_numbers(typed: str, shown: str) -> None:
+    row = ArrivalRow(
+        id="f" * 32,
+        rail="mpesa",
+        receipt="SGH7K2Q0XD",
+        at=NOON,
+        amount_minor=50_000,
+        currency="KES",
+        reference=typed,
+        payer_name="JOHN KAMAU",
+        state="suspense",
+    )
+    line = lines.unmatched_line(row)
 
-    assert (line.told, line.mood.word) == (told, word)
+    assert (line.reference, line.payer, line.mood.word) == (shown, "JOHN KAMAU", "unmatched")
+    assert unread(typed) == shown
+
+
+def test_an_outage_lies_where_it_was_in_the_time_that_is_shown() -> None:
+    since = NOON - timedelta(hours=1)
+    over = OutageRow(
+        site_id="a", began_at=NOON - timedelta(minutes=30), ended_at=NOON - timedelta(minutes=15)
+    )
+    lasting = OutageRow(site_id="a", began_at=NOON - timedelta(hours=2), ended_at=None)
+    drawn = lines.outage_lines([over, lasting], since, NOON)
+
+    assert [(one.left, one.width, one.lasted_s) for one in drawn] == [
+        (500, 250, 900),
+        (0, 1_000, 7_200),
+    ]

@@ -174,9 +174,9 @@ async def test_every_panel_can_be_reached_and_scrolled_with_the_keyboard(
 
     assert [name for name in reached if name.endswith("-title")] == [
         "sites-title",
+        "notices-title",
         "payments-title",
         "sessions-title",
-        "notices-title",
     ]
 
 

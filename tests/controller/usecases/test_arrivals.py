@@ -389,6 +389,32 @@ async def test_a_dear_callback_waits_for_the_provider_s_own_answer(anne: World) 
     assert (row.state, row.order_id) == ("credited", an_order_id())
 
 
+@pytest.mark.parametrize("road", [Road.STATEMENT, Road.PULL, Road.STATUS])
+@pytest.mark.parametrize("kind", ["grant", "account"])
+async def test_a_dear_callback_that_another_road_confirms_is_credited_once(
+    anne: World, kind: str, road: Road
+) -> None:
+    if kind == "grant":
+        await add_plan(anne.deps, a_plan("year", shillings=MUCH), rank=9)
+        await anne.order(plan_id="year")
+    else:
+        wish = AccountPayment(OrderId(an_order_id()), ANNE, Money(MUCH * 100))
+        await pay_account(anne.deps, wish)
+    receipt = anne.gateway.pay(anne.last_provider_id, anne.clock())
+    await anne.call_back()
+    # At a Till nothing names the order, and a day's statement comes long after it.
+    anne.clock.advance(7_200)
+    seen = money_seen(receipt, shillings=MUCH, road=road, at=anne.clock())
+    arrived = await arrive(anne.deps, seen)
+    settled = await state(anne)
+    await query_due(anne.deps)
+    await place_due(anne.deps)
+
+    assert (arrived.state, settled) == ("credited", PaymentState.SETTLED)
+    assert (await balances_now(anne.deps.db))[f"asset:mpesa:{SHORTCODE}"] == MUCH * 100
+    assert await wallet(anne) == (MUCH * 100 if kind == "account" else 0)
+
+
 async def test_a_friend_pays_into_the_account(anne: World) -> None:
     wish = AccountPayment(OrderId(hex_id("gift")), ANNE, Money(50_000), payer=PHONE)
     asked = await pay_account(anne.deps, wish)

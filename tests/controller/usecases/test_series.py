@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import random
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 
 from billing.ids import PlanId
 from controller.store import series
-from controller.store.series import HOUR_S, METRICS
+from controller.store.series import DAY_S, HOUR_S, METRICS
 from controller.store.series_rows import (
+    SeriesMarkRow,
     SessionHourRow,
     SessionPaceRow,
     SiteMeterRow,
@@ -20,7 +22,7 @@ from controller.store.series_rows import (
 )
 from controller.usecases.grants import give
 from controller.usecases.ingest import ingest
-from controller.usecases.sampling import TICK_S, Sampler, roll_up
+from controller.usecases.sampling import TICK_S, RollUp, Sampler, roll_up
 from controller.usecases.sites import NewSite, add_site
 from tests.support.builders import (
     MAC,
@@ -207,3 +209,59 @@ async def test_sites_are_sampled_in_one_statement_each_for_itself(world: World) 
         rows = list(await tx.scalars(select(SiteSampleRow).order_by(SiteSampleRow.site_id)))
 
     assert [r.site_id for r in rows] == [SITE, OTHER_SITE]
+
+
+async def test_a_tick_is_sampled_once(world: World) -> None:
+    await ingest(world.deps, SITE, a_batch())
+    sampler = Sampler()
+    found = [await sampler.look(world.deps)]
+    for _ in range(3):
+        world.clock.advance(8)
+        found.append(await sampler.look(world.deps))
+
+    assert found == [1, 0, 0, 1]
+
+
+async def test_it_is_rolled_up_after_a_start_and_when_an_hour_is_over(world: World) -> None:
+    await kept(world, MORNING - timedelta(hours=2), sessions=1)
+    await kept(world, MORNING - timedelta(hours=1), sessions=1)
+    roll = RollUp()
+    started = await roll.look(world.deps)
+    world.clock.advance(299)
+    early = await roll.look(world.deps)
+    world.clock.advance(1)
+
+    assert (started, early) == (1, 0)
+    assert [await roll.look(world.deps) for _ in range(2)] == [1, 0]
+
+
+async def test_rollups_conserve_sums_and_bounds(world: World) -> None:
+    """Whatever is sampled: hours and days have its count, its sum, its least and its most."""
+    world.clock.to(MORNING + timedelta(days=4))
+    first_s = series.second(MORNING)
+    for seed in range(4):
+        chance = random.Random(seed)
+        places = chance.sample(range(3 * DAY_S // 600), chance.randint(1, 30))
+        values = [chance.randint(-(2**40), 2**40) for _ in places]
+        samples: list[dict[str, int | str | None]] = [
+            {
+                "site_id": SITE,
+                "at_s": first_s + place * 600,
+                "sessions": 1,
+                "clock_skew_ms": value,
+            }
+            for place, value in zip(places, values, strict=True)
+        ]
+        async with world.deps.db.begin() as tx:
+            for row in (SiteSampleRow, SiteRollupRow, SeriesMarkRow):
+                await tx.execute(delete(row))
+            await series.keep(tx, samples)
+        await roll_up(world.deps)
+        for span_s in (HOUR_S, DAY_S):
+            found = await rollups(world, span_s)
+            rows = [row for row in found if row.metric == "clock_skew_ms"]
+            assert sum(row.count for row in rows) == len(values), seed
+            assert sum(row.total for row in rows) == sum(values), seed
+            assert min(row.low for row in rows) == min(values), seed
+            assert max(row.high for row in rows) == max(values), seed
+            assert all(row.low <= row.total // row.count <= row.high for row in rows), seed

@@ -19,7 +19,7 @@ from controller.store import items, sites
 from controller.store.items import digest_of
 from controller.store.rows import JoinTokenRow, SiteRow
 from controller.usecases.grants import give
-from controller.usecases.ingest import Batch, ingest
+from controller.usecases.ingest import Batch, Notice, SiteRecord, ingest
 from controller.usecases.plans import add_plan, withdraw_plan
 from controller.usecases.sites import (
     JOIN_TOKEN_LIFE,
@@ -149,16 +149,43 @@ async def test_agent_with_other_content_under_our_generation_gets_a_later_whole(
     agent = Agent()
     await agent.follow(world)
     agent.digest, before = b"x" * 32, agent.generation
+    await reported(world, agent, times=2)
     await agent.follow(world)
 
     assert agent.generation > before
     assert await agent.follow(world) is None
 
 
+async def reported(world: World, agent: Agent, *, times: int = 1, waiting: int = 0) -> None:
+    """The agent reports so often what it applied; so many records wait at its site."""
+    for _ in range(times):
+        records = (SiteRecord(1, world.deps.now(), Notice("drift", "x")),) if waiting else ()
+        told = Batch("j" * 32, records, agent.generation, agent.digest, "0.1.0")
+        full = replace(told, outbox_records=waiting, outbox_records_max=1_000)
+        await ingest(world.deps, SITE, full)
+
+
+async def test_agent_ahead_of_a_restored_controller_is_told_nothing_until_it_has_told_all(
+    world: World,
+) -> None:
+    agent = Agent()
+    await agent.follow(world)
+    agent.generation, agent.digest = 5_000, b"x" * 32
+    answers = [await agent.follow(world)]
+    for waiting in (0, 2):
+        await reported(world, agent, waiting=waiting)
+        answers.append(await agent.follow(world))
+    await reported(world, agent, waiting=1)
+
+    assert answers == [None, None, None]
+    assert await agent.follow(world) is not None
+
+
 async def test_agent_ahead_of_a_restored_controller_is_overtaken(world: World) -> None:
     agent = Agent()
     await agent.follow(world)
     agent.generation, agent.digest = 5_000, b"x" * 32
+    await reported(world, agent, times=3)
     change = await agent.follow(world)
 
     assert change is not None

@@ -341,12 +341,13 @@ def _outage_credit() -> None:
         sa.Column("site_id", sa.String(length=32), nullable=False),
         sa.Column("began_at", MOMENT, nullable=False),
         sa.Column("run_id", sa.String(length=32), nullable=False),
+        sa.Column("document_id", sa.String(length=32), nullable=False),
         sa.Column("lasted_s", sa.BigInteger(), nullable=False),
         sa.Column("amount_minor", sa.BigInteger(), nullable=False),
         sa.Column("currency", sa.String(length=3), nullable=False),
-        sa.Column("days", sa.Integer(), nullable=False),
         sa.Column("cause", sa.String(length=120), nullable=False),
         sa.Column("done_at", MOMENT, nullable=True),
+        sa.CheckConstraint("amount_minor >= 0", name=op.f("ck_outage_credit_amount_not_negative")),
         sa.CheckConstraint("lasted_s > 0", name=op.f("ck_outage_credit_lasted_positive")),
         sa.ForeignKeyConstraint(
             ["run_id"],
@@ -363,12 +364,6 @@ def _outage_credit() -> None:
         ),
         sa.PrimaryKeyConstraint(
             "subscription_id", "site_id", "began_at", name=op.f("pk_outage_credit")
-        ),
-        sa.UniqueConstraint(
-            "run_id",
-            "subscription_id",
-            "began_at",
-            name=op.f("uq_outage_credit_run_id_subscription_id_began_at"),
         ),
     )
     op.create_index(
