@@ -11,7 +11,7 @@ import secrets
 from typing import TYPE_CHECKING
 
 from billing.errors import InvalidField
-from controller.api.errors import NotFound
+from controller.api.errors import REFUSALS, NotFound
 from controller.api.reach import Forbidden
 from controller.noc import live
 from controller.store.scope import belongs
@@ -76,7 +76,7 @@ async def kept_or_again(
     """Do what a form asks and go on to ``to``; when it is refused, back to the form as it was."""
     try:
         await deed
-    except live.REFUSALS as refusal:
+    except REFUSALS as refusal:
         told = str(refusal)
         return live.back(request, again, said=f"{told[:1].upper()}{told[1:]}", tone="bad")
     return live.back(request, to, said=done)
