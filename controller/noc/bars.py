@@ -85,7 +85,7 @@ def _upright(sums: dict[str, int]) -> Chart:
                 width=max(2, step * 3 // 4),
                 height=height,
                 below=minor < 0,
-                label=label[5:] if n % every == 0 else "",
+                label=_short(label) if n % every == 0 else "",
                 label_x=LEFT + n * step + step // 2,
                 label_y=UPRIGHT_HEIGHT - 8,
                 minor=minor,
@@ -99,6 +99,11 @@ def _upright(sums: dict[str, int]) -> Chart:
         bars=tuple(bars),
         most_minor=most,
     )
+
+
+def _short(label: str) -> str:
+    """A day without its year; a month as it is."""
+    return label[5:] if len(label) > len("2026-11") else label
 
 
 def _lying(sums: dict[str, int]) -> Chart:
