@@ -1,4 +1,4 @@
-"""How the box is: read from /proc and /sys, a dozen small files, no more often than every 10 s.
+"""How the box is: read from /proc and /sys, a few small files, no more often than every 10 s.
 
 What the kernel does not tell is None, and never an error. Vitals are not money: nothing of them is
 kept, one that is lost is lost, and after a cut nobody is told of the time in between.

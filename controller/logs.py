@@ -41,7 +41,12 @@ HIDDEN = "••••"
 DEPTH_MAX = 6
 """Nested values deeper than this are not shown at all."""
 
-_PHONE = re.compile(r"(?<![0-9A-Za-z])(?:\+?254|0)([17][0-9]{8})(?![0-9A-Za-z])")
+_PHONE = re.compile(
+    r"(?:(?<![0-9A-Za-z])|(?<=%2[Bb]))(?:\+?254[ -]?|0)"
+    r"([17][0-9]{2})[ -]?([0-9]{3})[ -]?([0-9]{3})(?![0-9A-Za-z])"
+)
+"""Kenyan mobile numbers as people and providers write them, also with blanks or in an address."""
+
 _QUIET = ("uvicorn.access", "uvicorn.error", "httpx2", "httpcore", "aiosqlite", "alembic")
 
 
@@ -81,7 +86,12 @@ def set_up_logs(out: TextIO = sys.stdout) -> None:
 
 def mask(_logger: Any, _method: str, event: EventDict) -> EventDict:
     """The event without secrets and with phone numbers masked, however deep they are."""
-    return {key: _shown(key, value, depth=0) for key, value in event.items()}
+    return {_named(key): _shown(key, value, depth=0) for key, value in event.items()}
+
+
+def _named(name: object) -> str:
+    """A name under which something is logged: one that somebody chose may be a number itself."""
+    return _PHONE.sub(_masked_phone, str(name))
 
 
 def _shown(name: str, value: Any, *, depth: int) -> Any:
@@ -99,7 +109,7 @@ def _inside(value: Any, *, depth: int) -> Any:
     if depth == DEPTH_MAX:
         return HIDDEN
     if isinstance(value, dict):
-        return {str(k): _shown(str(k), v, depth=depth + 1) for k, v in value.items()}
+        return {_named(k): _shown(str(k), v, depth=depth + 1) for k, v in value.items()}
     return [_shown("", item, depth=depth + 1) for item in value]
 
 
@@ -109,7 +119,7 @@ def _is_secret(name: str) -> bool:
 
 
 def _masked_phone(found: re.Match[str]) -> str:
-    return masked(f"254{found[1]}")
+    return masked(f"254{found[1]}{found[2]}{found[3]}")
 
 
 def _renderer(*, pretty: bool) -> Processor:

@@ -169,7 +169,7 @@ async def _vouchers(tx: Tx, deps: Deps, asked: Meant) -> list[Hit]:
                     at=row.redeemed_at,
                 )
             )
-    if not hits and await store.has_batch(tx, asked.text):
+    if not hits and asked.words and await store.has_batch(tx, asked.text):
         hits.append(Hit(HitKind.VOUCHER, asked.text, asked.text, state="batch"))
     return hits
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import structlog
+from hypothesis import given
+from hypothesis import strategies as st
 
 from controller.logs import mask, set_up_logs
 
@@ -51,6 +53,10 @@ def shown(value: Any, *, name: str = "value") -> Any:
         (254712345678, "2547••••678"),
         ("+254112345678", "2541••••678"),
         ("0712345678", "2547••••678"),
+        ("0712 345 678", "2547••••678"),
+        ("+254-112-345-678", "2541••••678"),
+        ("/find?phone=%2B254712345678&x=1", "/find?phone=%2B2547••••678&x=1"),
+        ({"254712345678": 1}, {"2547••••678": 1}),
         ("to 254712345678 and 254798765432.", "to 2547••••678 and 2547••••432."),
         (b"254712345678 ", "b'2547••••678 '"),
         (ValueError("for 254712345678"), "for 2547••••678"),
@@ -59,6 +65,27 @@ def shown(value: Any, *, name: str = "value") -> Any:
 )
 def test_a_phone_number_is_masked(said: Any, heard: Any) -> None:
     assert shown(said) == heard
+
+
+@given(
+    number=st.integers(0, 199_999_999),
+    prefix=st.sampled_from(["254", "+254", "0"]),
+    around=st.sampled_from(["{}", "pay {} now", "({})", '{{"msisdn":"{}"}}', "tel:{}"]),
+    road=st.sampled_from(["event", "field", "name", "list", "deep", "error"]),
+)
+def test_no_number_leaves_by_any_road(number: int, prefix: str, around: str, road: str) -> None:
+    subscriber = f"{'1' if number % 2 else '7'}{number % 100_000_000:08}"
+    said = around.format(prefix + subscriber)
+    events: dict[str, dict[str, Any]] = {
+        "event": {"event": said},
+        "field": {"event": "paid", "text": said},
+        "name": {"event": "paid", said: 1},
+        "list": {"event": "paid", "about": [said, (said,)]},
+        "deep": {"event": "paid", "about": {"a": {"b": {said: {"c": said}}}}},
+        "error": {"event": "paid", "error": ValueError(said)},
+    }
+
+    assert subscriber not in repr(mask(None, "info", events[road]))
 
 
 @pytest.mark.parametrize(

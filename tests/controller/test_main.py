@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import signal
+import socket
 import sys
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -22,7 +23,7 @@ from wirepb.v1 import edge_pb2_grpc as rpc
 
 from billing.ids import SiteId
 from controller.config import CannotStart, Settings
-from controller.config_sections import AirtelSection, EdgeSettings, HttpSettings
+from controller.config_sections import AirtelSection, EdgeSettings, HttpSettings, ManagementSettings
 from controller.edge.authority import SERVER_NAME
 from controller.main import due_work, open_controller
 from controller.usecases.asking import CALLBACK_PATH
@@ -164,6 +165,20 @@ async def test_another_wallet_in_the_configuration_is_told_to_sites_at_the_next_
         told.append((change.generation, list(site.rails)))
 
     assert told == [(1, ["mpesa"]), (2, ["mpesa", "airtel"]), (2, ["mpesa", "airtel"])]
+
+
+async def test_the_management_door_is_its_own_and_closes_with_the_rest(tmp_path: Path) -> None:
+    settings = free_settings(tmp_path, management=ManagementSettings(port=0))
+    async with open_controller(settings) as running, httpx2.AsyncClient() as client:
+        here = f"http://127.0.0.1:{running.management_port}"
+        found = await client.get(f"{here}/metrics")
+        elsewhere = await client.get(f"http://127.0.0.1:{running.http_port}/metrics")
+        ready = await client.get(f"{here}/readyz")
+
+    assert (found.status_code, elsewhere.status_code, ready.status_code) == (200, 404, 200)
+    assert "lango_db_up 1.0" in found.text
+    with pytest.raises(OSError, match="refused"):
+        socket.create_connection(("127.0.0.1", running.management_port or 0), 1)
 
 
 async def test_open_streams_do_not_hold_up_a_stop(

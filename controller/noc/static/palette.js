@@ -11,7 +11,8 @@
   list.setAttribute("role", "region");
   list.setAttribute("aria-live", "polite");
   list.setAttribute("aria-label", box.labels[0].textContent);
-  box.form.append(list);
+  // Beside the form, not in it: what is found has forms of its own.
+  box.form.after(list);
   box.setAttribute("aria-controls", "found");
   let timer = 0;
   let asked = null;
@@ -38,13 +39,15 @@
     timer = setTimeout(show, WAIT_MS);
   });
   box.addEventListener("focus", () => { if (box.value.trim() && list.childElementCount) list.hidden = false; });
-  box.form.addEventListener("keydown", (event) => {
+  const keyed = (event) => {
     const all = hits();
     const at = all.indexOf(document.activeElement);
     if (event.key === "Escape") { close(); box.focus(); }
     else if (event.key === "ArrowDown" && all.length) { event.preventDefault(); all[Math.min(all.length - 1, at + 1)].focus(); }
     else if (event.key === "ArrowUp" && all.length) { event.preventDefault(); (at > 0 ? all[at - 1] : box).focus(); }
     else if (event.key === "Enter" && event.target === box && !list.hidden && all.length) { event.preventDefault(); all[0].click(); }
-  });
-  document.addEventListener("click", (event) => { if (!box.form.contains(event.target)) close(); });
+  };
+  box.form.addEventListener("keydown", keyed);
+  list.addEventListener("keydown", keyed);
+  document.addEventListener("click", (event) => { if (!box.form.contains(event.target) && !list.contains(event.target)) close(); });
 })();

@@ -114,7 +114,7 @@ async def test_a_counter_that_began_anew_is_no_rate(world: World) -> None:
     await report(world, told(wan_down_bytes=9_000))
     await sampler.look(world.deps)
     world.clock.advance(20)
-    again = told(wan_down_bytes=100)
+    again = told(wan_down_bytes=50_000)  # more than before, of another life
     again.boot = "b2"
     await report(world, again)
     await sampler.look(world.deps)

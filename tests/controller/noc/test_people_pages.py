@@ -390,3 +390,13 @@ async def test_a_device_is_blocked_when_its_address_was_typed(office: Office) ->
     assert "Unblock" not in not_yet
     assert "spoofs" in blocked
     assert "Unblock" not in await shown(office, to)
+
+
+@pytest.mark.parametrize(
+    "path", [f"/noc/sessions/{SESSION}", f"/noc/customers/{PHONE}/edit", "/noc/customers/add"]
+)
+async def test_each_field_of_a_page_has_an_id_of_its_own(office: Office, path: str) -> None:
+    await a_customer(office)
+    ids = re.findall(r' id="([^"]+)"', await shown(office, path))
+
+    assert sorted(ids) == sorted(set(ids))
