@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import io
 import logging
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -24,12 +25,15 @@ from billing.money import Money
 from billing.payment import Evidence
 from controller import acting
 from controller.acting import Actor
+from controller.api.auth import BROWSER_COOKIE, COOKIE
 from controller.config import ConfigFaults, load_settings
 from controller.logs import set_up_logs
+from controller.noc.pages.sign_in import STEP_COOKIE
 from controller.notify.africas_talking import AfricasTalkingSms
 from controller.notify.africas_talking_wire import AfricasTalkingSettings
 from controller.payments.gateway import Outcome, StoredCard
 from controller.rails import open_rails
+from controller.rights import Role
 from controller.sandbox.airtel.app import build_app as build_airtel
 from controller.sandbox.daraja.app import build_app as build_mpesa
 from controller.sandbox.daraja.settings import SimSettings
@@ -37,6 +41,7 @@ from controller.sandbox.paystack.app import build_app as build_cards
 from controller.store.audit_rows import AuditRow
 from controller.store.payment_rows import MandateRow
 from controller.store.rows import PaymentRow
+from controller.usecases import staff
 from controller.usecases.account_payments import AccountPayment, pay_account
 from controller.usecases.audit import seal_due
 from controller.usecases.cards import learn_card_in
@@ -49,7 +54,9 @@ from tests.support.builders import PHONE, SITE, a_world, hex_id, with_site
 from tests.support.certificates import rsa_keys
 from tests.support.charges import ANNE, a_subscriber
 from tests.support.daraja import served
+from tests.support.office import an_office
 from tests.support.paystack import sim_settings as card_settings
+from tests.support.staff import KEY, PASSWORD, an_owner, browser
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -295,3 +302,34 @@ def test_settings_that_are_refused_do_not_sing(tmp_path: Path) -> None:
 
     assert len(refused.value.faults) > 3
     assert heard("\n".join(refused.value.faults)) == []
+
+
+async def test_no_secret_of_the_staff_is_heard(
+    sqlite_db: Database, tmp_path: Path, log: io.StringIO
+) -> None:
+    office = an_office(tmp_path, sqlite_db)
+    owner = await an_owner(office)
+    invited = await staff.add(office.deps, KEY, staff.NewStaff("j@isp.example", "J", Role.CASHIER))
+    async with browser(office) as client:
+        await client.post("/noc/login", data={"login": owner.login, "password": PASSWORD + "x"})
+        await client.post("/noc/login", data={"login": owner.login, "password": PASSWORD})
+        step = client.cookies[STEP_COOKIE]
+        await client.post("/noc/second", data={"code": "000000"})
+        await client.post("/noc/second", data={"code": owner.codes[0]})
+        form = {"name": "Grafana", "role": "read_only"}
+        made = await client.post("/noc/me/tokens", data=form)
+        await client.post("/noc/me/password", data={"old": PASSWORD, "password": "short"})
+        await client.get("/noc/me", params={"app": "new"})
+        cookies = [client.cookies[name] for name in (COOKIE, BROWSER_COOKIE)]
+    token = re.search(r"lango_[\w-]{43}", made.text)
+    assert token is not None
+    secrets = [PASSWORD, owner.secret, step, invited.token, token[0], *cookies, *owner.codes]
+    places = {"log": log.getvalue().encode(), "books": books_of(tmp_path)}
+
+    assert {
+        (place, secret)
+        for place, raw in places.items()
+        for secret in secrets
+        if secret.encode() in raw
+    } == set()
+    assert repr(invited).count(invited.token) == 0

@@ -28,7 +28,7 @@ MANY = 8
 
 
 async def outcomes(*deeds: Awaitable[object]) -> list[str]:
-    """ "done" or the name of the refusal, of deeds that are tried at the same moment."""
+    """What came of deeds that are tried at the same moment: done, or the refusal."""
     found = await asyncio.gather(*deeds, return_exceptions=True)
     return sorted(type(one).__name__ if isinstance(one, Exception) else "done" for one in found)
 
