@@ -197,6 +197,7 @@ _SECTIONS: dict[str, type[Section]] = {
     "database": DatabaseSettings,
     "http": HttpSettings,
     "edge": EdgeSettings,
+    "map": MapSection,
     "management": ManagementSettings,
     "mpesa": MpesaSection,
     "airtel": AirtelSection,

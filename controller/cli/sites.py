@@ -89,6 +89,7 @@ def show_site(ctx: typer.Context, site: SiteId, *, json: Json = False) -> None:
         return
     plain = {name: found[name] for name in found if name not in HIDDEN}
     more = [
+        ("place", _place(found)),
         ("outbox", _outbox(found)),
         ("handed enough for", words.span(found["outage_s"])),
         *(("outage", _outage(one)) for one in found["outages"]),
@@ -168,6 +169,12 @@ def _outage(one: dict[str, Any]) -> str:
     return f"{began}, {lasted}" if one["ended_at"] else f"{began}, {lasted} until now"
 
 
+def _place(found: dict[str, Any]) -> str:
+    if found["latitude_e6"] is None:
+        return "not said yet"
+    return str(Place(found["latitude_e6"], found["longitude_e6"]))
+
+
 @taught(
     app,
     "place",
@@ -191,7 +198,7 @@ def place_site(
     elif nowhere:
         desk.screen.say(f"{site} is on no map.")
     else:
-        desk.screen.line(str(Place(found["latitude_e6"], found["longitude_e6"])))
+        desk.screen.line(_place(found))
 
 
 @taught(

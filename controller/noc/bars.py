@@ -14,15 +14,15 @@ if TYPE_CHECKING:
     from controller.reports.table import Report
 
 WIDTH, UPRIGHT_HEIGHT = 720, 190
-LEFT, RIGHT, TOP, BOTTOM = 8, 8, 18, 24
+LEFT, RIGHT, TOP, BOTTOM = 8, 8, 24, 28
 UPRIGHT_MAX = 62
 """More days than this make no bars that anybody can tell apart."""
 
 LYING_MAX = 12
-LYING_STEP, LYING_BAR = 24, 14
-LABEL_WIDTH, FIGURE_WIDTH = 170, 110
-LABELS_MAX = 8
-LABEL_CHARS_MAX = 24
+LYING_STEP, LYING_BAR = 26, 14
+LABEL_WIDTH, FIGURE_WIDTH = 180, 150
+LABELS_MAX = 7
+LABEL_CHARS_MAX = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ def _upright(sums: dict[str, int]) -> Chart:
                 width=max(2, step * 3 // 4),
                 height=height,
                 below=minor < 0,
-                label=label[5:] if n % every == 0 else "",
+                label=_short(label) if n % every == 0 else "",
                 label_x=LEFT + n * step + step // 2,
                 label_y=UPRIGHT_HEIGHT - 8,
                 minor=minor,
@@ -99,6 +99,11 @@ def _upright(sums: dict[str, int]) -> Chart:
         bars=tuple(bars),
         most_minor=most,
     )
+
+
+def _short(label: str) -> str:
+    """A day without its year; a month as it is."""
+    return label[5:] if len(label) > len("2026-11") else label
 
 
 def _lying(sums: dict[str, int]) -> Chart:

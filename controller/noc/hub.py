@@ -107,9 +107,9 @@ class Watched:
         """Whether somebody watches, or looks just now."""
         return bool(self.viewers) or self._looking.locked()
 
-    async def seen(self, style: Style) -> Seen:
-        """Everything as it is now; looks unless somebody just did."""
-        await self._look(even_if_fresh=False)
+    async def seen(self, style: Style, *, anew: bool = False) -> Seen:
+        """Everything as it is now; looks unless somebody just did, or in any case ``anew``."""
+        await self._look(even_if_fresh=anew)
         panels = {name: panel.html for name, panel in self._panels(style).items()}
         return Seen(self._board, panels)
 
@@ -212,9 +212,12 @@ class Hub:
         """How many tabs watch."""
         return sum(len(watched.viewers) for watched in self._watched.values())
 
-    async def seen(self, subject: Subject, style: Style) -> Seen:
-        """A subject as it is now; one look for all who ask at once."""
-        return await self._of(subject).seen(style)
+    async def seen(self, subject: Subject, style: Style, *, anew: bool = False) -> Seen:
+        """A subject as it is now; one look for all who ask at once.
+
+        ``anew`` is for whoever has just changed something: a look of a moment before will not do.
+        """
+        return await self._of(subject).seen(style, anew=anew)
 
     async def once(self, subject: Subject, style: Style) -> Seen:
         """A subject as it is now, looked at for one who asks and shared with nobody."""

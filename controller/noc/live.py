@@ -225,9 +225,9 @@ def _shower(view: View) -> Callable[[Request], Awaitable[Response]]:
 async def _seen(request: Request, view: View, asked: Asked) -> Seen:
     subject = _subject(view, asked, request.url.path)
     style = style_of(request)
-    # Who has just done something sees what became of it, and not the look of a moment before.
-    if view.every_s and FLASH not in request.cookies:
-        return await hub_of(request).seen(subject, style)
+    if view.every_s:
+        # Who has just done something sees what became of it, and not the look of a moment before.
+        return await hub_of(request).seen(subject, style, anew=FLASH in request.cookies)
     return await hub_of(request).once(replace(subject, look=lambda _: view.look(asked)), style)
 
 

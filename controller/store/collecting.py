@@ -49,13 +49,13 @@ PINS = ("pin", "_pin")
 TAX_NUMBER = "kra_pin"
 """The one PIN that is none: a tax number, printed on every invoice."""
 
-DERIVED = frozenset(
-    ("site_item", "site_generation", "inbox", "journal", "number_series", "subscriber_word")
-)
-"""Tables that follow from others, or only count: it is told how many of their rows were written."""
+DERIVED = frozenset(("site_item", "site_generation", "subscriber_word"))
+"""Tables that follow from others: it is told how many of their rows were written."""
 
-UNTOLD = frozenset(("audit", "staff_step", "staff_try"))
-"""Nobody asks later how often somebody mistyped; that they signed in is told by the session."""
+UNTOLD = frozenset(("audit", "inbox", "journal", "number_series", "staff_step", "staff_try"))
+"""Tables whose rows only keep count: which request was answered, which record and number came last.
+Nobody asks later how often somebody mistyped; that they signed in is told by the session."""
+
 BOOKKEEPING = frozenset(("seen_at", "last_seen_at", "used_at_last"))
 """Columns that say when something was last heard of: a change of nothing else is none."""
 
@@ -102,7 +102,8 @@ class Collected:
 
     def count(self, table: Table, rows: int) -> None:
         """So many rows are written of which no key is known."""
-        self._more[table.name] += rows
+        if table.name not in UNTOLD:
+            self._more[table.name] += rows
 
     def values(self, connection: Connection) -> _Values | None:
         """The audit row; None when nothing changed. The transaction must be flushed."""

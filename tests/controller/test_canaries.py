@@ -17,10 +17,13 @@ from typing import TYPE_CHECKING, Any
 import httpx2
 import pytest
 import structlog
+from sqlalchemy import select
 
 from billing.ids import OrderId
 from billing.money import Money
 from billing.payment import Evidence
+from controller import acting
+from controller.acting import Actor
 from controller.config import ConfigFaults, load_settings
 from controller.logs import set_up_logs
 from controller.notify.africas_talking import AfricasTalkingSms
@@ -31,9 +34,11 @@ from controller.sandbox.airtel.app import build_app as build_airtel
 from controller.sandbox.daraja.app import build_app as build_mpesa
 from controller.sandbox.daraja.settings import SimSettings
 from controller.sandbox.paystack.app import build_app as build_cards
+from controller.store.audit_rows import AuditRow
 from controller.store.payment_rows import MandateRow
 from controller.store.rows import PaymentRow
 from controller.usecases.account_payments import AccountPayment, pay_account
+from controller.usecases.audit import seal_due
 from controller.usecases.cards import learn_card_in
 from controller.usecases.messages import send_due
 from controller.usecases.paybill import balance_due, pull_due, register_due
@@ -73,6 +78,7 @@ FAULTS: tuple[dict[str, bool] | None, ...] = (
     {"push_refused": True},
     {"token_fails": True},
 )
+STAFF = Actor("s1", "Jane", "10.0.0.7", "POST /x", "r", datetime(2026, 11, 23, tzinfo=UTC))
 NOWHERE = "http://127.0.0.1:9"
 """A port at which nobody listens."""
 
@@ -223,14 +229,31 @@ async def test_no_secret_is_heard_whatever_the_providers_do(
                 ),
             )
             world.clock.advance(50_000)
-            await everything_goes_wrong(deps, name=str(n))
+            with acting.acting(replace(STAFF, at=deps.now())):
+                await everything_goes_wrong(deps, name=str(n))
             assert heard(repr(deps)) == []
             assert heard(repr(settings)) == []
-        await keep_a_card(deps)
+        with acting.acting(replace(STAFF, at=deps.now())):
+            await keep_a_card(deps)
+        await seal_due(deps)
+        changes = await audited(sqlite_db)
 
+    assert len(changes) > len(FAULTS), "nothing was audited, nothing was tried"
+    assert heard("".join(changes)) == []
     assert len(log.getvalue().splitlines()) > len(FAULTS), "nothing was logged, nothing was tried"
     assert heard(log.getvalue()) == []
     assert heard(books_of(tmp_path)) == []
+
+
+async def audited(db: Database) -> list[str]:
+    """What the audit log tells of each deed; tokens and sealed columns are not in it."""
+    async with db.read() as tx:
+        found = list(await tx.scalars(select(AuditRow.changes)))
+    values = "".join(found)
+    assert '"hidden":["' in values, "no column was kept back, nothing was tried"
+    assert '"sealed":' not in values
+    assert '"callback_token_hash":' not in values
+    return found
 
 
 async def keep_a_card(deps: Deps) -> None:

@@ -37,6 +37,10 @@ class Doorman:
         """Who asks."""
         return self.who
 
+    async def still(self, request: Request, who: Who) -> bool:
+        """Whether they are still let in."""
+        return True
+
 
 def somebody(role: Role, branches: frozenset[str] | None = None) -> Who:
     """A member of the staff."""

@@ -136,7 +136,7 @@ async def opened(office: Office, app: FastAPI | None = None) -> AsyncIterator[st
     """The address of the real application, of this one or a new one, served on loopback."""
     app = app or create_app(office.deps)
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        async with _serving(app, listening):
+        async with serving(app, listening):
             yield f"http://127.0.0.1:{listening.getsockname()[1]}"
 
 
@@ -157,7 +157,8 @@ class _Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def _serving(app: FastAPI, listening: socket.socket) -> AsyncIterator[None]:
+async def serving(app: FastAPI, listening: socket.socket) -> AsyncIterator[None]:
+    """Answer on a socket while the block lasts."""
     config = uvicorn.Config(
         app, log_config=None, access_log=False, proxy_headers=False, timeout_graceful_shutdown=1
     )

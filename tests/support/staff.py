@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import socket
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -19,7 +20,7 @@ from controller.store.staff_rows import ApiTokenRow
 from controller.usecases import staff
 from controller.usecases.api_tokens import PREFIX, PURPOSE
 from controller.usecases.sign_in import Caller
-from tests.support.office import NOON
+from tests.support.office import NOON, serving
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -69,6 +70,16 @@ async def browser(
     async with httpx2.AsyncClient(transport=transport, base_url=PUBLIC, headers=headers) as client:
         yield client
     await app.state.hub.close()
+
+
+@asynccontextmanager
+async def opened_by_name(office: Office) -> AsyncIterator[tuple[str, Office]]:
+    """The application at an address for which browsers know passkeys, and its office."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        url = f"http://localhost:{listening.getsockname()[1]}"
+        named = public(office, url)
+        async with serving(create_app(named.deps), listening):
+            yield url, named
 
 
 async def an_owner(office: Office, login: str = "amina@example.co.ke") -> Member:

@@ -152,10 +152,9 @@ class Exceptions:
 
 async def look(asked: live.Asked) -> Exceptions:
     """All that is not as it should be, of the branches of who asks."""
-    now, who = asked.now, asked.who
-    branches = who.branches
+    now, branches = asked.now, asked.who.branches
     async with asked.deps.db.read() as tx:
-        waiting = await incoming.waiting_views(tx, now, waited=WAITED)
+        waiting = await incoming.waiting_views(tx, now, waited=WAITED, branches=branches)
         # Money of nobody, and days of a till, belong to no branch.
         money = () if branches is not None else await _money(tx)
         differences = [] if branches is not None else await money_views.differences_open(tx)
@@ -163,7 +162,7 @@ async def look(asked: live.Asked) -> Exceptions:
         lately = await _lately(tx, asked)
     return Exceptions(
         now=now,
-        waiting=tuple(_waiting(view, now) for view in waiting if who.reaches(view.site.branch_id)),
+        waiting=tuple(_waiting(view, now) for view in waiting),
         money=money,
         astray=tuple(
             AstrayLine(arrival.id, arrival.receipt, row.amount_minor, row.currency, row.created_at)
@@ -246,7 +245,7 @@ EXCEPTIONS = live.View(
     right=Right.SEE_MONEY,
     look=look,
     template="exceptions/page.html",
-    panels=("exceptions/count.html", "exceptions/waiting.html", "exceptions/unmatched.html"),
+    panels=("exceptions/count.html", "exceptions/offline.html", "exceptions/nobodys.html"),
     every_s=3.0,
 )
 

@@ -11,11 +11,10 @@ import secrets
 from typing import TYPE_CHECKING
 
 from billing.errors import InvalidField
-from controller.api.errors import NotFound
+from controller.api.errors import REFUSALS, NotFound
 from controller.api.reach import Forbidden
 from controller.noc import live
-from controller.store.scope import belongs
-from controller.usecases.subscribers import normal_name
+from controller.noc.pages import theirs
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Mapping
@@ -40,10 +39,7 @@ async def must_be_theirs(deps: Deps, who: Who, kind: str, name: str) -> None:
         if not who.reaches(name):
             raise NotFound(kind, name[:SHOWN])
         return
-    wanted = normal_name(name) if kind == "subscriber" else name
-    async with deps.db.read() as tx:
-        if not await belongs(tx, kind, wanted, who.branches):
-            raise NotFound(kind, name[:SHOWN])
+    await theirs.must_reach(deps, who, kind, name[:SHOWN])
 
 
 def must_be_of_all(who: Who) -> None:
@@ -76,7 +72,7 @@ async def kept_or_again(
     """Do what a form asks and go on to ``to``; when it is refused, back to the form as it was."""
     try:
         await deed
-    except live.REFUSALS as refusal:
+    except REFUSALS as refusal:
         told = str(refusal)
         return live.back(request, again, said=f"{told[:1].upper()}{told[1:]}", tone="bad")
     return live.back(request, to, said=done)

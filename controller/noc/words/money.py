@@ -234,6 +234,10 @@ _PLANS = {
         "Bado hakuna kinachouzwa. Kifurushi ni bei, kasi, na muda au kiasi."
     ),
     "From the start": "Kuanzia mwanzo",
+    "1 day": "siku 1",
+    "{n} days": "siku {n}",
+    "1 hour": "saa 1",
+    "{n} hours": "saa {n}",
     "{span} online": "{span} mtandaoni",
     "within {span}": "ndani ya {span}",
     "Name": "Jina",

@@ -172,6 +172,16 @@ def test_silence_outlives_a_short_recovery() -> None:
     assert states.is_quiet(alert, MORNING + at(561))
 
 
+def test_only_what_is_raised_is_acknowledged_and_once_is_enough() -> None:
+    pending = states.look(None, MOODS["bad"], RULE, MORNING)
+    assert pending is not None
+    first = states.acknowledged(raised(), MORNING + at(70))
+    again = states.acknowledged(first, MORNING + at(90))
+
+    assert states.acknowledged(pending, MORNING + at(10)) == pending
+    assert again.acked_at == MORNING + at(70)
+
+
 def test_what_was_over_for_half_an_hour_is_forgotten() -> None:
     alert: Alert | None = raised()
     for second in (100, 400):

@@ -226,6 +226,17 @@ async def test_a_request_of_staff_leaves_its_row(office: Office) -> None:
     assert (row.about_kind, row.about_id) == ("site", "estate-2")
 
 
+async def test_a_request_that_is_refused_leaves_no_row_even_with_a_key(office: Office) -> None:
+    async with caller(office) as client:
+        key = {"Idempotency-Key": "key-of-refusal"}
+        answer = await client.post("/api/v1/sites", json={"id": "NO"}, headers=key)
+        gone = await client.post("/api/v1/arrivals/none/assign", json={}, headers=key)
+
+    assert not answer.is_success
+    assert not gone.is_success
+    assert await rows_of(office.deps.db) == []
+
+
 async def test_a_request_about_one_object_names_it(office: Office) -> None:
     await office.keep(a_site())
     async with caller(office) as client:

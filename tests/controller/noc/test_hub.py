@@ -230,3 +230,12 @@ async def test_pages_asked_for_at_once_share_a_look(hub: Hub, house: House) -> N
     await asyncio.gather(*(hub.seen(house.subject(), PLAIN) for _ in range(20)))
 
     assert house.looks == 1
+
+
+async def test_who_changed_something_is_shown_a_look_of_after_that(hub: Hub, house: House) -> None:
+    for _ in range(2):
+        await hub.seen(house.subject(), PLAIN)
+    shared = house.looks
+    await hub.seen(house.subject(), PLAIN, anew=True)
+
+    assert (shared, house.looks) == (1, 2)

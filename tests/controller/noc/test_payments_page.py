@@ -70,7 +70,7 @@ async def test_the_stream_says_how_long_a_payer_waited_to_be_online(estate: Offi
     shown = await page(estate, "/noc/payments")
 
     assert order in shown
-    assert '<span class="late">14 s</span>' in shown
+    assert '<span class="too-late">14 s</span>' in shown
 
 
 @pytest.mark.parametrize(

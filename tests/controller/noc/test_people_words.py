@@ -30,7 +30,7 @@ def english() -> set[str]:
         found |= {match[2] for match in SAID.finditer(text)}
         found |= set(COUNTED.findall(text))
     for module in (customers, search, sessions, people_board):
-        found |= set(IN_CODE.findall(Path(module.__file__).read_text()))
+        found |= set(IN_CODE.findall(Path(str(module.__file__)).read_text()))
     found |= {one.says for one in commands.OF_A_PHONE} | {one[1] for one in commands.PLAIN}
     return found | {one[1] for one in commands.PLACES}
 

@@ -173,7 +173,7 @@ def test_bars_of_anything_else_lie_with_the_longest_first() -> None:
     assert drawn is not None
     assert [bar.label[:3] for bar in drawn.bars] == ["bbb", "a"]
     assert drawn.bars[0].width > drawn.bars[1].width == 2
-    assert len(drawn.bars[0].label) == 24
+    assert len(drawn.bars[0].label) == 16
 
 
 def test_there_is_no_picture_of_nothing_nor_of_too_much() -> None:

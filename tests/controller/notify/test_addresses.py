@@ -8,7 +8,13 @@ import pytest
 
 from controller.notify.addresses import AddressRefused, checked, is_public, place_of
 
-PUBLIC = ["1.1.1.1", "196.201.214.200", "2606:4700:4700::1111", "64:ff9b::101:101"]
+PUBLIC = [
+    "1.1.1.1",
+    "196.201.214.200",
+    "2606:4700:4700::1111",
+    "64:ff9b::101:101",
+    "::ffff:1.1.1.1",
+]
 NOT_PUBLIC = [
     "127.0.0.1",
     "127.9.9.9",
