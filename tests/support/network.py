@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from controller.store.alert_rows import AlertRow
+from controller.store.backup_rows import BackupRow
 from controller.store.rows import (
     CertificateRow,
     OutageRow,
@@ -71,6 +72,21 @@ def a_network() -> list[Row]:
         _alert("2", "nakuru", "warn", "Nakuru Pipeline: the disk is 91 % full"),
         CertificateRow(
             serial="1", site_id="ruiru", issued_at=NOON, expires_at=NOON + timedelta(days=24)
+        ),
+        BackupRow(
+            name="lango-1",
+            began_at=NOON - timedelta(hours=10),
+            ended_at=NOON - timedelta(hours=10),
+            state="done",
+            size_bytes=48_000_000,
+            tried_at=NOON - timedelta(hours=9),
+        ),
+        BackupRow(
+            name="lango-2",
+            began_at=NOON - timedelta(hours=34),
+            ended_at=NOON - timedelta(hours=34),
+            state="failed",
+            problem="the disk is full",
         ),
         ProbeRow(
             id="e" * 32,

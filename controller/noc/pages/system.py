@@ -12,6 +12,7 @@ from controller.noc.board import Mood
 from controller.noc.text import NAIROBI, midnight
 from controller.noc.words import word
 from controller.rights import Right
+from controller.store import backups
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from controller.jobs import Rounds
     from controller.noc.networks import Queue, RailLately, Sizes
     from controller.noc.views import SmsMonth
+    from controller.store.backup_rows import BackupRow
 
 LATE_FACTOR = 3
 LATE_LEAST = timedelta(seconds=90)
@@ -35,6 +37,12 @@ EMPTY = Mood(word("nothing waits"), "good")
 WAITING = Mood(word("waiting"), "busy")
 STUCK = Mood(word("stuck"), "bad")
 SOON = Mood(word("ends soon"), "bad")
+UNDER_WAY = Mood(word("under way"), "busy")
+FAILED = Mood(word("failed"), "bad")
+NO_BACKUP = Mood(word("no backup"), "bad")
+
+BACKUPS_SHOWN = 6
+BACKUP_LATE = timedelta(hours=26)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +75,17 @@ class RailLine:
 
 
 @dataclass(frozen=True, slots=True)
+class BackupLine:
+    """A backup; ``is_tried``: it was restored into a scratch database, with ``trial_problem``."""
+
+    began_at: datetime
+    mood: Mood
+    size_bytes: int | None
+    is_tried: bool
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
 class System:
     """The whole page."""
 
@@ -78,6 +97,9 @@ class System:
     sizes: Sizes
     certificate: tuple[str, datetime] | None
     certificate_mood: Mood
+    backups: tuple[BackupLine, ...]
+    backup_at: datetime | None
+    backup_mood: Mood
     queues: tuple[QueueLine, ...]
     rails: tuple[RailLine, ...]
     jobs: tuple[JobLine, ...]
@@ -96,6 +118,8 @@ async def look(asked: live.Asked) -> System:
         certificate = await networks.certificate_ends(tx)
         waiting = await networks.queues(tx, now)
         rails = await networks.rails_lately(tx, tuple(deps.rails), now)
+        kept = await backups.listed(tx, limit=BACKUPS_SHOWN)
+        done = await backups.last_success(tx)
         sms = await views.sms_month(tx, month, now + timedelta(seconds=1))
     return System(
         now=now,
@@ -106,12 +130,32 @@ async def look(asked: live.Asked) -> System:
         sizes=sizes,
         certificate=certificate,
         certificate_mood=SOON if certificate and certificate[1] - now < CERTIFICATE_SOON else WELL,
+        backups=tuple(_backup_line(row) for row in kept),
+        backup_at=None if done is None else done.began_at,
+        backup_mood=_backup_mood(done, now),
         queues=tuple(_queue_line(one, now) for one in waiting),
         rails=tuple(RailLine(one, _rail_mood(one)) for one in rails),
         jobs=_job_lines(deps.rounds, now),
         sms=sms,
         public_url=deps.settings.public_url,
     )
+
+
+def _backup_line(row: BackupRow) -> BackupLine:
+    moods = {backups.DONE: WELL, backups.FAILED: FAILED}
+    return BackupLine(
+        began_at=row.began_at,
+        mood=FAILED if row.trial_problem else moods.get(row.state, UNDER_WAY),
+        size_bytes=row.size_bytes,
+        is_tried=row.tried_at is not None,
+        problem=row.problem or row.trial_problem,
+    )
+
+
+def _backup_mood(done: BackupRow | None, now: datetime) -> Mood:
+    if done is None:
+        return NO_BACKUP
+    return LATE if now - done.began_at > BACKUP_LATE else WELL
 
 
 def _queue_line(queue: Queue, now: datetime) -> QueueLine:
@@ -132,7 +176,10 @@ def _rail_mood(rail: RailLately) -> Mood:
 
 
 def _job_lines(rounds: Mapping[str, Rounds], now: datetime) -> tuple[JobLine, ...]:
-    found: Sequence[tuple[str, Rounds]] = sorted(rounds.items())
+    def worst_first(item: tuple[str, Rounds]) -> tuple[bool, str]:
+        return _job_mood(item[1], now) in {WELL, STARTING}, item[0]
+
+    found: Sequence[tuple[str, Rounds]] = sorted(rounds.items(), key=worst_first)
     return tuple(
         JobLine(
             name=name.replace("_", " "),
@@ -155,13 +202,17 @@ def _job_mood(rounds: Rounds, now: datetime) -> Mood:
     return WELL if rounds.last_at else STARTING
 
 
+PANELS = ("facts", "queues", "rails", "backups", "jobs")
+
 SYSTEM = live.View(
     name="System",
     path="/noc/system",
     right=Right.SEE_SYSTEM,
     look=look,
     template="system/page.html",
-    panels=tuple(f"system/{panel}.html" for panel in ("facts", "queues", "rails", "jobs")),
+    panels=tuple(
+        f"system/{panel}.html" for panel in ("facts", "queues", "rails", "backups", "jobs")
+    ),
     every_s=5.0,
 )
 

@@ -138,6 +138,18 @@ WORDS = {
     "webhooks": "webhook",
     "payments to ask about": "malipo ya kuulizia",
     "money to place": "pesa za kuweka",
+    "failed": "imeshindwa",
+    "no backup": "hakuna nakala",
+    "Backups": "Nakala rudufu",
+    "the last one {ago}": "ya mwisho {ago}",
+    "There is none yet": "Hakuna bado",
+    "Begun": "Ilianza",
+    "Size": "Ukubwa",
+    "Restore tried": "Kurejesha kumejaribiwa",
+    "yes": "ndiyo",
+    "Make one: lango backup create. Then one is made every night.": (
+        "Tengeneza moja: lango backup create. Kisha moja hutengenezwa kila usiku."
+    ),
     "Ways to pay": "Njia za kulipa",
     "the last 15 minutes": "dakika 15 zilizopita",
     "unknown": "haijulikani",
