@@ -1,6 +1,7 @@
 """Bars of a report as the server draws them: places and sizes of an SVG. PURE.
 
-Upright for days and months, in their order; lying for everything else, the longest first.
+Upright for days and months, in their order; lying for everything else, the longest first, but what
+is owed by its age.
 """
 
 from __future__ import annotations
@@ -8,10 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from controller.reports.table import Kind
+from controller.reports.table import Kind, Name
 
 if TYPE_CHECKING:
-    from controller.reports.table import Report
+    from collections.abc import Sequence
+
+    from controller.reports.table import Cell, Report
 
 WIDTH, UPRIGHT_HEIGHT = 720, 190
 LEFT, RIGHT, TOP, BOTTOM = 8, 8, 24, 28
@@ -53,19 +56,32 @@ class Chart:
 
 
 def chart(report: Report) -> Chart | None:
-    """The bars of a report's last column of money by its first column; None for nothing to draw."""
+    """The bars of a report's last column of money by its first column; None for nothing to draw.
+
+    What is owed is drawn by its age: nobody's name, and no account, stands on a picture.
+    """
     money = [n for n, column in enumerate(report.columns) if column.kind is Kind.MONEY]
     if not report.rows or not money:
         return None
+    if report.name in {Name.OUTSTANDING, Name.AGEING}:
+        aged = [(report.columns[n].heading, _minor(report.totals[n])) for n in money[:-1]]
+        return _lying(aged) if any(minor for _, minor in aged) else None
     sums: dict[str, int] = {}
     for row in report.rows:
-        amount = row[money[-1]]
-        assert isinstance(amount, int), "a column of money holds something else"
-        sums[str(row[0])] = sums.get(str(row[0]), 0) + amount
+        sums[str(row[0])] = sums.get(str(row[0]), 0) + _minor(row[money[-1]])
     upright = report.columns[0].name in {"day", "month"}
     if not any(sums.values()) or (upright and len(sums) > UPRIGHT_MAX):
         return None
-    return _upright(sums) if upright else _lying(sums)
+    return _upright(sums) if upright else _lying(_longest(sums))
+
+
+def _minor(cell: Cell) -> int:
+    assert isinstance(cell, int), "a column of money holds something else"
+    return cell
+
+
+def _longest(sums: dict[str, int]) -> list[tuple[str, int]]:
+    return sorted(sums.items(), key=lambda item: (-abs(item[1]), item[0]))[:LYING_MAX]
 
 
 def _upright(sums: dict[str, int]) -> Chart:
@@ -106,15 +122,14 @@ def _short(label: str) -> str:
     return label[5:] if len(label) > len("2026-11") else label
 
 
-def _lying(sums: dict[str, int]) -> Chart:
-    items = sorted(sums.items(), key=lambda item: (-abs(item[1]), item[0]))[:LYING_MAX]
+def _lying(items: Sequence[tuple[str, int]]) -> Chart:
     most = max(abs(minor) for _, minor in items)
     room = WIDTH - LABEL_WIDTH - FIGURE_WIDTH
     bars = tuple(
         Bar(
             x=LABEL_WIDTH,
             y=6 + n * LYING_STEP,
-            width=max(2, room * abs(minor) // most),
+            width=max(2 if minor else 0, room * abs(minor) // most),
             height=LYING_BAR,
             below=minor < 0,
             label=label if len(label) <= LABEL_CHARS_MAX else f"{label[: LABEL_CHARS_MAX - 1]}…",

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from controller.signals import Signals
 
 GAP_S = 0.5
-REST_PER_LOOK = 4
-"""A look that took long is followed by a rest that is so many times as long."""
+REST_PER_LOOK = 2
+"""A look that took long is followed by a rest: it begins again after so many times as long."""
 
 VIEWERS_MAX = 200
 LOOKS_MAX = 100

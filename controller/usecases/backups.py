@@ -30,7 +30,12 @@ async def backup_due(deps: Deps) -> int:
     settings, now = deps.settings, deps.now()
     if not keys.recipient_of(settings.state_dir, settings.backup.recipient):
         return 0
+    async with deps.db.read() as tx:
+        if not await _is_due(tx, settings, now):
+            return 0
     async with deps.db.begin() as tx:
+        await backups.one_at_a_time(tx)
+        await backups.give_up(tx, now - CUT_SHORT_AFTER, now)
         if not await _is_due(tx, settings, now):
             return 0
         if not await backups.begin(tx, calendar.name_of(now), now):
@@ -77,11 +82,9 @@ async def trial_due(deps: Deps) -> int:
 
 
 async def _is_due(tx: Tx, settings: Settings, now: datetime) -> bool:
-    await backups.one_at_a_time(tx)
-    await backups.give_up(tx, now - CUT_SHORT_AFTER, now)
     done, other = await backups.last_success(tx), await backups.last_failure(tx)
-    if other is not None and other.state == backups.RUNNING:
-        return False
+    if other is not None and other.ended_at is None:
+        return now - other.began_at > CUT_SHORT_AFTER
     return calendar.is_due(
         now,
         at=settings.backup.at,

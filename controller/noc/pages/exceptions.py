@@ -156,7 +156,7 @@ async def look(asked: live.Asked) -> Exceptions:
     async with asked.deps.db.read() as tx:
         waiting = await incoming.waiting_views(tx, now, waited=WAITED, branches=branches)
         # Money of nobody, and days of a till, belong to no branch.
-        money = () if branches is not None else await _money(tx)
+        money = () if branches is not None else await _money(tx, asked)
         differences = [] if branches is not None else await money_views.differences_open(tx)
         astray = await money_views.refunds_astray(tx, branches=branches)
         lately = await _lately(tx, asked)
@@ -176,7 +176,7 @@ async def look(asked: live.Asked) -> Exceptions:
 
 async def _lately(tx: Tx, asked: live.Asked) -> Lately:
     before, now, branches = asked.before, asked.now, asked.who.branches
-    if isinstance(before, Exceptions) and now - before.lately.at < LATELY_EVERY:
+    if isinstance(before, Exceptions) and _is_fresh(before, now):
         return before.lately
     since = now - LATELY
     doubles = await money_views.used_twice(tx, since, branches=branches)
@@ -216,14 +216,23 @@ def _waiting(view: incoming.WaitingView, now: datetime) -> WaitingLine:
     )
 
 
-async def _money(tx: Tx) -> tuple[MoneyLine, ...]:
+async def _money(tx: Tx, asked: live.Asked) -> tuple[MoneyLine, ...]:
+    """What is nobody's, the oldest first. Who it may be is looked up once in `LATELY_EVERY`."""
+    known: dict[str, Owner | None] = {}
+    if isinstance(asked.before, Exceptions) and _is_fresh(asked.before, asked.now):
+        known = {line.row.id: line.owner for line in asked.before.money}
     lines = []
     views = await incoming.unmatched_views(tx, after=None, limit=MONEY_LINES)
     for n, view in enumerate(views):
-        owners = await owners_of(tx, view.row) if n < SUGGESTED_FOR else ()
-        owner = owners[0] if owners else None
+        owner = known.get(view.row.id)
+        if view.row.id not in known and n < SUGGESTED_FOR:
+            owner = next(iter(await owners_of(tx, view.row)), None)
         lines.append(MoneyLine(money_board.money_of(view.row), view.row.at, owner))
     return tuple(lines)
+
+
+def _is_fresh(before: Exceptions, now: datetime) -> bool:
+    return now - before.lately.at < LATELY_EVERY
 
 
 def _difference(row: DifferenceRow) -> DifferenceLine:

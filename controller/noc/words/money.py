@@ -325,6 +325,8 @@ _PLANS = {
 
 _VOUCHERS = {
     "Counter": "Kaunta",
+    "New vouchers": "Vocha mpya",
+    "Prompt": "Ombi kwa simu",
     "Make a batch": "Tengeneza kundi",
     "How many": "Ngapi",
     "24 fill a sheet of A4": "24 hujaza karatasi ya A4",

@@ -34,7 +34,6 @@ WORDS = {
     "Paste “-1.2921, 36.8219” or a link to a map. Empty takes it off the map.": (
         "Bandika “-1.2921, 36.8219” au kiungo cha ramani. Ukiacha wazi kitaondolewa kwenye ramani."
     ),
-    "Where I am now": "Nilipo sasa",
     "Keep": "Hifadhi",
     "The place is kept.": "Mahali pamehifadhiwa.",
     "The site is on no map now.": "Kituo hakipo kwenye ramani sasa.",

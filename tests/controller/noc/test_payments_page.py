@@ -266,3 +266,18 @@ async def test_doubted_money_says_that_it_is_not_confirmed(estate: Office) -> No
 
     assert "unconfirmed" in shown
     assert "PayBill confirmation" in shown
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/noc/payments?q=%00", "/noc/payments?site=%00", "/noc/payments/%00", "/noc/plans/%00",
+        "/noc/vouchers/%00", "/noc/counter?q=%00", "/noc/invoices?q=%00", "/noc/reports?branch=%00",
+    ],
+)  # fmt: skip
+async def test_a_character_that_is_none_is_refused_on_every_page(estate: Office, path: str) -> None:
+    async with at_desk(estate) as client:
+        answer = await client.get(path)
+        posted = await client.post("/noc/counter/take", content="subscriber=%00&amount=1")
+
+    assert (answer.status_code, posted.status_code) == (422, 422)

@@ -121,6 +121,18 @@ async def test_a_report_is_taken_along_as_csv_and_xlsx_as_it_is_narrowed(estate:
     assert [sheet["A3"].value, sheet["E3"].value] == ["hours-2", 20]
 
 
+async def test_a_picture_of_what_is_owed_names_nobody(estate: Office) -> None:
+    async with at_desk(estate) as client:
+        client.cookies.set("lango_look", "en.light.1", domain="lango.test")
+        covered = (await client.get("/noc/reports?name=outstanding")).text
+        plain = (await client.get("/noc/reports?name=outstanding&branch=main")).text
+
+    picture = plain.partition('<svg class="bars"')[2].partition("</svg>")[0]
+    assert "Not due" in picture
+    assert ("script" in picture, PHONE in picture) == (False, False)
+    assert "script" not in covered.partition("<table>")[2].partition("</table>")[0]
+
+
 async def test_who_is_held_to_a_branch_gets_its_reports_and_no_other(estate: Office) -> None:
     sea, main = frozenset({"sea"}), frozenset({"main"})
     theirs = await page(estate, "/noc/reports?branch=main", sea)
