@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from controller.store.alert_rows import AlertRow, AreaNoticeRow, MaintenanceRow
 from controller.store.billing_rows import (
     DebtRow,
     DocumentRow,
@@ -42,6 +44,9 @@ KINDS = (
     "arrival",
     "refund",
     "mandate",
+    "alert",
+    "maintenance",
+    "area_notice",
 )
 
 
@@ -94,6 +99,7 @@ def _of(branch: str, ids: dict[str, str]) -> list[Row]:
         _arrival(ids),
         _refund(ids),
         _mandate(ids),
+        *_troubles(ids),
     ]
 
 
@@ -291,3 +297,43 @@ def _mandate(ids: dict[str, str]) -> Row:
         ended_at=None,
         due_at=None,
     )
+
+
+def _troubles(ids: dict[str, str]) -> list[Row]:
+    """An alert that is raised, a maintenance window and a notice to an area."""
+    site, words = ids["site"], {"text_en": "Soon", "text_sw": "Karibuni"}
+    alert = AlertRow(
+        id=ids["alert"],
+        rule="site_silent",
+        subject=site,
+        site_id=site,
+        state="raised",
+        severity="warn",
+        text="silent",
+        told="{}",
+        bad_at=NOON,
+        raised_at=NOON,
+        well_at=None,
+        acked_at=None,
+    )
+    window = MaintenanceRow(
+        id=ids["maintenance"],
+        site_id=site,
+        branch_id=None,
+        from_at=NOON,
+        until_at=NOON + timedelta(hours=1),
+        ended_at=None,
+        created_at=NOON,
+        **words,
+    )
+    notice = AreaNoticeRow(
+        id=ids["area_notice"],
+        maintenance_id=None,
+        site_id=site,
+        branch_id=None,
+        created_at=NOON,
+        leaves_at=NOON + timedelta(hours=1),
+        done_at=None,
+        **words,
+    )
+    return [alert, window, notice]
