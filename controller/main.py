@@ -108,7 +108,7 @@ BACKUP_EVERY_S = 10.0
 BACKUP_MAX_S = 6 * 3_600.0
 TELL_HEAD_EVERY_S = 10.0
 ALERTS_EVERY_S = 5.0
-BALANCE_EVERY_S = 60.0
+BALANCE_EVERY_S = 10.0
 SMS_EVERY_S = 1.0
 EMAIL_MAX_S = 600.0
 """A long talk with a slow mail server, many times over; what was not reached is due still."""
