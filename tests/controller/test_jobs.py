@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, cast
 
 import pytest
@@ -13,7 +14,17 @@ from controller.jobs import Job, repeat, run_jobs
 if TYPE_CHECKING:
     from controller.deps import Deps
 
-DEPS = cast("Deps", None)
+class Alone:
+    """All that a job's rounds themselves want: a clock, and where they tell how it went."""
+
+    def __init__(self) -> None:
+        self.rounds: dict[str, object] = {}
+
+    def now(self) -> datetime:
+        return datetime(2026, 11, 26, tzinfo=UTC)
+
+
+DEPS = cast("Deps", Alone())
 
 
 class Rounds:
