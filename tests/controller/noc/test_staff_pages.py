@@ -100,6 +100,21 @@ async def test_the_overview_shows_what_is_of_ones_own_branches(office: Office) -
     assert "1 session" in page
 
 
+@pytest.mark.parametrize("role", [Role.TECHNICIAN, Role.READ_ONLY], ids=lambda role: role.value)
+async def test_money_is_shown_to_whom_it_concerns(office: Office, role: Role) -> None:
+    await two_branches(office)
+    member = await a_member(office, role)
+    async with browser(office) as client:
+        await signed_in(office, client, member)
+        sites = IDS[HERE]["site"]
+        told = [await client.get(path) for path in ("/noc", "/noc/sites", f"/noc/sites/{sites}")]
+        payments = await client.get("/noc/payments")
+
+    assert [page.status_code for page in told] == [200] * 3
+    shown = ["aken today" in told[0].text, ">Today<" in told[1].text, "aken today" in told[2].text]
+    assert [*shown, payments.status_code == 200] == [role is Role.READ_ONLY] * 4
+
+
 # One's own account
 
 
