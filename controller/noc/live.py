@@ -28,7 +28,7 @@ from controller.api.errors import REFUSALS, Refused, refusal_of
 from controller.api.needs import deps_of, hub_of, staff_of, who_asks
 from controller.noc import page
 from controller.noc.hub import Subject
-from controller.noc.navigation import ON_A_PHONE, place_of, places_of
+from controller.noc.navigation import FRONT, ON_A_PHONE, home_of, place_of, places_of
 from controller.noc.page import ours, preferences_of, style_of
 from controller.noc.pages import sign_in
 from controller.noc.paint import rendered
@@ -212,9 +212,11 @@ def _must(who: Who, right: Right | None) -> None:
 
 def _shower(view: View) -> Callable[[Request], Awaitable[Response]]:
     async def shown(request: Request) -> Response:
-        if view.path == "/noc" and (key := request.query_params.get("key")):
+        if view.path == FRONT and (key := request.query_params.get("key")):
             return await sign_in.by_key(request, key)
         who = await who_asks(request)
+        if view.path == FRONT and home_of(who) != FRONT:
+            return RedirectResponse(home_of(who), HTTPStatus.SEE_OTHER)
         _must(who, view.right)
         query = _query(request.query_params.multi_items())
         asked = _asked(request, who, query, cast("dict[str, str]", request.path_params))

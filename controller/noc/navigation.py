@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 ON_A_PHONE = 4
 """So many places stand in the bar at the bottom of a phone; the others are behind "more"."""
 
+FRONT, COUNTER = "/noc", "/noc/counter"
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -29,11 +31,11 @@ class Place:
 
 
 PLACES = (
-    Place(word("Overview"), "/noc", Right.SEE_SITES, "g o", "overview"),
+    Place(word("Overview"), FRONT, Right.SEE_SITES, "g o", "overview"),
     Place(word("Sites"), "/noc/sites", Right.SEE_SITES, "g s", "sites"),
     Place(word("Customers"), "/noc/customers", Right.SEE_CUSTOMERS, "g c", "customers"),
     Place(word("Payments"), "/noc/payments", Right.SEE_MONEY, "g p", "payments"),
-    Place(word("Counter"), "/noc/counter", Right.TAKE_MONEY, "g k", "counter"),
+    Place(word("Counter"), COUNTER, Right.TAKE_MONEY, "g k", "counter"),
     Place(word("Sessions"), "/noc/sessions", Right.SEE_SESSIONS, "g l", "sessions"),
     Place(word("Alerts"), "/noc/alerts", Right.SEE_ALERTS, "g a", "alerts"),
     Place(word("Map"), "/noc/map", Right.SEE_SITES, "g m", "map"),
@@ -53,6 +55,11 @@ PLACES = (
 def places_of(who: Who, shown: Collection[str]) -> tuple[Place, ...]:
     """Where somebody may go, of the pages that there are."""
     return tuple(place for place in PLACES if place.path in shown and who.may(place.right))
+
+
+def home_of(who: Who) -> str:
+    """The page with which somebody's day begins: the counter for whom the overview is not."""
+    return FRONT if who.may(Right.SEE_SITES) else COUNTER
 
 
 def place_of(path: str) -> str:

@@ -115,6 +115,17 @@ async def test_money_is_shown_to_whom_it_concerns(office: Office, role: Role) ->
     assert [*shown, payments.status_code == 200] == [role is Role.READ_ONLY] * 4
 
 
+async def test_a_cashier_s_day_begins_at_the_counter(office: Office) -> None:
+    member = await a_member(office, Role.CASHIER)
+    async with browser(office) as client:
+        await signed_in(office, client, member)
+        front = await client.get("/noc")
+        counter = await client.get("/noc/counter")
+
+    assert (front.status_code, front.headers["location"]) == (303, "/noc/counter")
+    assert counter.status_code == 200
+
+
 # One's own account
 
 
