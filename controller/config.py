@@ -119,6 +119,10 @@ class Settings(BaseSettings):
         local = f"http://{address(self.http.host, self.http.port)}"
         return (self.http.public_url or local).rstrip("/")
 
+    def may_name_nobody(self, rail: str) -> bool:
+        """Whether money of a rail may come without saying for what: a PayBill asks each payer."""
+        return rail != "mpesa" or (self.mpesa is not None and self.mpesa.till is not None)
+
     @property
     def confirm_above_minor(self) -> int:
         """Above this, in minor units, an unsigned word of money wants a second source."""

@@ -137,8 +137,11 @@ async def by_reference(tx: Tx, rail: str, reference: str) -> PaymentRow | None:
     return found[0] if reference and len(found) == 1 else None
 
 
-async def answered_by(tx: Tx, seen: Seen) -> str | None:
-    """The order that money is the answer to, by its provider's id or its reference, or None."""
+async def answered_by(tx: Tx, seen: Seen, *, at_a_till: bool) -> str | None:
+    """The order that money is the answer to, by its provider's id or its reference, or None.
+
+    ``at_a_till``: money of this rail may come without a reference and be an order's all the same.
+    """
     if seen.provider_id is not None:
         named = await holder_of_provider_id(tx, seen.rail, seen.provider_id)
         if named is not None:
@@ -146,7 +149,7 @@ async def answered_by(tx: Tx, seen: Seen) -> str | None:
     row = await by_reference(tx, seen.rail, seen.reference.strip().upper())
     if row is not None:
         return row.order_id
-    return await without_receipt(tx, seen) if not seen.reference else None
+    return await without_receipt(tx, seen) if at_a_till and not seen.reference else None
 
 
 async def without_receipt(tx: Tx, seen: Seen) -> str | None:

@@ -74,7 +74,9 @@ async def arrive(deps: Deps, seen: Seen) -> Arrived:
     Raises `DatabaseBusy`, and then nothing was done.
     """
     async with deps.db.read() as tx:
-        order_id = await payments.answered_by(tx, seen) or await _told_of(tx, seen)
+        at_a_till = deps.settings.may_name_nobody(seen.rail)
+        order_id = await payments.answered_by(tx, seen, at_a_till=at_a_till)
+        order_id = order_id or await _told_of(tx, seen)
     async with deps.db.begin() as tx:
         payment = None if order_id is None else await payments.locked(tx, order_id)
         arrived, site_id = await _taken_in(tx, deps, seen, payment)

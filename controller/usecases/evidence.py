@@ -131,7 +131,7 @@ async def paid(
         if outcome.card is not None:
             await learn_card_in(tx, deps, payment, outcome, now)
         return await _paid_again(tx, payment, outcome, now, road=road)
-    arrival, is_new = await _arrival_for(tx, payment, outcome, now, road=road)
+    arrival, is_new = await _arrival_for(tx, deps, payment, outcome, now, road=road)
     if not is_new and not _is_free_for(arrival, payment):
         await notice(tx, payment, RECEIPT_USED, now, f"receipt {arrival.receipt}")
         return RECEIPT_USED
@@ -211,7 +211,7 @@ async def to_suspense_in(tx: Tx, arrival: ArrivalRow, now: datetime) -> None:
 
 
 async def _arrival_for(
-    tx: Tx, payment: PaymentRow, outcome: Outcome, now: datetime, *, road: Road
+    tx: Tx, deps: Deps, payment: PaymentRow, outcome: Outcome, now: datetime, *, road: Road
 ) -> tuple[ArrivalRow, bool]:
     """The row of the money that settles a payment, and whether it is new.
 
@@ -223,7 +223,8 @@ async def _arrival_for(
             if told.state == DOUBTED:
                 arrivals.add_road(told, road)
                 return told, False
-        waiting = await arrivals.without_reference(tx, payment)
+        at_a_till = deps.settings.may_name_nobody(payment.rail)
+        waiting = await arrivals.without_reference(tx, payment) if at_a_till else None
         if waiting is not None:
             arrivals.add_road(waiting, road)
             return waiting, False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -54,6 +55,16 @@ async def anne(world: World) -> AsyncIterator[World]:
     await a_subscriber(world.deps)
     yield world
     await assert_every_shilling_is_somewhere(world.deps.db)
+
+
+@pytest.fixture
+def till(anne: World) -> World:
+    """The same where money comes to a Till, which asks no payer for an account."""
+    told = anne.deps.settings
+    assert told.mpesa is not None
+    mpesa = told.mpesa.model_copy(update={"till": SHORTCODE})
+    settings = told.model_copy(update={"mpesa": mpesa})
+    return replace(anne, deps=replace(anne.deps, settings=settings))
 
 
 async def the_arrival(world: World, receipt: str = "UGE5L8M3RZ") -> ArrivalRow:
@@ -238,44 +249,57 @@ async def test_money_found_by_asking_gets_its_receipt_from_the_confirmation(anne
     assert (await balances_now(anne.deps.db))[f"asset:mpesa:{SHORTCODE}"] == 2_000
 
 
-async def test_at_a_till_the_time_and_the_amount_join_what_was_found_by_asking(anne: World) -> None:
-    await anne.order()
-    receipt = anne.gateway.pay(anne.last_provider_id, anne.clock())
-    anne.clock.advance(60)
-    await query_due(anne.deps)
-    arrived = await arrive(anne.deps, money_seen(receipt, at=anne.clock()))
+async def test_at_a_till_the_time_and_the_amount_join_what_was_found_by_asking(till: World) -> None:
+    await till.order()
+    receipt = till.gateway.pay(till.last_provider_id, till.clock())
+    till.clock.advance(60)
+    await query_due(till.deps)
+    arrived = await arrive(till.deps, money_seen(receipt, at=till.clock()))
 
     assert arrived.state == "credited"
-    assert (await balances_now(anne.deps.db))[f"asset:mpesa:{SHORTCODE}"] == 2_000
+    assert (await balances_now(till.deps.db))[f"asset:mpesa:{SHORTCODE}"] == 2_000
 
 
-async def test_at_a_till_what_came_before_we_asked_is_not_booked_again(anne: World) -> None:
-    await anne.order()
-    receipt = anne.gateway.pay(anne.last_provider_id, anne.clock())
-    await arrive(anne.deps, money_seen(receipt, at=anne.clock(), road=Road.STATEMENT))
-    anne.clock.advance(60)
-    await query_due(anne.deps)
+async def test_at_a_till_what_came_before_we_asked_is_not_booked_again(till: World) -> None:
+    await till.order()
+    receipt = till.gateway.pay(till.last_provider_id, till.clock())
+    await arrive(till.deps, money_seen(receipt, at=till.clock(), road=Road.STATEMENT))
+    till.clock.advance(60)
+    await query_due(till.deps)
 
-    assert await state(anne) == PaymentState.SETTLED
-    assert (await the_arrival(anne, receipt)).state == "credited"
-    assert (await balances_now(anne.deps.db))[f"asset:mpesa:{SHORTCODE}"] == 2_000
+    assert await state(till) == PaymentState.SETTLED
+    assert (await the_arrival(till, receipt)).state == "credited"
+    assert (await balances_now(till.deps.db))[f"asset:mpesa:{SHORTCODE}"] == 2_000
 
 
 async def test_at_a_till_two_like_payments_that_were_found_by_asking_are_not_booked_again(
-    anne: World,
+    till: World,
 ) -> None:
     receipts = []
     for n, phone in enumerate(("254712000001", "254712000002")):
         mac = f"02:00:00:00:01:0{n}"
-        await anne.order(f"order-{n}", msisdn=parse_msisdn(phone), device_mac=mac)
-        receipts.append(anne.gateway.pay(anne.last_provider_id, anne.clock()))
-    paid_at = anne.clock()
-    anne.clock.advance(60)
-    await query_due(anne.deps)
-    states = [(await arrive(anne.deps, money_seen(one, at=paid_at))).state for one in receipts]
+        await till.order(f"order-{n}", msisdn=parse_msisdn(phone), device_mac=mac)
+        receipts.append(till.gateway.pay(till.last_provider_id, till.clock()))
+    paid_at = till.clock()
+    till.clock.advance(60)
+    await query_due(till.deps)
+    states = [(await arrive(till.deps, money_seen(one, at=paid_at))).state for one in receipts]
 
     assert states == ["credited", "credited"]
-    assert (await balances_now(anne.deps.db))[f"asset:mpesa:{SHORTCODE}"] == 4_000
+    assert (await balances_now(till.deps.db))[f"asset:mpesa:{SHORTCODE}"] == 4_000
+
+
+async def test_at_a_paybill_a_stranger_s_money_is_no_answer_to_a_push(anne: World) -> None:
+    await anne.order()
+    stranger = await arrive(anne.deps, money_seen("UGESTRANGE", at=anne.clock()))
+    mine = anne.gateway.pay(anne.last_provider_id, anne.clock())
+    anne.clock.advance(60)
+    await query_due(anne.deps)
+    await arrive(anne.deps, money_seen(mine, reference=await reference(anne)))
+
+    assert stranger.state == "suspense"
+    assert (await the_arrival(anne, "UGESTRANGE")).order_id is None
+    assert (await the_arrival(anne, mine)).order_id == an_order_id()
 
 
 async def test_a_road_that_can_be_believed_names_the_order_of_money_that_waits(anne: World) -> None:
