@@ -21,9 +21,11 @@ from controller.api.money_shapes import (
     WalletOut,
 )
 from controller.api.needs import Asking, Id, Needed, PageAsked
+from controller.api.reach import must_have
 from controller.api.shapes import MoneyShape, Page, Words
 from controller.noc import charges
 from controller.noc.views import Mark
+from controller.rights import right_to_take
 from controller.store import dunning
 from controller.store import received as received_store
 from controller.usecases import debts, money_in, subscribers, wallets
@@ -61,8 +63,12 @@ async def list_received(
 
 
 @router.post("/received", status_code=HTTPStatus.CREATED, response_model=BookedOut)
-async def receive(deps: Needed, request: Request, asked: ReceivedIn) -> Response:
-    """Take money for an account: it pays what is open. Wants an ``Idempotency-Key``."""
+async def receive(deps: Needed, who: Asking, request: Request, asked: ReceivedIn) -> Response:
+    """Take money for an account: it pays what is open. Wants an ``Idempotency-Key``.
+
+    By another rail than ``cash`` and ``cheque``, or with an ``at``, it wants ``book_money`` too.
+    """
+    must_have(who, right_to_take(asked.rail, is_dated=asked.at is not None))
     name = replay.id_of(request)
 
     async def work() -> BookedOut:

@@ -141,6 +141,30 @@ async def test_the_counter_finds_a_customer_and_takes_cash_once(estate: Office) 
         assert PHONE not in shown
 
 
+@pytest.mark.parametrize(
+    ("role", "rail", "status"),
+    [
+        (Role.CASHIER, "cheque", 303),
+        (Role.CASHIER, "bank", 403),
+        (Role.SUPPORT, "bank", 403),
+        (Role.CASHIER, "withheld-vat", 403),
+        (Role.BILLING, "bank", 303),
+    ],
+)
+async def test_a_counter_takes_what_lies_on_it_and_the_office_what_came_to_a_bank(
+    estate: Office, role: Role, rail: str, status: int
+) -> None:
+    form = {"once": "d" * 32, "subscriber": "5" * 32, "amount": "10", "rail": rail, "receipt": "N1"}
+    async with at_desk(estate, role) as client:
+        page = (await client.get("/noc/counter?q=0712345678")).text
+        answer = await client.post("/noc/counter/take", data=form)
+
+    async with estate.deps.db.read() as tx:
+        booked = await charges.received_views(tx, after=None, limit=9)
+    assert (answer.status_code, len(booked)) == (status, 1 if status == 303 else 0)
+    assert (f'<option value="{rail}"' in page) is (status == 303)
+
+
 async def test_the_counter_asks_a_phone_and_shows_what_comes_of_it(estate: Office) -> None:
     form = {"once": "f" * 32, "subscriber": "5" * 32, "amount": "300", "payer": "0722 000 001"}
     async with at_desk(estate, Role.CASHIER) as client:
