@@ -25,7 +25,7 @@ from controller.api.reach import must_have
 from controller.api.shapes import MoneyShape, Page, Words
 from controller.noc import charges
 from controller.noc.views import Mark
-from controller.rights import right_to_take
+from controller.rights import Right, right_to_take
 from controller.store import dunning
 from controller.store import received as received_store
 from controller.usecases import debts, money_in, subscribers, wallets
@@ -66,7 +66,8 @@ async def list_received(
 async def receive(deps: Needed, who: Asking, request: Request, asked: ReceivedIn) -> Response:
     """Take money for an account: it pays what is open. Wants an ``Idempotency-Key``.
 
-    By another rail than ``cash`` and ``cheque``, or with an ``at``, it wants ``book_money`` too.
+    By another rail than ``cash`` and ``cheque``, or with an ``at``, it wants ``book_money`` too;
+    and so does a receipt of money that has come and is nobody's yet.
     """
     must_have(who, right_to_take(asked.rail, is_dated=asked.at is not None))
     name = replay.id_of(request)
@@ -82,6 +83,7 @@ async def receive(deps: Needed, who: Asking, request: Request, asked: ReceivedIn
             at=asked.at,
             note=asked.note,
             idempotent=name,
+            may_place=who.may(Right.BOOK_MONEY),
         )
         shown = await show_received(row.id, deps)
         return BookedOut(**shown.model_dump(), taken_before=row.id != name)

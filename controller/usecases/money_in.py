@@ -80,13 +80,15 @@ async def receive(
     place: str = "",
     at: datetime | None = None,
     note: str = "",
+    may_place: bool = False,
 ) -> ReceivedRow:
     """Book money for a subscriber's account, pay what is open, and issue its receipt.
 
     ``idempotent`` is an id that the initiator made (32 hexadecimal digits); without a ``receipt``
     (cash) it stands for one; without a ``place`` that is the branch's. ``at`` is when the money
     came, if not now. A repeat answers what the first one did. VAT that was withheld comes by the
-    rail `WITHHELD`: a tax credit, and no debt.
+    rail `WITHHELD`: a tax credit, and no debt. Only who ``may_place`` money may tell a receipt that
+    a provider has shown, and that is nobody's yet.
 
     Raises `InvalidField`, `payers.SubscriberUnknown`, `ReceiptUsed`, `DatabaseBusy`.
     """
@@ -109,7 +111,7 @@ async def receive(
             at=at or now,
             note=note,
         )
-        claimed = await _claimed(tx, row, now)
+        claimed = await _claimed(tx, row, now, may_place=may_place)
         if isinstance(claimed, ReceivedRow):
             return claimed
         row.place = claimed.arrival.place
@@ -216,15 +218,18 @@ class _Claimed:
     booked: bool
 
 
-async def _claimed(tx: Tx, row: ReceivedRow, now: datetime) -> ReceivedRow | _Claimed:
+async def _claimed(
+    tx: Tx, row: ReceivedRow, now: datetime, *, may_place: bool
+) -> ReceivedRow | _Claimed:
     """Claim a receipt for new money; or what it brought in when that was done before.
 
-    Money that a provider had shown, and that is nobody's yet, is this subscriber's by staff's word.
+    Money that a provider had shown, and that is nobody's yet, is this subscriber's by the word of
+    staff who ``may_place`` it. Others are told no more than of a receipt that is used.
     """
     known = await received.load(tx, row.id)
     if known is None:
         arrival, is_new = await arrivals.claim(tx, _seen(row), state=arrivals.SUSPENSE, now=now)
-        if is_new or _is_theirs(arrival, row):
+        if is_new or (may_place and _is_theirs(arrival, row)):
             return _Claimed(arrival, booked=not is_new and arrival.state == arrivals.SUSPENSE)
         if arrival.received_id is not None:
             known = await received.load(tx, arrival.received_id)

@@ -137,6 +137,7 @@ async def paid_in(
         place="600111",
         receipt=receipt or f"R-{name}",
         idempotent=hex_id(name),
+        may_place=True,
     )
 
 

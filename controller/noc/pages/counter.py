@@ -195,6 +195,7 @@ async def take(request: Request, deps: Needed) -> RedirectResponse:
             receipt=sent.get("receipt", ""),
             note=sent.get("note", ""),
             idempotent=held.once_of(sent),
+            may_place=who.may(Right.BOOK_MONEY),
         )
 
     to = sent.get("back", "") or "/noc/counter"
