@@ -40,6 +40,10 @@ class GrantOver(Exception):  # noqa: N818 - a refusal, see style
     """The grant has ended; nothing can be changed in it."""
 
 
+class GrantOfSubscription(Exception):  # noqa: N818 - a refusal, see style
+    """The grant goes with its subscription: passing by itself it would be served, not billed."""
+
+
 class DevicesFull(Exception):  # noqa: N818 - a refusal, see style
     """The grant's plan allows no further device."""
 
@@ -96,7 +100,8 @@ async def revoke(deps: Deps, grant_id: GrantId) -> None:
 async def suspend(deps: Deps, grant_id: GrantId) -> None:
     """Let nothing pass on a grant until it is resumed. Its calendar clock goes on.
 
-    Repeating changes nothing. Raises `GrantUnknown`, `GrantOver`, `DatabaseBusy`.
+    Repeating changes nothing. Raises `GrantUnknown`, `GrantOver`, `GrantOfSubscription` (it would
+    be billed, not served), `DatabaseBusy`.
     """
     await _set_suspended(deps, grant_id, deps.now())
 
@@ -104,7 +109,7 @@ async def suspend(deps: Deps, grant_id: GrantId) -> None:
 async def resume(deps: Deps, grant_id: GrantId) -> None:
     """Let a suspended grant pass again. Repeating changes nothing.
 
-    Raises `GrantUnknown`, `GrantOver`, `DatabaseBusy`.
+    Raises `GrantUnknown`, `GrantOver`, `GrantOfSubscription`, `DatabaseBusy`.
     """
     await _set_suspended(deps, grant_id, None)
 
@@ -114,11 +119,21 @@ async def _set_suspended(deps: Deps, grant_id: GrantId, at: datetime | None) -> 
         grant = await _locked(tx, grant_id)
         if grant.ended_at is not None:
             raise GrantOver(f"grant {grant_id} has ended")
+        _must_stand_alone(grant, "resume" if at is None else "suspend")
         if (grant.suspended_at is None) == (at is None):
             return
         grant.suspended_at = at
         changed = await put_item(tx, grant, deps.now())
     _wake(deps, *changed)
+
+
+def _must_stand_alone(grant: GrantRow, verb: str) -> None:
+    if not grant.cause_id.startswith(grants.SUBSCRIPTION):
+        return
+    subscription_id = grant.cause_id.removeprefix(grants.SUBSCRIPTION).partition(":")[0]
+    raise GrantOfSubscription(
+        f"grant {grant.id} goes with its subscription: {verb} the subscription {subscription_id}"
+    )
 
 
 async def add_device(deps: Deps, grant_id: GrantId, device_mac: str) -> None:
