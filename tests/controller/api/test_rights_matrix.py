@@ -269,3 +269,17 @@ async def test_money_that_does_not_lie_on_the_counter_wants_the_right_to_book(
         answer = await client.post(f"{PREFIX}/received", json=body, headers=headers)
 
     assert answer.status_code == (201 if wants in RIGHTS[role] else FORBIDDEN), answer.text
+
+
+@pytest.mark.parametrize("role", [Role.CASHIER, Role.SUPPORT, Role.BILLING])
+async def test_a_share_for_the_seller_wants_the_right_to_book(office: Office, role: Role) -> None:
+    await two_branches(office)
+    sale = {"id": "1" * 32, "batch": "none", "count": 1, "seller": "me"}
+    async with caller(office, await a_token(office, role)) as client:
+        answers = [
+            await client.post(f"{PREFIX}/vouchers/sales", json={**sale, "commission_bp": share})
+            for share in (0, 10_000)
+        ]
+    to_book = NOT_FOUND if "book_money" in RIGHTS[role] else FORBIDDEN
+
+    assert [answer.status_code for answer in answers] == [NOT_FOUND, to_book]

@@ -96,7 +96,7 @@ async def test_a_cashier_sells_vouchers_of_a_batch_once_for_a_form(estate: Offic
         await made(client)
     (line,) = await batches(estate)
     sale = {"once": "b" * 32, "batch": line.batch.batch, "count": "10", "seller": "Mama Njeri",
-            "commission": "5", "rail": "cash", "branch": "main"}  # fmt: skip
+            "rail": "cash", "branch": "main"}  # fmt: skip
     async with at_desk(estate, Role.CASHIER) as client:
         for _ in range(2):
             done = await told_after(client, await client.post("/noc/vouchers/sell", data=sale))
@@ -106,9 +106,30 @@ async def test_a_cashier_sells_vouchers_of_a_batch_once_for_a_form(estate: Offic
 
     (line,) = await batches(estate)
     assert line.sold == 10
-    assert ("Sold, and in the books." in done, "KES 5" in done) == (True, True)
+    assert ("Sold, and in the books." in done, "KES 100" in done) == (True, True)
     assert "has 14 of 24 left to sell" in refused
     assert other.status_code == 403
+
+
+@pytest.mark.parametrize("role", [Role.CASHIER, Role.SUPPORT, Role.BILLING])
+async def test_a_share_for_the_seller_is_given_by_who_books_money(
+    estate: Office, role: Role
+) -> None:
+    async with at_desk(estate, Role.BILLING) as client:
+        await made(client)
+    (line,) = await batches(estate)
+    sale = {"once": "b" * 32, "batch": line.batch.batch, "count": "10", "seller": "Mama Njeri",
+            "commission": "100", "rail": "cash", "branch": "main"}  # fmt: skip
+    async with at_desk(estate, role) as client:
+        pages = [(await client.get(f"/noc/{one}")).text
+                 for one in ("counter", f"vouchers/{line.batch.batch}")]  # fmt: skip
+        said = await told_after(client, await client.post("/noc/vouchers/sell", data=sale))
+
+    (line,) = await batches(estate)
+    may = role is Role.BILLING
+    assert line.sold == (10 if may else 0)
+    assert ("book_money is wanted" in said) is not may
+    assert ['name="commission"' in page for page in pages] == [may, may]
 
 
 async def test_a_batch_that_there_is_not_is_a_page_that_says_so(estate: Office) -> None:
