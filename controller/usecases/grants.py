@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from billing.errors import InvalidField
 from billing.ids import GrantId, SiteId
 from billing.proof import proof
-from controller.store import grant_sites, grants, plans, sites, subscribers
+from controller.store import audit, grant_sites, grants, plans, sites, subscribers
+from controller.usecases import particulars
 from controller.usecases.allowances import Told, grant_body, resliced
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 MAC_SHAPE = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 NAMED_MAX = 10
 """Device names kept of a grant that joins by itself at its sites, if its plan allows no more."""
+
+REASON_MAX = 200
 
 GROUP_BIT = 0x01
 """In the first byte: many devices listen, and none sends from it (IEEE 802, I/G bit)."""
@@ -55,12 +58,14 @@ async def give(
     plan_id: PlanId,
     device_mac: str,
     msisdn: Msisdn | None = None,
+    reason: str | None = None,
 ) -> GrantId:
-    """Give a grant without payment, by staff's word.
+    """Give a grant without payment, by staff's word; the audit log keeps the ``reason``, if asked.
 
-    Raises `InvalidField` (``device_mac``, ``plan_id``, ``site_id``), `DatabaseBusy`.
+    Raises `InvalidField` (``device_mac``, ``plan_id``, ``site_id``, ``reason``), `DatabaseBusy`.
     """
     check_mac(device_mac)
+    why = None if reason is None else why_for_nothing(reason)
     now = deps.now()
     async with deps.db.begin() as tx:
         await must_exist(tx, site_id=site_id, plan_id=plan_id)
@@ -76,8 +81,26 @@ async def give(
             now=now,
             grant_id=grant_id,
         )
+        if why is not None:
+            await note_gift(tx, "give", grant_id, plan_id=plan_id, why=why)
     _wake(deps, site_id)
     return grant_id
+
+
+def why_for_nothing(reason: str) -> str:
+    """Why something is given for nothing, as it is kept. Raises `InvalidField` (``reason``)."""
+    why = particulars.line("reason", reason, length_max=REASON_MAX)
+    if not why:
+        raise InvalidField("reason", "say why it is given for nothing")
+    return why
+
+
+async def note_gift(tx: Tx, code: str, grant_id: GrantId, *, plan_id: PlanId, why: str) -> None:
+    """Say in the audit log why a grant was given for nothing, and what it is worth."""
+    plan = await plans.load(tx, plan_id)
+    assert plan is not None
+    worth = {"plan": plan_id, "price_minor": plan.price_minor, "reason": why}
+    audit.note(tx, code, ("grant", grant_id), after=worth)
 
 
 async def revoke(deps: Deps, grant_id: GrantId) -> None:
