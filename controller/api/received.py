@@ -73,7 +73,7 @@ async def receive(deps: Needed, who: Asking, request: Request, asked: ReceivedIn
     name = replay.id_of(request)
 
     async def work() -> BookedOut:
-        row = await money_in.receive(
+        taken = await money_in.receive(
             deps,
             msisdn_or_id=normal_name(asked.subscriber),
             amount=asked.amount.money(),
@@ -85,8 +85,9 @@ async def receive(deps: Needed, who: Asking, request: Request, asked: ReceivedIn
             idempotent=name,
             may_place=who.may(Right.BOOK_MONEY),
         )
-        shown = await show_received(row.id, deps)
-        return BookedOut(**shown.model_dump(), taken_before=row.id != name)
+        shown = await show_received(taken.row.id, deps)
+        # A request that is sent again is answered as it was the first time.
+        return BookedOut(**shown.model_dump(), taken_before=taken.row.id != name)
 
     return await replay.once(deps, request, asked, work)
 

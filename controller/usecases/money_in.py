@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from controller.store.payment_rows import ArrivalRow
     from controller.store.rows import SubscriberRow
 
-__all__ = ["ReceiptUsed", "ReceivedUnknown", "allocate_in", "receive", "reverse"]
+__all__ = ["ReceiptUsed", "ReceivedUnknown", "Taken", "allocate_in", "receive", "reverse"]
 
 WITHHELD = "withheld-vat"
 """The rail of VAT that a customer withheld: its receipt is the number of the certificate."""
@@ -55,6 +55,14 @@ class Credited:
     row: ReceivedRow
     sites: frozenset[str]
     rewarded: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """Money that staff took; ``before`` when it was known, and nothing was booked now."""
+
+    row: ReceivedRow
+    before: bool
 
 
 class ReceiptUsed(Exception):  # noqa: N818 - a refusal, see style
@@ -81,7 +89,7 @@ async def receive(
     at: datetime | None = None,
     note: str = "",
     may_place: bool = False,
-) -> ReceivedRow:
+) -> Taken:
     """Book money for a subscriber's account, pay what is open, and issue its receipt.
 
     ``idempotent`` is an id that the initiator made (32 hexadecimal digits); without a ``receipt``
@@ -113,11 +121,11 @@ async def receive(
         )
         claimed = await _claimed(tx, row, now, may_place=may_place)
         if isinstance(claimed, ReceivedRow):
-            return claimed
+            return Taken(claimed, before=True)
         row.place = claimed.arrival.place
         credited = await _booked(tx, deps, subscriber, row, claimed)
     await after_credit(deps, credited)
-    return row
+    return Taken(row, before=False)
 
 
 async def spend(deps: Deps, subscriber_id: str) -> set[str]:

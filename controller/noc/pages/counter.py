@@ -25,7 +25,7 @@ from controller.rights import Right, right_to_take
 from controller.store.scope import belongs
 from controller.usecases import subscribers
 from controller.usecases.account_payments import AccountPayment, pay_account
-from controller.usecases.money_in import receive
+from controller.usecases.money_in import Taken, receive
 from controller.usecases.payers import SubscriberUnknown
 from controller.usecases.subscribers import normal_name
 
@@ -184,10 +184,10 @@ async def take(request: Request, deps: Needed) -> RedirectResponse:
     must_have(who, right_to_take(rail))
     _ = live.words_of(request)
 
-    async def deed() -> None:
+    async def deed() -> Taken:
         if rail not in TAKEN_BY:
             raise InvalidField("rail", f"want one of {', '.join(TAKEN_BY)}")
-        await receive(
+        return await receive(
             deps,
             msisdn_or_id=normal_name(subscriber),
             amount=typed.money(sent, "amount"),
@@ -198,8 +198,13 @@ async def take(request: Request, deps: Needed) -> RedirectResponse:
             may_place=who.may(Right.BOOK_MONEY),
         )
 
+    def said(taken: Taken) -> str:
+        amount = sent.get("amount", "")
+        if taken.before:
+            return _("Taken before: {amount} KES. Nothing is booked again.", amount=amount)
+        return _("Taken: {amount} KES. It pays what is open.", amount=amount)
+
     to = sent.get("back", "") or "/noc/counter"
-    said = _("Taken: {amount} KES. It pays what is open.", amount=sent.get("amount", ""))
     return await live.tried(request, to, deed(), said=said)
 
 

@@ -145,8 +145,10 @@ async def test_the_counter_finds_a_customer_and_takes_cash_once(estate: Office) 
     async with at_desk(estate, Role.CASHIER) as client:
         found = (await client.get("/noc/counter?q=0712345678")).text
         named = (await client.get("/noc/counter?q=script")).text
-        for _ in range(2):
-            done = await told_after(client, await client.post("/noc/counter/take", data=form))
+        done, again = [
+            await told_after(client, await client.post("/noc/counter/take", data=form))
+            for _ in range(2)
+        ]
         wrong = {**form, "once": "e" * 32, "amount": "12,5"}
         refused = await told_after(client, await client.post("/noc/counter/take", data=wrong))
 
@@ -154,6 +156,8 @@ async def test_the_counter_finds_a_customer_and_takes_cash_once(estate: Office) 
         (view,) = await charges.received_views(tx, after=None, limit=9)
     assert (view.row.amount_minor, view.row.rail) == (150_050, "cash")
     assert "Taken: 1,500.50 KES." in done
+    assert "Taken before: 1,500.50 KES. Nothing is booked again." in again
+    assert "Taken: " not in again
     assert "is not an amount" in refused
     assert "Take the money" in found
     assert f"/noc/counter?q={'5' * 32}" in named
@@ -184,6 +188,19 @@ async def test_a_counter_takes_what_lies_on_it_and_the_office_what_came_to_a_ban
         booked = await charges.received_views(tx, after=None, limit=9)
     assert (answer.status_code, len(booked)) == (status, 1 if status == 303 else 0)
     assert (f'<option value="{rail}"' in page) is (status == 303)
+
+
+async def test_a_cheque_that_was_taken_is_not_said_to_be_taken_again(estate: Office) -> None:
+    form = {"subscriber": "5" * 32, "amount": "10", "rail": "cheque", "receipt": "000123"}
+    async with at_desk(estate, Role.CASHIER) as client:
+        said = [
+            await told_after(
+                client, await client.post("/noc/counter/take", data={**form, "once": once * 32})
+            )
+            for once in "de"
+        ]
+
+    assert ["Taken before: 10 KES." in one for one in said] == [False, True]
 
 
 async def test_the_counter_asks_a_phone_and_shows_what_comes_of_it(estate: Office) -> None:
