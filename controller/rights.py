@@ -94,6 +94,19 @@ class Who:
         return self.branches is None or branch_id in self.branches
 
 
+ON_THE_COUNTER = frozenset({"cash", "cheque"})
+"""Rails of money that can be counted in the drawer in the evening."""
+
+
+def right_to_take(rail: str, *, is_dated: bool = False) -> Right:
+    """The right that it wants to take money by a rail for an account.
+
+    What came by another rail than over the counter, or on another day than it is told
+    (``is_dated``), is in nobody's drawer: who tells it could credit whom they like.
+    """
+    return Right.TAKE_MONEY if rail in ON_THE_COUNTER and not is_dated else Right.BOOK_MONEY
+
+
 def may_rule(who: Who, over: Role) -> bool:
     """Whether somebody may make, change or remove an account of a role: nobody above their own."""
     return who.may(Right.RUN_STAFF) and (who.role is Role.OWNER or over is not Role.OWNER)

@@ -31,7 +31,7 @@ from controller.usecases.arrivals import AlreadyPlaced, ArrivalUnknown
 from controller.usecases.branches import BranchExists, BranchUnknown
 from controller.usecases.debts import DebtSettled, DebtUnknown
 from controller.usecases.factors import PasskeyRefused
-from controller.usecases.grants import DevicesFull, GrantOver, GrantUnknown
+from controller.usecases.grants import DevicesFull, GrantOfSubscription, GrantOver, GrantUnknown
 from controller.usecases.live_sessions import SessionUnknown
 from controller.usecases.maintenance import (
     MaintenanceDiffers,
@@ -179,6 +179,7 @@ KNOWN: dict[type[Exception], tuple[HTTPStatus, str]] = {
     PromotionOver: (HTTPStatus.CONFLICT, "promotion_over"),
     PromotionUsedUp: (HTTPStatus.CONFLICT, "promotion_used_up"),
     GrantOver: (HTTPStatus.CONFLICT, "grant_over"),
+    GrantOfSubscription: (HTTPStatus.CONFLICT, "grant_of_subscription"),
     DevicesFull: (HTTPStatus.CONFLICT, "devices_full"),
     PasskeyRefused: (HTTPStatus.UNPROCESSABLE_ENTITY, "passkey_refused"),
     StepOver: (HTTPStatus.UNAUTHORIZED, "sign_in_over"),

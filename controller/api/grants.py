@@ -105,14 +105,17 @@ async def add_device(grant_id: Id, deps: Needed, asked: DeviceIn) -> GrantOut:
 
 @router.post("/{grant_id}/suspend")
 async def suspend_grant(grant_id: Id, deps: Needed) -> GrantOut:
-    """Let nothing pass on it until it is resumed. Its calendar clock goes on."""
+    """Let nothing pass on it until it is resumed. Its calendar clock goes on.
+
+    One of a subscription goes with that: suspend the subscription.
+    """
     await usecase.suspend(deps, GrantId(grant_id))
     return await _shown(grant_id, deps)
 
 
 @router.post("/{grant_id}/resume")
 async def resume_grant(grant_id: Id, deps: Needed) -> GrantOut:
-    """Let it pass again."""
+    """Let it pass again. One of a subscription goes with that: resume the subscription."""
     await usecase.resume(deps, GrantId(grant_id))
     return await _shown(grant_id, deps)
 

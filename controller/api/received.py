@@ -21,9 +21,11 @@ from controller.api.money_shapes import (
     WalletOut,
 )
 from controller.api.needs import Asking, Id, Needed, PageAsked
+from controller.api.reach import must_have
 from controller.api.shapes import MoneyShape, Page, Words
 from controller.noc import charges
 from controller.noc.views import Mark
+from controller.rights import Right, right_to_take
 from controller.store import dunning
 from controller.store import received as received_store
 from controller.usecases import debts, money_in, subscribers, wallets
@@ -61,12 +63,17 @@ async def list_received(
 
 
 @router.post("/received", status_code=HTTPStatus.CREATED, response_model=BookedOut)
-async def receive(deps: Needed, request: Request, asked: ReceivedIn) -> Response:
-    """Take money for an account: it pays what is open. Wants an ``Idempotency-Key``."""
+async def receive(deps: Needed, who: Asking, request: Request, asked: ReceivedIn) -> Response:
+    """Take money for an account: it pays what is open. Wants an ``Idempotency-Key``.
+
+    By another rail than ``cash`` and ``cheque``, or with an ``at``, it wants ``book_money`` too;
+    and so does a receipt of money that has come and is nobody's yet.
+    """
+    must_have(who, right_to_take(asked.rail, is_dated=asked.at is not None))
     name = replay.id_of(request)
 
     async def work() -> BookedOut:
-        row = await money_in.receive(
+        taken = await money_in.receive(
             deps,
             msisdn_or_id=normal_name(asked.subscriber),
             amount=asked.amount.money(),
@@ -76,9 +83,11 @@ async def receive(deps: Needed, request: Request, asked: ReceivedIn) -> Response
             at=asked.at,
             note=asked.note,
             idempotent=name,
+            may_place=who.may(Right.BOOK_MONEY),
         )
-        shown = await show_received(row.id, deps)
-        return BookedOut(**shown.model_dump(), taken_before=row.id != name)
+        shown = await show_received(taken.row.id, deps)
+        # A request that is sent again is answered as it was the first time.
+        return BookedOut(**shown.model_dump(), taken_before=taken.row.id != name)
 
     return await replay.once(deps, request, asked, work)
 

@@ -128,7 +128,8 @@ class SheetIn(BaseModel):
 class SaleIn(BaseModel):
     """Vouchers that a seller takes and pays for, less his commission (hundredths of a per cent).
 
-    ``id`` is made by who asks (32 hexadecimal digits); the same again changes nothing.
+    ``id`` is made by who asks (32 hexadecimal digits); the same again changes nothing. A commission
+    wants ``book_money`` too; ``rail`` is ``cash``, ``mpesa`` or ``bank``.
     """
 
     model_config = ConfigDict(extra="forbid")

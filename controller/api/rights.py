@@ -122,6 +122,8 @@ _NETWORK = _under(
     },
 )
 
+_SHARED = (("commission_bp", Right.BOOK_MONEY),)
+
 _SALES = _under(
     "",
     {
@@ -141,7 +143,7 @@ _SALES = _under(
         ("GET", "/vouchers/doubles"): Need(Right.SEE_VOUCHERS),
         ("POST", "/vouchers/sheet"): Need(Right.SELL_VOUCHERS, naming="branch"),
         ("POST", "/vouchers/sales"): Need(
-            Right.SELL_VOUCHERS, naming="branch", names=(("place", "branch"),)
+            Right.SELL_VOUCHERS, naming="branch", names=(("place", "branch"),), more=_SHARED
         ),
         ("GET", "/tokens"): Need(Right.SEE_VOUCHERS),
         ("POST", "/tokens"): Need(Right.GIVE_ACCESS, naming="site_id"),

@@ -12,7 +12,7 @@ import json
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 from urllib.parse import parse_qs, parse_qsl, quote, urlencode, urlsplit
 
 from cryptography.fernet import InvalidToken
@@ -51,6 +51,8 @@ QUERY_CHARACTERS_MAX = 200
 FLASH = "lango_said"
 FLASH_CHARACTERS_MAX = 400
 FLASH_LASTS_S = 60
+Done = TypeVar("Done")
+
 TONES = frozenset({"good", "busy", "bad", "quiet"})
 NOBODY = Who("", "", Role.READ_ONLY, frozenset())
 """Who is told of a refusal before it is known who asks."""
@@ -157,14 +159,17 @@ def back(request: Request, to: str, *, said: str = "", tone: str = "good") -> Re
 
 
 async def tried(
-    request: Request, to: str, deed: Awaitable[object], *, said: str
+    request: Request, to: str, deed: Awaitable[Done], *, said: str | Callable[[Done], str]
 ) -> RedirectResponse:
-    """Do what was asked, and go on to a page that says that it was done, or why it was not."""
+    """Do what was asked, and go on to a page that says that it was done, or why it was not.
+
+    ``said`` is the sentence, or makes it of what was done.
+    """
     try:
-        await deed
+        done = await deed
     except REFUSALS as refusal:
         return back(request, to, said=_sentence(refusal), tone="bad")
-    return back(request, to, said=said)
+    return back(request, to, said=said if isinstance(said, str) else said(done))
 
 
 async def fields(request: Request) -> dict[str, str]:

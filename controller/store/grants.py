@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 STAFF = "staff:"
 """Start of the cause of a grant that staff gave; sites are told no cause for those."""
 
+SUBSCRIPTION = "sub:"
+"""Start of the cause of a grant that a period of a subscription gave; then comes its id."""
+
 PROOFS_MAX = 8
 """A grant is bought by one code; more come only when a receipt is pasted in another form."""
 

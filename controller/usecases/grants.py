@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from billing.errors import InvalidField
 from billing.ids import GrantId, SiteId
 from billing.proof import proof
-from controller.store import grant_sites, grants, plans, sites, subscribers
+from controller.store import audit, grant_sites, grants, plans, sites, subscribers
+from controller.usecases import particulars
 from controller.usecases.allowances import Told, grant_body, resliced
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ MAC_SHAPE = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 NAMED_MAX = 10
 """Device names kept of a grant that joins by itself at its sites, if its plan allows no more."""
 
+REASON_MAX = 200
+
 GROUP_BIT = 0x01
 """In the first byte: many devices listen, and none sends from it (IEEE 802, I/G bit)."""
 
@@ -38,6 +41,10 @@ class GrantUnknown(Exception):  # noqa: N818 - a refusal, see style
 
 class GrantOver(Exception):  # noqa: N818 - a refusal, see style
     """The grant has ended; nothing can be changed in it."""
+
+
+class GrantOfSubscription(Exception):  # noqa: N818 - a refusal, see style
+    """The grant goes with its subscription: passing by itself it would be served, not billed."""
 
 
 class DevicesFull(Exception):  # noqa: N818 - a refusal, see style
@@ -51,12 +58,14 @@ async def give(
     plan_id: PlanId,
     device_mac: str,
     msisdn: Msisdn | None = None,
+    reason: str | None = None,
 ) -> GrantId:
-    """Give a grant without payment, by staff's word.
+    """Give a grant without payment, by staff's word; the audit log keeps the ``reason``, if asked.
 
-    Raises `InvalidField` (``device_mac``, ``plan_id``, ``site_id``), `DatabaseBusy`.
+    Raises `InvalidField` (``device_mac``, ``plan_id``, ``site_id``, ``reason``), `DatabaseBusy`.
     """
     check_mac(device_mac)
+    why = None if reason is None else why_for_nothing(reason)
     now = deps.now()
     async with deps.db.begin() as tx:
         await must_exist(tx, site_id=site_id, plan_id=plan_id)
@@ -72,8 +81,26 @@ async def give(
             now=now,
             grant_id=grant_id,
         )
+        if why is not None:
+            await note_gift(tx, "give", grant_id, plan_id=plan_id, why=why)
     _wake(deps, site_id)
     return grant_id
+
+
+def why_for_nothing(reason: str) -> str:
+    """Why something is given for nothing, as it is kept. Raises `InvalidField` (``reason``)."""
+    why = particulars.line("reason", reason, length_max=REASON_MAX)
+    if not why:
+        raise InvalidField("reason", "say why it is given for nothing")
+    return why
+
+
+async def note_gift(tx: Tx, code: str, grant_id: GrantId, *, plan_id: PlanId, why: str) -> None:
+    """Say in the audit log why a grant was given for nothing, and what it is worth."""
+    plan = await plans.load(tx, plan_id)
+    assert plan is not None
+    worth = {"plan": plan_id, "price_minor": plan.price_minor, "reason": why}
+    audit.note(tx, code, ("grant", grant_id), after=worth)
 
 
 async def revoke(deps: Deps, grant_id: GrantId) -> None:
@@ -96,7 +123,8 @@ async def revoke(deps: Deps, grant_id: GrantId) -> None:
 async def suspend(deps: Deps, grant_id: GrantId) -> None:
     """Let nothing pass on a grant until it is resumed. Its calendar clock goes on.
 
-    Repeating changes nothing. Raises `GrantUnknown`, `GrantOver`, `DatabaseBusy`.
+    Repeating changes nothing. Raises `GrantUnknown`, `GrantOver`, `GrantOfSubscription` (it would
+    be billed, not served), `DatabaseBusy`.
     """
     await _set_suspended(deps, grant_id, deps.now())
 
@@ -104,7 +132,7 @@ async def suspend(deps: Deps, grant_id: GrantId) -> None:
 async def resume(deps: Deps, grant_id: GrantId) -> None:
     """Let a suspended grant pass again. Repeating changes nothing.
 
-    Raises `GrantUnknown`, `GrantOver`, `DatabaseBusy`.
+    Raises `GrantUnknown`, `GrantOver`, `GrantOfSubscription`, `DatabaseBusy`.
     """
     await _set_suspended(deps, grant_id, None)
 
@@ -114,11 +142,21 @@ async def _set_suspended(deps: Deps, grant_id: GrantId, at: datetime | None) -> 
         grant = await _locked(tx, grant_id)
         if grant.ended_at is not None:
             raise GrantOver(f"grant {grant_id} has ended")
+        _must_stand_alone(grant, "resume" if at is None else "suspend")
         if (grant.suspended_at is None) == (at is None):
             return
         grant.suspended_at = at
         changed = await put_item(tx, grant, deps.now())
     _wake(deps, *changed)
+
+
+def _must_stand_alone(grant: GrantRow, verb: str) -> None:
+    if not grant.cause_id.startswith(grants.SUBSCRIPTION):
+        return
+    subscription_id = grant.cause_id.removeprefix(grants.SUBSCRIPTION).partition(":")[0]
+    raise GrantOfSubscription(
+        f"grant {grant.id} goes with its subscription: {verb} the subscription {subscription_id}"
+    )
 
 
 async def add_device(deps: Deps, grant_id: GrantId, device_mac: str) -> None:

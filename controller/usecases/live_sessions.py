@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from billing.errors import InvalidField
 from billing.ids import GrantId, PlanId, SiteId
 from controller.store import audit, grant_sites, grants, live, plans, subscribers
-from controller.usecases import particulars
 from controller.usecases.grants import (
     DevicesFull,
     GrantOver,
@@ -21,7 +20,9 @@ from controller.usecases.grants import (
     check_mac,
     give_in,
     must_exist,
+    note_gift,
     put_item,
+    why_for_nothing,
 )
 from controller.usecases.messages import queue_in
 
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from controller.store.database import Tx
     from controller.store.rows import GrantRow, SessionRow
 
-REASON_MAX = 200
 MESSAGE_MAX = 459
 """Three parts of GSM 7 bit: more is a letter."""
 
@@ -98,9 +98,7 @@ async def give_more(deps: Deps, session_id: str, *, plan_id: PlanId, reason: str
     The grant's cause says that staff gave it, and the audit log who, why, and its price. Raises
     `InvalidField` (``plan_id``, ``reason``), `SessionUnknown`, `GrantUnknown`, `DatabaseBusy`.
     """
-    why = particulars.line("reason", reason, length_max=REASON_MAX)
-    if not why:
-        raise InvalidField("reason", "say why it is given for nothing")
+    why = why_for_nothing(reason)
     now = deps.now()
     async with deps.db.begin() as tx:
         session = await must_find(tx, session_id)
@@ -119,10 +117,7 @@ async def give_more(deps: Deps, session_id: str, *, plan_id: PlanId, reason: str
             now=now,
             grant_id=grant_id,
         )
-        plan = await plans.load(tx, plan_id)
-        assert plan is not None
-        worth = {"plan": plan_id, "price_minor": plan.price_minor, "reason": why}
-        audit.note(tx, "give_more", ("grant", grant_id), after=worth)
+        await note_gift(tx, "give_more", grant_id, plan_id=plan_id, why=why)
     _wake(deps, [SiteId(session.site_id)])
     return grant_id
 

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from controller.store.payment_rows import ArrivalRow
     from controller.store.rows import SubscriberRow
 
-__all__ = ["ReceiptUsed", "ReceivedUnknown", "allocate_in", "receive", "reverse"]
+__all__ = ["ReceiptUsed", "ReceivedUnknown", "Taken", "allocate_in", "receive", "reverse"]
 
 WITHHELD = "withheld-vat"
 """The rail of VAT that a customer withheld: its receipt is the number of the certificate."""
@@ -55,6 +55,14 @@ class Credited:
     row: ReceivedRow
     sites: frozenset[str]
     rewarded: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """Money that staff took; ``before`` when it was known, and nothing was booked now."""
+
+    row: ReceivedRow
+    before: bool
 
 
 class ReceiptUsed(Exception):  # noqa: N818 - a refusal, see style
@@ -80,13 +88,15 @@ async def receive(
     place: str = "",
     at: datetime | None = None,
     note: str = "",
-) -> ReceivedRow:
+    may_place: bool = False,
+) -> Taken:
     """Book money for a subscriber's account, pay what is open, and issue its receipt.
 
     ``idempotent`` is an id that the initiator made (32 hexadecimal digits); without a ``receipt``
     (cash) it stands for one; without a ``place`` that is the branch's. ``at`` is when the money
     came, if not now. A repeat answers what the first one did. VAT that was withheld comes by the
-    rail `WITHHELD`: a tax credit, and no debt.
+    rail `WITHHELD`: a tax credit, and no debt. Only who ``may_place`` money may tell a receipt that
+    a provider has shown, and that is nobody's yet.
 
     Raises `InvalidField`, `payers.SubscriberUnknown`, `ReceiptUsed`, `DatabaseBusy`.
     """
@@ -109,13 +119,13 @@ async def receive(
             at=at or now,
             note=note,
         )
-        claimed = await _claimed(tx, row, now)
+        claimed = await _claimed(tx, row, now, may_place=may_place)
         if isinstance(claimed, ReceivedRow):
-            return claimed
+            return Taken(claimed, before=True)
         row.place = claimed.arrival.place
         credited = await _booked(tx, deps, subscriber, row, claimed)
     await after_credit(deps, credited)
-    return row
+    return Taken(row, before=False)
 
 
 async def spend(deps: Deps, subscriber_id: str) -> set[str]:
@@ -216,15 +226,18 @@ class _Claimed:
     booked: bool
 
 
-async def _claimed(tx: Tx, row: ReceivedRow, now: datetime) -> ReceivedRow | _Claimed:
+async def _claimed(
+    tx: Tx, row: ReceivedRow, now: datetime, *, may_place: bool
+) -> ReceivedRow | _Claimed:
     """Claim a receipt for new money; or what it brought in when that was done before.
 
-    Money that a provider had shown, and that is nobody's yet, is this subscriber's by staff's word.
+    Money that a provider had shown, and that is nobody's yet, is this subscriber's by the word of
+    staff who ``may_place`` it. Others are told no more than of a receipt that is used.
     """
     known = await received.load(tx, row.id)
     if known is None:
         arrival, is_new = await arrivals.claim(tx, _seen(row), state=arrivals.SUSPENSE, now=now)
-        if is_new or _is_theirs(arrival, row):
+        if is_new or (may_place and _is_theirs(arrival, row)):
             return _Claimed(arrival, booked=not is_new and arrival.state == arrivals.SUSPENSE)
         if arrival.received_id is not None:
             known = await received.load(tx, arrival.received_id)

@@ -39,7 +39,7 @@ class New:
     def given(self) -> Given:
         """The grant: its subscription gives one for each start."""
         return Given(
-            cause_id=f"sub:{self.subscription_id}:{_written(self.start)}",
+            cause_id=f"{grants.SUBSCRIPTION}{self.subscription_id}:{_written(self.start)}",
             subscriber_id=self.subscriber_id,
             site_id=self.site_id,
             plan_id=self.plan_id,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from billing.money import Money
 from controller.noc.accounts import subscription_rows
 from controller.store import why as store
-from controller.store.grants import STAFF
+from controller.store.grants import STAFF, SUBSCRIPTION
 from controller.usecases import standing
 from controller.usecases.why import (
     ENDED_SHOWN,
@@ -214,7 +214,7 @@ def _cause(row: GrantRow, paid: PaymentRow | None, codes: set[str]) -> str:
         return "order"
     if row.cause_id.startswith(STAFF):
         return "staff"
-    if row.cause_id.startswith("sub:"):
+    if row.cause_id.startswith(SUBSCRIPTION):
         return "subscription"
     return "code" if row.cause_id in codes else "free"
 

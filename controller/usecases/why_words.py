@@ -103,7 +103,7 @@ SAYS: dict[str, tuple[str, str]] = {
     "nothing_to_apply": ("There is nothing that a site would have to apply.", ""),
     "site_not_told": (
         "The site {site} is not told of this grant.",
-        "Suspend and resume the grant: that tells the site anew.",
+        "Suspend and resume the grant (or its subscription): that tells the site anew.",
     ),
     "applied": ("{site} has applied generation {theirs}; the grant came with {ours}.", ""),
     "being_applied": ("{site} is applying it just now.", ""),

@@ -129,7 +129,7 @@ async def paid_in(
     receipt: str | None = None,
 ) -> ReceivedRow:
     """Money from a phone."""
-    return await receive(
+    taken = await receive(
         deps,
         msisdn_or_id=subscriber_id,
         amount=Money(shillings * 100 if minor is None else minor),
@@ -137,7 +137,9 @@ async def paid_in(
         place="600111",
         receipt=receipt or f"R-{name}",
         idempotent=hex_id(name),
+        may_place=True,
     )
+    return taken.row
 
 
 async def a_gift_in(tx: Tx, subscriber_id: str, minor: int, now: datetime) -> None:

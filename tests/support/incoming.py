@@ -33,10 +33,11 @@ async def came(
     payer: str = "2547 ***** 126",
     payer_name: str = "JOHN KAMAU",
     road: Road = Road.PULL,
+    rail: str = "mpesa",
 ) -> Arrived:
     """Money for our PayBill that a provider tells of."""
     seen = Seen(
-        rail="mpesa",
+        rail=rail,
         receipt=receipt,
         amount=Money(shillings * 100),
         place="600111",

@@ -15,16 +15,17 @@ from billing.msisdn import parse_msisdn
 from billing.payment import PaymentState
 from controller.api.errors import NotFound
 from controller.api.needs import Needed  # noqa: TC001 - as above
+from controller.api.reach import must_have
 from controller.noc import live, money_board, money_views, typed, voucher_views
 from controller.noc.accounts import SubscriberView, subscriber_view, subscriber_views
 from controller.noc.board import PAYMENT_MOODS, Mood
 from controller.noc.pages import held
 from controller.noc.pages.vouchers import Batch, batch_of, theirs
-from controller.rights import Right
+from controller.rights import Right, right_to_take
 from controller.store.scope import belongs
 from controller.usecases import subscribers
 from controller.usecases.account_payments import AccountPayment, pay_account
-from controller.usecases.money_in import receive
+from controller.usecases.money_in import Taken, receive
 from controller.usecases.payers import SubscriberUnknown
 from controller.usecases.subscribers import normal_name
 
@@ -66,7 +67,7 @@ class Counter:
     ask_once: str
     sell_once: str
     back: str
-    taken_by: tuple[str, ...] = TAKEN_BY
+    taken_by: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +108,7 @@ async def look(asked: live.Asked) -> Counter:
         ask_once=held.new_once(),
         sell_once=held.new_once(),
         back="/noc/counter" + (f"?{urlencode({'q': q})}" if q else ""),
+        taken_by=tuple(rail for rail in TAKEN_BY if who.may(right_to_take(rail))),
     )
 
 
@@ -178,23 +180,31 @@ async def take(request: Request, deps: Needed) -> RedirectResponse:
     sent = await live.fields(request)
     subscriber = sent.get("subscriber", "")
     await held.must_be_theirs(deps, who, "subscriber", subscriber)
+    rail = sent.get("rail", "cash")
+    must_have(who, right_to_take(rail))
     _ = live.words_of(request)
 
-    async def deed() -> None:
-        if sent.get("rail", "cash") not in TAKEN_BY:
+    async def deed() -> Taken:
+        if rail not in TAKEN_BY:
             raise InvalidField("rail", f"want one of {', '.join(TAKEN_BY)}")
-        await receive(
+        return await receive(
             deps,
             msisdn_or_id=normal_name(subscriber),
             amount=typed.money(sent, "amount"),
-            rail=sent.get("rail", "cash"),
+            rail=rail,
             receipt=sent.get("receipt", ""),
             note=sent.get("note", ""),
             idempotent=held.once_of(sent),
+            may_place=who.may(Right.BOOK_MONEY),
         )
 
+    def said(taken: Taken) -> str:
+        amount = sent.get("amount", "")
+        if taken.before:
+            return _("Taken before: {amount} KES. Nothing is booked again.", amount=amount)
+        return _("Taken: {amount} KES. It pays what is open.", amount=amount)
+
     to = sent.get("back", "") or "/noc/counter"
-    said = _("Taken: {amount} KES. It pays what is open.", amount=sent.get("amount", ""))
     return await live.tried(request, to, deed(), said=said)
 
 

@@ -409,7 +409,7 @@ async def message(request: Request, phone: str) -> Response:
 
 @router.post("/noc/customers/{phone}/give", response_model=None)
 async def give(request: Request, phone: str) -> Response:
-    """Give a customer a plan for nothing."""
+    """Give a customer a plan for nothing, with a reason."""
     who = await page.acts(request, Right.GIVE_ACCESS)
     deps, sent = deps_of(request), await page.fields(request)
     await theirs.must_reach(deps, who, "subscriber", phone)
@@ -422,6 +422,7 @@ async def give(request: Request, phone: str) -> Response:
             plan_id=PlanId(sent.get("plan_id", "")),
             device_mac=meant.meant(typed).mac or typed,
             msisdn=Msisdn(usecase.normal_name(phone)),
+            reason=sent.get("reason", ""),
         )
     except REFUSALS as refusal:
         return page.back(request, f"{_address(phone)}/edit", said=str(refusal), tone="bad")

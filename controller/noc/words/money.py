@@ -397,6 +397,9 @@ _VOUCHERS = {
         "Mwambie aandike PIN. Ukurasa huu utaonyesha wenyewe matokeo."
     ),
     "Taken: {amount} KES. It pays what is open.": "Imepokelewa: KES {amount}. Inalipa deni.",
+    "Taken before: {amount} KES. Nothing is booked again.": (
+        "Ilipokelewa awali: KES {amount}. Haijaandikwa tena."
+    ),
 }
 
 _REPORTS = {

@@ -99,7 +99,7 @@ BY_CODE: dict[str, tuple[str, str]] = {
     "nothing_to_apply": ("Hakuna ambacho kituo kingetekeleza.", ""),
     "site_not_told": (
         "Kituo {site} hakijaambiwa haki hii.",
-        "Simamisha na uendeleze haki: hilo linakiambia kituo upya.",
+        "Simamisha na uendeleze haki (au usajili wake): hilo linakiambia kituo upya.",
     ),
     "applied": ("{site} kimetekeleza toleo {theirs}; haki ilikuja na {ours}.", ""),
     "being_applied": ("{site} kinatekeleza sasa hivi.", ""),

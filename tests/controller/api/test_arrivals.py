@@ -8,9 +8,11 @@ import pytest
 
 from billing.payment import Evidence
 from controller.payments.seen import Road
+from controller.rights import Role
 from tests.controller.api.billing import CONTRACT, got, made, money, posted, refused
 from tests.support.incoming import bought, came, paid, payers
 from tests.support.office import Office, a_plan, a_site, a_subscriber, caller
+from tests.support.staff import a_token
 
 if TYPE_CHECKING:
     import httpx2
@@ -345,3 +347,22 @@ async def test_a_customer_who_paid_and_is_not_connected_is_shown_with_the_reason
         "site_offline",
         "waiting for site, last seen 11:59",
     )
+
+
+@pytest.mark.parametrize("road", [Road.PULL, Road.CONFIRMATION], ids=["suspense", "doubted"])
+@pytest.mark.parametrize(
+    ("role", "code"), [(Role.CASHIER, "receipt_used"), (Role.SUPPORT, "receipt_used"),
+                       (Role.BILLING, None)],
+)  # fmt: skip
+async def test_whose_the_money_is_that_is_nobodys_is_said_by_who_books_money(
+    desk: Office, road: Road, role: Role, code: str | None
+) -> None:
+    await came(desk, "000123", rail="cheque", road=road)
+    body = {"subscriber": PHONE, "amount": money("500"), "rail": "cheque", "receipt": "000123"}
+    async with caller(desk, await a_token(desk, role)) as client:
+        headers = {"Idempotency-Key": "key-of-cheque"}
+        answer = await client.post("/api/v1/received", json=body, headers=headers)
+    kept = (await got(desk, "received"))["data"]
+
+    assert answer.json().get("code") == code
+    assert [one["receipt"] for one in kept] == ([] if code else ["000123"])

@@ -157,6 +157,22 @@ async def test_it_is_paused_resumed_suspended_and_ended(home: Office) -> None:
     assert states == ["paused", "active", "suspended", "active", "ended", "ended"]
 
 
+@pytest.mark.parametrize("verb", ["resume", "suspend"])
+@pytest.mark.parametrize("state", ["suspended", "paused", "active"])
+async def test_the_grant_of_a_subscription_goes_with_it_and_not_by_itself(
+    home: Office, state: str, verb: str
+) -> None:
+    at = f"subscriptions/{(await started(home))['id']}"
+    if state != "active":
+        await made(home, f"{at}/{'suspend' if state == 'suspended' else 'pause'}", {})
+    (before,) = (await got(home, "grants"))["data"]
+    answer = await posted(home, f"grants/{before['id']}/{verb}")
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "grant_of_subscription")
+    assert f"{verb} the subscription" in answer.json()["detail"]
+    assert (await got(home, "grants"))["data"] == [before]
+
+
 async def test_what_a_state_cannot_do_is_a_conflict(home: Office) -> None:
     at = f"subscriptions/{(await started(home))['id']}"
     await made(home, f"{at}/end", {})

@@ -240,3 +240,46 @@ async def test_a_price_of_ones_own_choosing_wants_the_right_to_price(
     may = {"edit_customers", "edit_plans"} <= {right.value for right in RIGHTS[role]}
 
     assert (answer.status_code != FORBIDDEN) is may
+
+
+@pytest.mark.parametrize(
+    ("sent", "wants"),
+    [
+        ({"rail": "cash"}, "take_money"),
+        ({"rail": "cheque", "receipt": "000123"}, "take_money"),
+        ({"rail": "cash", "at": "2026-11-01T09:00:00Z"}, "book_money"),
+        ({"rail": "mpesa", "receipt": "TKQ1"}, "book_money"),
+        ({"rail": "bank", "receipt": "FT1"}, "book_money"),
+        ({"rail": "withheld-vat", "receipt": "KRA1"}, "book_money"),
+        ({"rail": "made-up", "receipt": "X1"}, "book_money"),
+    ],
+)
+@pytest.mark.parametrize("role", [Role.CASHIER, Role.SUPPORT, Role.BILLING])
+async def test_money_that_does_not_lie_on_the_counter_wants_the_right_to_book(
+    office: Office, role: Role, sent: dict[str, str], wants: str
+) -> None:
+    await two_branches(office)
+    body = {
+        "subscriber": IDS[HERE]["subscriber"],
+        "amount": {"amount": "10.00", "currency": "KES"},
+        **sent,
+    }
+    async with caller(office, await a_token(office, role)) as client:
+        headers = {"Idempotency-Key": "key-00000001"}
+        answer = await client.post(f"{PREFIX}/received", json=body, headers=headers)
+
+    assert answer.status_code == (201 if wants in RIGHTS[role] else FORBIDDEN), answer.text
+
+
+@pytest.mark.parametrize("role", [Role.CASHIER, Role.SUPPORT, Role.BILLING])
+async def test_a_share_for_the_seller_wants_the_right_to_book(office: Office, role: Role) -> None:
+    await two_branches(office)
+    sale = {"id": "1" * 32, "batch": "none", "count": 1, "seller": "me"}
+    async with caller(office, await a_token(office, role)) as client:
+        answers = [
+            await client.post(f"{PREFIX}/vouchers/sales", json={**sale, "commission_bp": share})
+            for share in (0, 10_000)
+        ]
+    to_book = NOT_FOUND if "book_money" in RIGHTS[role] else FORBIDDEN
+
+    assert [answer.status_code for answer in answers] == [NOT_FOUND, to_book]

@@ -32,7 +32,9 @@ async def test_the_first_wrong_link_is_named_with_its_evidence_and_what_to_do(
         "link",
     ]
     assert (step["mark"], step["code"]) == ("wrong", "site_not_told")
-    assert step["to_do"] == "Suspend and resume the grant: that tells the site anew."
+    assert step["to_do"] == (
+        "Suspend and resume the grant (or its subscription): that tells the site anew."
+    )
     assert {"name": "site", "value": "estate-1", "at": None} in step["evidence"]
     assert one["steps"][5]["evidence"][1]["at"].startswith("2026-11-23T08:59:56")
     assert unknown.status_code == 404

@@ -14,7 +14,9 @@ async def test_what_is_wrong_comes_first_then_what_to_do_then_the_chain(run: Com
     wrong = next(n for n, line in enumerate(lines) if line.startswith("!!"))
 
     assert lines[wrong] == "!! GENERATION: The site Estate 1 is not told of this grant."
-    assert lines[wrong + 1] == "   Suspend and resume the grant: that tells the site anew."
+    assert lines[wrong + 1] == (
+        "   Suspend and resume the grant (or its subscription): that tells the site anew."
+    )
     assert [line.split()[1] for line in lines if line[:2] in {"ok", "??"}].count("link") == 2
     assert all(len(line) <= 80 for line in lines)
     assert (ran.code, ran.err) == (7, "error: 254712345678 is not online\n")

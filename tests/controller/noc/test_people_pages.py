@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from controller.api.errors import NotFound
 from controller.noc.live import Asked
 from controller.noc.pages import customers, search, sessions, theirs
 from controller.rights import Role, Who
+from controller.store.audit_rows import AuditRow
 from controller.store.billing_rows import BranchRow
 from controller.store.people_rows import SubscriberNoteRow
 from controller.store.rows import GrantRow, GrantSiteRow, SiteItemRow, SmsRow
@@ -187,6 +189,28 @@ async def test_more_is_given_for_a_reason_and_traced_to_staff(office: Office) ->
     assert rows[0].cause_id == f"staff:{rows[0].id}"
     assert rows[0].devices == MAC
     assert share is not None
+
+
+async def test_access_is_given_for_a_reason_that_the_audit_log_keeps(office: Office) -> None:
+    first = await a_customer(office)
+    asked = {"plan_id": "hours-2", "site_id": "estate-1", "device_mac": MAC}
+    for reason in ("", " ", "r" * 201):
+        await posted(office, f"/noc/customers/{PHONE}/give", **asked, reason=reason)
+    async with office.deps.db.read() as tx:
+        assert [row.id for row in await _grants(tx)] == [first]
+    await posted(office, f"/noc/customers/{PHONE}/give", **asked, reason="the mast was down")
+    async with office.deps.db.read() as tx:
+        (given,) = [row for row in await _grants(tx) if row.id != first]
+        told = [row.changes for row in await tx.scalars(select(AuditRow))]
+    notes = [one for text in told for one in json.loads(text) if one.get("note") == "give"]
+
+    assert [(one["about"], one["after"]) for one in notes] == [
+        (
+            ["grant", given.id],
+            {"plan": "hours-2", "price_minor": 1_000, "reason": "the mast was down"},
+        )
+    ]
+    assert 'name="reason"' in await shown(office, f"/noc/customers/{PHONE}/edit")
 
 
 async def _grants(tx: Any) -> list[GrantRow]:

@@ -96,7 +96,7 @@ async def test_a_cashier_sells_vouchers_of_a_batch_once_for_a_form(estate: Offic
         await made(client)
     (line,) = await batches(estate)
     sale = {"once": "b" * 32, "batch": line.batch.batch, "count": "10", "seller": "Mama Njeri",
-            "commission": "5", "rail": "cash", "branch": "main"}  # fmt: skip
+            "rail": "cash", "branch": "main"}  # fmt: skip
     async with at_desk(estate, Role.CASHIER) as client:
         for _ in range(2):
             done = await told_after(client, await client.post("/noc/vouchers/sell", data=sale))
@@ -106,9 +106,30 @@ async def test_a_cashier_sells_vouchers_of_a_batch_once_for_a_form(estate: Offic
 
     (line,) = await batches(estate)
     assert line.sold == 10
-    assert ("Sold, and in the books." in done, "KES 5" in done) == (True, True)
+    assert ("Sold, and in the books." in done, "KES 100" in done) == (True, True)
     assert "has 14 of 24 left to sell" in refused
     assert other.status_code == 403
+
+
+@pytest.mark.parametrize("role", [Role.CASHIER, Role.SUPPORT, Role.BILLING])
+async def test_a_share_for_the_seller_is_given_by_who_books_money(
+    estate: Office, role: Role
+) -> None:
+    async with at_desk(estate, Role.BILLING) as client:
+        await made(client)
+    (line,) = await batches(estate)
+    sale = {"once": "b" * 32, "batch": line.batch.batch, "count": "10", "seller": "Mama Njeri",
+            "commission": "100", "rail": "cash", "branch": "main"}  # fmt: skip
+    async with at_desk(estate, role) as client:
+        pages = [(await client.get(f"/noc/{one}")).text
+                 for one in ("counter", f"vouchers/{line.batch.batch}")]  # fmt: skip
+        said = await told_after(client, await client.post("/noc/vouchers/sell", data=sale))
+
+    (line,) = await batches(estate)
+    may = role is Role.BILLING
+    assert line.sold == (10 if may else 0)
+    assert ("book_money is wanted" in said) is not may
+    assert ['name="commission"' in page for page in pages] == [may, may]
 
 
 async def test_a_batch_that_there_is_not_is_a_page_that_says_so(estate: Office) -> None:
@@ -124,8 +145,10 @@ async def test_the_counter_finds_a_customer_and_takes_cash_once(estate: Office) 
     async with at_desk(estate, Role.CASHIER) as client:
         found = (await client.get("/noc/counter?q=0712345678")).text
         named = (await client.get("/noc/counter?q=script")).text
-        for _ in range(2):
-            done = await told_after(client, await client.post("/noc/counter/take", data=form))
+        done, again = [
+            await told_after(client, await client.post("/noc/counter/take", data=form))
+            for _ in range(2)
+        ]
         wrong = {**form, "once": "e" * 32, "amount": "12,5"}
         refused = await told_after(client, await client.post("/noc/counter/take", data=wrong))
 
@@ -133,12 +156,51 @@ async def test_the_counter_finds_a_customer_and_takes_cash_once(estate: Office) 
         (view,) = await charges.received_views(tx, after=None, limit=9)
     assert (view.row.amount_minor, view.row.rail) == (150_050, "cash")
     assert "Taken: 1,500.50 KES." in done
+    assert "Taken before: 1,500.50 KES. Nothing is booked again." in again
+    assert "Taken: " not in again
     assert "is not an amount" in refused
     assert "Take the money" in found
     assert f"/noc/counter?q={'5' * 32}" in named
     for shown in (found, named):
         assert EVIL not in shown
         assert PHONE not in shown
+
+
+@pytest.mark.parametrize(
+    ("role", "rail", "status"),
+    [
+        (Role.CASHIER, "cheque", 303),
+        (Role.CASHIER, "bank", 403),
+        (Role.SUPPORT, "bank", 403),
+        (Role.CASHIER, "withheld-vat", 403),
+        (Role.BILLING, "bank", 303),
+    ],
+)
+async def test_a_counter_takes_what_lies_on_it_and_the_office_what_came_to_a_bank(
+    estate: Office, role: Role, rail: str, status: int
+) -> None:
+    form = {"once": "d" * 32, "subscriber": "5" * 32, "amount": "10", "rail": rail, "receipt": "N1"}
+    async with at_desk(estate, role) as client:
+        page = (await client.get("/noc/counter?q=0712345678")).text
+        answer = await client.post("/noc/counter/take", data=form)
+
+    async with estate.deps.db.read() as tx:
+        booked = await charges.received_views(tx, after=None, limit=9)
+    assert (answer.status_code, len(booked)) == (status, 1 if status == 303 else 0)
+    assert (f'<option value="{rail}"' in page) is (status == 303)
+
+
+async def test_a_cheque_that_was_taken_is_not_said_to_be_taken_again(estate: Office) -> None:
+    form = {"subscriber": "5" * 32, "amount": "10", "rail": "cheque", "receipt": "000123"}
+    async with at_desk(estate, Role.CASHIER) as client:
+        said = [
+            await told_after(
+                client, await client.post("/noc/counter/take", data={**form, "once": once * 32})
+            )
+            for once in "de"
+        ]
+
+    assert ["Taken before: 10 KES." in one for one in said] == [False, True]
 
 
 async def test_the_counter_asks_a_phone_and_shows_what_comes_of_it(estate: Office) -> None:

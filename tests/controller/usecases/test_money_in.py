@@ -492,7 +492,7 @@ async def test_a_process_that_dies_leaves_nothing_half_done(
 
 async def test_money_is_kept_as_it_was_told(anne: World) -> None:
     earlier = anne.deps.now() - timedelta(hours=3)
-    row = await receive(
+    taken = await receive(
         anne.deps,
         msisdn_or_id=ANNE,
         amount=Money(100),
@@ -503,6 +503,6 @@ async def test_money_is_kept_as_it_was_told(anne: World) -> None:
         note="from Ben",
     )
     async with anne.deps.db.read() as tx:
-        kept = await tx.get_one(ReceivedRow, row.id)
+        kept = await tx.get_one(ReceivedRow, taken.row.id)
 
     assert (kept.at, kept.note, kept.place, kept.rail) == (earlier, "from Ben", "main", "bank")

@@ -101,6 +101,7 @@ async def test_what_cannot_be_sold_is_refused(world: World) -> None:
         ({"commission_bp": 10_001}, "commission"),
         ({"branch_id": "nowhere"}, "branch"),
         ({"rail": "M-PESA"}, "rail"),
+        ({"rail": "made-up"}, "rail"),
         ({"place": "a b"}, "place"),
     ):
         asked = {"count": 1, "seller": "Kioski", "idempotent": SALE, **wrong}

@@ -75,7 +75,7 @@ BUGS = (
     Bug(
         "a receipt that was told twice is credited twice",
         "controller/usecases/money_in.py",
-        "        if is_new or _is_theirs(arrival, row):\n",
+        "        if is_new or (may_place and _is_theirs(arrival, row)):\n",
         "        row.receipt += '' if is_new else row.id[:4]\n        if row.receipt:\n",
         tests=YEAR,
     ),
