@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
 WINDOW_MAX = timedelta(days=14)
 BEFORE_MAX = timedelta(days=14)
+LATE_MAX = timedelta(minutes=5)
+"""So long before it was planned a window may have begun: no outage becomes work afterwards."""
+
 TEXT_MAX = 200
 NOTICE_MAX = 400
 BATCH_MAX = 500
@@ -129,6 +132,7 @@ async def plan(deps: Deps, new: Plan, *, who: str = "") -> MaintenanceRow:
             if _described(known) != _described(row):
                 raise MaintenanceDiffers(f"maintenance {name} is there with other content")
             return known
+        _must_not_be_long_begun(new, now)
         await sites_in(tx, new.area)
         tx.add(row)
         await tx.flush()
@@ -167,6 +171,7 @@ async def preview(deps: Deps, new: Plan | Message) -> Preview:
     """What telling the customers of an area would be. Raises `InvalidField`, `SiteUnknown`."""
     if isinstance(new, Plan):
         _check_window(new, deps.now())
+        _must_not_be_long_begun(new, deps.now())
     async with deps.db.read() as tx:
         found = await maintenance.customers_count(tx, await sites_in(tx, new.area))
         texts = await notice_texts(tx, deps, new)
@@ -328,6 +333,12 @@ def _check_window(new: Plan, now: datetime) -> None:
     before = new.tell_before_s
     if before is not None and not 0 <= before <= BEFORE_MAX // SECOND:
         raise InvalidField("tell_before_s", f"want 0 seconds to {BEFORE_MAX.days} days")
+
+
+def _must_not_be_long_begun(new: Plan, now: datetime) -> None:
+    if now - new.from_at > LATE_MAX:
+        minutes = LATE_MAX // timedelta(minutes=1)
+        raise InvalidField("from_at", f"want a moment not more than {minutes} minutes ago")
 
 
 def _text(field: str, text: str, length_max: int) -> str:

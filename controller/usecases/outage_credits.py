@@ -1,10 +1,11 @@
 """Credit for outages: what a rule gives each subscription for time without service, once.
 
-An outage counts when it is over, less the time that was given to maintenance, and for the billed
-period in which it began. A run is decided and kept in one transaction; what it gives is then booked
-as credit notes of the periods' invoices, one by one, each by a cause of its own: broken off at any
-point it is finished later, by the same command or by the job. The database keeps one credit for
-each subscription and outage, so that two runs over the same days give nothing twice.
+An outage counts when it is over, less the time that was given to maintenance (from when that was
+planned), and for the billed period in which it began. A run is decided and kept in one transaction;
+what it gives is then booked as credit notes of the periods' invoices, one by one, each by a cause
+of its own: broken off at any point it is finished later, by the same command or by the job. The
+database keeps one credit for each subscription and outage, so that two runs over the same days give
+nothing twice.
 """
 
 from __future__ import annotations
@@ -210,10 +211,15 @@ def _of_site(
 ) -> list[Window]:
     line = line_of(known, site_id)
     return [
-        Window(row.from_at, ends_at(row))
+        Window(_counts_from(row), ends_at(row))
         for row in windows
-        if ends_at(row) > row.from_at and Area(row.site_id, row.branch_id).covers(line)
+        if ends_at(row) > _counts_from(row) and Area(row.site_id, row.branch_id).covers(line)
     ]
+
+
+def _counts_from(row: MaintenanceRow) -> datetime:
+    """From when a window takes credit: not before somebody planned it."""
+    return max(row.from_at, row.created_at)
 
 
 def _row(new: NewRun, now: datetime, who: str) -> OutageCreditRunRow:

@@ -180,6 +180,7 @@ async def test_a_telling_can_be_stopped(shop: World) -> None:
         ("until_at", {"lasts_s": 0}),
         ("until_at", {"lasts_s": 15 * 86_400}),
         ("from_at", {"in_s": 400 * 86_400}),
+        ("from_at", {"in_s": -301, "lasts_s": 3_600}),
     ],
 )
 async def test_a_window_that_cannot_be_is_refused(
@@ -188,6 +189,19 @@ async def test_a_window_that_cannot_be_is_refused(
     new = a_plan(shop, in_s=told.get("in_s", 0), lasts_s=told.get("lasts_s", 60))
     with pytest.raises(InvalidField, match=field):
         await maintenance.plan(shop.deps, new)
+
+
+async def test_a_window_that_began_long_ago_is_refused_but_not_asking_for_it_again(
+    shop: World,
+) -> None:
+    new = replace(a_plan(shop, in_s=-300), id=hex_id("mast"))
+    first = await maintenance.plan(shop.deps, new)
+    shop.clock.advance(60)
+    again = await maintenance.plan(shop.deps, new)
+
+    assert again.id == first.id
+    with pytest.raises(InvalidField, match="from_at"):
+        await maintenance.preview(shop.deps, new)
 
 
 async def test_a_site_cannot_be_reached_through_itself(shop: World) -> None:

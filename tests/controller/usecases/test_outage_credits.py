@@ -124,6 +124,18 @@ async def test_time_of_maintenance_does_not_count(shop: World) -> None:
     assert [one.lost_s for one in share.credits] == [2 * HOUR_S]
 
 
+async def test_work_that_was_planned_while_it_was_out_counts_only_from_then(shop: World) -> None:
+    await served(shop)
+    start = at("2027-09-10", "18:00")
+    shop.clock.to(start + timedelta(minutes=4))
+    await maintenance.plan(shop.deps, Plan(Area(SITE), start, start + timedelta(hours=3), "Mast."))
+    await outage(shop, start, 5 * HOUR_S)
+    await run_at(shop, "2027-10-02")
+    share = await outage_credits.preview(shop.deps, a_run(rule=CreditRule(0, Gives.SHARE)))
+
+    assert [one.lost_s for one in share.credits] == [2 * HOUR_S + 4 * 60]
+
+
 async def test_what_had_been_paid_comes_back_to_the_wallet(dark: World) -> None:
     subscriber = await served(dark)
     await pays(dark, subscriber, 10_000)
