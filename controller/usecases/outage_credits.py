@@ -194,6 +194,7 @@ async def _lost(tx: Tx, outages: Sequence[OutageRow]) -> list[tuple[OutageRow, L
         tx,
         since=min(one.began_at for one in outages),
         until=max(one.ended_at for one in outages if one.ended_at is not None),
+        branches=None,
     )
     found = []
     for outage in outages:

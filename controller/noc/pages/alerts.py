@@ -121,7 +121,12 @@ async def _names(tx: Tx) -> dict[str, str]:
 
 
 async def _work(tx: Tx, asked: Asked, names: dict[str, str]) -> tuple[Work, ...]:
-    rows = await maintenance.windows(tx, since=asked.now, until=asked.now + timedelta(seconds=1))
+    rows = await maintenance.windows(
+        tx,
+        since=asked.now,
+        until=asked.now + timedelta(seconds=1),
+        branches=asked.who.branches,
+    )
     return tuple(
         Work(
             where=names.get(row.site_id or "", row.site_id or row.branch_id or ""),
