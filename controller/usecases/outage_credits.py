@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from controller.store.database import Tx
     from controller.store.maintenance import Billed
     from controller.store.rows import OutageRow
+    from controller.store.scope import Branches
 
 SPAN_MAX = timedelta(days=366)
 BOOK_MAX = 200
@@ -108,11 +109,14 @@ class Outcome:
         return sum(one.amount.minor for one in self.credits)
 
 
-async def preview(deps: Deps, new: NewRun) -> Outcome:
-    """What a run would give now; nothing is kept. Raises `InvalidField`, `SiteUnknown`."""
+async def preview(deps: Deps, new: NewRun, *, branches: Branches = None) -> Outcome:
+    """What a run would give now, at the sites of ``branches``; nothing is kept.
+
+    Raises `InvalidField`, `SiteUnknown`.
+    """
     _check(new, deps.now())
     async with deps.db.read() as tx:
-        return await _decided(tx, new)
+        return await _decided(tx, new, branches)
 
 
 async def run(deps: Deps, new: NewRun, *, who: str = "") -> OutageCreditRunRow:
@@ -155,8 +159,8 @@ def _check(new: NewRun, now: datetime) -> None:
         raise InvalidField("from_at", f"want at most {SPAN_MAX.days} days")
 
 
-async def _decided(tx: Tx, new: NewRun) -> Outcome:
-    area = await sites_in(tx, new.area)
+async def _decided(tx: Tx, new: NewRun, branches: Branches = None) -> Outcome:
+    area = await sites_in(tx, new.area, branches)
     outages = await maintenance.outages_ended(tx, area, since=new.from_at, until=new.until_at)
     lost = await _lost(tx, outages)
     groups: dict[tuple[str, str], tuple[Billed, list[Lost]]] = {}
