@@ -19,6 +19,7 @@ from controller.noc import live, money_board, money_views, typed, voucher_views
 from controller.noc.accounts import SubscriberView, subscriber_view, subscriber_views
 from controller.noc.board import PAYMENT_MOODS, Mood
 from controller.noc.pages import held
+from controller.noc.pages.theirs import must_reach
 from controller.noc.pages.vouchers import Batch, batch_of, theirs
 from controller.rights import Right
 from controller.store.scope import belongs
@@ -177,7 +178,7 @@ async def take(request: Request, deps: Needed) -> RedirectResponse:
     who = await live.acts(request, Right.TAKE_MONEY)
     sent = await live.fields(request)
     subscriber = sent.get("subscriber", "")
-    await held.must_be_theirs(deps, who, "subscriber", subscriber)
+    await must_reach(deps, who, "subscriber", subscriber)
     _ = live.words_of(request)
 
     async def deed() -> None:
@@ -204,7 +205,7 @@ async def ask(request: Request, deps: Needed) -> RedirectResponse:
     who = await live.acts(request, Right.TAKE_MONEY)
     sent = await live.fields(request)
     subscriber, payer = sent.get("subscriber", ""), sent.get("payer", "")
-    await held.must_be_theirs(deps, who, "subscriber", subscriber)
+    await must_reach(deps, who, "subscriber", subscriber)
     _ = live.words_of(request)
 
     async def deed() -> None:

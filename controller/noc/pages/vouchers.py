@@ -26,6 +26,7 @@ from controller.api.shapes import VouchersIn, VouchersOut
 from controller.noc import live, typed, voucher_views
 from controller.noc.board import Mood
 from controller.noc.pages import held
+from controller.noc.pages.theirs import must_reach
 from controller.noc.views import Mark
 from controller.noc.words import word
 from controller.rights import Right
@@ -259,7 +260,7 @@ async def sheet(key: Id, request: Request, deps: Needed, branch: str = "main") -
     """The codes of a new batch as slips to cut, on A4."""
     who = await who_asks(request)
     must_have(who, Right.MAKE_VOUCHERS)
-    await held.must_be_theirs(deps, who, "branch", branch)
+    await must_reach(deps, who, "branch", branch)
     made = await _made(deps, key)
     content = await voucher_sheet(deps, made.batch, made.codes, branch_id=branch)
     return as_file(content, PDF, f"vouchers-{made.batch}.pdf")
@@ -287,7 +288,7 @@ async def sell(request: Request, deps: Needed) -> RedirectResponse:
     who = await live.acts(request, Right.SELL_VOUCHERS)
     sent = await live.fields(request)
     branch_id, batch = sent.get("branch", "main"), sent.get("batch", "")
-    await held.must_be_theirs(deps, who, "branch", branch_id)
+    await must_reach(deps, who, "branch", branch_id)
     _ = live.words_of(request)
 
     async def deed() -> None:

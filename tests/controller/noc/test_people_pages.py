@@ -17,10 +17,11 @@ from controller.noc.pages import customers, search, sessions, theirs
 from controller.rights import Role, Who
 from controller.store.billing_rows import BranchRow
 from controller.store.people_rows import SubscriberNoteRow
-from controller.store.rows import GrantRow, GrantSiteRow, SiteItemRow, SmsRow
+from controller.store.rows import GrantRow, GrantSiteRow, SiteItemRow, SmsRow, SubscriberRow
 from controller.usecases.grants import give
 from controller.usecases.subscribers import SubscriberChange, add_subscriber, change_subscriber
 from tests.controller.noc.test_page import EVIL, Loads
+from tests.support.desk import at_desk
 from tests.support.office import (
     NOON,
     Office,
@@ -30,6 +31,7 @@ from tests.support.office import (
     a_site,
     caller,
 )
+from tests.support.two_branches import HERE, IDS, THERE, two_branches
 
 if TYPE_CHECKING:
     import httpx2
@@ -268,6 +270,35 @@ async def test_who_is_held_to_a_branch_sees_nobody_of_another(office: Office) ->
         await customers.look_at_one(an_asked(office, THIKA, phone=PHONE))
     with pytest.raises(NotFound):
         await sessions.look_at_one(an_asked(office, THIKA, session_id=SESSION))
+
+
+async def test_who_is_held_to_a_branch_makes_customers_of_it_alone(office: Office) -> None:
+    await two_branches(office)
+    new = {"phone": "0722 000 001", "name": "Amina Hassan"}
+    theirs, other = {"branch_id": HERE}, {"referred_by": IDS[THERE]["msisdn"]}
+    async with at_desk(office, Role.SUPPORT, frozenset({HERE})) as client:
+        for sent in (new, {**new, "branch_id": THERE}, {**new, **theirs, **other}):
+            await client.post("/noc/customers/add", data=sent)
+        edited = await client.post(f"/noc/customers/{IDS[HERE]['msisdn']}/edit", data=other)
+        unknown = await client.post(
+            f"/noc/customers/{IDS[HERE]['msisdn']}/edit", data={"referred_by": "0722 999 999"}
+        )
+    before = await everybody(office)
+    async with at_desk(office, Role.SUPPORT, frozenset({HERE})) as client:
+        ours = {**new, **theirs, "referred_by": IDS[HERE]["msisdn"]}
+        await client.post("/noc/customers/add", data=ours)
+    (made,) = set(await everybody(office)) - set(before)
+
+    assert {one[1:] for one in before} == {(HERE, None), (THERE, None)}
+    assert edited.headers["location"] == unknown.headers["location"]
+    assert made[1:] == (HERE, IDS[HERE]["subscriber"])
+
+
+async def everybody(office: Office) -> list[tuple[str, str, str | None]]:
+    """Each customer's phone, branch, and who brought them."""
+    async with office.deps.db.read() as tx:
+        rows = await tx.scalars(select(SubscriberRow))
+        return [(row.msisdn, row.branch_id, row.referred_by) for row in rows]
 
 
 async def test_money_is_shown_to_those_who_may_see_it(office: Office) -> None:
