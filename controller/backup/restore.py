@@ -21,7 +21,7 @@ from controller import acting
 from controller.backup import archive, create
 from controller.backup.manifest import ROOMS, NotABackup, differences
 from controller.keep import write_private
-from controller.store import audit, backups, dumps
+from controller.store import audit, backups, dumps, staff
 from controller.store.database import Database
 from controller.store.migrations import upgrade
 from controller.usecases.audit import HEADS_FILE, RESTORED, keep_head, last_kept, read_head
@@ -178,12 +178,16 @@ def _checked(url: str, plan: Plan) -> None:
 
 
 async def _noted(url: str, plan: Plan, who: Actor) -> None:
-    """Let the restored database's own audit log say so, sealed."""
+    """End what opened the controller at that moment, and let its own audit log say so, sealed.
+
+    Sessions that were ended since, and API tokens that were revoked, come back with the database.
+    """
     db = Database(url)
     told = {"made_at": plan.manifest.made_at.isoformat(), "head": plan.manifest.audit_head}
     try:
         with acting.acting(replace(who, about=None)):
             async with db.begin() as tx:
+                await staff.end_all(tx, who.at)
                 audit.note(tx, "backup_restored", ("backup", told["made_at"]), after=told)
         async with db.begin() as tx:
             await audit.seal(tx, limit=SEALED_AT_ONCE)

@@ -232,6 +232,14 @@ def _show(desk: Desk, plan: "Plan") -> None:
     desk.screen.say(f"Database: {plan.database}, {instead}; then migrated to this version.")
     for name, fate in plan.files.items():
         desk.screen.say(f"{name}: {fate}")
+    desk.screen.say(
+        "Staff: their accounts, passwords and roles become those of that moment. "
+        "Every session of staff and every API token of it ends."
+    )
+    desk.screen.say(
+        "Whoever was disabled since can sign in again: look through `lango staff list` at once, "
+        "and use `lango staff disable`."
+    )
 
 
 def _as_json(manifest: "Manifest") -> dict[str, Any]:
