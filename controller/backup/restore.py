@@ -49,12 +49,18 @@ class CannotRestore(Exception):  # noqa: N818 - a sentence
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a restore will do. ``there`` has how many rows the database that is replaced holds."""
+    """What a restore will do. ``there`` has how many rows the database that is replaced holds.
+
+    ``head_here`` is the last head in this machine's ``audit-heads``, "" where there is none;
+    ``knows_head``: the backup's own stands among them.
+    """
 
     manifest: Manifest
     database: str
     there: int | None
     files: Mapping[str, str]
+    head_here: str
+    knows_head: bool
 
     @property
     def replaces(self) -> bool:
@@ -125,7 +131,21 @@ def _plan(settings: Settings, manifest: Manifest, scratch: Path) -> Plan:
         for member in manifest.members
         if member.name in ROOMS
     }
-    return Plan(manifest, _shown(url), _rows_there(url), files)
+    here = last_kept(settings.state_dir)
+    return Plan(
+        manifest,
+        _shown(url),
+        _rows_there(url),
+        files,
+        head_here=here,
+        knows_head=bool(here) and _is_kept(settings.state_dir, manifest.audit_head),
+    )
+
+
+def _is_kept(state_dir: Path, head: str) -> bool:
+    """Whether a head stands in ``audit-heads``, also one that a restore gave up."""
+    told = (state_dir / HEADS_FILE).read_text(encoding="utf-8", errors="replace")
+    return any(line.split()[-1:] == [head] for line in told.splitlines())
 
 
 def _fate(state_dir: Path, name: str, scratch: Path) -> str:
