@@ -74,7 +74,7 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Batches:
-    """One page of batches, and the form of a new one."""
+    """One page of batches, and the form of a new one; ``is_adding``: it stands open."""
 
     now: datetime
     lines: tuple[Batch, ...]
@@ -82,6 +82,7 @@ class Batches:
     once: str
     more: str
     is_first: bool
+    is_adding: bool
     today: date
 
 
@@ -147,6 +148,7 @@ async def look(asked: live.Asked) -> Batches:
         once=held.new_once(),
         more=more,
         is_first=after is None,
+        is_adding=not found or bool(asked.query.get("add")),
         today=now.date(),
     )
 
