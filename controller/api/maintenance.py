@@ -78,14 +78,15 @@ async def list_windows(
 async def preview_window(deps: Needed, who: Asking, asked: MaintenanceIn) -> TellingOut:
     """How many customers would be told of a window, in which words, at what cost."""
     _must_reach(who, asked.area)
-    return TellingOut.of(await usecase.preview(deps, asked.plan()))
+    return TellingOut.of(await usecase.preview(deps, asked.plan(), branches=who.branches))
 
 
 @router.post("/maintenance", status_code=HTTPStatus.CREATED)
 async def plan_window(deps: Needed, who: Asking, asked: MaintenanceIn) -> MaintenanceOut:
     """Plan a window. The same id again changes nothing."""
     _must_reach(who, asked.area)
-    return MaintenanceOut.of(await usecase.plan(deps, asked.plan(), who=who.name))
+    row = await usecase.plan(deps, asked.plan(), who=who.name, branches=who.branches)
+    return MaintenanceOut.of(row)
 
 
 @router.post("/maintenance/{window_id}/end")
@@ -118,14 +119,15 @@ async def list_area_notices(
 async def preview_area_notice(deps: Needed, who: Asking, asked: AreaNoticeIn) -> TellingOut:
     """How many customers would be told, and at what cost."""
     _must_reach(who, asked.area)
-    return TellingOut.of(await usecase.preview(deps, asked.message()))
+    return TellingOut.of(await usecase.preview(deps, asked.message(), branches=who.branches))
 
 
 @router.post("/area-notices", status_code=HTTPStatus.CREATED)
 async def tell_area(deps: Needed, who: Asking, asked: AreaNoticeIn) -> AreaNoticeOut:
     """Tell every customer of an area something, once each. The same id again changes nothing."""
     _must_reach(who, asked.area)
-    return AreaNoticeOut.of(await usecase.tell_area(deps, asked.message(), who=who.name))
+    row = await usecase.tell_area(deps, asked.message(), who=who.name, branches=who.branches)
+    return AreaNoticeOut.of(row)
 
 
 @router.post("/area-notices/{notice_id}/stop")
@@ -180,7 +182,8 @@ async def list_runs(deps: Needed, asked: Annotated[PageAsked, Query()]) -> Page[
 async def preview_run(deps: Needed, who: Asking, asked: CreditRunIn) -> CreditPreviewOut:
     """What a rule would give for the outages of a time; nothing is booked."""
     _must_reach(who, asked.area)
-    return CreditPreviewOut.of(await outage_credits.preview(deps, asked.run()), limit=LINES_SHOWN)
+    seen = await outage_credits.preview(deps, asked.run(), branches=who.branches)
+    return CreditPreviewOut.of(seen, limit=LINES_SHOWN)
 
 
 @router.post("/outage-credits", status_code=HTTPStatus.CREATED)

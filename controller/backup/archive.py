@@ -3,6 +3,11 @@
 Nothing of a file is believed before it was decrypted, which fails for a wrong key and for every bit
 that was changed or cut off (age authenticates in pieces of 64 KiB). Members are read by names that
 are fixed here, into names that are fixed here: what stands in an archive names no path.
+
+That a file can be decrypted proves no sender: whoever knows a public key (the recovery key's half
+stands on this machine) can make one that opens as well, and says of itself what it likes. The head
+of its audit log, held against one that was kept elsewhere, is what tells: a restore's plan shows
+both, and ``lango audit verify`` walks the chain.
 """
 
 from __future__ import annotations

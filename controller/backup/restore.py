@@ -21,7 +21,7 @@ from controller import acting
 from controller.backup import archive, create
 from controller.backup.manifest import ROOMS, NotABackup, differences
 from controller.keep import write_private
-from controller.store import audit, backups, dumps
+from controller.store import audit, backups, dumps, staff
 from controller.store.database import Database
 from controller.store.migrations import upgrade
 from controller.usecases.audit import HEADS_FILE, RESTORED, keep_head, last_kept, read_head
@@ -49,12 +49,18 @@ class CannotRestore(Exception):  # noqa: N818 - a sentence
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a restore will do. ``there`` has how many rows the database that is replaced holds."""
+    """What a restore will do. ``there`` has how many rows the database that is replaced holds.
+
+    ``head_here`` is the last head in this machine's ``audit-heads``, "" where there is none;
+    ``knows_head``: the backup's own stands among them.
+    """
 
     manifest: Manifest
     database: str
     there: int | None
     files: Mapping[str, str]
+    head_here: str
+    knows_head: bool
 
     @property
     def replaces(self) -> bool:
@@ -125,7 +131,21 @@ def _plan(settings: Settings, manifest: Manifest, scratch: Path) -> Plan:
         for member in manifest.members
         if member.name in ROOMS
     }
-    return Plan(manifest, _shown(url), _rows_there(url), files)
+    here = last_kept(settings.state_dir)
+    return Plan(
+        manifest,
+        _shown(url),
+        _rows_there(url),
+        files,
+        head_here=here,
+        knows_head=bool(here) and _is_kept(settings.state_dir, manifest.audit_head),
+    )
+
+
+def _is_kept(state_dir: Path, head: str) -> bool:
+    """Whether a head stands in ``audit-heads``, also one that a restore gave up."""
+    told = (state_dir / HEADS_FILE).read_text(encoding="utf-8", errors="replace")
+    return any(line.split()[-1:] == [head] for line in told.splitlines())
 
 
 def _fate(state_dir: Path, name: str, scratch: Path) -> str:
@@ -178,12 +198,16 @@ def _checked(url: str, plan: Plan) -> None:
 
 
 async def _noted(url: str, plan: Plan, who: Actor) -> None:
-    """Let the restored database's own audit log say so, sealed."""
+    """End what opened the controller at that moment, and let its own audit log say so, sealed.
+
+    Sessions that were ended since, and API tokens that were revoked, come back with the database.
+    """
     db = Database(url)
     told = {"made_at": plan.manifest.made_at.isoformat(), "head": plan.manifest.audit_head}
     try:
         with acting.acting(replace(who, about=None)):
             async with db.begin() as tx:
+                await staff.end_all(tx, who.at)
                 audit.note(tx, "backup_restored", ("backup", told["made_at"]), after=told)
         async with db.begin() as tx:
             await audit.seal(tx, limit=SEALED_AT_ONCE)

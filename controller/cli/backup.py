@@ -232,6 +232,31 @@ def _show(desk: Desk, plan: "Plan") -> None:
     desk.screen.say(f"Database: {plan.database}, {instead}; then migrated to this version.")
     for name, fate in plan.files.items():
         desk.screen.say(f"{name}: {fate}")
+    desk.screen.say(_heads(plan))
+    desk.screen.say(
+        "Staff: their accounts, passwords and roles become those of that moment. "
+        "Every session of staff and every API token of it ends."
+    )
+    desk.screen.say(
+        "Whoever was disabled since can sign in again: look through `lango staff list` at once, "
+        "and use `lango staff disable`."
+    )
+
+
+def _heads(plan: "Plan") -> str:
+    """The audit log's end in the backup beside what is kept here: encryption proves no sender."""
+    theirs, here = plan.manifest.audit_head, plan.head_here
+    if not here:
+        return (
+            f"Audit log: {theirs} in the backup; no audit-heads is here. That the file can be "
+            "decrypted does not prove who made it: hold this against a head that you kept."
+        )
+    known = (
+        "which knows the backup's."
+        if plan.knows_head
+        else "which does NOT know the backup's: be sure who made the file before you go on."
+    )
+    return f"Audit log: {theirs} in the backup, {here} in audit-heads here, {known}"
 
 
 def _as_json(manifest: "Manifest") -> dict[str, Any]:

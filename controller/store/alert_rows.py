@@ -208,7 +208,8 @@ class AreaNoticeRow(Row):
     """A message to every customer of an area: written down at once, sent out bit by bit.
 
     ``after_id`` is the subscriber up to whom it has come; ``done_at`` is set at the last one, or
-    when it was called off. ``messages`` counts those that were written.
+    when it was called off. ``messages`` counts those that were written. ``branches`` (ids,
+    apart by spaces) are those that whoever asked is held to: nobody is told at sites of others.
     """
 
     __tablename__ = "area_notice"
@@ -222,6 +223,7 @@ class AreaNoticeRow(Row):
     maintenance_id: Mapped[str | None] = mapped_column(ForeignKey("maintenance.id"))
     site_id: Mapped[str | None] = mapped_column(ForeignKey("site.id"))
     branch_id: Mapped[str | None] = mapped_column(ForeignKey("branch.id"))
+    branches: Mapped[str | None] = mapped_column(Text)
     text_en: Mapped[str] = mapped_column(String(400))
     text_sw: Mapped[str] = mapped_column(String(400))
     created_at: Mapped[datetime]

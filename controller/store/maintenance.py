@@ -44,13 +44,16 @@ class Customer:
     language: str
 
 
-async def windows(tx: Tx, *, since: datetime, until: datetime) -> list[MaintenanceRow]:
-    """Windows that lie at least partly between two instants."""
+async def windows(
+    tx: Tx, *, since: datetime, until: datetime, branches: Branches
+) -> list[MaintenanceRow]:
+    """Windows that lie at least partly between two instants, of some branches where asked."""
     row = MaintenanceRow
     query = select(row).where(
         row.until_at > since,
         row.from_at < until,
         or_(row.ended_at.is_(None), row.ended_at > since),
+        within(row, branches),
     )
     return list(await tx.scalars(query.order_by(row.from_at, row.id)))
 

@@ -93,6 +93,13 @@ async def end_everything(
         )
 
 
+async def end_all(tx: Tx, now: datetime) -> None:
+    """End every session of staff, and every API token."""
+    session, token = StaffSessionRow, ApiTokenRow
+    await tx.execute(update(session).where(session.ended_at.is_(None)).values(ended_at=now))
+    await tx.execute(update(token).where(token.revoked_at.is_(None)).values(revoked_at=now))
+
+
 async def forget_factors(tx: Tx, row: StaffRow) -> None:
     """Let an account have neither password nor any other factor."""
     row.password_hash, row.totp_sealed, row.totp_step = "", None, None

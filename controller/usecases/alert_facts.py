@@ -194,7 +194,7 @@ def _outbox_pct(site: SiteSigns) -> int | None:
 
 
 async def _windows(tx: Tx, now: datetime) -> tuple[tuple[str, Area], ...]:
-    rows = await maintenance.windows(tx, since=now, until=now + SECOND)
+    rows = await maintenance.windows(tx, since=now, until=now + SECOND, branches=None)
     return tuple((row.id, Area(row.site_id, row.branch_id)) for row in rows if row.from_at <= now)
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from controller.deps import Deps
     from controller.store.alert_facts import SiteSigns
     from controller.store.database import Tx
+    from controller.store.scope import Branches
 
 DEPTH_MAX = 8
 """Sites in one line from the first upstream to the last."""
@@ -44,13 +45,21 @@ class Area:
         )
 
 
-async def sites_in(tx: Tx, area: Area) -> list[str] | None:
-    """The sites of an area, in order; None: all. Raises `InvalidField`, `SiteUnknown`."""
+async def sites_in(tx: Tx, area: Area, branches: Branches = None) -> list[str] | None:
+    """The sites of an area, in order; None: all. Raises `InvalidField`, `SiteUnknown`.
+
+    Of whoever is held to some branches only the sites of those: what is reached through a site of
+    theirs may be another's.
+    """
     await must_be_one_area(tx, area.site_id, area.branch_id)
-    if area.is_everything:
+    if area.is_everything and branches is None:
         return None
     known = {one.id: one for one in await alert_facts.site_signs(tx)}
-    return [one for one in known if area.covers(line_of(known, one))]
+    return [
+        name
+        for name, one in known.items()
+        if (branches is None or one.branch_id in branches) and area.covers(line_of(known, name))
+    ]
 
 
 def line_of(known: Mapping[str, SiteSigns], site_id: str) -> list[SiteSigns]:

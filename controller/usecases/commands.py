@@ -41,11 +41,23 @@ class _Of:
 
 
 OF_A_PHONE = (
-    _Of(("why", "kwa nini", "check"), "Why is {phone} not online?", "#why", Right.SEE_CUSTOMERS),
-    _Of(("disconnect", "kick", "kata"), "Disconnect {phone}", "#sessions", Right.RUN_SESSIONS),
-    _Of(("extend", "give", "ongeza"), "Give {phone} more time or data", "#give", Right.GIVE_ACCESS),
-    _Of(("message", "sms", "ujumbe"), "Write to {phone}", "#message", Right.MESSAGE),
-    _Of(("note", "kumbuka"), "Note something about {phone}", "#notes", Right.EDIT_CUSTOMERS),
+    _Of(
+        ("why", "kwa nini", "check"),
+        "Why is {phone} not online?",
+        "#why-title",
+        Right.SEE_CUSTOMERS,
+    ),
+    _Of(
+        ("disconnect", "kick", "kata"), "Disconnect {phone}", "#sessions-title", Right.RUN_SESSIONS
+    ),
+    _Of(
+        ("extend", "give", "ongeza"),
+        "Give {phone} more time or data",
+        "/edit#give",
+        Right.GIVE_ACCESS,
+    ),
+    _Of(("message", "sms", "ujumbe"), "Write to {phone}", "/edit#message", Right.MESSAGE),
+    _Of(("note", "kumbuka"), "Note something about {phone}", "/edit#note", Right.EDIT_CUSTOMERS),
     _Of(("edit", "hariri"), "Edit {phone}", "/edit", Right.EDIT_CUSTOMERS),
 )
 
@@ -63,8 +75,15 @@ PLACES = (
         "/noc/customers/add",
         Right.EDIT_CUSTOMERS,
     ),
-    (("make vouchers", "new vouchers"), "Make vouchers", "/noc/vouchers", Right.MAKE_VOUCHERS),
+    (
+        ("make vouchers", "new vouchers"),
+        "Make vouchers",
+        "/noc/vouchers?add=1",
+        Right.MAKE_VOUCHERS,
+    ),
 )
+OF_ALL = frozenset({Right.RUN_SITES, Right.MAKE_VOUCHERS})
+"""Places of these concern every branch: offered to nobody who is held to some."""
 
 TYPED_MIN = 3
 """So many letters of a command offer it; fewer begin too many words."""
@@ -83,7 +102,9 @@ def commands(asked: Meant, who: Who) -> tuple[Command, ...]:
     offered += [
         Command(says, to)
         for names, says, to, right in PLACES
-        if who.may(right) and any(name.startswith(small) for name in names)
+        if who.may(right)
+        and (who.branches is None or right not in OF_ALL)
+        and any(name.startswith(small) for name in names)
     ]
     return (*offered, *_of_a_phone(small, who))
 

@@ -30,9 +30,13 @@ if TYPE_CHECKING:
 
     from controller.deps import Deps
     from controller.store.database import Tx
+    from controller.store.scope import Branches
 
 WINDOW_MAX = timedelta(days=14)
 BEFORE_MAX = timedelta(days=14)
+LATE_MAX = timedelta(minutes=5)
+"""So long before it was planned a window may have begun: no outage becomes work afterwards."""
+
 TEXT_MAX = 200
 NOTICE_MAX = 400
 BATCH_MAX = 500
@@ -104,9 +108,12 @@ class Preview:
     texts: Mapping[str, str]
 
 
-async def plan(deps: Deps, new: Plan, *, who: str = "") -> MaintenanceRow:
-    """Plan a window, and what customers are told of it. The same id again changes nothing.
+async def plan(
+    deps: Deps, new: Plan, *, who: str = "", branches: Branches = None
+) -> MaintenanceRow:
+    """Plan a window, and what customers (of ``branches``) are told of it.
 
+    The same id again changes nothing.
     Raises `InvalidField`, `SiteUnknown`, `MaintenanceDiffers`, `DatabaseBusy`.
     """
     now = deps.now()
@@ -129,13 +136,16 @@ async def plan(deps: Deps, new: Plan, *, who: str = "") -> MaintenanceRow:
             if _described(known) != _described(row):
                 raise MaintenanceDiffers(f"maintenance {name} is there with other content")
             return known
+        _must_not_be_long_begun(new, now)
         await sites_in(tx, new.area)
         tx.add(row)
         await tx.flush()
         if new.tell_before_s is not None:
             texts = await notice_texts(tx, deps, new)
             leaves_at = max(now, new.from_at - new.tell_before_s * SECOND)
-            tx.add(_notice(new.area, texts, now=now, leaves_at=leaves_at, who=who, of=name))
+            notice = _notice(new.area, texts, now=now, leaves_at=leaves_at, who=who, of=name)
+            notice.branches = _kept(branches)
+            tx.add(notice)
     deps.signals.wake("live")
     return row
 
@@ -163,12 +173,17 @@ def ends_at(row: MaintenanceRow) -> datetime:
     return row.until_at if row.ended_at is None else min(row.until_at, row.ended_at)
 
 
-async def preview(deps: Deps, new: Plan | Message) -> Preview:
-    """What telling the customers of an area would be. Raises `InvalidField`, `SiteUnknown`."""
+async def preview(deps: Deps, new: Plan | Message, *, branches: Branches = None) -> Preview:
+    """What telling the customers of an area, in ``branches``, would be.
+
+    Raises `InvalidField`, `SiteUnknown`.
+    """
     if isinstance(new, Plan):
         _check_window(new, deps.now())
+        _must_not_be_long_begun(new, deps.now())
     async with deps.db.read() as tx:
-        found = await maintenance.customers_count(tx, await sites_in(tx, new.area))
+        area = await sites_in(tx, new.area, branches)
+        found = await maintenance.customers_count(tx, area)
         texts = await notice_texts(tx, deps, new)
         cost = await maintenance.part_cost_e4(tx)
     count = sum(found.values())
@@ -176,9 +191,12 @@ async def preview(deps: Deps, new: Plan | Message) -> Preview:
     return Preview(count, all_parts, None if cost is None else cost * all_parts, texts)
 
 
-async def tell_area(deps: Deps, new: Message, *, who: str = "") -> AreaNoticeRow:
-    """Tell every customer of an area something, once each. The same id again changes nothing.
+async def tell_area(
+    deps: Deps, new: Message, *, who: str = "", branches: Branches = None
+) -> AreaNoticeRow:
+    """Tell every customer of an area, in ``branches``, something, once each.
 
+    The same id again changes nothing.
     Raises `InvalidField`, `SiteUnknown`, `NoticeDiffers`, `DatabaseBusy`.
     """
     now = deps.now()
@@ -188,6 +206,7 @@ async def tell_area(deps: Deps, new: Message, *, who: str = "") -> AreaNoticeRow
         texts = await notice_texts(tx, deps, new)
         leaves_at = max(now, new.leaves_at or now)
         row = _notice(new.area, texts, now=now, leaves_at=leaves_at, who=who, name=name)
+        row.branches = _kept(branches)
         known = await maintenance.notice(tx, name)
         if known is not None:
             if _said(known) != _said(row):
@@ -221,7 +240,8 @@ async def tell_due(deps: Deps) -> int:
 async def _write_some(tx: Tx, deps: Deps, row: AreaNoticeRow) -> int:
     """Write to the next customers, and note how far that has come."""
     now = deps.now()
-    area = await sites_in(tx, Area(row.site_id, row.branch_id))
+    held_to = None if row.branches is None else frozenset(row.branches.split())
+    area = await sites_in(tx, Area(row.site_id, row.branch_id), held_to)
     found = await maintenance.customers(tx, area, after=row.after_id, limit=BATCH_MAX)
     written = 0
     for one in found:
@@ -302,7 +322,11 @@ def _notice(
 
 
 def _said(row: AreaNoticeRow) -> tuple[object, ...]:
-    return (row.site_id, row.branch_id, row.text_en, row.text_sw)
+    return (row.site_id, row.branch_id, row.branches, row.text_en, row.text_sw)
+
+
+def _kept(branches: Branches) -> str | None:
+    return None if branches is None else " ".join(sorted(branches))
 
 
 def _described(row: MaintenanceRow) -> tuple[object, ...]:
@@ -328,6 +352,12 @@ def _check_window(new: Plan, now: datetime) -> None:
     before = new.tell_before_s
     if before is not None and not 0 <= before <= BEFORE_MAX // SECOND:
         raise InvalidField("tell_before_s", f"want 0 seconds to {BEFORE_MAX.days} days")
+
+
+def _must_not_be_long_begun(new: Plan, now: datetime) -> None:
+    if now - new.from_at > LATE_MAX:
+        minutes = LATE_MAX // timedelta(minutes=1)
+        raise InvalidField("from_at", f"want a moment not more than {minutes} minutes ago")
 
 
 def _text(field: str, text: str, length_max: int) -> str:

@@ -1,10 +1,11 @@
 """Credit for outages: what a rule gives each subscription for time without service, once.
 
-An outage counts when it is over, less the time that was given to maintenance, and for the billed
-period in which it began. A run is decided and kept in one transaction; what it gives is then booked
-as credit notes of the periods' invoices, one by one, each by a cause of its own: broken off at any
-point it is finished later, by the same command or by the job. The database keeps one credit for
-each subscription and outage, so that two runs over the same days give nothing twice.
+An outage counts when it is over, less the time that was given to maintenance (from when that was
+planned), and for the billed period in which it began. A run is decided and kept in one transaction;
+what it gives is then booked as credit notes of the periods' invoices, one by one, each by a cause
+of its own: broken off at any point it is finished later, by the same command or by the job. The
+database keeps one credit for each subscription and outage, so that two runs over the same days give
+nothing twice.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from controller.store.database import Tx
     from controller.store.maintenance import Billed
     from controller.store.rows import OutageRow
+    from controller.store.scope import Branches
 
 SPAN_MAX = timedelta(days=366)
 BOOK_MAX = 200
@@ -107,11 +109,14 @@ class Outcome:
         return sum(one.amount.minor for one in self.credits)
 
 
-async def preview(deps: Deps, new: NewRun) -> Outcome:
-    """What a run would give now; nothing is kept. Raises `InvalidField`, `SiteUnknown`."""
+async def preview(deps: Deps, new: NewRun, *, branches: Branches = None) -> Outcome:
+    """What a run would give now, at the sites of ``branches``; nothing is kept.
+
+    Raises `InvalidField`, `SiteUnknown`.
+    """
     _check(new, deps.now())
     async with deps.db.read() as tx:
-        return await _decided(tx, new)
+        return await _decided(tx, new, branches)
 
 
 async def run(deps: Deps, new: NewRun, *, who: str = "") -> OutageCreditRunRow:
@@ -154,8 +159,8 @@ def _check(new: NewRun, now: datetime) -> None:
         raise InvalidField("from_at", f"want at most {SPAN_MAX.days} days")
 
 
-async def _decided(tx: Tx, new: NewRun) -> Outcome:
-    area = await sites_in(tx, new.area)
+async def _decided(tx: Tx, new: NewRun, branches: Branches = None) -> Outcome:
+    area = await sites_in(tx, new.area, branches)
     outages = await maintenance.outages_ended(tx, area, since=new.from_at, until=new.until_at)
     lost = await _lost(tx, outages)
     groups: dict[tuple[str, str], tuple[Billed, list[Lost]]] = {}
@@ -193,6 +198,7 @@ async def _lost(tx: Tx, outages: Sequence[OutageRow]) -> list[tuple[OutageRow, L
         tx,
         since=min(one.began_at for one in outages),
         until=max(one.ended_at for one in outages if one.ended_at is not None),
+        branches=None,
     )
     found = []
     for outage in outages:
@@ -210,10 +216,15 @@ def _of_site(
 ) -> list[Window]:
     line = line_of(known, site_id)
     return [
-        Window(row.from_at, ends_at(row))
+        Window(_counts_from(row), ends_at(row))
         for row in windows
-        if ends_at(row) > row.from_at and Area(row.site_id, row.branch_id).covers(line)
+        if ends_at(row) > _counts_from(row) and Area(row.site_id, row.branch_id).covers(line)
     ]
+
+
+def _counts_from(row: MaintenanceRow) -> datetime:
+    """From when a window takes credit: not before somebody planned it."""
+    return max(row.from_at, row.created_at)
 
 
 def _row(new: NewRun, now: datetime, who: str) -> OutageCreditRunRow:

@@ -16,6 +16,7 @@ from controller.api.errors import NotFound
 from controller.api.needs import deps_of
 from controller.noc import live as page
 from controller.noc.alert_board import AlertLine, DeedLine, alert_line, deed_lines
+from controller.noc.pages.theirs import must_reach
 from controller.noc.views import Mark
 from controller.noc.words import word
 from controller.rights import Right
@@ -26,9 +27,7 @@ from controller.usecases import alerts as deeds
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from controller.deps import Deps
     from controller.noc.live import Asked
-    from controller.rights import Who
     from controller.store.database import Tx
 
 PAGE_LINES = 50
@@ -121,7 +120,12 @@ async def _names(tx: Tx) -> dict[str, str]:
 
 
 async def _work(tx: Tx, asked: Asked, names: dict[str, str]) -> tuple[Work, ...]:
-    rows = await maintenance.windows(tx, since=asked.now, until=asked.now + timedelta(seconds=1))
+    rows = await maintenance.windows(
+        tx,
+        since=asked.now,
+        until=asked.now + timedelta(seconds=1),
+        branches=asked.who.branches,
+    )
     return tuple(
         Work(
             where=names.get(row.site_id or "", row.site_id or row.branch_id or ""),
@@ -166,19 +170,12 @@ ALERT = page.View(
 router = page.pages(ALERTS, ALERT)
 
 
-async def _must_reach(deps: Deps, who: Who, alert_id: str) -> None:
-    """Raise `NotFound` for an alert of a branch that is not theirs."""
-    async with deps.db.read() as tx:
-        if not await belongs(tx, "alert", alert_id, who.branches):
-            raise NotFound("alert", alert_id[:64])
-
-
 @router.post("/noc/alerts/{alert_id}/acknowledge", response_model=None)
 async def acknowledge(request: Request, alert_id: str) -> Response:
     """Somebody has it in hand."""
     who = await page.acts(request, Right.RUN_ALERTS)
     deps, sent = deps_of(request), await page.fields(request)
-    await _must_reach(deps, who, alert_id)
+    await must_reach(deps, who, "alert", alert_id)
     return await page.tried(
         request,
         sent.get("back") or f"/noc/alerts/{quote(alert_id)}",
@@ -192,7 +189,7 @@ async def silence(request: Request, alert_id: str) -> Response:
     """Nobody is told of it for a while."""
     who = await page.acts(request, Right.RUN_ALERTS)
     deps, sent = deps_of(request), await page.fields(request)
-    await _must_reach(deps, who, alert_id)
+    await must_reach(deps, who, "alert", alert_id)
     told = sent.get("for_s", "")
     if not (told.isascii() and told.isdigit() and len(told) <= SECONDS_DIGITS_MAX):
         raise InvalidField("for_s", "want a number of seconds")
@@ -211,7 +208,7 @@ async def assign(request: Request, alert_id: str) -> Response:
     """It is somebody's task."""
     who = await page.acts(request, Right.RUN_ALERTS)
     deps, sent = deps_of(request), await page.fields(request)
-    await _must_reach(deps, who, alert_id)
+    await must_reach(deps, who, "alert", alert_id)
     return await page.tried(
         request,
         sent.get("back") or f"/noc/alerts/{quote(alert_id)}",

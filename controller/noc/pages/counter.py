@@ -20,6 +20,7 @@ from controller.noc import live, money_board, money_views, typed, voucher_views
 from controller.noc.accounts import SubscriberView, subscriber_view, subscriber_views
 from controller.noc.board import PAYMENT_MOODS, Mood
 from controller.noc.pages import held
+from controller.noc.pages.theirs import must_reach
 from controller.noc.pages.vouchers import Batch, batch_of, theirs
 from controller.rights import Right, right_to_take
 from controller.store.scope import belongs
@@ -179,7 +180,7 @@ async def take(request: Request, deps: Needed) -> RedirectResponse:
     who = await live.acts(request, Right.TAKE_MONEY)
     sent = await live.fields(request)
     subscriber = sent.get("subscriber", "")
-    await held.must_be_theirs(deps, who, "subscriber", subscriber)
+    await must_reach(deps, who, "subscriber", subscriber)
     rail = sent.get("rail", "cash")
     must_have(who, right_to_take(rail))
     _ = live.words_of(request)
@@ -214,7 +215,7 @@ async def ask(request: Request, deps: Needed) -> RedirectResponse:
     who = await live.acts(request, Right.TAKE_MONEY)
     sent = await live.fields(request)
     subscriber, payer = sent.get("subscriber", ""), sent.get("payer", "")
-    await held.must_be_theirs(deps, who, "subscriber", subscriber)
+    await must_reach(deps, who, "subscriber", subscriber)
     _ = live.words_of(request)
 
     async def deed() -> None:

@@ -46,6 +46,7 @@ from controller.usecases.why_facts import why
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from controller.deps import Deps
     from controller.noc.board import Mood
     from controller.noc.lines import Gauge
     from controller.noc.live import Asked
@@ -334,8 +335,10 @@ def _address(phone: str) -> str:
     return f"/noc/customers/{quote(phone)}"
 
 
-def _change(sent: Mapping[str, str], who: Who) -> SubscriberChange:
+async def _change(deps: Deps, sent: Mapping[str, str], who: Who) -> SubscriberChange:
     segment, branch_id = sent.get("segment"), sent.get("branch_id")
+    if sent.get("referred_by"):
+        await theirs.must_reach(deps, who, "subscriber", sent["referred_by"])
     if segment is not None and segment not in list(Segment):
         raise InvalidField("segment", f"want one of {', '.join(Segment)}")
     if branch_id is not None and not who.reaches(branch_id):
@@ -359,7 +362,9 @@ async def add(request: Request) -> Response:
     deps, sent = deps_of(request), await page.fields(request)
     try:
         phone = parse_msisdn(sent.get("phone", ""))
-        await usecase.add_subscriber(deps, phone, _change(sent, who))
+        if who.branches is not None and not sent.get("branch_id"):
+            raise InvalidField("branch_id", "say which of your branches they belong to")
+        await usecase.add_subscriber(deps, phone, await _change(deps, sent, who))
     except REFUSALS as refusal:
         return page.back(request, "/noc/customers/add", said=str(refusal), tone="bad")
     said = page.words_of(request)("The customer is there")
@@ -373,7 +378,7 @@ async def edit(request: Request, phone: str) -> Response:
     deps, sent = deps_of(request), await page.fields(request)
     await theirs.must_reach(deps, who, "subscriber", phone)
     try:
-        await usecase.change_subscriber(deps, phone, _change(sent, who))
+        await usecase.change_subscriber(deps, phone, await _change(deps, sent, who))
     except REFUSALS as refusal:
         return page.back(request, f"{_address(phone)}/edit", said=str(refusal), tone="bad")
     return page.back(request, _address(phone), said=page.words_of(request)("Saved"))

@@ -1,7 +1,6 @@
-"""What every page that acts asks beside the right: whose the thing is, and one name for one deed.
+"""What every page that acts asks beside the right: one name for one deed, and the word typed.
 
-Somebody who is held to some branches gets the same answer for what is not there and for what
-belongs to another branch, as at the HTTP API.
+Whose a thing is: `theirs`.
 """
 
 from __future__ import annotations
@@ -11,10 +10,9 @@ import secrets
 from typing import TYPE_CHECKING
 
 from billing.errors import InvalidField
-from controller.api.errors import REFUSALS, NotFound
+from controller.api.errors import REFUSALS
 from controller.api.reach import Forbidden
 from controller.noc import live
-from controller.noc.pages import theirs
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Mapping
@@ -22,24 +20,11 @@ if TYPE_CHECKING:
     from fastapi import Request
     from fastapi.responses import RedirectResponse
 
-    from controller.deps import Deps
     from controller.rights import Who
 
-SHOWN = 64
 SURE = "sure"
 ONCE = "once"
 _ONCE = re.compile(r"[0-9a-f]{32}")
-
-
-async def must_be_theirs(deps: Deps, who: Who, kind: str, name: str) -> None:
-    """Raise `NotFound` for what is not there, or belongs to a branch that is not theirs."""
-    if who.branches is None:
-        return
-    if kind == "branch":
-        if not who.reaches(name):
-            raise NotFound(kind, name[:SHOWN])
-        return
-    await theirs.must_reach(deps, who, kind, name[:SHOWN])
 
 
 def must_be_of_all(who: Who) -> None:

@@ -100,10 +100,9 @@ async def look(asked: live.Asked) -> Overview:
         tried = await networks.tried_lately(tx, ours, now)
         alerts = await open_alerts(tx, ours, limit=ALERTS_MAX)
         notices = await networks.last_notices(tx, ours, limit=NOTICES_MAX)
-        waiting = await incoming.waiting_views(tx, now)
+        waiting = await incoming.waiting_views(tx, now, branches=ours)
         # Money that is nobody's yet belongs to no branch.
         unmatched = await incoming.unmatched(tx, limit=UNMATCHED_MAX) if ours is None else NOTHING
-    waiting = [view for view in waiting if asked.who.reaches(view.site.branch_id)]
     behind = sum(not view.applied for view in waiting)
     rates = followed(_rates(asked.before), (_counted(view) for view in sessions))
     down_bps, up_bps = networks.totals(sites)

@@ -22,6 +22,7 @@ from controller.api.needs import Id, Needed  # noqa: TC001 - as above
 from controller.noc import live, money_board, money_views, typed
 from controller.noc.board import is_online
 from controller.noc.pages import held
+from controller.noc.pages.theirs import must_reach
 from controller.noc.views import Mark
 from controller.noc.words import word
 from controller.rights import Right
@@ -310,7 +311,7 @@ router = live.pages(PAYMENTS, PAYMENT)
 async def refund(arrival_id: Id, request: Request, deps: Needed) -> RedirectResponse:
     """Give money back, all of it or a part; the word has to be typed."""
     who = await live.acts(request, Right.BOOK_MONEY)
-    await held.must_be_theirs(deps, who, "arrival", arrival_id)
+    await must_reach(deps, who, "arrival", arrival_id)
     sent = await live.fields(request)
 
     async def deed() -> None:
@@ -333,13 +334,13 @@ async def refund(arrival_id: Id, request: Request, deps: Needed) -> RedirectResp
 async def assign(arrival_id: Id, request: Request, deps: Needed) -> RedirectResponse:
     """Give money to a subscriber: it pays what is open."""
     who = await live.acts(request, Right.BOOK_MONEY)
-    await held.must_be_theirs(deps, who, "arrival", arrival_id)
+    await must_reach(deps, who, "arrival", arrival_id)
     sent = await live.fields(request)
     _ = live.words_of(request)
 
     async def deed() -> None:
         subscriber = sent.get("subscriber", "")
-        await held.must_be_theirs(deps, who, "subscriber", subscriber)
+        await must_reach(deps, who, "subscriber", subscriber)
         await arrivals.assign(
             deps,
             arrival_id,

@@ -22,6 +22,7 @@ from controller.limits import limits_of
 from controller.noc import live, typed, views
 from controller.noc.board import Mood
 from controller.noc.pages import held
+from controller.noc.pages.theirs import must_reach
 from controller.noc.words import word
 from controller.rights import Right
 from controller.store import branches, plans, prices
@@ -367,7 +368,7 @@ async def add_price(plan_id: SiteKey, request: Request, deps: Needed) -> Redirec
     sent = await live.fields(request)
     branch_id = sent.get("branch", "")
     if branch_id:
-        await held.must_be_theirs(deps, who, "branch", branch_id)
+        await must_reach(deps, who, "branch", branch_id)
     else:
         held.must_be_of_all(who)
     _ = live.words_of(request)
@@ -392,7 +393,7 @@ async def end_price(
 ) -> RedirectResponse:
     """Let a price end today, or on the day that is said."""
     who = await live.acts(request, Right.EDIT_PLANS)
-    await held.must_be_theirs(deps, who, "price", price_id)
+    await must_reach(deps, who, "price", price_id)
     sent = await live.fields(request)
     _ = live.words_of(request)
 

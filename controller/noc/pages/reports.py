@@ -21,7 +21,7 @@ from controller.api.reach import must_have
 from controller.noc import live, money_views, typed, voucher_views
 from controller.noc.bars import chart
 from controller.noc.board import Mood
-from controller.noc.pages import held
+from controller.noc.pages.theirs import must_reach
 from controller.noc.pages.vouchers import theirs
 from controller.noc.views import Mark
 from controller.noc.words import word
@@ -325,7 +325,7 @@ async def report_file(request: Request, deps: Needed) -> Response:
     must_have(who, Right.SEE_MONEY)
     query = {name: value for name, value in request.query_params.items() if value}
     if who.branches is not None:
-        await held.must_be_theirs(deps, who, "branch", query.get("branch", "-"))
+        await must_reach(deps, who, "branch", query.get("branch", "-"))
     wanted = wanted_of(deps, who, query, ())
     found = await made(deps, wanted)
     name = f"{wanted.name}-{found.basis.value}-{wanted.since}-{wanted.until}"

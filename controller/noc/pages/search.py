@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from fastapi import Request  # noqa: TC002 - FastAPI reads the annotations
 from fastapi.responses import HTMLResponse, Response
@@ -52,9 +52,9 @@ def place(hit: Hit) -> str:
         case HitKind.SESSION:
             return f"/noc/sessions/{quote(hit.id)}"
         case HitKind.PAYMENT:
-            return f"/noc/payments?{urlencode({'q': hit.name})}"
+            return f"/noc/payments/{quote(hit.id)}"
         case HitKind.VOUCHER:
-            return f"/noc/vouchers?{urlencode({'batch': hit.id})}"
+            return f"/noc/vouchers/{quote(hit.id)}"
         case HitKind.DOCUMENT:
             return f"/api/v1/documents/{quote(hit.id)}/page"
         case HitKind.SITE:

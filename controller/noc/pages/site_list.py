@@ -39,7 +39,10 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class Sites:
-    """A page of the list. ``next_after`` is where the next page begins; "" on the last."""
+    """A page of the list. ``next_after`` is where the next page begins; "" on the last.
+
+    ``is_adding``: somebody came to add a site, and finds the form open.
+    """
 
     now: datetime
     listed: tuple[Listed, ...]
@@ -48,6 +51,7 @@ class Sites:
     search: str
     after: str
     next_after: str
+    is_adding: bool
 
 
 async def look(asked: live.Asked) -> Sites:
@@ -82,6 +86,7 @@ async def look(asked: live.Asked) -> Sites:
         search=search,
         after=after,
         next_after=shown[-1].row.id if len(found) > PAGE else "",
+        is_adding=bool(asked.query.get("add")),
     )
 
 

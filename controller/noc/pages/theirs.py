@@ -1,4 +1,8 @@
-"""What a page or a form names, as far as it exists for whoever asks."""
+"""What a page or a form names, as far as it exists for whoever asks.
+
+Somebody who is held to some branches gets the same answer for what is not there and for what
+belongs to another branch, as at the HTTP API.
+"""
 
 from __future__ import annotations
 
@@ -21,13 +25,15 @@ if TYPE_CHECKING:
     from controller.store.rows import SubscriberRow
 
 PAGE_LINES = 50
+SHOWN = 64
+"""So much of a name that is not known is said again."""
 
 
 async def subscriber(tx: Tx, who: Who, named: str) -> SubscriberRow:
     """A customer by phone or id. Raises `NotFound`."""
     row = await subscribers.by_phone(tx, normal_name(named)) or await subscribers.by_id(tx, named)
     if row is None or not who.reaches(row.branch_id):
-        raise NotFound("customer", named)
+        raise NotFound("customer", named[:SHOWN])
     return row
 
 
@@ -35,7 +41,7 @@ async def session(tx: Tx, who: Who, session_id: str) -> Live:
     """A session. Raises `NotFound`."""
     found = await live.one(tx, session_id, who.branches)
     if found is None:
-        raise NotFound("session", session_id)
+        raise NotFound("session", session_id[:SHOWN])
     return found
 
 
@@ -47,7 +53,7 @@ async def must_reach(deps: Deps, who: Who, kind: str, name: str) -> None:
         elif kind == "subscriber":
             await subscriber(tx, who, name)
         elif not await belongs(tx, kind, name, who.branches):
-            raise NotFound(kind, name)
+            raise NotFound(kind, name[:SHOWN])
 
 
 def mark_of(cursor: str) -> tuple[datetime, str] | None:

@@ -25,6 +25,7 @@ from controller.api.shapes import VouchersIn, VouchersOut
 from controller.noc import live, typed, voucher_views
 from controller.noc.board import Mood
 from controller.noc.pages import held
+from controller.noc.pages.theirs import must_reach
 from controller.noc.views import Mark
 from controller.noc.words import word
 from controller.rights import Right
@@ -72,7 +73,7 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Batches:
-    """One page of batches, and the form of a new one."""
+    """One page of batches, and the form of a new one; ``is_adding``: it stands open."""
 
     now: datetime
     lines: tuple[Batch, ...]
@@ -80,6 +81,7 @@ class Batches:
     once: str
     more: str
     is_first: bool
+    is_adding: bool
     today: date
 
 
@@ -145,6 +147,7 @@ async def look(asked: live.Asked) -> Batches:
         once=held.new_once(),
         more=more,
         is_first=after is None,
+        is_adding=not found or bool(asked.query.get("add")),
         today=now.date(),
     )
 
@@ -258,7 +261,7 @@ async def sheet(key: Id, request: Request, deps: Needed, branch: str = "main") -
     """The codes of a new batch as slips to cut, on A4."""
     who = await who_asks(request)
     must_have(who, Right.MAKE_VOUCHERS)
-    await held.must_be_theirs(deps, who, "branch", branch)
+    await must_reach(deps, who, "branch", branch)
     made = await _made(deps, key)
     content = await voucher_sheet(deps, made.batch, made.codes, branch_id=branch)
     return as_file(content, PDF, f"vouchers-{made.batch}.pdf")
@@ -286,7 +289,7 @@ async def sell(request: Request, deps: Needed) -> RedirectResponse:
     who = await live.acts(request, Right.SELL_VOUCHERS)
     sent = await live.fields(request)
     branch_id, batch = sent.get("branch", "main"), sent.get("batch", "")
-    await held.must_be_theirs(deps, who, "branch", branch_id)
+    await must_reach(deps, who, "branch", branch_id)
     _ = live.words_of(request)
 
     async def deed() -> None:

@@ -7,9 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from controller.store.rows import OutageRow
+from controller.rights import Role
+from controller.store.rows import OutageRow, SiteRow
+from controller.usecases.maintenance import tell_due
 from tests.controller.noc.test_alert_pages import NAME, an_alert
 from tests.support.office import Office, a_site, caller
+from tests.support.staff import a_token
+from tests.support.two_branches import HERE, IDS, THERE, two_branches
 
 if TYPE_CHECKING:
     import httpx2
@@ -147,6 +151,31 @@ async def test_an_area_is_told_and_that_can_be_stopped(office: Office) -> None:
         nowhere = await posted(client, "/area-notices", {**body, "site_id": "none", "id": ""})
 
     assert (made["done_at"], stopped["done_at"] is None, nowhere.status_code) == (None, False, 404)
+
+
+async def test_who_is_held_to_a_branch_writes_only_to_its_customers(office: Office) -> None:
+    await two_branches(office)
+    async with office.deps.db.begin() as tx:
+        (await tx.get_one(SiteRow, IDS[THERE]["site"])).parent_id = IDS[HERE]["site"]
+    start = office.clock() + timedelta(hours=1)
+    message = {"site_id": IDS[HERE]["site"], "text_en": "New mast.", "id": "e" * 32}
+    times = {"from_at": start.isoformat(), "until_at": (start + timedelta(hours=1)).isoformat()}
+    work = {**message, **times, "tell_before_s": 3_600, "id": "f" * 32}
+    of_branch = await a_token(office, Role.ADMIN, frozenset({HERE}))
+    seen: list[list[int]] = []
+    async with caller(office) as anybody, caller(office, of_branch) as theirs:
+        for client in (anybody, theirs):
+            told = await posted(client, "/area-notices/preview", message)
+            planned = await posted(client, "/maintenance/preview", work)
+            seen.append([told.json()["messages"], planned.json()["messages"]])
+        await posted(theirs, "/area-notices", message)
+        await posted(theirs, "/maintenance", work)
+    await tell_due(office.deps)
+    async with caller(office) as client:
+        told_all = (await client.get("/api/v1/area-notices")).json()["data"]
+
+    assert seen == [[2, 2], [1, 1]]
+    assert sorted(one["messages"] for one in told_all if one["done_at"]) == [1, 1]
 
 
 async def test_outages_are_listed_and_credit_is_previewed_and_given(office: Office) -> None:

@@ -30,15 +30,18 @@ from controller.backup.restore import (
 from controller.backup.trial import try_restore
 from controller.config import Settings, load_settings
 from controller.config_sections import BackupSettings, DatabaseSettings
+from controller.rights import Role
 from controller.store import backups
 from controller.store.audit_rows import AuditRow
 from controller.store.backup_rows import BackupRow
 from controller.store.database import Database
 from controller.store.rows import NoticeRow, PlanRow
+from controller.store.staff_rows import ApiTokenRow, StaffSessionRow
 from controller.usecases.audit import HEADS_FILE, read_heads, seal_due, verify
 from controller.usecases.backups import backup_due, trial_due
 from tests.support.database import sqlite_url
-from tests.support.office import NOON, Office, a_day, a_plan
+from tests.support.office import NOON, Office, a_day, a_plan, caller
+from tests.support.staff import a_token, an_owner
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -132,6 +135,27 @@ async def test_the_restored_log_holds_and_says_that_it_was_restored(
 
     assert (found.fault, found.head.seq) == (None, 2)
     assert (row.staff_name, row.address) == ("ann", "this machine")
+
+
+async def test_nobody_is_signed_in_and_no_program_let_in_by_what_came_back(
+    office: Office, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    await an_owner(office)
+    secret = await a_token(office, Role.ADMIN)
+    settings, identity = await with_key(office)
+    made = await asyncio.to_thread(create, settings, NOON)
+    there = elsewhere(tmp_path, an_empty(office, request, tmp_path))
+    await asyncio.to_thread(restored, there, made.path, identity)
+
+    db = Database(there.database_url)
+    async with db.read() as tx:
+        ended = list(await tx.scalars(select(StaffSessionRow.ended_at)))
+        revoked = list(await tx.scalars(select(ApiTokenRow.revoked_at)))
+    async with caller(replace(office, deps=replace(office.deps, db=db)), secret) as client:
+        answer = await client.get("/api/v1/sites")
+    await db.close()
+
+    assert (ended, revoked, answer.status_code) == ([ANN.at], [ANN.at], 401)
 
 
 async def test_what_came_after_an_older_backup_is_given_up_and_said_so(office: Office) -> None:

@@ -11,7 +11,9 @@ import pytest
 from sqlalchemy import select
 
 from controller.store.alert_rows import AlertRoundRow, AlertRow, MaintenanceRow
+from tests.support.desk import at_desk
 from tests.support.office import Office, a_site, caller
+from tests.support.two_branches import HERE, two_branches
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -176,3 +178,13 @@ async def test_work_that_goes_on_and_what_it_holds_is_told(office: Office) -> No
 
     assert "New mast." in page
     assert "held back: maintenance" in page
+
+
+async def test_work_of_another_branch_is_not_shown(office: Office) -> None:
+    await two_branches(office)
+    async with at_desk(office) as client:
+        of_all = plain((await client.get("/noc/alerts")).text)
+    async with at_desk(office, branches=frozenset({HERE})) as client:
+        of_one = plain((await client.get("/noc/alerts")).text)
+
+    assert (of_all.count("Work until"), of_one.count("Work until")) == (2, 1)

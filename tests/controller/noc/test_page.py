@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING
 
 import httpx2
 
+from controller.noc.incoming import WAITING_LINES_MAX
+from controller.store.rows import SiteItemRow
+from tests.support.desk import a_branch, at_desk
 from tests.support.incoming import bought, came
 from tests.support.office import (
+    NOON,
     Office,
     a_day,
+    a_grant,
     a_notice,
     a_payment,
     a_plan,
@@ -23,6 +29,8 @@ from tests.support.office import (
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
+
+    from controller.store.rows import Row
 
 EVIL = "<script>alert(1)</script>\"'&"
 
@@ -133,6 +141,27 @@ async def test_who_paid_and_waits_and_money_of_nobody_are_on_the_page(office: Of
         assert words in page
     assert "254712345678" not in page
     assert "254799999999" not in page
+
+
+def waiting_at(site_id: str, n: int, *, paid_s: int = 120) -> list[Row]:
+    """A grant that was paid so long ago and that its site has not applied."""
+    name, paid_at = f"{n:032x}", NOON - timedelta(seconds=paid_s)
+    return [
+        a_payment(name, site_id=site_id, created_at=paid_at, settled_at=paid_at),
+        a_grant(name, site_id=site_id, created_at=paid_at, started_at=None),
+        SiteItemRow(site_id=site_id, key=f"grant/{name}", generation=13, body=b"x"),
+    ]
+
+
+async def test_those_who_wait_in_another_branch_hide_nobody_of_theirs(office: Office) -> None:
+    sites = [a_site(), a_site("thika-1", branch_id="thika")]
+    await office.keep(a_branch("thika"), *sites, a_plan(), a_subscriber())
+    others = [row for n in range(WAITING_LINES_MAX) for row in waiting_at("estate-1", n)]
+    await office.keep(*others, *waiting_at("thika-1", WAITING_LINES_MAX, paid_s=110))
+    async with at_desk(office, branches=frozenset({"thika"})) as client:
+        page = (await client.get("/noc")).text
+
+    assert "1 waits for its site" in page
 
 
 async def test_what_others_wrote_is_text_and_never_markup(office: Office) -> None:

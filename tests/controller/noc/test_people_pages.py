@@ -18,11 +18,20 @@ from controller.noc.pages import customers, search, sessions, theirs
 from controller.rights import Role, Who
 from controller.store.audit_rows import AuditRow
 from controller.store.billing_rows import BranchRow
+from controller.store.payment_rows import ArrivalRow
 from controller.store.people_rows import SubscriberNoteRow
-from controller.store.rows import GrantRow, GrantSiteRow, SiteItemRow, SmsRow
+from controller.store.rows import (
+    GrantRow,
+    GrantSiteRow,
+    PaymentRow,
+    SiteItemRow,
+    SmsRow,
+    SubscriberRow,
+)
 from controller.usecases.grants import give
 from controller.usecases.subscribers import SubscriberChange, add_subscriber, change_subscriber
 from tests.controller.noc.test_page import EVIL, Loads
+from tests.support.desk import at_desk
 from tests.support.office import (
     NOON,
     Office,
@@ -32,6 +41,7 @@ from tests.support.office import (
     a_site,
     caller,
 )
+from tests.support.two_branches import HERE, IDS, THERE, two_branches
 
 if TYPE_CHECKING:
     import httpx2
@@ -294,6 +304,35 @@ async def test_who_is_held_to_a_branch_sees_nobody_of_another(office: Office) ->
         await sessions.look_at_one(an_asked(office, THIKA, session_id=SESSION))
 
 
+async def test_who_is_held_to_a_branch_makes_customers_of_it_alone(office: Office) -> None:
+    await two_branches(office)
+    new = {"phone": "0722 000 001", "name": "Amina Hassan"}
+    theirs, other = {"branch_id": HERE}, {"referred_by": IDS[THERE]["msisdn"]}
+    async with at_desk(office, Role.SUPPORT, frozenset({HERE})) as client:
+        for sent in (new, {**new, "branch_id": THERE}, {**new, **theirs, **other}):
+            await client.post("/noc/customers/add", data=sent)
+        edited = await client.post(f"/noc/customers/{IDS[HERE]['msisdn']}/edit", data=other)
+        unknown = await client.post(
+            f"/noc/customers/{IDS[HERE]['msisdn']}/edit", data={"referred_by": "0722 999 999"}
+        )
+    before = await everybody(office)
+    async with at_desk(office, Role.SUPPORT, frozenset({HERE})) as client:
+        ours = {**new, **theirs, "referred_by": IDS[HERE]["msisdn"]}
+        await client.post("/noc/customers/add", data=ours)
+    (made,) = set(await everybody(office)) - set(before)
+
+    assert {one[1:] for one in before} == {(HERE, None), (THERE, None)}
+    assert edited.headers["location"] == unknown.headers["location"]
+    assert made[1:] == (HERE, IDS[HERE]["subscriber"])
+
+
+async def everybody(office: Office) -> list[tuple[str, str, str | None]]:
+    """Each customer's phone, branch, and who brought them."""
+    async with office.deps.db.read() as tx:
+        rows = await tx.scalars(select(SubscriberRow))
+        return [(row.msisdn, row.branch_id, row.referred_by) for row in rows]
+
+
 async def test_money_is_shown_to_those_who_may_see_it(office: Office) -> None:
     await a_customer(office)
     await office.keep(a_payment(subscriber_id=await _id(office)))
@@ -373,6 +412,69 @@ async def test_pages_of_live_sessions_follow_one_another_without_a_gap(
 
     assert len(seen) == 120
     assert len(set(seen)) == 120
+
+
+@pytest.mark.parametrize(
+    ("typed", "shown_there"),
+    [
+        *((f"{verb} {PHONE}", "") for verb in ("why", "disconnect", "extend", "message", "note")),
+        (f"edit {PHONE}", 'id="edit-title"'),
+        ("add site", '<details class="menu" open>'),
+        ("add customer", 'action="/noc/customers/add"'),
+        ("make vouchers", '<details class="more-form" open>'),
+    ],
+)
+async def test_a_command_leads_to_where_it_is_done(
+    office: Office, typed: str, shown_there: str
+) -> None:
+    await a_customer(office)
+    async with at_desk(office) as client:
+        await client.post(
+            "/noc/vouchers/make", data={"once": "a" * 32, "plan": "hours-2", "count": "2"}
+        )
+        hits = (await client.get(f"/noc/search/hits?q={typed}")).text
+        (to,) = re.findall(r'<a class="hit" href="([^"]*)"', hits)
+        page = await client.get(to)
+
+    path, _, fragment = to.partition("#")
+    assert page.status_code == 200, to
+    assert (f'id="{fragment}"' if fragment else shown_there) in page.text, path
+
+
+async def test_staff_of_a_branch_are_offered_nothing_that_concerns_all(office: Office) -> None:
+    await two_branches(office)
+    async with at_desk(office, Role.ADMIN, frozenset({HERE})) as client:
+        offered = [
+            (await client.get(f"/noc/search/hits?q={typed}")).text.count('"hit" href="')
+            for typed in ("add site", "make vouchers", "add customer")
+        ]
+        sites = (await client.get("/noc/sites?add=1")).text
+
+    assert offered == [0, 0, 1]
+    assert 'action="/noc/sites"' not in sites.replace('method="get" action="/noc/sites"', "")
+
+
+async def test_every_hit_leads_to_the_page_of_what_was_found(office: Office) -> None:
+    await two_branches(office)
+    async with office.deps.db.begin() as tx:
+        order = await tx.get_one(PaymentRow, IDS[HERE]["payment"])
+        order.reference = "7K3M9P"
+        arrival = await tx.get_one(ArrivalRow, IDS[HERE]["arrival"])
+        arrival.receipt = "SGH7K2Q0XD"
+        found_by = {"7K3M9P": order.receipt, arrival.receipt: arrival.receipt}
+    async with at_desk(office) as client:
+        sent = {"once": "a" * 32, "plan": "hours-2", "count": "2"}
+        made = (await client.post("/noc/vouchers/make", data=sent)).headers["location"]
+        codes = (await client.get(f"{made.partition('?')[0]}/codes.csv")).text.splitlines()
+        code, _, batch = codes[1].split(",")
+        found_by |= {code: batch, "site-thika": "site-thika"}
+        for typed, told in found_by.items():
+            hits = (await client.get(f"/noc/search/hits?q={typed}")).text
+            places = re.findall(r'<a class="hit" href="([^"]*)"', hits)
+            answers = [await client.get(to) for to in places]
+            assert places, typed
+            assert [one.status_code for one in answers] == [200] * len(places), places
+            assert all(str(told) in one.text for one in answers), places
 
 
 async def test_the_fragment_of_hits_is_a_part_of_a_page(office: Office) -> None:

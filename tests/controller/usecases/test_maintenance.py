@@ -10,7 +10,7 @@ import pytest
 
 from billing.charge import Mode
 from billing.errors import InvalidField
-from controller.store.rows import SubscriberRow
+from controller.store.rows import SiteRow, SubscriberRow
 from controller.usecases import alerts, areas, maintenance, messages
 from controller.usecases.areas import Area
 from controller.usecases.maintenance import Message, Plan
@@ -18,6 +18,7 @@ from controller.usecases.sites import SiteUnknown
 from tests.support.alerts import DESK, hear, history, more_sites, opened, pass_by, route, send
 from tests.support.builders import SITE, Killed, MortalDatabase, hex_id
 from tests.support.contracts import a_subscriber, pays, subscribed
+from tests.support.desk import a_branch
 
 if TYPE_CHECKING:
     from tests.support.builders import World
@@ -144,6 +145,28 @@ async def test_those_behind_a_site_are_told_with_it_and_no_others(shop: World) -
     assert (of_all.messages, here.messages, there.messages) == (1, 1, 0)
 
 
+async def test_staff_of_a_branch_write_to_nobody_behind_their_site_in_another(
+    shop: World,
+) -> None:
+    """The site that others are reached through is in Thika; those are served from ``main``."""
+    (hub,) = await more_sites(shop, "hub")
+    await areas.set_upstream(shop.deps, SITE, hub)
+    async with shop.deps.db.begin() as tx:
+        tx.add(a_branch("thika"))
+        await tx.flush()
+        (await tx.get_one(SiteRow, hub)).branch_id = "thika"
+    await town(shop, 2)
+    thika, message = frozenset({"thika"}), Message(Area(hub), "Internet is back.")
+    seen = await maintenance.preview(shop.deps, message, branches=thika)
+    await maintenance.tell_area(shop.deps, message, branches=thika)
+    new = replace(a_plan(shop, area=Area(hub)), tell_before_s=3_600)
+    await maintenance.plan(shop.deps, new, branches=thika)
+    of_thika = await maintenance.tell_due(shop.deps)
+    await maintenance.tell_area(shop.deps, message)
+
+    assert (seen.messages, of_thika, await maintenance.tell_due(shop.deps)) == (0, 0, 2)
+
+
 @pytest.mark.parametrize("moment", ["before", "inside", "after"])
 @pytest.mark.parametrize("nth", [1, 2])
 async def test_each_customer_is_told_once_however_often_it_is_broken_off(
@@ -180,6 +203,7 @@ async def test_a_telling_can_be_stopped(shop: World) -> None:
         ("until_at", {"lasts_s": 0}),
         ("until_at", {"lasts_s": 15 * 86_400}),
         ("from_at", {"in_s": 400 * 86_400}),
+        ("from_at", {"in_s": -301, "lasts_s": 3_600}),
     ],
 )
 async def test_a_window_that_cannot_be_is_refused(
@@ -188,6 +212,19 @@ async def test_a_window_that_cannot_be_is_refused(
     new = a_plan(shop, in_s=told.get("in_s", 0), lasts_s=told.get("lasts_s", 60))
     with pytest.raises(InvalidField, match=field):
         await maintenance.plan(shop.deps, new)
+
+
+async def test_a_window_that_began_long_ago_is_refused_but_not_asking_for_it_again(
+    shop: World,
+) -> None:
+    new = replace(a_plan(shop, in_s=-300), id=hex_id("mast"))
+    first = await maintenance.plan(shop.deps, new)
+    shop.clock.advance(60)
+    again = await maintenance.plan(shop.deps, new)
+
+    assert again.id == first.id
+    with pytest.raises(InvalidField, match="from_at"):
+        await maintenance.preview(shop.deps, new)
 
 
 async def test_a_site_cannot_be_reached_through_itself(shop: World) -> None:

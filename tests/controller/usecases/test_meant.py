@@ -93,8 +93,8 @@ def test_words_of_a_name_are_few_and_each_is_kept_once() -> None:
 
 # What was typed, by whom, and what is offered.
 OFFERED = """
-  owner    | disconnect 0712345678    | Disconnect {phone} -> /noc/customers/254712345678#sessions
-  owner    | why 0712 345 678  | Why is {phone} not online? -> /noc/customers/254712345678#why
+  owner   | disconnect 0712345678 | Disconnect {phone} -> /noc/customers/254712345678#sessions-title
+  owner    | why 0712 345 678  | Why is {phone} not online? -> /noc/customers/254712345678#why-title
   cashier  | disconnect 0712345678    | -
   owner    | disconnect 0712          | -
   owner    | disconnect0712345678     | -

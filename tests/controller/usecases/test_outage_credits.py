@@ -17,10 +17,11 @@ from controller.store.alert_rows import OutageCreditRow
 from controller.store.billing_rows import DocumentLineRow
 from controller.store.rows import OutageRow
 from controller.usecases import maintenance, outage_credits
-from controller.usecases.areas import Area
+from controller.usecases.areas import Area, set_upstream
 from controller.usecases.crediting import credit
 from controller.usecases.maintenance import Plan
 from controller.usecases.outage_credits import NewRun
+from tests.support.alerts import more_sites
 from tests.support.builders import SITE, Killed, MortalDatabase, hex_id
 from tests.support.contracts import (
     a_subscriber,
@@ -122,6 +123,30 @@ async def test_time_of_maintenance_does_not_count(shop: World) -> None:
 
     assert without.credits == ()
     assert [one.lost_s for one in share.credits] == [2 * HOUR_S]
+
+
+async def test_staff_of_a_branch_see_no_credit_behind_their_site_in_another(dark: World) -> None:
+    (hub,) = await more_sites(dark, "hub")
+    await set_upstream(dark.deps, SITE, hub)
+    await served(dark)
+    await run_at(dark, "2027-10-02")
+    new = replace(a_run(), area=Area(hub))
+    of_all = await outage_credits.preview(dark.deps, new)
+    of_thika = await outage_credits.preview(dark.deps, new, branches=frozenset({"thika"}))
+
+    assert (of_all.outages, of_thika.outages, of_thika.credits) == (2, 0, ())
+
+
+async def test_work_that_was_planned_while_it_was_out_counts_only_from_then(shop: World) -> None:
+    await served(shop)
+    start = at("2027-09-10", "18:00")
+    shop.clock.to(start + timedelta(minutes=4))
+    await maintenance.plan(shop.deps, Plan(Area(SITE), start, start + timedelta(hours=3), "Mast."))
+    await outage(shop, start, 5 * HOUR_S)
+    await run_at(shop, "2027-10-02")
+    share = await outage_credits.preview(shop.deps, a_run(rule=CreditRule(0, Gives.SHARE)))
+
+    assert [one.lost_s for one in share.credits] == [2 * HOUR_S + 4 * 60]
 
 
 async def test_what_had_been_paid_comes_back_to_the_wallet(dark: World) -> None:
