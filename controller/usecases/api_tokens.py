@@ -1,7 +1,7 @@
 """Keys for programs: named, with a role and branches that are never more than their maker's.
 
 Kept as a keyed hash and shown once. One ends when it is revoked, when it expires, and with its
-maker: when they are disabled, reset, or get another role.
+maker: when they are disabled, reset, get another role or choose another password.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ PURPOSE = "api-token"
 SECRET_BYTES = 32
 TOKENS_MAX = 50
 TOUCH_EVERY = timedelta(minutes=1)
-LASTS_MAX_DAYS = 3_650
+LASTS_USUAL_DAYS = 90
+LASTS_MAX_DAYS = 365
 
 
 class TokenNotThere(Exception):  # noqa: N818 - a refusal, see style
@@ -52,12 +53,15 @@ async def make(
     name: str,
     role: Role | None = None,
     branches: frozenset[str] | None = None,
-    lasts: timedelta | None = None,
+    lasts: timedelta,
 ) -> Made:
     """A key of a role (the maker's own unless told) and branches (as theirs unless told).
 
-    Raises `AboveYou`, `InvalidField`.
+    Raises `AboveYou`, also for a program: whoever gets hold of a key could outlive it by others.
+    Raises `InvalidField`.
     """
+    if who.by_token:
+        raise AboveYou("a token makes no others: sign in, at /noc/me")
     now, wanted = deps.now(), role or who.role
     held = who.branches if branches is None else branches
     if not at_most(wanted, who.role):
@@ -73,7 +77,7 @@ async def make(
         role=wanted.value,
         branches=written_branches(held),
         created_at=now,
-        expires_at=None if lasts is None else now + lasts,
+        expires_at=now + lasts,
         used_at=None,
         revoked_at=None,
     )
@@ -127,7 +131,8 @@ async def who_has(deps: Deps, secret: str) -> Who | None:
         async with deps.db.begin() as tx:
             await api_tokens.touch(tx, row.id, now)
     name = row.name if maker is None else f"{maker.name} ({row.name})"
-    return Who(row.staff_id or row.id, name[:120], Role(row.role), branches_of(row.branches))
+    branches = branches_of(row.branches)
+    return Who(row.staff_id or row.id, name[:120], Role(row.role), branches, by_token=True)
 
 
 async def holder(deps: Deps, staff_id: str) -> Who | None:

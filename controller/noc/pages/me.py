@@ -102,6 +102,7 @@ class Me:
     sessions: tuple[SessionLine, ...] = ()
     tokens: tuple[TokenLine, ...] = ()
     roles: tuple[tuple[str, str], ...] = ()
+    days_max: int = api_tokens.LASTS_MAX_DAYS
     can_passkey: bool = False
     app: NewApp | None = None
 
@@ -250,17 +251,17 @@ async def end_others(request: Request) -> Response:
 @router.post("/noc/me/tokens")
 async def make_token(request: Request) -> Response:
     """Make an API token; it is shown this once."""
-    entered, sent = await _entered(request), await live.fields(request)
+    entered, sent = await _proven(request)
     days = sent.get("days", "")
-    if days and not (days.isascii() and days.isdigit() and 0 < int(days[:6]) <= _DAYS_MAX):
-        raise InvalidField("days", f"want 1 to {_DAYS_MAX}, or nothing")
+    if not (days.isascii() and days.isdigit() and 0 < int(days[:6]) <= _DAYS_MAX):
+        raise InvalidField("days", f"want 1 to {_DAYS_MAX}")
     deps = deps_of(request)
     made = await api_tokens.make(
         deps,
         entered.who,
         name=sent.get("name", ""),
         role=Role(sent["role"]) if sent.get("role") in list(Role) else None,
-        lasts=timedelta(days=int(days)) if days else None,
+        lasts=timedelta(days=int(days)),
     )
     html = rendered(
         "me/token.html",
