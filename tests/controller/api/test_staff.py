@@ -287,6 +287,53 @@ async def test_a_token_always_ends(office: Office, days: dict[str, int], lasts: 
     assert [answer.status_code for answer in bad] == [422] * 3
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        usecase.StaffChange(role=Role.CASHIER),
+        usecase.StaffChange(branches=("thika",)),
+        usecase.StaffChange(disabled=True),
+    ],
+    ids=["role", "branches", "disabled"],
+)
+async def test_who_was_more_when_they_asked_makes_no_token_of_what_they_were(
+    office: Office, change: usecase.StaffChange
+) -> None:
+    await office.keep(a_branch("thika"))
+    maker = await a_member(office, Role.BILLING)
+    asked_as = Who(maker.id, "Juma", Role.BILLING)
+    await usecase.change(office.deps, KEY, maker.id, change)
+    with pytest.raises(usecase.AboveYou):
+        await api_tokens.make(office.deps, asked_as, name="x", lasts=DAY)
+
+
+OUTLIVED = """
+maker now              | token of           | opens
+billing                | billing            | billing
+cashier                | billing            | cashier
+billing                | cashier            | cashier
+technician             | billing            | nothing
+cashier thika          | cashier            | cashier thika
+cashier nakuru thika   | cashier nakuru     | cashier nakuru
+cashier nakuru         | cashier thika      | nothing
+"""
+
+
+@pytest.mark.parametrize("line", OUTLIVED.strip().splitlines()[1:])
+async def test_a_token_that_outlived_its_makers_role_is_no_more_than_they_are_now(
+    office: Office, line: str
+) -> None:
+    now, token_of, opens = (part.split() for part in line.split("|"))
+    await office.keep(a_branch("thika"), a_branch("nakuru"))
+    maker = await a_member(office, Role(now[0]), branches=frozenset(now[1:]) or None)
+    held = frozenset(token_of[1:]) or None
+    token = await a_token(office, Role(token_of[0]), held, staff_id=maker.id)
+    found = await api_tokens.who_has(office.deps, token)
+
+    told = ["nothing"] if found is None else [found.role.value, *sorted(found.branches or ())]
+    assert told == opens
+
+
 async def test_a_token_is_kept_as_a_hash_and_shown_once(office: Office) -> None:
     made = (await asked(office, office.key, "POST", "api-tokens", {"name": "x"})).json()
     listed = await asked(office, office.key, "GET", "api-tokens")
