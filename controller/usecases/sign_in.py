@@ -148,7 +148,7 @@ async def with_code(deps: Deps, step: str, code: str, caller: Caller) -> SignedI
     Raises `StepOver`, `NotSignedIn`, `TooSoon`.
     """
     subjects, row = await _take_step_turn(deps, step, caller)
-    with _as(deps, row, caller):
+    with acting_as(deps, row, caller, route="sign in"):
         async with deps.db.begin() as tx:
             fresh = await _account(tx, row.id)
             factor = await _code_of(tx, deps, fresh, code)
@@ -197,7 +197,7 @@ async def with_passkey(deps: Deps, step: str, answer: str, caller: Caller) -> Si
         # Used up whatever comes of it: a challenge is answered once.
         if not await sign_ins.use_step(tx, step_hash, now):
             raise StepOver
-    with _as(deps, row, caller):
+    with acting_as(deps, row, caller, route="sign in"):
         async with deps.db.begin() as tx:
             fresh = await _account(tx, row.id)
             kept = await staff.passkey(tx, shown.id, lock=True)
@@ -405,13 +405,13 @@ async def _forgive(tx: Tx, subjects: _Subjects) -> None:
 
 
 @contextmanager
-def _as(deps: Deps, row: StaffRow, caller: Caller) -> Iterator[None]:
-    """Let the audit log say who signs in."""
+def acting_as(deps: Deps, row: StaffRow, caller: Caller, *, route: str) -> Iterator[None]:
+    """Let the audit log say who comes in, and how: no request is let in as them yet."""
     who = Actor(
         staff_id=row.id,
         name=row.name,
         address=caller.address,
-        route="sign in",
+        route=route,
         request_id=caller.request_id,
         at=deps.now(),
     )

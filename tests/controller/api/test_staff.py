@@ -488,3 +488,18 @@ async def test_with_an_owner_the_machines_key_opens_no_browser_but_the_api(
     api = await asked(office, office.key, "GET", "sites")
 
     assert [one.status_code for one in (before, held, after, api)] == [303, 401, 403, 200]
+
+
+async def rows_about(office: Office, staff_id: str) -> list[AuditRow]:
+    async with office.deps.db.read() as tx:
+        query = select(AuditRow).where(AuditRow.about_id == staff_id).order_by(AuditRow.at)
+        return list(await tx.scalars(query))
+
+
+async def test_coming_in_by_an_invitation_is_audited(office: Office) -> None:
+    owner, member = await an_owner(office), await a_member(office)
+    found = [(await rows_about(office, one.id))[-1] for one in (owner, member)]
+
+    assert [row.staff_id for row in found] == [owner.id, member.id]
+    assert {(row.address, row.route) for row in found} == {("197.232.61.9", "accept invitation")}
+    assert all("password_hash" in row.changes for row in found)
