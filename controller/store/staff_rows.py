@@ -87,7 +87,8 @@ class StaffRecoveryRow(Row):
 class StaffInviteRow(Row):
     """A one-use right to choose a password and a second factor, as a keyed hash.
 
-    ``staff_id`` is None for that of the first owner, whose account it makes.
+    ``staff_id`` is None for that of the first owner, whose account it makes. ``sealed`` is empty:
+    the secret of the app is made for whoever looks.
     """
 
     __tablename__ = "staff_invite"

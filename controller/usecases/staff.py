@@ -21,9 +21,11 @@ from controller.store import staff
 from controller.store.staff_rows import StaffInviteRow, StaffRow
 from controller.usecases import particulars
 from controller.usecases.factors import (
+    OfferedApp,
     is_totp,
     new_recovery_codes,
-    new_totp_secret,
+    offer_app,
+    offered_app,
     recovery_hash,
 )
 from controller.usecases.sign_in import SECRET_BYTES, acting_as, begin_session
@@ -111,10 +113,12 @@ class Invited:
 
 @dataclass(frozen=True, slots=True)
 class Invitation:
-    """What the page of an invitation shows: whom it is for (None: the first owner), the secret."""
+    """What the page of an invitation shows: whom it is for (None: the first owner).
+
+    The secret for their app is none of the invitation's: whoever made that would know it for good.
+    """
 
     row: StaffRow | None
-    totp: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +229,17 @@ async def invitation(deps: Deps, token: str) -> Invitation:
             raise InvitationOver("there is an owner already")
         if whose is not None and whose.disabled_at is not None:
             raise InvitationOver("this account is disabled")
-        return Invitation(whose, deps.vault.unseal(bytes(row.sealed)).decode())
+        return Invitation(whose)
+
+
+def offer(deps: Deps, token: str) -> OfferedApp:
+    """A secret for the app of whoever looks at the page of an invitation now."""
+    return offer_app(deps, _hash(deps, token), INVITE_LASTS)
+
+
+def offered(deps: Deps, token: str, sealed: str) -> OfferedApp:
+    """What that page offered, when its form comes back. Raises `InvalidField`."""
+    return offered_app(deps, _hash(deps, token), sealed)
 
 
 async def accept(
@@ -234,6 +248,7 @@ async def accept(
     token: str,
     *,
     password: str,
+    sealed: str,
     code: str,
     caller: Caller,
     login: str = "",
@@ -241,13 +256,14 @@ async def accept(
 ) -> Welcome:
     """Come in by an invitation, with a password and the first code of an authenticator app.
 
-    ``login`` and ``name`` are those of a first owner. Raises `InvitationOver`, `InvalidField`,
-    `LoginTaken`.
+    ``sealed`` is what `offer` gave to the form; ``login`` and ``name`` are those of a first owner.
+    Raises `InvitationOver`, `InvalidField`, `LoginTaken`.
     """
     told = await invitation(deps, token)
     invited = told.row or _first_owner(deps, good_login(login), particulars.name(name))
     good_password(password, login=invited.login)
-    step = is_totp(told.totp, "".join(code.split()), deps.now())
+    app = offered(deps, token, sealed)
+    step = is_totp(app.secret, "".join(code.split()), deps.now())
     if step is None:
         raise InvalidField("code", "this is not the code that the app shows now")
     hashed = await passwords.hashed(password)
@@ -258,7 +274,7 @@ async def accept(
                 raise InvitationOver("this link was used, or is too old")
             row = await _coming_in(tx, invited, is_first=told.row is None)
             row.password_hash = hashed
-            row.totp_sealed, row.totp_step = deps.vault.seal(told.totp.encode()), step
+            row.totp_sealed, row.totp_step = deps.vault.seal(app.secret.encode()), step
             await staff.set_recovery(tx, row.id, [recovery_hash(deps.vault, one) for one in codes])
             await tx.flush()
             return Welcome(await begin_session(tx, deps, row, caller, factor="totp"), codes)
@@ -303,7 +319,7 @@ async def _invited(tx: Tx, deps: Deps, staff_id: str | None, lasts: timedelta) -
     row = StaffInviteRow(
         token_hash=_hash(deps, token),
         staff_id=staff_id,
-        sealed=deps.vault.seal(new_totp_secret().encode()),
+        sealed=b"",
         created_at=now,
         expires_at=now + lasts,
         used_at=None,

@@ -14,6 +14,7 @@ from controller.jobs import Job, repeat, run_jobs
 if TYPE_CHECKING:
     from controller.deps import Deps
 
+
 class Alone:
     """All that a job's rounds themselves want: a clock, and where they tell how it went."""
 

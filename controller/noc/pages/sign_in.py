@@ -196,6 +196,7 @@ async def welcome(request: Request) -> Response:
             staff_of(request).passwords,
             token,
             password=sent.get("password", ""),
+            sealed=sent.get("sealed", ""),
             code=sent.get("code", ""),
             login=sent.get("login", ""),
             name=sent.get("name", ""),
@@ -220,7 +221,11 @@ def _welcome(
     problem: str = "",
     sent: Mapping[str, str] | None = None,
 ) -> Response:
-    said = sent or {}
+    said, deps = sent or {}, deps_of(request)
+    try:
+        app = staff.offered(deps, token, said.get("sealed", ""))
+    except InvalidField:
+        app = staff.offer(deps, token)
     named = told.row.login if told.row is not None else "owner"
     status = HTTPStatus.UNPROCESSABLE_ENTITY if problem else HTTPStatus.OK
     return _page(
@@ -232,8 +237,9 @@ def _welcome(
         invited=told.row,
         login=said.get("login", ""),
         name=said.get("name", ""),
-        secret=" ".join(told.totp[n : n + 4] for n in range(0, len(told.totp), 4)),
-        picture=Markup(totp_picture(told.totp, named)),  # noqa: S704 - drawn here, of our own secret
+        sealed=app.sealed,
+        secret=app.spaced,
+        picture=Markup(totp_picture(app.secret, named)),  # noqa: S704 - drawn here, of our own secret
     )
 
 

@@ -451,11 +451,10 @@ async def test_the_page_of_the_first_owner_makes_them_and_shows_their_codes_once
     invited = await usecase.invite_owner(office.deps, KEY)
     async with browser(office) as client:
         page = await client.get("/noc/welcome", params={"token": invited.token})
-        secret = re.search(r"<code>([A-Z2-7 ]+)</code>", page.text)
-        assert secret is not None
-        totp = pyotp.TOTP(secret[1].replace(" ", ""))
+        totp = pyotp.TOTP(secret_of(page))
         form = {
             "token": invited.token,
+            "sealed": sealed_of(page),
             "login": "amina@example.co.ke",
             "name": "Amina",
             "password": PASSWORD,
@@ -503,3 +502,47 @@ async def test_coming_in_by_an_invitation_is_audited(office: Office) -> None:
     assert [row.staff_id for row in found] == [owner.id, member.id]
     assert {(row.address, row.route) for row in found} == {("197.232.61.9", "accept invitation")}
     assert all("password_hash" in row.changes for row in found)
+
+
+async def test_who_made_an_invitation_does_not_know_the_second_factor(office: Office) -> None:
+    made = (await asked(office, office.key, "POST", "staff", JUMA)).json()
+    token = made["url"].split("?token=")[1]
+    async with browser(office) as client:
+        pages = [await client.get("/noc/welcome", params={"token": token}) for _ in range(2)]
+        seen = [secret_of(page) for page in pages]
+        form = {"token": token, "password": PASSWORD, "again": PASSWORD}
+        spied = pyotp.TOTP(seen[0]).at(int(office.clock().timestamp()))
+        own = {**form, "sealed": sealed_of(pages[1])}
+        wrong = await client.post("/noc/welcome", data={**own, "code": spied})
+        code = pyotp.TOTP(seen[1]).at(int(office.clock().timestamp()))
+        without = await client.post("/noc/welcome", data={**form, "code": code})
+        done = await client.post("/noc/welcome", data={**own, "code": code})
+
+    assert seen[0] != seen[1]
+    assert secret_of(wrong) == seen[1], "who mistyped has read the picture already"
+    assert [one.status_code for one in (wrong, without, done)] == [422, 422, 200]
+
+
+async def test_the_app_of_another_invitation_is_none_of_this(office: Office) -> None:
+    others = ({**JUMA, "login": f"{name}@example.co.ke"} for name in ("a", "b"))
+    urls = [(await asked(office, office.key, "POST", "staff", one)).json()["url"] for one in others]
+    tokens = [url.split("?token=")[1] for url in urls]
+    async with browser(office) as client:
+        page = await client.get("/noc/welcome", params={"token": tokens[0]})
+        code = pyotp.TOTP(secret_of(page)).at(int(office.clock().timestamp()))
+        form = {"token": tokens[1], "password": PASSWORD, "again": PASSWORD, "code": code}
+        answer = await client.post("/noc/welcome", data={**form, "sealed": sealed_of(page)})
+
+    assert answer.status_code == 422
+
+
+def secret_of(page: httpx2.Response) -> str:
+    found = re.search(r"<code>([A-Z2-7 ]+)</code>", page.text)
+    assert found is not None
+    return found[1].replace(" ", "")
+
+
+def sealed_of(page: httpx2.Response) -> str:
+    found = re.search(r'name="sealed" value="([^"]+)"', page.text)
+    assert found is not None, "the form brings the secret back"
+    return found[1]
