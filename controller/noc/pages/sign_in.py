@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from controller.usecases.staff import Invitation
 
 STEP_COOKIE = "lango_step"
-STEP_CHARS_MAX = 100
+STEP_CHARS_MAX = 400
 WRONG_KEY = word("This is not the staff key.")
 KEY_OVER = word("There is an owner by now: sign in with your own account.")
 DO_NOT_FIT = word("These do not fit.")
