@@ -123,7 +123,7 @@ async def _body(request: Request) -> Mapping[str, Any]:
         return {}
     try:
         found = await request.json()
-    except (json.JSONDecodeError, UnicodeDecodeError):
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError):
         return {}  # the route says what is wrong with it
     return found if isinstance(found, dict) else {}
 

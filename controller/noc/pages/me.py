@@ -325,6 +325,6 @@ def _new_app(deps: Deps, row: StaffRow) -> NewApp:
 async def _json(request: Request) -> Mapping[str, object]:
     try:
         found = json.loads(await request.body())
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}

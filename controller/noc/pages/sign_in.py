@@ -290,6 +290,6 @@ _AS_TYPED = frozenset({"password", "again", "old"})
 async def _json(request: Request) -> Mapping[str, object]:
     try:
         found = json.loads(await request.body())
-    except ValueError:
+    except (ValueError, RecursionError):
         raise PasskeyRefused("want JSON") from None
     return found if isinstance(found, dict) else {}

@@ -555,3 +555,24 @@ async def test_at_an_address_without_a_name_passkeys_are_not_offered(office: Off
     assert "passkey.js" not in page.text
     assert asked.status_code == 422
     assert json.loads(asked.text)["code"] == "passkey_refused"
+
+
+DEEP = ["[" * n + tail for n in (900, 3_000, 7_000, 60_000) for tail in ("", "]" * n)]
+TAKE_JSON = ("/noc/passkey/answer", "/noc/me/passkeys", "/api/v1/maintenance")
+
+
+@pytest.mark.parametrize("body", DEEP, ids=lambda body: f"{len(body)}{body[-1]}")
+async def test_a_body_that_is_deep_is_no_fault_of_ours(office: Office, body: str) -> None:
+    told = public(office)
+    owner = await an_owner(told)
+    rest = ("/noc/passkey/ask", "/noc/me/passkeys/ask", f"/api/v1/staff/{owner.id}/reset")
+    async with browser(told) as client:
+        await signed_in(told, client, owner)
+        client.headers["Content-Type"] = "application/json"
+        answers = [
+            await client.post(path, content=sent)
+            for path in (*TAKE_JSON, *rest)
+            for sent in (body, f'{{"answer":{body}}}', f'{{"answer":{{"rawId":"AA","x":{body}}}}}')
+        ]
+
+    assert [answer.status_code for answer in answers if answer.status_code >= 500] == []
