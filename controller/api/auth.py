@@ -210,10 +210,10 @@ class Staff:
             path="/",
             httponly=True,
             samesite="strict",
-            secure=self._came_by_https(request),
+            secure=self.came_by_https(request),
         )
 
-    def _came_by_https(self, request: Request) -> bool:
+    def came_by_https(self, request: Request) -> bool:
         """Whether the browser spoke TLS, to us or to the proxy at our public address."""
         public = self._public.scheme == "https" and request.url.netloc == self._public.netloc
         return public or request.url.scheme == "https"

@@ -192,6 +192,27 @@ async def test_cookies_are_out_of_reach_of_scripts_and_other_sites(
         assert flag in cookies[name]
 
 
+@pytest.mark.parametrize(
+    ("url", "is_secure"), [("https://noc.example.co.ke", True), (PUBLIC, False)]
+)
+async def test_what_was_said_and_how_it_looks_go_over_tls_where_it_was_given_so(
+    office: Office, url: str, *, is_secure: bool
+) -> None:
+    told = public(office, url)
+    owner = await an_owner(told)
+    async with browser(told) as client:
+        client.base_url = url
+        await signed_in(told, client, owner)
+        asked = (
+            await client.post("/noc/preferences", data={"theme": "dark"}),
+            await client.post("/noc/me/sessions/end"),
+        )
+    given = [one.lower() for answer in asked for one in answer.headers.get_list("set-cookie")]
+
+    assert [one.split("=")[0] for one in given] == ["lango_look", "lango_said"]
+    assert ["; secure" in one for one in given] == [is_secure] * 2
+
+
 async def test_a_session_is_kept_as_a_hash(office: Office) -> None:
     owner = await an_owner(office)
     async with browser(office) as client:
