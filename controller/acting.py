@@ -14,6 +14,10 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from starlette.requests import HTTPConnection
+
+from controller.api.source import client_address
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, MutableMapping
     from datetime import datetime
@@ -89,11 +93,10 @@ def _of_request(scope: MutableMapping[str, Any]) -> Actor | None:
     if who is None or scope["method"] in SAFE_METHODS:
         return None
     path = _template(scope)
-    client = scope.get("client")
     return Actor(
         staff_id=who.id,
         name=who.name,
-        address=client[0] if client else "",
+        address=client_address(HTTPConnection(scope)),
         route=f"{scope['method']} {path}",
         request_id=scope["state"].get("request_id", ""),
         at=scope["app"].state.deps.now(),

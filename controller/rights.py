@@ -77,13 +77,14 @@ class Who:
     """Somebody on the staff, as a request finds them.
 
     ``id`` is the account, or "key" where the controller's own key was shown. ``branches`` holds
-    the branches they are held to; None: all.
+    the branches they are held to; None: all. ``by_token``: a program with an API token asks.
     """
 
     id: str
     name: str
     role: Role
     branches: frozenset[str] | None = None
+    by_token: bool = False
 
     def may(self, right: Right) -> bool:
         """Whether their role has the right."""

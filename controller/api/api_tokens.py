@@ -5,6 +5,8 @@ from http import HTTPStatus
 
 from fastapi import APIRouter
 
+from controller.api.auth import KEY_HOLDER
+from controller.api.errors import Refused
 from controller.api.needs import Asking, Id, Needed
 from controller.api.shapes import Page
 from controller.api.staff_shapes import ApiTokenIn, ApiTokenMadeOut, ApiTokenOut
@@ -22,14 +24,20 @@ async def list_api_tokens(deps: Needed, who: Asking) -> Page[ApiTokenOut]:
 
 @router.post("", status_code=HTTPStatus.CREATED)
 async def make_api_token(deps: Needed, who: Asking, asked: ApiTokenIn) -> ApiTokenMadeOut:
-    """Make a key; it is shown this once."""
+    """Make a key, by the controller's own; it is shown this once. People make theirs at /noc/me."""
+    if who.id != KEY_HOLDER.id and not who.by_token:
+        raise Refused(
+            HTTPStatus.FORBIDDEN,
+            "password_wanted",
+            "make it at /noc/me, where your password is asked for",
+        )
     made = await usecase.make(
         deps,
         who,
         name=asked.name,
         role=asked.role,
         branches=None if not asked.branches else frozenset(asked.branches),
-        lasts=None if asked.days is None else timedelta(days=asked.days),
+        lasts=timedelta(days=asked.days),
     )
     return ApiTokenMadeOut(**ApiTokenOut.of(made.row).model_dump(), token=made.secret)
 

@@ -21,6 +21,7 @@ from cryptography.fernet import InvalidToken
 
 from controller.api.attempts import Attempts, failed, wait_s
 from controller.api.errors import Refused
+from controller.api.source import client_address
 from controller.device_names import device_name
 from controller.passwords import Passwords
 from controller.rights import Role, Who
@@ -138,12 +139,12 @@ class Staff:
     def check_key(self, request: Request, key: str) -> None:
         """Raise `NotStaff` for a wrong key; after too many of an address, `Refused`.
 
-        The right key is never kept waiting: behind a proxy everybody comes from one address, and a
-        stranger could keep staff out. Nobody guesses a key of 192 random bits.
+        The right key is never kept waiting: behind a proxy that ``http.proxies`` does not name
+        everybody comes from one address. Nobody guesses a key of 192 random bits.
         """
         if self._vault.is_staff_key(key):
             return
-        address = request.client.host if request.client else ""
+        address = client_address(request)
         now = self._now()
         if wait := wait_s(self._attempts, address, now):
             raise Refused(
@@ -209,10 +210,10 @@ class Staff:
             path="/",
             httponly=True,
             samesite="strict",
-            secure=self._came_by_https(request),
+            secure=self.came_by_https(request),
         )
 
-    def _came_by_https(self, request: Request) -> bool:
+    def came_by_https(self, request: Request) -> bool:
         """Whether the browser spoke TLS, to us or to the proxy at our public address."""
         public = self._public.scheme == "https" and request.url.netloc == self._public.netloc
         return public or request.url.scheme == "https"
@@ -221,7 +222,7 @@ class Staff:
 def caller_of(request: Request) -> Caller:
     """Where a request comes from, for a sign-in."""
     return Caller(
-        address=request.client.host if request.client else "",
+        address=client_address(request),
         device=device_name(request.headers.get("user-agent", "")),
         browser=request.cookies.get(BROWSER_COOKIE, "")[:COOKIE_CHARS_MAX],
         request_id=getattr(request.state, "request_id", ""),

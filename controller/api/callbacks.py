@@ -16,7 +16,7 @@ from starlette.routing import Route
 
 from controller.api.errors import NotFound
 from controller.api.needs import Needed
-from controller.api.source import source_of
+from controller.api.source import client_address
 from controller.deps import Deps
 from controller.notify.reports import fields_in
 from controller.payments.bank_notice import NotMoneyIn, notice_answer, read_notice
@@ -172,9 +172,7 @@ def _headers(request: Request) -> dict[str, str]:
 def _source(request: Request, deps: Deps) -> str:
     """Who posts, for staff; whoever is not on the operator's list is noted, and heard."""
     told = deps.settings.http
-    peer = request.client.host if request.client else ""
-    forwarded = request.headers.get("x-forwarded-for", "")
-    source = source_of(peer, forwarded, proxies=told.proxies)
+    source = client_address(request)
     if told.callback_sources and source not in told.callback_sources:
         log.warning("callback_source_unknown", source=source)
     return source

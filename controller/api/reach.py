@@ -113,7 +113,8 @@ async def _fields(request: Request) -> Mapping[str, list[Any]]:
     fields: dict[str, list[Any]] = {}
     for name, value in pairs:
         values = value if isinstance(value, list) else [value]
-        fields.setdefault(name, []).extend(one for one in values if one not in (None, "", False))
+        # Zero and false are values: by `in` they would be taken for one another, and for nothing.
+        fields.setdefault(name, []).extend(one for one in values if one is not None and one != "")
     return fields
 
 
@@ -122,7 +123,7 @@ async def _body(request: Request) -> Mapping[str, Any]:
         return {}
     try:
         found = await request.json()
-    except (json.JSONDecodeError, UnicodeDecodeError):
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError):
         return {}  # the route says what is wrong with it
     return found if isinstance(found, dict) else {}
 

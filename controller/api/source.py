@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from starlette.requests import HTTPConnection
+
 ADDRESS_CHARS_MAX = 45
 HOPS_MAX = 16
 
@@ -25,3 +27,13 @@ def source_of(peer: str, forwarded: str, *, proxies: Collection[str]) -> str:
         if address and address not in proxies:
             return address
     return peer
+
+
+def client_address(request: HTTPConnection) -> str:
+    """Who asks of us, as far as our own proxies (``http.proxies``) say so; "" where nobody does.
+
+    A proxy may add a line of its own (X-Forwarded-For) below one that was sent to it.
+    """
+    peer = request.client.host if request.client else ""
+    forwarded = ",".join(request.headers.getlist("x-forwarded-for"))
+    return source_of(peer, forwarded, proxies=request.app.state.deps.settings.http.proxies)

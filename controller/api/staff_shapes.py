@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from controller.rights import Role
 from controller.store.staff_rows import ApiTokenRow, StaffRow  # noqa: TC001 - pydantic looks
-from controller.usecases.api_tokens import LASTS_MAX_DAYS
+from controller.usecases.api_tokens import LASTS_MAX_DAYS, LASTS_USUAL_DAYS
 from controller.usecases.staff import NewStaff, StaffChange
 from controller.usecases.staff_names import shown_login
 
@@ -96,14 +96,14 @@ class SetupOut(BaseModel):
 
 
 class ApiTokenIn(BaseModel):
-    """A key to make: of one's own role and branches unless said; without end unless ``days``."""
+    """A key to make: of one's own role and branches unless said; it ends after ``days``."""
 
     model_config = ConfigDict(extra="forbid")
 
     name: Annotated[str, Field(max_length=80)]
     role: Role | None = None
     branches: Branches | None = None
-    days: Annotated[int | None, Field(ge=1, le=LASTS_MAX_DAYS)] = None
+    days: Annotated[int, Field(ge=1, le=LASTS_MAX_DAYS)] = LASTS_USUAL_DAYS
 
 
 class ApiTokenOut(BaseModel):

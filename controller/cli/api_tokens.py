@@ -51,10 +51,13 @@ def make_token(
     branch: Annotated[
         list[str] | None, typer.Option("--branch", help="Only this branch; may be repeated.")
     ] = None,
-    days: Annotated[int | None, typer.Option(min=1, max=3_650, help="Until it ends.")] = None,
+    days: Annotated[int, typer.Option(min=1, max=365, help="Until it ends.")] = 90,
     json: Json = False,
 ) -> None:
-    """Make a key; it is printed this once."""
+    """Make a key, on the controller's own machine; it is printed this once.
+
+    People make theirs at /noc/me.
+    """
     desk = desk_of(ctx)
     body = {"name": name, "role": role, "branches": branch or None, "days": days}
     made = desk.api.post("/api/v1/api-tokens", body)

@@ -153,7 +153,7 @@ def back(request: Request, to: str, *, said: str = "", tone: str = "good") -> Re
         )
         response.set_cookie(
             FLASH, sealed.decode(), max_age=FLASH_LASTS_S, path="/noc", httponly=True,
-            samesite="strict",
+            samesite="strict", secure=staff_of(request).came_by_https(request),
         )  # fmt: skip
     return response
 

@@ -111,6 +111,7 @@ async def prefer(request: Request) -> Response:
         path="/noc",
         httponly=True,
         samesite="strict",
+        secure=staff_of(request).came_by_https(request),
     )
     return response
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, select, update
 
-from controller.store.database import inserting
+from controller.store.database import inserted, inserting
 from controller.store.staff_rows import (
     StaffDeviceRow,
     StaffRow,
@@ -90,6 +90,12 @@ async def use_step(tx: Tx, token_hash: str, now: datetime) -> bool:
         .returning(row.token_hash)
     )
     return done.first() is not None
+
+
+async def keep_used_step(tx: Tx, row: StaffStepRow) -> bool:
+    """Note that a step was used which was not kept before; False when somebody was faster."""
+    values = {c.name: getattr(row, c.name) for c in StaffStepRow.__table__.columns}
+    return await inserted(tx, StaffStepRow, **values)
 
 
 async def knows(tx: Tx, login: str, mark: str) -> bool:

@@ -87,7 +87,8 @@ class StaffRecoveryRow(Row):
 class StaffInviteRow(Row):
     """A one-use right to choose a password and a second factor, as a keyed hash.
 
-    ``staff_id`` is None for that of the first owner, whose account it makes.
+    ``staff_id`` is None for that of the first owner, whose account it makes. ``sealed`` is empty:
+    the secret of the app is made for whoever looks.
     """
 
     __tablename__ = "staff_invite"
@@ -104,8 +105,9 @@ class StaffInviteRow(Row):
 class StaffStepRow(Row):
     """A step of a sign-in or of adding a passkey, that waits for the browser's answer; used once.
 
-    ``kind`` is ``second`` (the password was right), ``passkey`` (a passkey alone) or ``add`` (a
-    passkey is being added). ``challenge`` is what the authenticator is to sign.
+    ``kind`` is ``second`` (the password was right), ``passkey`` (a passkey alone, kept only once it
+    is used) or ``add`` (a passkey is being added). ``challenge`` is what the authenticator is to
+    sign.
     """
 
     __tablename__ = "staff_step"

@@ -1,13 +1,13 @@
 """Keys for programs: named, with a role and branches that are never more than their maker's.
 
 Kept as a keyed hash and shown once. One ends when it is revoked, when it expires, and with its
-maker: when they are disabled, reset, or get another role.
+maker: when they are disabled, reset, get another role or choose another password.
 """
 
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,13 @@ from controller.store import api_tokens, staff
 from controller.store.staff_rows import ApiTokenRow
 from controller.usecases import particulars
 from controller.usecases.staff import AboveYou
-from controller.usecases.staff_names import at_most, branches_of, holds, written_branches
+from controller.usecases.staff_names import (
+    at_most,
+    branches_of,
+    holds,
+    who_of,
+    written_branches,
+)
 
 if TYPE_CHECKING:
     from controller.deps import Deps
@@ -27,7 +33,8 @@ PURPOSE = "api-token"
 SECRET_BYTES = 32
 TOKENS_MAX = 50
 TOUCH_EVERY = timedelta(minutes=1)
-LASTS_MAX_DAYS = 3_650
+LASTS_USUAL_DAYS = 90
+LASTS_MAX_DAYS = 365
 
 
 class TokenNotThere(Exception):  # noqa: N818 - a refusal, see style
@@ -52,18 +59,18 @@ async def make(
     name: str,
     role: Role | None = None,
     branches: frozenset[str] | None = None,
-    lasts: timedelta | None = None,
+    lasts: timedelta,
 ) -> Made:
     """A key of a role (the maker's own unless told) and branches (as theirs unless told).
 
-    Raises `AboveYou`, `InvalidField`.
+    Raises `AboveYou`, also for a program: whoever gets hold of a key could outlive it by others.
+    Raises `InvalidField`.
     """
+    if who.by_token:
+        raise AboveYou("a token makes no others: sign in, at /noc/me")
     now, wanted = deps.now(), role or who.role
     held = who.branches if branches is None else branches
-    if not at_most(wanted, who.role):
-        raise AboveYou(f"your own role is less than {wanted.value}")
-    if not holds(who.branches, held):
-        raise AboveYou("want branches that you yourself are held to")
+    _must_hold(who, wanted, held)
     secret = PREFIX + secrets.token_urlsafe(SECRET_BYTES)
     row = ApiTokenRow(
         id=secrets.token_hex(16),
@@ -73,13 +80,16 @@ async def make(
         role=wanted.value,
         branches=written_branches(held),
         created_at=now,
-        expires_at=None if lasts is None else now + lasts,
+        expires_at=now + lasts,
         used_at=None,
         revoked_at=None,
     )
     async with deps.db.begin() as tx:
-        if row.staff_id is not None and await staff.load(tx, row.staff_id) is None:
-            raise AboveYou("a token of the machine's key makes no others")
+        if row.staff_id is not None:
+            maker = await staff.load(tx, row.staff_id, lock=True)
+            if maker is None or maker.disabled_at is not None or not maker.password_hash:
+                raise AboveYou("this account makes no tokens any more")
+            _must_hold(who_of(maker), wanted, held)  # they may be less than when they asked
         if len(await api_tokens.in_use(tx, staff_id=row.staff_id)) >= TOKENS_MAX:
             raise InvalidField("name", f"want at most {TOKENS_MAX} tokens; revoke one first")
         tx.add(row)
@@ -127,16 +137,40 @@ async def who_has(deps: Deps, secret: str) -> Who | None:
         async with deps.db.begin() as tx:
             await api_tokens.touch(tx, row.id, now)
     name = row.name if maker is None else f"{maker.name} ({row.name})"
-    return Who(row.staff_id or row.id, name[:120], Role(row.role), branches_of(row.branches))
+    whole = Who(
+        row.staff_id or row.id,
+        name[:120],
+        Role(row.role),
+        branches_of(row.branches),
+        by_token=True,
+    )
+    return whole if maker is None else _at_most_as(whole, who_of(maker))
 
 
 async def holder(deps: Deps, staff_id: str) -> Who | None:
     """Who an account stands for now; for a key that is made at the end of a sign-in."""
-    from controller.usecases.staff_names import who_of
-
     async with deps.db.read() as tx:
         row = await staff.load(tx, staff_id)
     return None if row is None else who_of(row)
+
+
+def _must_hold(who: Who, role: Role, branches: frozenset[str] | None) -> None:
+    if not at_most(role, who.role):
+        raise AboveYou(f"your own role is less than {role.value}")
+    if not holds(who.branches, branches):
+        raise AboveYou("want branches that you yourself are held to")
+
+
+def _at_most_as(program: Who, maker: Who) -> Who | None:
+    """A program with no more than its maker has now; None where nothing is left."""
+    roles = (program.role, maker.role)
+    role = next((one for one in roles if all(at_most(one, other) for other in roles)), None)
+    branches = maker.branches if program.branches is None else program.branches
+    if branches is not None and maker.branches is not None:
+        branches &= maker.branches
+    if role is None or branches == frozenset():
+        return None
+    return replace(program, role=role, branches=branches)
 
 
 def _reaches(who: Who, row: ApiTokenRow) -> bool:

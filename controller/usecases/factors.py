@@ -15,11 +15,14 @@ import hmac
 import ipaddress
 import json
 import secrets
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import pyotp
 import segno
+from cryptography.fernet import InvalidToken
 from webauthn import (
     base64url_to_bytes,
     generate_authentication_options,
@@ -36,12 +39,13 @@ from webauthn.helpers.structs import (
     UserVerificationRequirement,
 )
 
+from billing.errors import InvalidField
 from controller.store import staff
 from controller.store.staff_rows import StaffPasskeyRow
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
+    from datetime import timedelta
 
     from controller.deps import Deps
     from controller.store.database import Tx
@@ -78,6 +82,41 @@ def is_totp(secret: str, code: str, now: datetime) -> int | None:
         if hmac.compare_digest(totp.at(near * TOTP_S).encode(), code.encode()):
             found = near
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class OfferedApp:
+    """A secret for an authenticator app; ``sealed`` comes back with the form that shows it."""
+
+    secret: str = field(repr=False)
+    sealed: str = field(repr=False)
+
+    @property
+    def spaced(self) -> str:
+        """The secret as it is typed: in groups of four."""
+        return " ".join(self.secret[n : n + 4] for n in range(0, len(self.secret), 4))
+
+
+def offer_app(deps: Deps, whose: str, lasts: timedelta) -> OfferedApp:
+    """A new secret for each look: nobody who looked before knows it. ``whose`` binds the form."""
+    secret, until = new_totp_secret(), (deps.now() + lasts).isoformat()
+    told = {"purpose": _NEW_APP, "whose": whose, "secret": secret, "until": until}
+    return OfferedApp(secret, deps.vault.seal(json.dumps(told).encode()).decode())
+
+
+def offered_app(deps: Deps, whose: str, sealed: str) -> OfferedApp:
+    """What was offered to the same, and came back in time. Raises `InvalidField`."""
+    try:
+        told = json.loads(deps.vault.unseal(sealed.encode()))
+        is_theirs = told["purpose"] == _NEW_APP and told["whose"] == whose
+        if is_theirs and datetime.fromisoformat(told["until"]) > deps.now():
+            return OfferedApp(str(told["secret"]), sealed)
+    except (InvalidToken, ValueError, KeyError, TypeError):
+        pass
+    raise InvalidField("code", "this took too long; begin again")
+
+
+_NEW_APP = "staff-new-app"
 
 
 def totp_uri(secret: str, login: str) -> str:

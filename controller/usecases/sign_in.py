@@ -12,11 +12,14 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
+
+from cryptography.fernet import InvalidToken
 
 from controller import slowing
 from controller.acting import Actor, acting
@@ -51,6 +54,7 @@ IDLE_MONEY = timedelta(minutes=30)
 IDLE_OTHERS = SESSION_LASTS
 TOUCH_EVERY = timedelta(minutes=1)
 SECRET_BYTES = 32
+CHALLENGE = "staff-challenge"
 
 STEP, SESSION, BROWSER, NETWORK, TRY = (
     "staff-step",
@@ -148,7 +152,7 @@ async def with_code(deps: Deps, step: str, code: str, caller: Caller) -> SignedI
     Raises `StepOver`, `NotSignedIn`, `TooSoon`.
     """
     subjects, row = await _take_step_turn(deps, step, caller)
-    with _as(deps, row, caller):
+    with acting_as(deps, row, caller, route="sign in"):
         async with deps.db.begin() as tx:
             fresh = await _account(tx, row.id)
             factor = await _code_of(tx, deps, fresh, code)
@@ -163,15 +167,14 @@ async def with_code(deps: Deps, step: str, code: str, caller: Caller) -> SignedI
 async def ask_passkey(deps: Deps, step: str = "") -> Asked:
     """Ask for a passkey: of the account of a step, or whichever the browser has.
 
+    Nothing is written down for a stranger who asks: the browser carries their challenge, sealed.
     Raises `StepOver`, `PasskeyRefused` where no passkey can be used.
     """
-    now = deps.now()
-    async with deps.db.begin() as tx:
-        if not step:
-            challenge = secrets.token_bytes(SECRET_BYTES)
-            fresh = await _new_step(tx, deps, "passkey", None, challenge)
-            return Asked(fresh, asked_of(deps, challenge, ()))
-        waiting = await sign_ins.step(tx, _hash(deps, STEP, step), now, lock=False)
+    if not step:
+        challenge = secrets.token_bytes(SECRET_BYTES)
+        return Asked(_sealed(deps, challenge), asked_of(deps, challenge, ()))
+    async with deps.db.read() as tx:
+        waiting = await sign_ins.step(tx, _hash(deps, STEP, step), deps.now(), lock=False)
         if waiting is None or waiting.kind != "second" or waiting.staff_id is None:
             raise StepOver
         theirs = await staff.passkeys(tx, waiting.staff_id)
@@ -183,21 +186,19 @@ async def with_passkey(deps: Deps, step: str, answer: str, caller: Caller) -> Si
 
     Raises `StepOver`, `NotSignedIn`, `TooSoon`.
     """
-    now, step_hash = deps.now(), _hash(deps, STEP, step)
+    now = deps.now()
     async with deps.db.read() as tx:
-        waiting = await sign_ins.step(tx, step_hash, now, lock=False)
+        waiting = await _waiting(tx, deps, step)
         shown = await passkey_of(tx, answer)
         row = None if shown is None else await staff.load(tx, shown.staff_id)
-    if waiting is None or waiting.kind == "add":
-        raise StepOver
     subjects = await _take_turn(deps, row.login if row else "", caller)
     if shown is None or row is None or waiting.staff_id not in {None, row.id}:
         raise NotSignedIn
     async with deps.db.begin() as tx:
         # Used up whatever comes of it: a challenge is answered once.
-        if not await sign_ins.use_step(tx, step_hash, now):
+        if not await _use_up(tx, waiting, now):
             raise StepOver
-    with _as(deps, row, caller):
+    with acting_as(deps, row, caller, route="sign in"):
         async with deps.db.begin() as tx:
             fresh = await _account(tx, row.id)
             kept = await staff.passkey(tx, shown.id, lock=True)
@@ -284,9 +285,51 @@ async def _code_of(tx: Tx, deps: Deps, row: StaffRow, code: str) -> str:
     return ""
 
 
+async def _waiting(tx: Tx, deps: Deps, step: str) -> StaffStepRow:
+    """The step that waits for a passkey. Raises `StepOver`."""
+    challenge = _unsealed(deps, step)
+    if challenge is None:
+        found = await sign_ins.step(tx, _hash(deps, STEP, step), deps.now(), lock=False)
+        if found is None or found.kind != "second":
+            raise StepOver
+        return found
+    # By the challenge and not by the cookie, of which there may be several spellings.
+    return _step(deps, challenge.hex(), "passkey", None, challenge)
+
+
+async def _use_up(tx: Tx, waiting: StaffStepRow, now: datetime) -> bool:
+    """Let a challenge be answered once; False when it was before."""
+    if waiting.kind == "passkey":
+        waiting.used_at = now
+        return await sign_ins.keep_used_step(tx, waiting)
+    return await sign_ins.use_step(tx, waiting.token_hash, now)
+
+
+def _sealed(deps: Deps, challenge: bytes) -> str:
+    until = (deps.now() + STEP_LASTS).isoformat()
+    told = {"purpose": CHALLENGE, "challenge": challenge.hex(), "until": until}
+    return deps.vault.seal(json.dumps(told).encode()).decode()
+
+
+def _unsealed(deps: Deps, step: str) -> bytes | None:
+    try:
+        told = json.loads(deps.vault.unseal(step.encode()))
+        if told["purpose"] == CHALLENGE and datetime.fromisoformat(told["until"]) > deps.now():
+            return bytes.fromhex(told["challenge"])
+    except (InvalidToken, ValueError, KeyError, TypeError):
+        pass
+    return None
+
+
 async def _new_step(tx: Tx, deps: Deps, kind: str, staff_id: str | None, challenge: bytes) -> str:
     name = secrets.token_urlsafe(SECRET_BYTES)
-    row = StaffStepRow(
+    tx.add(_step(deps, name, kind, staff_id, challenge))
+    await tx.flush()
+    return name
+
+
+def _step(deps: Deps, name: str, kind: str, staff_id: str | None, challenge: bytes) -> StaffStepRow:
+    return StaffStepRow(
         token_hash=_hash(deps, STEP, name),
         kind=kind,
         staff_id=staff_id,
@@ -295,9 +338,6 @@ async def _new_step(tx: Tx, deps: Deps, kind: str, staff_id: str | None, challen
         tries=0,
         used_at=None,
     )
-    tx.add(row)
-    await tx.flush()
-    return name
 
 
 async def _begun(tx: Tx, deps: Deps, row: StaffRow, caller: Caller, factor: str) -> SignedIn:
@@ -405,13 +445,13 @@ async def _forgive(tx: Tx, subjects: _Subjects) -> None:
 
 
 @contextmanager
-def _as(deps: Deps, row: StaffRow, caller: Caller) -> Iterator[None]:
-    """Let the audit log say who signs in."""
+def acting_as(deps: Deps, row: StaffRow, caller: Caller, *, route: str) -> Iterator[None]:
+    """Let the audit log say who comes in, and how: no request is let in as them yet."""
     who = Actor(
         staff_id=row.id,
         name=row.name,
         address=caller.address,
-        route="sign in",
+        route=route,
         request_id=caller.request_id,
         at=deps.now(),
     )

@@ -21,12 +21,14 @@ from controller.store import staff
 from controller.store.staff_rows import StaffInviteRow, StaffRow
 from controller.usecases import particulars
 from controller.usecases.factors import (
+    OfferedApp,
     is_totp,
     new_recovery_codes,
-    new_totp_secret,
+    offer_app,
+    offered_app,
     recovery_hash,
 )
-from controller.usecases.sign_in import SECRET_BYTES, begin_session
+from controller.usecases.sign_in import SECRET_BYTES, acting_as, begin_session
 from controller.usecases.staff_names import (
     at_most,
     branches_of,
@@ -111,10 +113,12 @@ class Invited:
 
 @dataclass(frozen=True, slots=True)
 class Invitation:
-    """What the page of an invitation shows: whom it is for (None: the first owner), the secret."""
+    """What the page of an invitation shows: whom it is for (None: the first owner).
+
+    The secret for their app is none of the invitation's: whoever made that would know it for good.
+    """
 
     row: StaffRow | None
-    totp: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +229,17 @@ async def invitation(deps: Deps, token: str) -> Invitation:
             raise InvitationOver("there is an owner already")
         if whose is not None and whose.disabled_at is not None:
             raise InvitationOver("this account is disabled")
-        return Invitation(whose, deps.vault.unseal(bytes(row.sealed)).decode())
+        return Invitation(whose)
+
+
+def offer(deps: Deps, token: str) -> OfferedApp:
+    """A secret for the app of whoever looks at the page of an invitation now."""
+    return offer_app(deps, _hash(deps, token), INVITE_LASTS)
+
+
+def offered(deps: Deps, token: str, sealed: str) -> OfferedApp:
+    """What that page offered, when its form comes back. Raises `InvalidField`."""
+    return offered_app(deps, _hash(deps, token), sealed)
 
 
 async def accept(
@@ -234,6 +248,7 @@ async def accept(
     token: str,
     *,
     password: str,
+    sealed: str,
     code: str,
     caller: Caller,
     login: str = "",
@@ -241,27 +256,28 @@ async def accept(
 ) -> Welcome:
     """Come in by an invitation, with a password and the first code of an authenticator app.
 
-    ``login`` and ``name`` are those of a first owner. Raises `InvitationOver`, `InvalidField`,
-    `LoginTaken`.
+    ``sealed`` is what `offer` gave to the form; ``login`` and ``name`` are those of a first owner.
+    Raises `InvitationOver`, `InvalidField`, `LoginTaken`.
     """
     told = await invitation(deps, token)
-    named = good_login(login) if told.row is None else told.row.login
-    called = particulars.name(name) if told.row is None else told.row.name
-    good_password(password, login=named)
-    step = is_totp(told.totp, "".join(code.split()), deps.now())
+    invited = told.row or _first_owner(deps, good_login(login), particulars.name(name))
+    good_password(password, login=invited.login)
+    app = offered(deps, token, sealed)
+    step = is_totp(app.secret, "".join(code.split()), deps.now())
     if step is None:
         raise InvalidField("code", "this is not the code that the app shows now")
     hashed = await passwords.hashed(password)
     codes = new_recovery_codes()
-    async with deps.db.begin() as tx:
-        if not await staff.use_invitation(tx, _hash(deps, token), deps.now()):
-            raise InvitationOver("this link was used, or is too old")
-        row = await _coming_in(tx, deps, told, named, called)
-        row.password_hash = hashed
-        row.totp_sealed, row.totp_step = deps.vault.seal(told.totp.encode()), step
-        await staff.set_recovery(tx, row.id, [recovery_hash(deps.vault, one) for one in codes])
-        await tx.flush()
-        return Welcome(await begin_session(tx, deps, row, caller, factor="totp"), codes)
+    with acting_as(deps, invited, caller, route="accept invitation"):
+        async with deps.db.begin() as tx:
+            if not await staff.use_invitation(tx, _hash(deps, token), deps.now()):
+                raise InvitationOver("this link was used, or is too old")
+            row = await _coming_in(tx, invited, is_first=told.row is None)
+            row.password_hash = hashed
+            row.totp_sealed, row.totp_step = deps.vault.seal(app.secret.encode()), step
+            await staff.set_recovery(tx, row.id, [recovery_hash(deps.vault, one) for one in codes])
+            await tx.flush()
+            return Welcome(await begin_session(tx, deps, row, caller, factor="totp"), codes)
 
 
 async def find(tx: Tx, who: Who, staff_id: str) -> StaffRow:
@@ -269,15 +285,20 @@ async def find(tx: Tx, who: Who, staff_id: str) -> StaffRow:
     return await _must_find(tx, who, staff_id)
 
 
-async def _coming_in(tx: Tx, deps: Deps, told: Invitation, login: str, name: str) -> StaffRow:
-    if told.row is not None:
-        row = await staff.load(tx, told.row.id, lock=True)
-        if row is None or row.disabled_at is not None:
-            raise InvitationOver("this account is disabled")
-        return row
-    if await staff.has_owner(tx):
-        raise InvitationOver("there is an owner already")
-    fresh = StaffRow(
+async def _coming_in(tx: Tx, invited: StaffRow, *, is_first: bool) -> StaffRow:
+    if is_first:
+        if await staff.has_owner(tx):
+            raise InvitationOver("there is an owner already")
+        if not await staff.add(tx, invited):
+            raise LoginTaken("somebody else signs in with this")
+    row = await staff.load(tx, invited.id, lock=True)
+    if row is None or row.disabled_at is not None:
+        raise InvitationOver("this account is disabled")
+    return row
+
+
+def _first_owner(deps: Deps, login: str, name: str) -> StaffRow:
+    return StaffRow(
         id=secrets.token_hex(16),
         login=login,
         name=name,
@@ -291,11 +312,6 @@ async def _coming_in(tx: Tx, deps: Deps, told: Invitation, login: str, name: str
         totp_step=None,
         signed_in_at=None,
     )
-    if not await staff.add(tx, fresh):
-        raise LoginTaken("somebody else signs in with this")
-    kept = await staff.load(tx, fresh.id, lock=True)
-    assert kept is not None, "it was just written"
-    return kept
 
 
 async def _invited(tx: Tx, deps: Deps, staff_id: str | None, lasts: timedelta) -> Invited:
@@ -303,7 +319,7 @@ async def _invited(tx: Tx, deps: Deps, staff_id: str | None, lasts: timedelta) -
     row = StaffInviteRow(
         token_hash=_hash(deps, token),
         staff_id=staff_id,
-        sealed=deps.vault.seal(new_totp_secret().encode()),
+        sealed=b"",
         created_at=now,
         expires_at=now + lasts,
         used_at=None,

@@ -39,14 +39,17 @@ PASSKEYS_MAX = 10
 async def change_password(
     deps: Deps, passwords: Passwords, staff_id: str, *, session_id: str, old: str, new: str
 ) -> None:
-    """Choose another password; every other session ends. Raises `InvalidField`."""
+    """Choose another password; every other session and every API token ends.
+
+    Raises `InvalidField`, `TooSoon`.
+    """
     row = await must_know(deps, passwords, staff_id, old)
     good_password(new, login=row.login)
     hashed = await passwords.hashed(new)
     async with deps.db.begin() as tx:
         row = await _own(tx, staff_id, lock=True)
         row.password_hash = hashed
-        await staff.end_everything(tx, staff_id, deps.now(), tokens=False, but_session=session_id)
+        await staff.end_everything(tx, staff_id, deps.now(), tokens=True, but_session=session_id)
 
 
 async def must_know(deps: Deps, passwords: Passwords, staff_id: str, password: str) -> StaffRow:

@@ -316,7 +316,7 @@ async def test_no_secret_of_the_staff_is_heard(
         step = client.cookies[STEP_COOKIE]
         await client.post("/noc/second", data={"code": "000000"})
         await client.post("/noc/second", data={"code": owner.codes[0]})
-        form = {"name": "Grafana", "role": "read_only"}
+        form = {"name": "Grafana", "role": "read_only", "days": "90", "password": PASSWORD}
         made = await client.post("/noc/me/tokens", data=form)
         await client.post("/noc/me/password", data={"old": PASSWORD, "password": "short"})
         await client.get("/noc/me", params={"app": "new"})

@@ -102,20 +102,21 @@ async def a_member(
 
 
 async def _come_in(office: Office, token: str, *, login: str, name: str = "") -> Member:
-    told = await staff.invitation(office.deps, token)
-    code = pyotp.TOTP(told.totp).at(int(office.clock().timestamp()))
+    app = staff.offer(office.deps, token)
+    code = pyotp.TOTP(app.secret).at(int(office.clock().timestamp()))
     done = await staff.accept(
         office.deps,
         CHEAP,
         token,
         password=PASSWORD,
+        sealed=app.sealed,
         code=code,
         caller=Caller("197.232.61.9", "Firefox on Linux"),
         login=login,
         name=name,
     )
     office.clock.forward(seconds=60)  # the code of this moment is used up
-    return Member(done.signed_in.staff_id, login, told.totp, done.codes)
+    return Member(done.signed_in.staff_id, login, app.secret, done.codes)
 
 
 async def signed_in(office: Office, client: httpx2.AsyncClient, who: Member) -> None:

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from cryptography.fernet import InvalidToken
 from fastapi import Request  # noqa: TC002 - FastAPI reads the annotations
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 from markupsafe import Markup
@@ -29,19 +28,19 @@ from controller.noc.words import word
 from controller.rights import Right, Role
 from controller.store import sign_ins, staff
 from controller.usecases import api_tokens, staff_self
-from controller.usecases.factors import can_use_passkeys, new_totp_secret, totp_picture
+from controller.usecases.factors import can_use_passkeys, offer_app, offered_app, totp_picture
 from controller.usecases.sign_in import STEP_LASTS
 from controller.usecases.staff_names import at_most
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     from controller.api.auth import Entered
     from controller.deps import Deps
     from controller.store.staff_rows import StaffRow
 
 HERE = "/noc/me"
-APP_PURPOSE = "staff-new-app"
 DONE = word("Done.")
 NOT_THERE = word("It is not there any more.")
 
@@ -102,6 +101,7 @@ class Me:
     sessions: tuple[SessionLine, ...] = ()
     tokens: tuple[TokenLine, ...] = ()
     roles: tuple[tuple[str, str], ...] = ()
+    days_max: int = api_tokens.LASTS_MAX_DAYS
     can_passkey: bool = False
     app: NewApp | None = None
 
@@ -135,7 +135,7 @@ async def look(asked: live.Asked) -> Me:
             if at_most(role, asked.who.role)
         ),
         can_passkey=can_use_passkeys(deps),
-        app=_new_app(deps, row, now) if "app" in asked.query else None,
+        app=_new_app(deps, row) if "app" in asked.query else None,
     )
 
 
@@ -176,9 +176,9 @@ async def change_password(request: Request) -> Response:
 async def change_app(request: Request) -> Response:
     """Use another authenticator app."""
     entered, sent = await _proven(request)
-    secret = _unsealed(deps_of(request), entered.who.id, sent.get("sealed", ""))
+    app = offered_app(deps_of(request), entered.who.id, sent.get("sealed", ""))
     deed = staff_self.change_totp(
-        deps_of(request), entered.who.id, secret=secret, code=sent.get("code", "")
+        deps_of(request), entered.who.id, secret=app.secret, code=sent.get("code", "")
     )
     return await live.tried(request, HERE, deed, said=live.words_of(request)(DONE))
 
@@ -250,17 +250,17 @@ async def end_others(request: Request) -> Response:
 @router.post("/noc/me/tokens")
 async def make_token(request: Request) -> Response:
     """Make an API token; it is shown this once."""
-    entered, sent = await _entered(request), await live.fields(request)
+    entered, sent = await _proven(request)
     days = sent.get("days", "")
-    if days and not (days.isascii() and days.isdigit() and 0 < int(days[:6]) <= _DAYS_MAX):
-        raise InvalidField("days", f"want 1 to {_DAYS_MAX}, or nothing")
+    if not (days.isascii() and days.isdigit() and 0 < int(days[:6]) <= _DAYS_MAX):
+        raise InvalidField("days", f"want 1 to {_DAYS_MAX}")
     deps = deps_of(request)
     made = await api_tokens.make(
         deps,
         entered.who,
         name=sent.get("name", ""),
         role=Role(sent["role"]) if sent.get("role") in list(Role) else None,
-        lasts=timedelta(days=int(days)) if days else None,
+        lasts=timedelta(days=int(days)),
     )
     html = rendered(
         "me/token.html",
@@ -313,31 +313,18 @@ def _told(request: Request, *, was: bool) -> Response:
     return live.back(request, HERE, said=words(said), tone=tone)
 
 
-def _new_app(deps: Deps, row: StaffRow, now: datetime) -> NewApp:
-    secret = new_totp_secret()
-    until = (now + STEP_LASTS * 2).isoformat()
-    told = {"purpose": APP_PURPOSE, "staff": row.id, "secret": secret, "until": until}
+def _new_app(deps: Deps, row: StaffRow) -> NewApp:
+    app = offer_app(deps, row.id, STEP_LASTS * 2)
     return NewApp(
-        sealed=deps.vault.seal(json.dumps(told).encode()).decode(),
-        picture=Markup(totp_picture(secret, row.login)),  # noqa: S704 - drawn here, of our own secret
-        secret=" ".join(secret[n : n + 4] for n in range(0, len(secret), 4)),
+        sealed=app.sealed,
+        picture=Markup(totp_picture(app.secret, row.login)),  # noqa: S704 - drawn here, of our own secret
+        secret=app.spaced,
     )
-
-
-def _unsealed(deps: Deps, staff_id: str, sealed: str) -> str:
-    try:
-        told = json.loads(deps.vault.unseal(sealed.encode()))
-        is_theirs = told["purpose"] == APP_PURPOSE and told["staff"] == staff_id
-        if is_theirs and datetime.fromisoformat(told["until"]) > deps.now():
-            return str(told["secret"])
-    except (InvalidToken, ValueError, KeyError, TypeError):
-        pass
-    raise InvalidField("code", "this took too long; begin again")
 
 
 async def _json(request: Request) -> Mapping[str, object]:
     try:
         found = json.loads(await request.body())
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}

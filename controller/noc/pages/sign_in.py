@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from controller.usecases.staff import Invitation
 
 STEP_COOKIE = "lango_step"
-STEP_CHARS_MAX = 100
+STEP_CHARS_MAX = 400
 WRONG_KEY = word("This is not the staff key.")
 KEY_OVER = word("There is an owner by now: sign in with your own account.")
 DO_NOT_FIT = word("These do not fit.")
@@ -196,6 +196,7 @@ async def welcome(request: Request) -> Response:
             staff_of(request).passwords,
             token,
             password=sent.get("password", ""),
+            sealed=sent.get("sealed", ""),
             code=sent.get("code", ""),
             login=sent.get("login", ""),
             name=sent.get("name", ""),
@@ -220,7 +221,11 @@ def _welcome(
     problem: str = "",
     sent: Mapping[str, str] | None = None,
 ) -> Response:
-    said = sent or {}
+    said, deps = sent or {}, deps_of(request)
+    try:
+        app = staff.offered(deps, token, said.get("sealed", ""))
+    except InvalidField:
+        app = staff.offer(deps, token)
     named = told.row.login if told.row is not None else "owner"
     status = HTTPStatus.UNPROCESSABLE_ENTITY if problem else HTTPStatus.OK
     return _page(
@@ -232,8 +237,9 @@ def _welcome(
         invited=told.row,
         login=said.get("login", ""),
         name=said.get("name", ""),
-        secret=" ".join(told.totp[n : n + 4] for n in range(0, len(told.totp), 4)),
-        picture=Markup(totp_picture(told.totp, named)),  # noqa: S704 - drawn here, of our own secret
+        sealed=app.sealed,
+        secret=app.spaced,
+        picture=Markup(totp_picture(app.secret, named)),  # noqa: S704 - drawn here, of our own secret
     )
 
 
@@ -284,6 +290,6 @@ _AS_TYPED = frozenset({"password", "again", "old"})
 async def _json(request: Request) -> Mapping[str, object]:
     try:
         found = json.loads(await request.body())
-    except ValueError:
+    except (ValueError, RecursionError):
         raise PasskeyRefused("want JSON") from None
     return found if isinstance(found, dict) else {}

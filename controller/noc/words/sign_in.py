@@ -66,7 +66,9 @@ WORDS = {
     ),
     "Password of now": "Nenosiri la sasa",
     "New password": "Nenosiri jipya",
-    "Change it; my other sessions end": "Badilisha; vipindi vyangu vingine viishe",
+    "Change it; my other sessions and my API tokens end": (
+        "Badilisha; vipindi vyangu vingine na tokeni zangu za API ziishe"
+    ),
     "Authenticator app": "Programu ya uthibitisho",
     "Use this one from now on": "Tumia hii kuanzia sasa",
     "Another app or phone": "Programu au simu nyingine",
@@ -88,7 +90,7 @@ WORDS = {
     "ends {at}": "inaisha {at}",
     "Revoke": "Batilisha",
     "Role": "Wadhifa",
-    "Days until it ends; nothing: never": "Siku hadi iishe; bila kitu: kamwe",
+    "Days until it ends, at most {most}": "Siku hadi iishe, zisizozidi {most}",
     "Make a token": "Tengeneza tokeni",
     "Keep it now: it is not shown again.": "Ihifadhi sasa: haitaonyeshwa tena.",
     "I have kept it": "Nimeihifadhi",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,9 +15,13 @@ from controller.api.reach import needs_of
 from controller.api.rights import BUSINESS, NAMED, PARAMETERS, PREFIX, RIGHTS_OF
 from controller.rights import RIGHTS, Right, Role
 from controller.store.scope import KINDS
+from tests.support.office import caller
+from tests.support.staff import a_token
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from tests.support.office import Office
 
 OF_NO_BRANCH = {
     "plan_id": "plans are sold by every branch",
@@ -124,3 +129,27 @@ def test_the_decision_record_says_what_each_role_may() -> None:
     }
 
     assert told == {role: set(rights) for role, rights in RIGHTS.items()}
+
+
+MORE = [
+    (method, path, field, right, nothing)
+    for (method, path), need in sorted(RIGHTS_OF.items())
+    for field, right in need.more
+    for nothing in (0, False, 0.0)
+]
+
+
+@pytest.mark.parametrize(("method", "path", "field", "right", "nothing"), MORE)
+async def test_a_field_that_wants_another_right_wants_it_also_with_zero(
+    office: Office, method: str, path: str, field: str, *, right: Right, nothing: object
+) -> None:
+    need = RIGHTS_OF[method, path]
+    without = [r for r in Role if need.right in RIGHTS[r] and right not in RIGHTS[r]]
+    filled = re.sub(r"\{[^}]+\}", "x", path)
+    answers = []
+    for role in without:
+        async with caller(office, await a_token(office, role)) as client:
+            answers.append(await client.request(method, filled, json={field: nothing}))
+
+    assert [(a.status_code, right.value in a.text) for a in answers] == [(403, True)] * len(without)
+    assert without, "a role that lacks only the other right"

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pyotp
 import pytest
 from sqlalchemy import select
 
-from controller.rights import Role
+from controller.rights import Role, Who
 from controller.store.audit_rows import AuditRow
 from controller.store.staff_rows import ApiTokenRow
+from controller.usecases import api_tokens
 from controller.usecases import staff as usecase
 from tests.support.office import Office, caller
 from tests.support.staff import (
@@ -28,6 +30,7 @@ from tests.support.staff import (
 if TYPE_CHECKING:
     import httpx2
 
+DAY = timedelta(days=1)
 JUMA = {"login": "juma@example.co.ke", "name": "Juma Otieno", "role": "cashier"}
 
 
@@ -171,13 +174,16 @@ async def test_nobody_gives_more_branches_than_their_own(
     maker = await a_member(office, Role.ADMIN, login="ann@example.co.ke", branches=held)
     token = await a_token(office, Role.ADMIN, held, staff_id=maker.id)
     added = await asked(office, token, "POST", "staff", {**JUMA, "branches": branches})
-    keyed = await asked(office, token, "POST", "api-tokens", {"name": "x", "branches": branches})
+    who = Who(maker.id, "Ann", Role.ADMIN, held)
+    told = None if not branches else frozenset(branches)
+    if told:
+        with pytest.raises(usecase.AboveYou):
+            await api_tokens.make(office.deps, who, name="x", branches=told, lasts=DAY)
+    else:
+        keyed = await api_tokens.make(office.deps, who, name="x", branches=told, lasts=DAY)
+        assert keyed.row.branches == "thika"
 
     assert added.status_code in {403, 404}
-    if branches:
-        assert keyed.status_code == 404
-    else:
-        assert keyed.json()["branches"] == ["thika"]
 
 
 async def test_another_role_ends_sessions_and_tokens_at_once(office: Office) -> None:
@@ -238,19 +244,94 @@ async def test_a_token_opens_what_its_role_may(office: Office) -> None:
 
 
 async def test_a_token_is_never_more_than_its_maker(office: Office) -> None:
-    token = await a_token(office, Role.BILLING, staff_id=(await a_member(office)).id)
-    statuses = {
-        role: (
-            await asked(office, token, "POST", "api-tokens", {"name": "x", "role": role.value})
-        ).status_code
-        for role in Role
-    }
+    maker = await a_member(office, Role.BILLING)
+    who = Who(maker.id, "Juma", Role.BILLING)
+    made = set[Role]()
+    for role in Role:
+        try:
+            await api_tokens.make(office.deps, who, name="x", role=role, lasts=DAY)
+        except usecase.AboveYou:
+            continue
+        made.add(role)
 
-    assert {role for role, status in statuses.items() if status == 201} == {
-        Role.BILLING,
-        Role.CASHIER,
-        Role.READ_ONLY,
-    }
+    assert made == {Role.BILLING, Role.CASHIER, Role.READ_ONLY}
+
+
+@pytest.mark.parametrize("is_a_persons", [True, False])
+async def test_a_token_makes_no_tokens(office: Office, *, is_a_persons: bool) -> None:
+    staff_id = (await an_owner(office)).id if is_a_persons else ""
+    token = await a_token(office, Role.OWNER, staff_id=staff_id)
+    answer = await asked(office, token, "POST", "api-tokens", {"name": "x", "days": 1})
+
+    assert (answer.status_code, answer.json()["code"]) == (403, "above_you")
+
+
+async def test_a_browser_that_was_left_open_makes_no_token(office: Office) -> None:
+    owner = await an_owner(office)
+    async with browser(office) as client:
+        await signed_in(office, client, owner)
+        answer = await client.post("/api/v1/api-tokens", json={"name": "x", "days": 1})
+
+    assert (answer.status_code, answer.json()["code"]) == (403, "password_wanted")
+
+
+@pytest.mark.parametrize(("days", "lasts"), [({}, 90), ({"days": 365}, 365)], ids=str)
+async def test_a_token_always_ends(office: Office, days: dict[str, int], lasts: int) -> None:
+    made = (await asked(office, office.key, "POST", "api-tokens", {"name": "x", **days})).json()
+    bad = [
+        await asked(office, office.key, "POST", "api-tokens", {"name": "x", "days": wrong})
+        for wrong in (0, 366, None)
+    ]
+
+    assert datetime.fromisoformat(made["expires_at"]) == office.clock() + timedelta(days=lasts)
+    assert [answer.status_code for answer in bad] == [422] * 3
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        usecase.StaffChange(role=Role.CASHIER),
+        usecase.StaffChange(branches=("thika",)),
+        usecase.StaffChange(disabled=True),
+    ],
+    ids=["role", "branches", "disabled"],
+)
+async def test_who_was_more_when_they_asked_makes_no_token_of_what_they_were(
+    office: Office, change: usecase.StaffChange
+) -> None:
+    await office.keep(a_branch("thika"))
+    maker = await a_member(office, Role.BILLING)
+    asked_as = Who(maker.id, "Juma", Role.BILLING)
+    await usecase.change(office.deps, KEY, maker.id, change)
+    with pytest.raises(usecase.AboveYou):
+        await api_tokens.make(office.deps, asked_as, name="x", lasts=DAY)
+
+
+OUTLIVED = """
+maker now              | token of           | opens
+billing                | billing            | billing
+cashier                | billing            | cashier
+billing                | cashier            | cashier
+technician             | billing            | nothing
+cashier thika          | cashier            | cashier thika
+cashier nakuru thika   | cashier nakuru     | cashier nakuru
+cashier nakuru         | cashier thika      | nothing
+"""
+
+
+@pytest.mark.parametrize("line", OUTLIVED.strip().splitlines()[1:])
+async def test_a_token_that_outlived_its_makers_role_is_no_more_than_they_are_now(
+    office: Office, line: str
+) -> None:
+    now, token_of, opens = (part.split() for part in line.split("|"))
+    await office.keep(a_branch("thika"), a_branch("nakuru"))
+    maker = await a_member(office, Role(now[0]), branches=frozenset(now[1:]) or None)
+    held = frozenset(token_of[1:]) or None
+    token = await a_token(office, Role(token_of[0]), held, staff_id=maker.id)
+    found = await api_tokens.who_has(office.deps, token)
+
+    told = ["nothing"] if found is None else [found.role.value, *sorted(found.branches or ())]
+    assert told == opens
 
 
 async def test_a_token_is_kept_as_a_hash_and_shown_once(office: Office) -> None:
@@ -370,11 +451,10 @@ async def test_the_page_of_the_first_owner_makes_them_and_shows_their_codes_once
     invited = await usecase.invite_owner(office.deps, KEY)
     async with browser(office) as client:
         page = await client.get("/noc/welcome", params={"token": invited.token})
-        secret = re.search(r"<code>([A-Z2-7 ]+)</code>", page.text)
-        assert secret is not None
-        totp = pyotp.TOTP(secret[1].replace(" ", ""))
+        totp = pyotp.TOTP(secret_of(page))
         form = {
             "token": invited.token,
+            "sealed": sealed_of(page),
             "login": "amina@example.co.ke",
             "name": "Amina",
             "password": PASSWORD,
@@ -407,3 +487,62 @@ async def test_with_an_owner_the_machines_key_opens_no_browser_but_the_api(
     api = await asked(office, office.key, "GET", "sites")
 
     assert [one.status_code for one in (before, held, after, api)] == [303, 401, 403, 200]
+
+
+async def rows_about(office: Office, staff_id: str) -> list[AuditRow]:
+    async with office.deps.db.read() as tx:
+        query = select(AuditRow).where(AuditRow.about_id == staff_id).order_by(AuditRow.at)
+        return list(await tx.scalars(query))
+
+
+async def test_coming_in_by_an_invitation_is_audited(office: Office) -> None:
+    owner, member = await an_owner(office), await a_member(office)
+    found = [(await rows_about(office, one.id))[-1] for one in (owner, member)]
+
+    assert [row.staff_id for row in found] == [owner.id, member.id]
+    assert {(row.address, row.route) for row in found} == {("197.232.61.9", "accept invitation")}
+    assert all("password_hash" in row.changes for row in found)
+
+
+async def test_who_made_an_invitation_does_not_know_the_second_factor(office: Office) -> None:
+    made = (await asked(office, office.key, "POST", "staff", JUMA)).json()
+    token = made["url"].split("?token=")[1]
+    async with browser(office) as client:
+        pages = [await client.get("/noc/welcome", params={"token": token}) for _ in range(2)]
+        seen = [secret_of(page) for page in pages]
+        form = {"token": token, "password": PASSWORD, "again": PASSWORD}
+        spied = pyotp.TOTP(seen[0]).at(int(office.clock().timestamp()))
+        own = {**form, "sealed": sealed_of(pages[1])}
+        wrong = await client.post("/noc/welcome", data={**own, "code": spied})
+        code = pyotp.TOTP(seen[1]).at(int(office.clock().timestamp()))
+        without = await client.post("/noc/welcome", data={**form, "code": code})
+        done = await client.post("/noc/welcome", data={**own, "code": code})
+
+    assert seen[0] != seen[1]
+    assert secret_of(wrong) == seen[1], "who mistyped has read the picture already"
+    assert [one.status_code for one in (wrong, without, done)] == [422, 422, 200]
+
+
+async def test_the_app_of_another_invitation_is_none_of_this(office: Office) -> None:
+    others = ({**JUMA, "login": f"{name}@example.co.ke"} for name in ("a", "b"))
+    urls = [(await asked(office, office.key, "POST", "staff", one)).json()["url"] for one in others]
+    tokens = [url.split("?token=")[1] for url in urls]
+    async with browser(office) as client:
+        page = await client.get("/noc/welcome", params={"token": tokens[0]})
+        code = pyotp.TOTP(secret_of(page)).at(int(office.clock().timestamp()))
+        form = {"token": tokens[1], "password": PASSWORD, "again": PASSWORD, "code": code}
+        answer = await client.post("/noc/welcome", data={**form, "sealed": sealed_of(page)})
+
+    assert answer.status_code == 422
+
+
+def secret_of(page: httpx2.Response) -> str:
+    found = re.search(r"<code>([A-Z2-7 ]+)</code>", page.text)
+    assert found is not None
+    return found[1].replace(" ", "")
+
+
+def sealed_of(page: httpx2.Response) -> str:
+    found = re.search(r'name="sealed" value="([^"]+)"', page.text)
+    assert found is not None, "the form brings the secret back"
+    return found[1]

@@ -12,7 +12,7 @@ from controller.api.auth import BROWSER_COOKIE, COOKIE
 from controller.noc.pages.sign_in import STEP_COOKIE
 from controller.rights import Role
 from controller.store.rows import NoticeRow, SmsRow
-from controller.store.staff_rows import StaffPasskeyRow, StaffSessionRow
+from controller.store.staff_rows import StaffPasskeyRow, StaffSessionRow, StaffStepRow
 from controller.usecases import staff
 from tests.support.authenticator import Authenticator
 from tests.support.staff import (
@@ -190,6 +190,27 @@ async def test_cookies_are_out_of_reach_of_scripts_and_other_sites(
 
     for flag in ("httponly", "samesite=strict", "secure", "path=/"):
         assert flag in cookies[name]
+
+
+@pytest.mark.parametrize(
+    ("url", "is_secure"), [("https://noc.example.co.ke", True), (PUBLIC, False)]
+)
+async def test_what_was_said_and_how_it_looks_go_over_tls_where_it_was_given_so(
+    office: Office, url: str, *, is_secure: bool
+) -> None:
+    told = public(office, url)
+    owner = await an_owner(told)
+    async with browser(told) as client:
+        client.base_url = url
+        await signed_in(told, client, owner)
+        asked = (
+            await client.post("/noc/preferences", data={"theme": "dark"}),
+            await client.post("/noc/me/sessions/end"),
+        )
+    given = [one.lower() for answer in asked for one in answer.headers.get_list("set-cookie")]
+
+    assert [one.split("=")[0] for one in given] == ["lango_look", "lango_said"]
+    assert ["; secure" in one for one in given] == [is_secure] * 2
 
 
 async def test_a_session_is_kept_as_a_hash(office: Office) -> None:
@@ -466,7 +487,8 @@ async def test_a_passkey_that_answers_wrongly_opens_nothing(office: Office, faul
     assert (answer.status_code, found) == (401, False)
 
 
-async def test_an_answer_to_a_challenge_is_good_once(office: Office) -> None:
+@pytest.mark.parametrize("spelling", ["the same", "another"])
+async def test_an_answer_to_a_challenge_is_good_once(office: Office, spelling: str) -> None:
     told = public(office)
     device = Authenticator(PUBLIC, counts=False)
     await with_passkey(told, await an_owner(told), device)
@@ -475,7 +497,8 @@ async def test_an_answer_to_a_challenge_is_good_once(office: Office) -> None:
         step = client.cookies[STEP_COOKIE]
         first = await client.post("/noc/passkey/answer", json={"answer": signed})
     async with browser(told) as thief:
-        thief.cookies.set(STEP_COOKIE, step)
+        # Base64 is read without what is none of its letters.
+        thief.cookies.set(STEP_COOKIE, step if spelling == "the same" else f"{step[:9]}.{step[9:]}")
         second = await thief.post("/noc/passkey/answer", json={"answer": signed})
 
     assert (first.status_code, second.status_code) == (200, 401)
@@ -512,6 +535,38 @@ async def test_a_passkey_cannot_be_added_twice_nor_for_another_origin(office: Of
     assert len(kept) == 1
 
 
+async def test_a_strangers_challenges_leave_nothing_behind(office: Office) -> None:
+    told = public(office)
+    await an_owner(told)
+    async with browser(told, address=STRANGER) as client:
+        answers = [await client.post("/noc/passkey/ask", json={}) for _ in range(30)]
+    async with told.deps.db.read() as tx:
+        kept = list(await tx.scalars(select(StaffStepRow.kind)))
+
+    assert [answer.status_code for answer in answers] == [200] * 30
+    assert kept == []
+
+
+@pytest.mark.parametrize("fault", ["old", "other", "garbage", "none"])
+async def test_a_challenge_is_good_where_and_while_it_was_asked(office: Office, fault: str) -> None:
+    told = public(office)
+    device = Authenticator(PUBLIC)
+    await with_passkey(told, await an_owner(told), device)
+    async with browser(told) as client:
+        signed = device.sign(await asked_alone(client))
+        if fault == "old":
+            told.clock.forward(minutes=5)
+        elif fault == "other":
+            await asked_alone(client)
+        else:
+            client.cookies.delete(STEP_COOKIE)
+        if fault == "garbage":
+            client.cookies.set(STEP_COOKIE, "A" * 43)
+        answer = await client.post("/noc/passkey/answer", json={"answer": signed})
+
+    assert answer.status_code == 401
+
+
 async def test_at_an_address_without_a_name_passkeys_are_not_offered(office: Office) -> None:
     await an_owner(office)
     async with browser(office) as client:
@@ -521,3 +576,24 @@ async def test_at_an_address_without_a_name_passkeys_are_not_offered(office: Off
     assert "passkey.js" not in page.text
     assert asked.status_code == 422
     assert json.loads(asked.text)["code"] == "passkey_refused"
+
+
+DEEP = ["[" * n + tail for n in (900, 3_000, 7_000, 60_000) for tail in ("", "]" * n)]
+TAKE_JSON = ("/noc/passkey/answer", "/noc/me/passkeys", "/api/v1/maintenance")
+
+
+@pytest.mark.parametrize("body", DEEP, ids=lambda body: f"{len(body)}{body[-1]}")
+async def test_a_body_that_is_deep_is_no_fault_of_ours(office: Office, body: str) -> None:
+    told = public(office)
+    owner = await an_owner(told)
+    rest = ("/noc/passkey/ask", "/noc/me/passkeys/ask", f"/api/v1/staff/{owner.id}/reset")
+    async with browser(told) as client:
+        await signed_in(told, client, owner)
+        client.headers["Content-Type"] = "application/json"
+        answers = [
+            await client.post(path, content=sent)
+            for path in (*TAKE_JSON, *rest)
+            for sent in (body, f'{{"answer":{body}}}', f'{{"answer":{{"rawId":"AA","x":{body}}}}}')
+        ]
+
+    assert [answer.status_code for answer in answers if answer.status_code >= 500] == []

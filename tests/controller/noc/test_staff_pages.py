@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from datetime import timedelta
 
 import httpx2
 import pyotp
@@ -199,7 +200,7 @@ async def test_new_recovery_codes_end_the_old(office: Office) -> None:
     assert statuses == [401, 303]
 
 
-FACTORS = ("/noc/me/app", "/noc/me/codes", "/noc/me/passkeys/x/remove")
+FACTORS = ("/noc/me/app", "/noc/me/codes", "/noc/me/passkeys/x/remove", "/noc/me/tokens")
 
 
 @pytest.mark.parametrize("path", FACTORS)
@@ -236,11 +237,56 @@ async def test_a_session_is_ended_by_its_owner_alone(office: Office) -> None:
     assert (before, kept, after) == (200, 200, 401)
 
 
+TOKEN = {"name": "Laptop", "role": "cashier", "days": "90", "password": PASSWORD}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"password": ""}, {"password": "wrong"}, {"days": ""}, {"days": "0"}, {"days": "366"}],
+    ids=str,
+)
+async def test_a_token_wants_the_password_and_an_end(office: Office, wrong: dict[str, str]) -> None:
+    member = await a_member(office, Role.SUPPORT)
+    async with browser(office) as client:
+        await signed_in(office, client, member)
+        answer = await client.post("/noc/me/tokens", data={**TOKEN, **wrong})
+        none = await tokens_of(office)
+        last = await client.post("/noc/me/tokens", data={**TOKEN, "days": "365"})
+        made = await tokens_of(office)
+
+    assert (answer.status_code, none, last.status_code) == (422, [], 200)
+    assert [row.expires_at - row.created_at for row in made if row.expires_at] == [
+        timedelta(days=365)
+    ]
+
+
+async def tokens_of(office: Office) -> list[ApiTokenRow]:
+    async with office.deps.db.read() as tx:
+        return list(await tx.scalars(select(ApiTokenRow)))
+
+
+async def test_another_password_ends_the_tokens_and_the_page_says_so(office: Office) -> None:
+    owner = await an_owner(office)
+    async with browser(office) as client:
+        await signed_in(office, client, owner)
+        page = await client.get("/noc/me")
+        made = await client.post("/noc/me/tokens", data=TOKEN)
+        token = re.search(r"lango_[\w-]{43}", made.text)
+        form = {"old": PASSWORD, "password": NEW, "again": NEW}
+        await client.post("/noc/me/password", data=form)
+    assert token is not None
+    async with caller(office, token[0]) as program:
+        answer = await program.get("/api/v1/branches")
+
+    assert "my other sessions and my API tokens end" in page.text
+    assert answer.status_code == 401
+
+
 async def test_a_token_is_made_shown_once_and_revoked(office: Office) -> None:
     member = await a_member(office, Role.SUPPORT)
     async with browser(office) as client:
         await signed_in(office, client, member)
-        made = await client.post("/noc/me/tokens", data={"name": "Laptop", "role": "cashier"})
+        made = await client.post("/noc/me/tokens", data=TOKEN)
         page = await client.get("/noc/me")
         token = re.search(r"lango_[\w-]{43}", made.text)
         async with office.deps.db.read() as tx:

@@ -91,8 +91,8 @@ async def test_guesses_at_one_moment_gain_nothing(db: Database, tmp_path: Path) 
 async def test_one_invitation_makes_one_owner(db: Database, tmp_path: Path) -> None:
     office = an_office(tmp_path, db)
     invited = await staff.invite_owner(office.deps, KEY)
-    told = await staff.invitation(office.deps, invited.token)
-    code = pyotp.TOTP(told.totp).at(int(office.clock().timestamp()))
+    app = staff.offer(office.deps, invited.token)
+    code = pyotp.TOTP(app.secret).at(int(office.clock().timestamp()))
     found = await outcomes(
         *(
             staff.accept(
@@ -100,6 +100,7 @@ async def test_one_invitation_makes_one_owner(db: Database, tmp_path: Path) -> N
                 CHEAP,
                 invited.token,
                 password=PASSWORD,
+                sealed=app.sealed,
                 code=code,
                 caller=HERE,
                 login=f"owner{n}@example.co.ke",
