@@ -55,7 +55,7 @@ def sell_vouchers(
         "count": count,
         "seller": to,
         "branch": branch,
-        "commission_bp": commission or 0,
+        **({"commission_bp": commission} if commission else {}),
         "rail": rail,
     }
     made = desk.api.post("/api/v1/vouchers/sales", body)

@@ -41,6 +41,10 @@ class Doorman:
         """Whether they are still let in."""
         return True
 
+    def came_by_https(self, request: Request) -> bool:
+        """They came over this machine's own loopback."""
+        return False
+
 
 def somebody(role: Role, branches: frozenset[str] | None = None) -> Who:
     """A member of the staff."""
