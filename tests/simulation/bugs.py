@@ -38,7 +38,7 @@ BUGS = (
         "agent/courier.py",
         "self._journal.ack, acked)",
         "self._journal.ack, self._journal.last_seq)",
-        (5,),
+        (1, 2, 7),
     ),
     Bug(
         "a reading is the difference since the last one",
