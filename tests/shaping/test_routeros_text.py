@@ -21,7 +21,6 @@ from shaping.plane import (
 )
 from shaping.pools import pool_rates
 from shaping.routeros.ops import (
-    FILTER6,
     PROPERTIES,
     Seen,
     Sentence,
@@ -33,6 +32,7 @@ from shaping.routeros.ops import (
 )
 from shaping.routeros.rows import (
     FILTER,
+    FILTER6,
     LISTS,
     QUEUES,
     Row,
