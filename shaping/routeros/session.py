@@ -255,9 +255,7 @@ class Lane:
 
     def _inside(self, work: Callable[[Talk], R]) -> R:
         try:
-            if self._talk is None:
-                self._talk = sign_in(self.router, silence_s=self._silence_s)
-            answer = work(self._talk)
+            answer = self._done(work)
         except PlaneError as error:
             if self._talk is None:
                 self._rest(str(error))
@@ -271,6 +269,16 @@ class Lane:
             raise
         self._failures = 0
         return answer
+
+    def _done(self, work: Callable[[Talk], R]) -> R:
+        """The work done, if need be on a new connection: an old one may have been cut meanwhile."""
+        if self._talk is not None:
+            try:
+                return work(self._talk)
+            except (ConnectionClosed, ConnectionError, ssl.SSLEOFError):
+                self._hang_up()
+        self._talk = sign_in(self.router, silence_s=self._silence_s)
+        return work(self._talk)
 
     def _rest(self, why: str) -> None:
         self._trouble = why
