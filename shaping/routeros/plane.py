@@ -140,11 +140,11 @@ class _Box:
         if self._read_at is not None and began - self._read_at < rest_ms:
             return dict(self._read)
         boot, queues = self._meters(talk)
-        if boot is None or boot != self._boot:
-            # Its power was off: all counts of before are over, and its queues begin anew.
+        if boot != self._boot and self._boot is not None:
+            # All counts of before are over. Whoever asked will apply again soon, and all begins.
             self.forget()
-        read = counted(queues, boot) if boot is not None else {}
-        self._spend(read)
+            raise PlaneError("the router was restarted")
+        self._spend(counted(queues, boot) if boot is not None else {})
         self._read_ms, self._read_at = _spent_ms() - began, began
         if self._budgets and self._mirror is not None:
             self._close_spent(talk)
@@ -172,7 +172,8 @@ class _Box:
         if talk is not self._talk:
             self._talk, self._mirror = talk, None
         age_ms = self._now() - self._looked_at
-        if self._mirror is not None and age_ms < max(LOOK_EVERY_MS, LOOK_SHARE * self._look_ms):
+        due = age_ms >= max(LOOK_EVERY_MS, LOOK_SHARE * self._look_ms)
+        if self._mirror is not None and not due and self._alive(talk):
             return ()
         began = _spent_ms()
         self._mirror = self._look(talk)
@@ -183,6 +184,11 @@ class _Box:
         if boot is not None:
             self._spend(counted(self._mirror[QUEUES], boot))
         return told
+
+    def _alive(self, talk: Talk) -> bool:
+        """Whether the router answers, and was not restarted since we looked."""
+        (answer,) = talk.ask([printed(LISTS, ("comment",), f"?list={BOOT}")])
+        return answer.trap is None and boot_of(self._seen(answer)) == self._boot
 
     def _told(self, boot: str | None) -> tuple[str, ...]:
         assert self._mirror is not None

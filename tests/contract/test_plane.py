@@ -141,7 +141,11 @@ class RouterBox:
     lane: Lane = field(init=False)
 
     def __post_init__(self) -> None:
-        self.successor()
+        self._begin()
+
+    def _begin(self) -> None:
+        self.lane = self.router.a_lane()
+        self.plane = self.router.a_plane(self.lane)
 
     def now(self) -> MonotonicMs:
         return self.router.now()
@@ -163,8 +167,8 @@ class RouterBox:
         self.router.do(lambda box: box.power_cut())
 
     def successor(self) -> None:
-        self.lane = self.router.a_lane()
-        self.plane = self.router.a_plane(self.lane)
+        self.lane.close()
+        self._begin()
 
     def remove_access(self) -> None:
         self._remove(LISTS, "way")

@@ -19,7 +19,7 @@ from tests.routeros import hotspot, ppp
 from tests.routeros.texts import commas, covers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from tests.routeros.box import Box
     from tests.routeros.table import Row, Table
@@ -83,15 +83,14 @@ def passed(box: Box, address: str, up: int, down: int, *, mac: str, to: str) -> 
         Flow(address, far, mac, lan, WAN, up, session is not None),
         Flow(far, address, "", WAN, lan, down, session is not None),
     )
-    verdicts = [forwarded(box, flow) for flow in flows]
+    verdicts = [forwarded(box, flow) or "accept" for flow in flows]
     got = Passed(*(0 if v == "drop" else f.size for v, f in zip(verdicts, flows, strict=True)))
-    count(box, address, lan, got, fast="fasttrack" in verdicts)
+    marks = [mark(box, flow, size) for flow, size in zip(flows, got, strict=True)]
+    count(box, address, lan, got, fast="fasttrack" in verdicts, marks=marks)
     for row in (host, session):
         if row is not None:
             row.tally.add(*got)
             row.marks["heard_s"] = box.now_s
-    for flow, size in zip(flows, got, strict=True):
-        mark(box, flow, size)
     if session is not None and 0 in left_bytes(session).values():
         hotspot.signed_out(box, session, "traffic-limit")
     return got
@@ -113,19 +112,26 @@ def within_limits(session: Row | None, up: int, down: int) -> tuple[int, int]:
     return up, down
 
 
-def forwarded(box: Box, flow: Flow) -> str:
-    """What the chain forward says: accept, fasttrack or drop. Rules that are met count."""
+def forwarded(box: Box, flow: Flow, chain: str = "forward") -> str | None:
+    """What a chain says: accept, fasttrack or drop, None for nothing. Rules that are met count."""
     for rule in box.table("/ip/firewall/filter"):
-        if rule.words["chain"] == "forward" and flow.size and meets(box, rule, flow):
-            rule.tally.add(flow.size, 0)
-            action = rule.words["action"]
-            if action in ("drop", "reject", "tarpit"):
-                return "drop"
-            if action == "fasttrack-connection":
-                return "fasttrack"
-            if action not in QUIET:
-                return "accept"
-    return "accept"
+        if rule.words["chain"] != chain or not flow.size or not meets(box, rule, flow):
+            continue
+        rule.tally.add(flow.size, 0)
+        action = rule.words["action"]
+        if action == "jump":
+            said = forwarded(box, flow, rule.words["jump-target"])
+            if said is not None:
+                return said
+        elif action == "return":
+            return None
+        elif action in ("drop", "reject", "tarpit"):
+            return "drop"
+        elif action == "fasttrack-connection":
+            return "fasttrack"
+        elif action not in QUIET:
+            return "accept"
+    return None
 
 
 def meets(box: Box, rule: Row, flow: Flow) -> bool:
@@ -150,19 +156,23 @@ def meets(box: Box, rule: Row, flow: Flow) -> bool:
     )
 
 
-def mark(box: Box, flow: Flow, size: int) -> None:
-    """Mangle rules count, and what they mark is counted by the tree queues of that mark."""
+def mark(box: Box, flow: Flow, size: int) -> str:
+    """Mangle rules count, and what they mark is counted by the tree queues of that mark.
+
+    Answers the mark that the flow has in the end, "" for none.
+    """
+    marked = ""
     for rule in box.table("/ip/firewall/mangle"):
         if not size or not meets(box, rule, flow):
             continue
         rule.tally.add(size, 0)
         if rule.words["action"] == "mark-packet":
-            for queue in box.drawn_from("/queue/tree", _by_mark).get(
-                rule.words.get("new-packet-mark", ""), ()
-            ):
+            marked = rule.words.get("new-packet-mark", "")
+            for queue in box.drawn_from("/queue/tree", _by_mark).get(marked, ()):
                 queue.tally.add(size, 0)
         if rule.words["action"] == "accept" or not rule.on("passthrough"):
-            return
+            break
+    return marked
 
 
 def _by_mark(table: Table) -> dict[str, list[Row]]:
@@ -173,18 +183,21 @@ def _by_mark(table: Table) -> dict[str, list[Row]]:
     return marked
 
 
-def count(box: Box, address: str, lan: str, got: Passed, *, fast: bool) -> None:
+def count(
+    box: Box, address: str, lan: str, got: Passed, *, fast: bool, marks: Sequence[str] = ("", "")
+) -> None:
     """Interfaces and queues count what passed."""
     interfaces = box.table("/interface")
     for name, (received, sent) in ((lan, got), (WAN, (got.down, got.up))):
         row = interfaces.find(name)
         if row is not None:
             row.tally.add(received, sent)
-    for queue in () if fast else queues_met(box, address, lan):
-        queue.tally.add(*got)
+    for way, size, marked in zip((0, 1), got, marks, strict=True):
+        for queue in () if fast or not size else queues_met(box, address, lan, marked):
+            queue.tally.add(*((size, 0) if way == 0 else (0, size)))
 
 
-def queues_met(box: Box, address: str, interface: str) -> Iterator[Row]:
+def queues_met(box: Box, address: str, interface: str, marked: str = "") -> Iterator[Row]:
     """The first queue that fits, its first fitting child, and so on down."""
     drawn = box.drawn_from("/queue/simple", _by_target)
     parent = "none"
@@ -192,7 +205,8 @@ def queues_met(box: Box, address: str, interface: str) -> Iterator[Row]:
         of_parent = drawn[parent]
         near = [*of_parent.exact.get(address, ()), *of_parent.exact.get(interface, ())]
         far = ((p, row) for p, row in of_parent.wide if _fits(row, address, interface))
-        row = min([*near, *far], key=lambda place: place[0], default=(0, None))[1]
+        fits = (one for one in [*near, *far] if _takes(one[1], marked))
+        row = min(fits, key=lambda place: place[0], default=(0, None))[1]
         if row is None:
             return
         yield row
@@ -211,6 +225,12 @@ def _by_target(table: Table) -> dict[str, Drawn]:
         else:
             of_parent.wide.append((place, row))
     return drawn
+
+
+def _takes(row: Row, marked: str) -> bool:
+    """Whether a queue is for packets with this mark ("" none): one that names no mark takes all."""
+    names = commas(row.words["packet-marks"])
+    return not names or (marked or "no-mark") in names
 
 
 def _fits(row: Row, address: str, interface: str) -> bool:
