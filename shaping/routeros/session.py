@@ -248,6 +248,10 @@ class Lane:
                 raise PlaneError(f"{self.router.host} takes longer than {self._patience_s:g} s")
             return asked.result()
 
+    def rested(self) -> None:
+        """Try again at once: somebody knows that the router is back."""
+        self._again_at = 0.0
+
     def close(self) -> None:
         """Hang up and end the thread. The router keeps doing what it was told."""
         self._thread.shutdown(wait=False, cancel_futures=True)
