@@ -264,6 +264,8 @@ _YES = {"yes": "true", "no": "false"}
 
 
 def _same(key: str, have: str, want: str) -> bool:
+    if have == want:
+        return True
     if key == "target":
         return set(have.split(",")) == set(want.split(","))
     if key == "burst-time":

@@ -223,6 +223,8 @@ class _Box:
         traps: dict[Name, str] = {}
         for _ in range(PASSES):
             rounds = steps(self._mirror, wanted, now=self._now())
+            if not rounds:
+                return changes, {}
             done = 0
             for sentences in rounds:
                 answers = talk.ask([_words(one) for one in sentences])

@@ -80,23 +80,35 @@ class _Wire(SocketTransport):  # type: ignore[misc]  # the library has no types
 
     def __init__(self, sock: socket.socket) -> None:
         super().__init__(sock)
-        self._read = bytearray()
+        self._read = b""
+        self._at = 0
         self.until = 0.0
 
     def read(self, length: int) -> bytes:
         """Exactly so many bytes. Raises OSError, ConnectionClosed and ValueError."""
+        end = self._at + length
+        if end > len(self._read):
+            end = self._fill(length)
+        taken = self._read[self._at : end]
+        self._at = end
+        return taken
+
+    def _fill(self, length: int) -> int:
+        """Have so many bytes from here on; where they end."""
         if length > WORD_BYTES_MAX:
             raise ValueError(f"a word of {length} bytes")
-        while len(self._read) < length:
+        pieces = [self._read[self._at :]]
+        have = len(pieces[0])
+        while have < length:
             if time.monotonic() > self.until:
                 raise TimeoutError(f"no whole answer in {ANSWER_S} s")
             got = self.sock.recv(READ_BYTES)
             if not got:
                 raise ConnectionClosed("the router closed the connection")
-            self._read += got
-        taken = bytes(self._read[:length])
-        del self._read[:length]
-        return taken
+            pieces.append(got)
+            have += len(got)
+        self._read, self._at = b"".join(pieces), 0
+        return length
 
 
 class Talk:

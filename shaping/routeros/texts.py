@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 UNITS_S = {"w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1}
 TIMEOUT_MAX_S = 35 * UNITS_S["w"]
@@ -20,6 +21,7 @@ def span(seconds: int) -> str:
     return "".join(parts) or "0s"
 
 
+@lru_cache(maxsize=4_096)
 def span_ms(text: str) -> int | None:
     """Milliseconds of a printed span; None for what is none, as an absent one."""
     found = _SPAN.fullmatch(text)
