@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
     from agent.clock import Clock
-    from shaping.plane import DataPlane, MonotonicMs, Neighbour
+    from shaping.plane import MonotonicMs, Neighbour
+    from shaping.routeros.plane import RouterPlane
     from shaping.routeros.session import Lane
 
 TLS_PORT, PLAIN_PORT = 8729, 8728
@@ -145,7 +146,7 @@ def password(path: Path) -> str:
     return text
 
 
-def box(router: RouterOs, portal_port: int, clock: Clock) -> tuple[DataPlane, Lan]:
+def box(router: RouterOs, portal_port: int, clock: Clock) -> tuple[RouterPlane, Lan]:
     """The router as a plane and as a LAN, over one connection. Raises `PlaneError` (no retry)."""
     from shaping.routeros import neighbours
     from shaping.routeros.plane import RouterPlane

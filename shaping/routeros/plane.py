@@ -94,6 +94,10 @@ class RouterPlane:
         """Make the next `apply` read everything anew, whatever it believes."""
         await self._lane.run(lambda _: self._box.forget())
 
+    def close(self) -> None:
+        """Hang up. The router keeps doing what it was told."""
+        self._lane.close()
+
 
 class _Box:
     """The router's side of the plane; all of it happens in the lane's thread."""
@@ -140,11 +144,12 @@ class _Box:
         if self._read_at is not None and began - self._read_at < rest_ms:
             return dict(self._read)
         boot, queues = self._meters(talk)
-        if boot != self._boot and self._boot is not None:
+        if boot != self._boot and self._mirror is not None:
             # All counts of before are over. Whoever asked will apply again soon, and all begins.
             self.forget()
             raise PlaneError("the router was restarted")
-        self._spend(counted(queues, boot) if boot is not None else {})
+        running = boot is not None and self._boot in {None, boot}
+        self._spend(counted(queues, boot or "") if running else {})
         self._read_ms, self._read_at = _spent_ms() - began, began
         if self._budgets and self._mirror is not None:
             self._close_spent(talk)
