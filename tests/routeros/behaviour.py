@@ -262,8 +262,8 @@ def count_anew(box: Box, path: str, row: Row) -> None:
 
 
 def _reboot(box: Box, caller: Caller, words: dict[str, str]) -> None:
+    """The answer comes first; then the connection, and everything else, is gone."""
     caller.must("reboot")
-    box.reboot()
 
 
 def _sign_in(box: Box, caller: Caller, words: dict[str, str]) -> None:
@@ -281,7 +281,8 @@ def _make_binding(box: Box, caller: Caller, words: dict[str, str]) -> None:
     told = words.get("numbers", words.get(".id", ""))
     for row in box.table("/ip/hotspot/host").picked(told):
         binding = {
-            "mac-address": row.words["mac-address"], "address": row.words["address"],
+            "mac-address": row.words["mac-address"],
+            "address": row.words["address"],
             "type": words.get("type", "regular"),
             **({"comment": words["comment"]} if "comment" in words else {}),
         }

@@ -48,7 +48,7 @@ def server(box: Box) -> Row | None:
 def binding_for(box: Box, mac: str, address: str) -> str:
     """What the first binding that fits says of a device: regular, bypassed or blocked."""
     exact, wide = box.drawn_from(BINDING, _bindings)
-    near = [*exact.get(mac, ()), *exact.get(address, ()), *wide]
+    near: list[tuple[int, Row]] = [*exact.get(mac, ()), *exact.get(address, ()), *wide]
     fits = (place_row for place_row in sorted(near, key=lambda p: p[0]))
     running = server(box)
     here = ("all", running.words["name"] if running else "all")

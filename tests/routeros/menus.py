@@ -6,12 +6,15 @@ real boxes. Figures that only the moment knows (``ro`` without a default) come f
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 from tests.routeros.menus_system import SYSTEM
 from tests.routeros.schema import menu
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tests.routeros.schema import Menu
     from tests.routeros.texts import Version
 
@@ -104,7 +107,8 @@ QUEUES = (
         "/queue/type",
         """
         name           text
-        kind           enum:bfifo,pfifo,mq-pfifo,none,pcq,red,sfq,codel,fq-codel,cake
+        kind           enum:bfifo,pfifo,mq-pfifo,none,pcq,red,sfq <7
+        kind           enum:bfifo,pfifo,mq-pfifo,none,pcq,red,sfq,codel,fq-codel,cake 7.0+
         bfifo-limit    int
         pfifo-limit    int
         mq-pfifo-limit int
@@ -515,6 +519,7 @@ PPP = (
 MENUS = (*QUEUES, *HOTSPOT, *PPP, *SYSTEM)
 
 
-def menus(version: Version) -> dict[str, Menu]:
+@cache
+def menus(version: Version) -> Mapping[str, Menu]:
     """Every menu of this version, with the attributes it has there."""
     return {m.path: m.at(version) for m in MENUS if m.since <= version < m.before}

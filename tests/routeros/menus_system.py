@@ -155,7 +155,7 @@ NETWORK = (
         actual-interface text ro
         invalid          bool ro =false
         """
-         "dynamic bool ro =false\ndisabled bool =false\ncomment text",
+        "dynamic bool ro =false\ndisabled bool =false\ncomment text",
         required="address interface",
         unique="address+interface",
         duplicate="failure: already have such address",
@@ -412,19 +412,16 @@ BOX = (
     ),
     menu(
         "/user/group",
-        "name text\npolicy policy:" + V6_RIGHTS + " =\nskin text =default\ncomment text",
+        f"""
+        name    text
+        policy  policy:{V6_RIGHTS} = <7
+        policy  policy:{V7_RIGHTS} = 7.0+
+        skin    text =default
+        comment text
+        """,
         unique="name",
         duplicate="failure: group with the same name already exists",
         rights="policy",
-        before=V7,
-    ),
-    menu(
-        "/user/group",
-        "name text\npolicy policy:" + V7_RIGHTS + " =\nskin text =default\ncomment text",
-        unique="name",
-        duplicate="failure: group with the same name already exists",
-        rights="policy",
-        since=V7,
     ),
     menu(
         "/user",
