@@ -111,7 +111,57 @@ jump,log,mark-connection,mark-packet,mark-routing,passthrough,return =accept
     ),
 )
 
+IPV6 = (
+    menu(
+        "/ipv6/firewall/filter",
+        """
+        action           enum:accept,add-dst-to-address-list,add-src-to-address-list,drop,jump,log,\
+passthrough,reject,return =accept
+        jump-target      text
+        reject-with      text
+        """
+        + RULE.replace("addresses", "text"),
+        required="chain",
+        more=RULE_VERBS,
+        ordered=True,
+        since=V7,
+    ),
+    menu(
+        "/ipv6/firewall/address-list",
+        """
+        list           text
+        address        text
+        timeout        time
+        creation-time  text ro
+        dynamic        bool ro =false
+        disabled       bool =false
+        comment        text
+        """,
+        required="list address",
+        unique="list+address",
+        duplicate="failure: already have such entry",
+        since=V7,
+    ),
+)
+"""Version 6 has these only with its package ``ipv6``, which is off where nobody turned it on."""
+
 NETWORK = (
+    menu(
+        "/interface/bridge/host",
+        """
+        mac-address  mac
+        interface    text
+        on-interface text ro
+        bridge       text
+        local        bool ro =false
+        external     bool ro =false
+        invalid      bool ro =false
+        dynamic      bool ro =true
+        disabled     bool =false
+        comment      text
+        """,
+        required="mac-address interface",
+    ),
     menu(
         "/interface",
         """
@@ -495,4 +545,4 @@ BOX = (
     ),
 )
 
-SYSTEM = (*FIREWALL, *NETWORK, *BOX)
+SYSTEM = (*FIREWALL, *IPV6, *NETWORK, *BOX)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.routeros.emulator import Box, Passed, Trap, routeros
+from tests.routeros.emulator import Box, Passed, Trap, Version, routeros
 from tests.routeros.witness import attributes, signed_in
 
 if TYPE_CHECKING:
@@ -177,6 +177,17 @@ async def test_an_idle_stranger_is_forgotten_and_a_lease_runs_out(box: Box) -> N
     assert (lease["expires-after"], lease["host-name"]) == ("55m", "Galaxy-A14")
     box.pass_time(3_300)
     assert box.rows("/ip/dhcp-server/lease") == []
+
+
+async def test_neighbours_and_the_bridge_know_who_is_there_and_who_left(box: Box) -> None:
+    (before,) = box.rows("/ip/arp")
+    (learnt,) = box.rows("/interface/bridge/host")
+    box.leave(ADDRESS)
+    (after,) = box.rows("/ip/arp")
+
+    assert (before["mac-address"], before["complete"], after["complete"]) == (MAC, "true", "false")
+    assert (learnt["mac-address"], learnt["on-interface"]) == (MAC, "ether2")
+    assert after.get("status") == (None if box.version < Version(7) else "failed")
 
 
 async def test_a_static_lease_gives_its_address(box: Box) -> None:
