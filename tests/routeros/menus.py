@@ -210,7 +210,7 @@ HOTSPOT = (
         dns-name          text =
         html-directory    text =hotspot
         html-directory-override text =
-        rate-limit        text =
+        rate-limit        limit =
         http-proxy        text =0.0.0.0:0
         smtp-server       ip =0.0.0.0
         login-by          set:mac,cookie,http-chap,https,http-pap,trial,mac-cookie =cookie,http-chap
@@ -286,7 +286,7 @@ HOTSPOT = (
         shared-users      text =1
         add-mac-cookie    bool =true
         mac-cookie-timeout time =3d
-        rate-limit        text =
+        rate-limit        limit =
         address-list      text =
         incoming-filter   text
         outgoing-filter   text
@@ -443,7 +443,7 @@ PPP = (
         use-ipv6          enum:default,yes,no,required =yes
         session-timeout   time:none
         idle-timeout      time:none
-        rate-limit        text
+        rate-limit        limit
         parent-queue      ref:/queue/simple,none
         queue-type        refs:/queue/type
         insert-queue-before text

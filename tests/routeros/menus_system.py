@@ -282,7 +282,7 @@ NETWORK = (
         server             ref:/ip/dhcp-server,all
         dhcp-option        text =
         lease-time         time
-        rate-limit         text
+        rate-limit         limit
         block-access       bool
         status             text ro =waiting
         expires-after      time ro
@@ -411,6 +411,19 @@ BOX = (
             {".id": "*D", "name": "temperature", "value": "39", "type": "C"},
             {".id": "*E", "name": "voltage", "value": "23.8", "type": "V"},
         ),
+    ),
+    menu(
+        "/system/device-mode",
+        """
+        mode       text ro =advanced
+        hotspot    bool ro =true
+        scheduler  bool ro =true
+        fetch      bool ro =true
+        container  bool ro =false
+        """,
+        single=True,
+        less="set",
+        since=Version(7, 17),
     ),
     menu(
         "/system/package",

@@ -292,6 +292,14 @@ def _policy(text: str, argument: str, _: Names) -> str | None:
     return joined(shown) if bare <= set(every) else None
 
 
+def _limit(text: str, argument: str, names: Names) -> str | None:
+    """A rate limit, echoed as written: rates, bursts, thresholds, times, priority, least rates."""
+    kinds = (_rates, _rates, _rates, _times, _ints, _rates)
+    parts = text.split()
+    sound = [k(p, "", names) is not None for k, p in zip(kinds, parts, strict=False)]
+    return text if all(sound) and len(parts) <= len(kinds) else None
+
+
 def _text(text: str, argument: str, _: Names) -> str | None:
     return text
 
@@ -317,5 +325,6 @@ KINDS: dict[str, Callable[[str, str, Names], str | None]] = {
     "target": _target,
     "host": _host_or_addresses,
     "policy": _policy,
+    "limit": _limit,
 }
 """Every kind by the word that tables use."""

@@ -95,6 +95,7 @@ TAKEN = """
 /ip/hotspot/user/add =name=00012 =limit-uptime=01:00:00 -> =limit-uptime=1h
 /ip/hotspot/user/add =name=x =profile=*1 -> =profile=default
 /ppp/secret/add =name=jane -> =service=any
+/ppp/profile/add =name=x =rate-limit=512k/1M -> =rate-limit=512k/1M
 /ip/firewall/address-list/add =list=paid =address=10.0.0.1 -> =dynamic=false
 /radius/add =address=10.0.0.3 =service=hotspot,ppp -> =authentication-port=1812
 /ip/firewall/filter/add =chain=forward -> =action=accept
@@ -114,6 +115,7 @@ REFUSED = """
 /ip/hotspot/user/add =name=a =profile=gold -> input does not match any value of profile
 /ip/hotspot/user/add =profile=default -> missing value(s) of argument(s) name
 /ip/hotspot/ip-binding/add =type=free -> input does not match any value of type
+/ppp/profile/add =name=x =rate-limit=1M/fast -> invalid value for argument rate-limit
 /queue/simple/set =.id=*99 =name=x -> no such item
 /queue/simple/remove =.id= -> missing value(s) of argument(s) numbers
 /queue/simple/remove =numbers=nobody -> no such item
