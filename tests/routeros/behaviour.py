@@ -240,6 +240,18 @@ def must_be_changeable(path: str, row: Row) -> None:
         raise Trap(f"failure: can not change dynamic{noun}")
 
 
+def must_fit(box: Box, path: str, row: Row, words: Mapping[str, str | None]) -> None:
+    """Raises Trap when a queue would be its own parent, at any distance."""
+    if path != "/queue/simple":
+        return
+    above = words.get("parent")
+    while above and above != "none":
+        parent = box.table(path).find(above)
+        if parent is row:
+            raise Trap("failure: parent loop")
+        above = parent.words["parent"] if parent else None
+
+
 def must_be_removable(path: str, row: Row) -> None:
     """Raises Trap when this row stays."""
     if row.on("default"):

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from tests.routeros import behaviour
 from tests.routeros.queries import passes
-from tests.routeros.schema import MISSING_ITEM, Trap
-from tests.routeros.texts import Version, commas
+from tests.routeros.schema import BAD_VALUE, MISSING_ITEM, Trap
+from tests.routeros.texts import SECOND_US, Version, commas, duration_us
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -136,11 +136,19 @@ def printed(box: Box, table: Table, ask: Ask, words: Mapping[str, str], *, silen
         return Answer(last=("!done", f"=ret={len(found)}"))
     rows = [ask.sentence(shown) for shown in found]
     if streams:
-        every = float(words["interval"].rstrip("s") or 1) if "interval" in words else None
+        every = interval_s(words["interval"]) if "interval" in words else None
         return Answer(rows, stream=Stream(table.menu.path, ask, every))
     if not rows and box.version >= EMPTY_IS_SAID:
         return Answer([["!empty"]])
     return Answer(rows)
+
+
+def interval_s(text: str) -> float:
+    """Seconds between repeats. Raises Trap for what is no time."""
+    us = duration_us(text)
+    if not us:
+        raise Trap("invalid value for argument interval", BAD_VALUE)
+    return us / SECOND_US
 
 
 def asked(box: Box, caller: Caller, table: Table, sentence: Sequence[str]) -> Ask:
@@ -238,6 +246,7 @@ def set_words(box: Box, table: Table, words: dict[str, str]) -> Answer:
 def change(box: Box, table: Table, row: Row, kept: Mapping[str, str | None]) -> None:
     """A row's words become these, and what follows from it follows."""
     name = row.words.get("name")
+    behaviour.must_fit(box, table.menu.path, row, kept)
     table.change(row, kept)
     if name and row.words.get("name") not in (None, name):
         repoint(box, table.menu.path, name, row.words["name"])

@@ -113,6 +113,7 @@ def key_and_certificate() -> tuple[bytes, bytes]:
     return private, made.public_bytes(serialization.Encoding.PEM)
 
 
+@cache
 def tls() -> tuple[ssl.SSLContext, bytes]:
     """How api-ssl talks, and the certificate that it shows (PEM)."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -386,8 +386,8 @@ BOX = (
     menu(
         "/system/clock",
         """
-        time                  text
-        date                  text
+        time                  time
+        date                  date
         time-zone-autodetect  bool =true
         time-zone-name        text =Africa/Nairobi
         gmt-offset            text ro =+03:00

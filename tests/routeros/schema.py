@@ -20,6 +20,7 @@ from tests.routeros.texts import (
     Version,
     address_text,
     commas,
+    day_of,
     duration,
     duration_us,
     joined,
@@ -186,6 +187,18 @@ def _int(text: str, argument: str, _: Names) -> str | None:
     return str(int(text)) if fits else None
 
 
+def _figure(text: str, argument: str, names: Names) -> str | None:
+    """``figure:word,word``: a whole number or one of the words."""
+    return text if text in argument.split(",") else _int(text, "", names)
+
+
+def _date(text: str, argument: str, _: Names) -> str | None:
+    try:
+        return str(day_of(text))
+    except ValueError:
+        return None
+
+
 def _bool(text: str, argument: str, _: Names) -> str | None:
     told = {"yes": True, "true": True, "no": False, "false": False}.get(text)
     shown = argument.split(",") if argument else ["false", "true"]
@@ -326,5 +339,7 @@ KINDS: dict[str, Callable[[str, str, Names], str | None]] = {
     "host": _host_or_addresses,
     "policy": _policy,
     "limit": _limit,
+    "figure": _figure,
+    "date": _date,
 }
 """Every kind by the word that tables use."""

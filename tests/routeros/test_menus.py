@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import librouteros
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from tests.routeros.emulator import Box, Trap, Version, routeros
+from tests.routeros.box import Setup
+from tests.routeros.commands import Caller, run
+from tests.routeros.emulator import Box, Faults, Trap, Version, routeros
+from tests.routeros.faults import Struck
 from tests.routeros.texts import address_text, covers, date_time, day_of, duration, duration_us
 from tests.routeros.witness import attributes, signed_in
 
@@ -77,6 +83,12 @@ def test_networks_and_ranges_hold_addresses() -> None:
     assert not covers("10.0.0.1-10.0.0.5", "10.0.0.6")
     assert address_text("10.0.0.7/32") == "10.0.0.7"
 
+
+VALUES = [
+    "", "*1", "*A,*2", "default", "x", "none", "10.0.0.1", "10.0.0.0/8", "!10.0.0.1-10.0.0.9",
+    "AA:BB:CC:DD:EE:01", "1h", "0s", "2M/5M", "2M/2M 4M/4M", "7", "yes", "no", "forward", "drop",
+    "bridge", "feb/30/2026", "2026-02-28", "a=b", "caf\udce9", "all", "api,read",
+]  # fmt: skip
 
 TAKEN = """
 /queue/simple/add =target=10.0.0.1 =max-limit=2M/512k -> =max-limit=2000000/512000
@@ -183,6 +195,14 @@ async def test_rows_are_moved_and_placed(box: Box) -> None:
     await asked(box, ("/queue/simple/move", "=numbers=c", "=destination=a"))
 
     assert [r["name"] for r in box.rows("/queue/simple")] == ["b", "c", "a"]
+
+
+async def test_no_queue_is_its_own_parent(box: Box) -> None:
+    above = box.add("/queue/simple", name="a", target="10.0.0.0/8")
+    box.add("/queue/simple", name="b", target="10.0.0.1", parent="a")
+
+    with pytest.raises(Trap, match="parent loop"):
+        box.edit("/queue/simple", above, parent="b")
 
 
 async def test_a_renamed_parent_keeps_its_children_and_a_removed_one_leaves_its_id(
@@ -332,3 +352,23 @@ async def test_a_certificate_is_whole_once_it_is_signed(box: Box) -> None:
 
     assert len(row["fingerprint"]) == 64
     assert [r["certificate"] for r in box.rows("/ip/service") if "certificate" in r] == ["agent"]
+
+
+@given(st.data())
+@settings(max_examples=20, deadline=None)
+def test_whatever_is_asked_is_answered_or_refused(chosen: st.DataObject) -> None:
+    version = chosen.draw(st.sampled_from(["6.33", "6.49.18", "7.18.2", "7.24"]))
+    box = Box(Setup(Version.of(version), {"agent": "s3cret"}), Struck(Faults()))
+    for _ in range(6):
+        path = chosen.draw(st.sampled_from(sorted(box.tables)))
+        menu = box.table(path).menu
+        names = [*menu.attributes, ".id", "numbers", "value-name", "place-before", "destination"]
+        told = chosen.draw(st.dictionaries(st.sampled_from(names), st.sampled_from(VALUES)))
+        queries = chosen.draw(st.lists(st.sampled_from(["?#", "?#9!", "?-x", "?>name=1", "?#x"])))
+        verb = chosen.draw(st.sampled_from([*sorted(menu.verbs), "nonsense"]))
+        words = [f"={name}={value}" for name, value in told.items()]
+        with suppress(Trap):
+            run(box, Caller.staff(), [f"{path}/{verb}", *words, *queries])
+    box.pass_bytes("10.0.0.1", up=1, down=1, to="pay.example.net")
+    box.pass_time(100_000)
+    box.reboot()

@@ -276,7 +276,7 @@ async def test_a_print_that_follows_shows_what_is_there_and_then_what_changes(bo
 async def test_a_print_at_intervals_repeats_itself(box: Box) -> None:
     def visit() -> list[list[str]]:
         with signed_in(box.host, box.port) as w:
-            w.say("/system/identity/print", "=interval=0.01", ".tag=1")
+            w.say("/system/identity/print", "=interval=10ms", ".tag=1")
             return [w.hear() for _ in range(3)]
 
     assert await asyncio.to_thread(visit) == [["!re", ".tag=1", "=name=MikroTik"]] * 3
