@@ -40,7 +40,7 @@ ALWAYS_DYNAMIC = (
     "/user/active",
     "/log",
 )
-LIST = "/ip/firewall/address-list"
+LIST, LIST6 = "/ip/firewall/address-list", "/ipv6/firewall/address-list"
 LEASE = "/ip/dhcp-server/lease"
 
 
@@ -139,7 +139,9 @@ LIVE: dict[str, Callable[[Box, Row], dict[str, str]]] = {
     "/interface": _interface,
     "/system/resource": _resource,
     "/system/clock": _clock,
-    "/ip/firewall/address-list": _address_list,
+    LIST: _address_list,
+    LIST6: _address_list,
+    "/ipv6/firewall/filter": _one_way,
     "/ip/dhcp-server/lease": _lease,
     "/ip/hotspot/ip-binding": _binding,
     "/ip/hotspot/host": hotspot.host_figures,
@@ -152,7 +154,7 @@ LIVE: dict[str, Callable[[Box, Row], dict[str, str]]] = {
 
 def filled_in(box: Box, path: str, words: dict[str, str]) -> None:
     """What the box adds to a new row. Raises Trap for rows it will not have."""
-    if path == LIST:
+    if path in (LIST, LIST6):
         words["creation-time"] = box.stamp
         words["dynamic"] = truth("timeout" in words)
     elif path == "/ip/address":
@@ -171,13 +173,13 @@ def filled_in(box: Box, path: str, words: dict[str, str]) -> None:
 
 def added(box: Box, path: str, row: Row) -> None:
     """What follows from a new row."""
-    if path == LIST and "timeout" in row.words:
+    if path in (LIST, LIST6) and "timeout" in row.words:
         box.end_in(path, row, seconds(row.words["timeout"]))
 
 
 def changed(box: Box, path: str, row: Row, words: Mapping[str, str | None]) -> None:
     """What follows from changed words."""
-    if path == LIST and "timeout" in words:
+    if path in (LIST, LIST6) and "timeout" in words:
         timeout = words["timeout"]
         box.end_in(path, row, None if timeout is None else seconds(timeout))
         row.words["dynamic"] = truth(timeout is not None)
@@ -233,16 +235,28 @@ def run_out(box: Box, path: str, row: Row) -> None:
 
 def must_be_changeable(path: str, row: Row) -> None:
     """Raises Trap when the box itself keeps this row."""
-    if row.on("dynamic") and path != LIST:
+    if row.on("dynamic") and path not in (LIST, LIST6):
         noun = " lease" if path == LEASE else ""
         raise Trap(f"failure: can not change dynamic{noun}")
+
+
+def must_fit(box: Box, path: str, row: Row, words: Mapping[str, str | None]) -> None:
+    """Raises Trap when a queue would be its own parent, at any distance."""
+    if path != "/queue/simple":
+        return
+    above = words.get("parent")
+    while above and above != "none":
+        parent = box.table(path).find(above)
+        if parent is row:
+            raise Trap("failure: parent loop")
+        above = parent.words["parent"] if parent else None
 
 
 def must_be_removable(path: str, row: Row) -> None:
     """Raises Trap when this row stays."""
     if row.on("default"):
         raise Trap("failure: can not remove default")
-    if row.on("dynamic") and path not in (LIST, LEASE, "/ip/arp", *ALWAYS_DYNAMIC):
+    if row.on("dynamic") and path not in (LIST, LIST6, LEASE, "/ip/arp", *ALWAYS_DYNAMIC):
         raise Trap("failure: can not change dynamic")
 
 
@@ -262,8 +276,8 @@ def count_anew(box: Box, path: str, row: Row) -> None:
 
 
 def _reboot(box: Box, caller: Caller, words: dict[str, str]) -> None:
+    """The answer comes first; then the connection, and everything else, is gone."""
     caller.must("reboot")
-    box.reboot()
 
 
 def _sign_in(box: Box, caller: Caller, words: dict[str, str]) -> None:
@@ -281,7 +295,8 @@ def _make_binding(box: Box, caller: Caller, words: dict[str, str]) -> None:
     told = words.get("numbers", words.get(".id", ""))
     for row in box.table("/ip/hotspot/host").picked(told):
         binding = {
-            "mac-address": row.words["mac-address"], "address": row.words["address"],
+            "mac-address": row.words["mac-address"],
+            "address": row.words["address"],
             "type": words.get("type", "regular"),
             **({"comment": words["comment"]} if "comment" in words else {}),
         }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from tests.routeros import behaviour, hotspot, ppp, traffic
 from tests.routeros.commands import Caller, run, written_by_hand
@@ -66,7 +66,7 @@ class Box:
     boots: int = 0
     deadlines: list[tuple[float, int, str, Row]] = field(default_factory=list)
     on_reboot: list[Callable[[], None]] = field(default_factory=list)
-    drawn: dict[str, tuple[int, object]] = field(default_factory=dict)
+    drawn: dict[str, tuple[int, Any]] = field(default_factory=dict)
     entries: int = 0
 
     def __post_init__(self) -> None:
@@ -153,7 +153,8 @@ class Box:
         if version != table.version:
             made = draw(table)
             self.drawn[key] = (table.version, made)
-        return made  # type: ignore[return-value]
+        found: T = made
+        return found
 
     def log(self, topics: str, message: str) -> None:
         """A line in the box's log, which forgets its oldest ones."""
@@ -174,7 +175,7 @@ class Box:
         return [self.shown(path, row) for row in self.table(path)]
 
     def edit(self, path: str, row_id: str, **words: str | None) -> None:
-        """Staff change a row by hand: ``max_limit="1M/1M"``; None takes a word away. Raises Trap."""
+        """Staff change a row: ``max_limit="1M/1M"``; None takes a word away. Raises Trap."""
         told = written_by_hand(words)
         run(self, Caller.staff(), [f"{path}/set", f"=.id={row_id}", *told])
         for name in (n.replace("_", "-") for n, value in words.items() if value is None):
@@ -243,8 +244,8 @@ class Box:
         """The box loses power and comes back: use since the last sign-in is forgotten."""
         wall = self.wall
         for path, table in self.tables.items():
-            table.renumber(keep=lambda row, path=path: behaviour.survives(path, row))
-        self.deadlines.clear()
+            table.renumber({row.number for row in table if behaviour.survives(path, row)})
+        self.deadlines = [d for d in self.deadlines if d[3].number in self.table(d[2]).by_number]
         self.booted_s = self.now_s
         self.wall_at_boot = BEFORE_NTP if self.setup.clock_1970 else wall
         self.boots += 1
@@ -268,6 +269,9 @@ def fresh(box: Box) -> None:
     for name, password in box.setup.users.items():
         planted(box, "/user", name=name, group="full", password=password)
     _network(box)
+    for row in box.table("/ip/service"):
+        if "max-sessions" in row.words:
+            row.words["max-sessions"] = str(box.setup.sessions_max)
     if box.setup.hotspot:
         _hotspot(box)
     box.log("system,info", "router rebooted")

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from tests.routeros import behaviour
 from tests.routeros.queries import passes
-from tests.routeros.schema import MISSING_ITEM, Trap
-from tests.routeros.texts import Version, commas
+from tests.routeros.schema import BAD_VALUE, MISSING_ITEM, Trap
+from tests.routeros.texts import SECOND_US, Version, commas, duration_us
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -16,10 +16,12 @@ if TYPE_CHECKING:
     from tests.routeros.box import Box
     from tests.routeros.table import Row, Table
 
-PRINT_WORDS = frozenset(
-    ["count-only", "detail", "follow", "follow-only", "interval", "stats", "without-paging", "brief", "terse", "file", "from", "numbers", ".id", "value-list", "as-value", "append"]
-)
 STREAMS = ("follow", "follow-only", "interval")
+LOOKS = ("count-only", "detail", "stats", "without-paging", "brief", "terse", "file", "append")
+PRINT_WORDS = frozenset(
+    (*STREAMS, *LOOKS, "value-list", "as-value", "from", "numbers", ".id", ".proplist")
+)
+SINGLE_VERBS = ("print", "getall", "listen", "get", "set")
 EVERY_RIGHT = frozenset({"read", "write", "policy", "sensitive", "reboot", "test", "api", "ftp"})
 NO_RIGHT = "not enough permissions (9)"
 SHOW_SENSITIVE = Version(7, 21)
@@ -102,14 +104,12 @@ def run(box: Box, caller: Caller, sentence: Sequence[str]) -> Answer:
         raise Trap("no such command", MISSING_ITEM)
     if verb in ("print", "getall", "listen"):
         caller.must("read")
-        return printed(box, caller, table, verb, words, sentence)
+        ask = asked(box, caller, table, sentence)
+        return printed(box, table, ask, words, silent=verb == "listen" or "follow-only" in words)
     caller.must("read" if verb == "get" else "write")
     if verb != "get" and table.menu.rights not in caller.rights:
         raise Trap(NO_RIGHT)
     return CHANGES[verb](box, table, words)
-
-
-SINGLE_VERBS = ("print", "getall", "listen", "get", "set")
 
 
 def attributes_of(sentence: Sequence[str]) -> dict[str, str]:
@@ -128,36 +128,35 @@ def written_by_hand(words: Mapping[str, str | None]) -> list[str]:
     return [f"={name}={value}" for name, value in told if value is not None]
 
 
-def printed(
-    box: Box,
-    caller: Caller,
-    table: Table,
-    verb: str,
-    words: dict[str, str],
-    sentence: Sequence[str],
-) -> Answer:
-    """The rows of a menu that are asked for."""
-    unknown = set(words) - PRINT_WORDS - {".proplist"}
-    if unknown - ({"show-sensitive"} if box.version >= SHOW_SENSITIVE else set()):
-        raise Trap(f"unknown parameter {sorted(unknown)[0]}")
-    ask = asked(caller, table, words, sentence)
-    path = table.menu.path
-    streams = verb == "listen" or any(name in words for name in STREAMS)
-    silent = verb == "listen" or "follow-only" in words
+def printed(box: Box, table: Table, ask: Ask, words: Mapping[str, str], *, silent: bool) -> Answer:
+    """The rows of a menu that are asked for; ``silent``: only what changes from now on."""
+    streams = silent or any(name in words for name in STREAMS)
     found = [] if silent else rows_asked(box, table, ask, words)
     if "count-only" in words:
         return Answer(last=("!done", f"=ret={len(found)}"))
     rows = [ask.sentence(shown) for shown in found]
     if streams:
-        every = float(words["interval"].rstrip("s") or 1) if "interval" in words else None
-        return Answer(rows, stream=Stream(path, ask, every))
+        every = interval_s(words["interval"]) if "interval" in words else None
+        return Answer(rows, stream=Stream(table.menu.path, ask, every))
     if not rows and box.version >= EMPTY_IS_SAID:
         return Answer([["!empty"]])
     return Answer(rows)
 
 
-def asked(caller: Caller, table: Table, words: Mapping[str, str], sentence: Sequence[str]) -> Ask:
-    """What a print names: its conditions and its properties."""
+def interval_s(text: str) -> float:
+    """Seconds between repeats. Raises Trap for what is no time."""
+    us = duration_us(text)
+    if not us:
+        raise Trap("invalid value for argument interval", BAD_VALUE)
+    return us / SECOND_US
+
+
+def asked(box: Box, caller: Caller, table: Table, sentence: Sequence[str]) -> Ask:
+    """What a print names: its conditions and its properties. Raises Trap for other words."""
+    words = attributes_of(sentence)
+    known = PRINT_WORDS | ({"show-sensitive"} if box.version >= SHOW_SENSITIVE else set())
+    if unknown := set(words) - known:
+        raise Trap(f"unknown parameter {min(unknown)}")
     wanted = frozenset(commas(words[".proplist"])) if ".proplist" in words else None
     hidden = frozenset() if "sensitive" in caller.rights else table.menu.secrets
     if table.menu.path == "/user":
@@ -170,7 +169,8 @@ def rows_asked(box: Box, table: Table, ask: Ask, words: Mapping[str, str]) -> li
     told = words.get("numbers", words.get(".id", words.get("from")))
     rows = table if told is None else table.picked(told)
     path = table.menu.path
-    shown = (box.shown(path, row) for row in looked_up(table, ask.queries) or rows)
+    near = looked_up(table, ask.queries) if told is None else None
+    shown = (box.shown(path, row) for row in (rows if near is None else near))
     return [row for row in shown if ask.sees(row)]
 
 
@@ -246,6 +246,7 @@ def set_words(box: Box, table: Table, words: dict[str, str]) -> Answer:
 def change(box: Box, table: Table, row: Row, kept: Mapping[str, str | None]) -> None:
     """A row's words become these, and what follows from it follows."""
     name = row.words.get("name")
+    behaviour.must_fit(box, table.menu.path, row, kept)
     table.change(row, kept)
     if name and row.words.get("name") not in (None, name):
         repoint(box, table.menu.path, name, row.words["name"])
@@ -349,6 +350,13 @@ def reset_all(box: Box, table: Table, words: dict[str, str]) -> Answer:
     return Answer()
 
 
+def remark(box: Box, table: Table, words: dict[str, str]) -> Answer:
+    """Rows get another comment."""
+    if "comment" not in table.menu.attributes:
+        raise Trap("no such command", MISSING_ITEM)
+    return set_words(box, table, words)
+
+
 CHANGES: dict[str, Callable[[Box, Table, dict[str, str]], Answer]] = {
     "add": add,
     "set": set_words,
@@ -357,6 +365,7 @@ CHANGES: dict[str, Callable[[Box, Table, dict[str, str]], Answer]] = {
     "get": get,
     "enable": switched("false"),
     "disable": switched("true"),
+    "comment": remark,
     "move": move,
     "reset-counters": reset_counters,
     "reset-counters-all": reset_all,

@@ -32,8 +32,6 @@ USER, PASSWORD = "agent", "s3cret"
 """Who may sign in, unless told otherwise."""
 
 STARTS_AT = datetime(2026, 2, 14, 10, 0, tzinfo=UTC)
-ANONYMOUS = "ADH-AES256-GCM-SHA384:@SECLEVEL=0"
-"""What api-ssl talks when it was given no certificate."""
 
 
 @asynccontextmanager
@@ -49,16 +47,15 @@ async def routeros(
     clock_1970: bool = False,
     sessions_max: int = 20,
     counter_bits: int = 64,
-    certified: bool = True,
     seed: int = 1,
 ) -> AsyncIterator[Box]:
     """A box that listens on loopback, until the block ends.
 
     ``version`` is any of 6.33 to 7.24, or the usual one of its ``major``. ``users`` have every
     right; the one there is without them is `USER`. Time stands still until ``box.pass_time``, or
-    follows ``clock`` (seconds, such as `time.monotonic`). Not ``certified``: api-ssl has no
-    certificate and takes anonymous key exchange alone. The API's counters have 64 bits; some
-    interface drivers had 32 (``counter_bits``).
+    follows ``clock`` (seconds, such as `time.monotonic`). api-ssl always shows a certificate: a
+    real box without one talks anonymous key exchange, which is not to be had here. The API's
+    counters have 64 bits; some interface drivers had 32 (``counter_bits``).
     """
     setup = Setup(
         version=Version.of(version or LATEST[major]),
@@ -74,7 +71,7 @@ async def routeros(
     box = Box(setup, Struck(faults or Faults()))
     door = Door(box)
     box.on_reboot.append(door.cut_all)
-    context, box.certificate_pem = tls(certified=certified)
+    context, box.certificate_pem = tls()
     plain = await asyncio.start_server(door.opens("api"), box.host, 0)
     secure = await asyncio.start_server(door.opens("api-ssl"), box.host, 0, ssl=context)
     box.port = plain.sockets[0].getsockname()[1]
@@ -116,13 +113,10 @@ def key_and_certificate() -> tuple[bytes, bytes]:
     return private, made.public_bytes(serialization.Encoding.PEM)
 
 
-def tls(*, certified: bool) -> tuple[ssl.SSLContext, bytes]:
-    """How api-ssl talks, and the certificate that it shows (PEM; empty when it has none)."""
+@cache
+def tls() -> tuple[ssl.SSLContext, bytes]:
+    """How api-ssl talks, and the certificate that it shows (PEM)."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    if not certified:
-        context.maximum_version = ssl.TLSVersion.TLSv1_2
-        context.set_ciphers(ANONYMOUS)
-        return context, b""
     private, certificate = key_and_certificate()
     with TemporaryDirectory() as folder:
         path = Path(folder) / "box.pem"

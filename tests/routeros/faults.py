@@ -16,8 +16,10 @@ PART_BYTES_MAX = 7
 
 @dataclass(frozen=True, slots=True)
 class Faults:
-    """What a box does wrong. Counts are of sentences that it sends, or gets, from the moment on
-    that these faults are put in; each counted fault strikes ``times`` connections, then is over.
+    """What a box does wrong.
+
+    Counts are of sentences that it sends, or gets, from the moment on that these faults are put
+    in; each counted fault strikes ``times`` connections, then is over.
 
     hang_after        it answers no more, and keeps the connection
     cut_after         the next sentence breaks off in the middle of a word, then silence

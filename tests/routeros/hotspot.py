@@ -48,7 +48,7 @@ def server(box: Box) -> Row | None:
 def binding_for(box: Box, mac: str, address: str) -> str:
     """What the first binding that fits says of a device: regular, bypassed or blocked."""
     exact, wide = box.drawn_from(BINDING, _bindings)
-    near = [*exact.get(mac, ()), *exact.get(address, ()), *wide]
+    near: list[tuple[int, Row]] = [*exact.get(mac, ()), *exact.get(address, ()), *wide]
     fits = (place_row for place_row in sorted(near, key=lambda p: p[0]))
     running = server(box)
     here = ("all", running.words["name"] if running else "all")
@@ -123,7 +123,12 @@ def forget_host(box: Box, row: Row) -> None:
 
 
 def left(box: Box, address: str) -> None:
-    """A device fell silent; its keepalive begins to run."""
+    """A device fell silent: nobody answers for its address, and its keepalive begins to run."""
+    table = box.table(ARP)
+    known = table.first("address", address)
+    if known is not None and known.on("dynamic"):
+        failed = {"status": "failed"} if "status" in table.menu.attributes else {}
+        table.change(known, {"complete": "false", **failed})
     row = box.table(HOST).first("address", address)
     if row is not None:
         box.end_in(HOST, row, KEEPALIVE_S)
@@ -150,8 +155,17 @@ def joined(box: Box, mac: str, address: str, name: str) -> str:
     lease.marks["heard_s"] = box.now_s
     box.end_in(LEASE, lease, 3600.0)
     _neighbour(box, address, mac)
+    _bridged(box, mac)
     host_at(box, address, mac)
     return address
+
+
+def _bridged(box: Box, mac: str) -> None:
+    """The bridge has learnt behind which port a device is."""
+    table = box.table("/interface/bridge/host")
+    if table.first("mac-address", mac) is None:
+        words = {"mac-address": mac, "interface": "ether2", "on-interface": "ether2"}
+        table.add({**table.menu.defaults(), **words, "bridge": "bridge"}, box.now_s)
 
 
 def unbound(box: Box, lease: Row) -> None:
@@ -165,7 +179,8 @@ def _neighbour(box: Box, address: str, mac: str) -> None:
     table = box.table(ARP)
     known = box.table(ARP).first("address", address)
     words = {"address": address, "mac-address": mac, "interface": "bridge"}
-    words.update({"dynamic": "true", "DHCP": "true"})
+    words.update({"dynamic": "true", "DHCP": "true", "complete": "true"})
+    words.update({"status": "reachable"} if "status" in table.menu.attributes else {})
     if known is None:
         table.add({**table.menu.defaults(), **words}, box.now_s)
     elif known.on("dynamic"):

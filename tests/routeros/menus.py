@@ -6,12 +6,15 @@ real boxes. Figures that only the moment knows (``ro`` without a default) come f
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 from tests.routeros.menus_system import SYSTEM
 from tests.routeros.schema import menu
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tests.routeros.schema import Menu
     from tests.routeros.texts import Version
 
@@ -104,7 +107,8 @@ QUEUES = (
         "/queue/type",
         """
         name           text
-        kind           enum:bfifo,pfifo,mq-pfifo,none,pcq,red,sfq,codel,fq-codel,cake
+        kind           enum:bfifo,pfifo,mq-pfifo,none,pcq,red,sfq <7
+        kind           enum:bfifo,pfifo,mq-pfifo,none,pcq,red,sfq,codel,fq-codel,cake 7.0+
         bfifo-limit    int
         pfifo-limit    int
         mq-pfifo-limit int
@@ -206,7 +210,7 @@ HOTSPOT = (
         dns-name          text =
         html-directory    text =hotspot
         html-directory-override text =
-        rate-limit        text =
+        rate-limit        limit =
         http-proxy        text =0.0.0.0:0
         smtp-server       ip =0.0.0.0
         login-by          set:mac,cookie,http-chap,https,http-pap,trial,mac-cookie =cookie,http-chap
@@ -279,10 +283,10 @@ HOTSPOT = (
         idle-timeout      time:none =none
         keepalive-timeout time:none =2m
         status-autorefresh time:none =1m
-        shared-users      text =1
+        shared-users      figure:unlimited =1
         add-mac-cookie    bool =true
         mac-cookie-timeout time =3d
-        rate-limit        text =
+        rate-limit        limit =
         address-list      text =
         incoming-filter   text
         outgoing-filter   text
@@ -439,7 +443,7 @@ PPP = (
         use-ipv6          enum:default,yes,no,required =yes
         session-timeout   time:none
         idle-timeout      time:none
-        rate-limit        text
+        rate-limit        limit
         parent-queue      ref:/queue/simple,none
         queue-type        refs:/queue/type
         insert-queue-before text
@@ -515,6 +519,7 @@ PPP = (
 MENUS = (*QUEUES, *HOTSPOT, *PPP, *SYSTEM)
 
 
-def menus(version: Version) -> dict[str, Menu]:
+@cache
+def menus(version: Version) -> Mapping[str, Menu]:
     """Every menu of this version, with the attributes it has there."""
     return {m.path: m.at(version) for m in MENUS if m.since <= version < m.before}

@@ -111,7 +111,57 @@ jump,log,mark-connection,mark-packet,mark-routing,passthrough,return =accept
     ),
 )
 
+IPV6 = (
+    menu(
+        "/ipv6/firewall/filter",
+        """
+        action           enum:accept,add-dst-to-address-list,add-src-to-address-list,drop,jump,log,\
+passthrough,reject,return =accept
+        jump-target      text
+        reject-with      text
+        """
+        + RULE.replace("addresses", "text"),
+        required="chain",
+        more=RULE_VERBS,
+        ordered=True,
+        since=V7,
+    ),
+    menu(
+        "/ipv6/firewall/address-list",
+        """
+        list           text
+        address        text
+        timeout        time
+        creation-time  text ro
+        dynamic        bool ro =false
+        disabled       bool =false
+        comment        text
+        """,
+        required="list address",
+        unique="list+address",
+        duplicate="failure: already have such entry",
+        since=V7,
+    ),
+)
+"""Version 6 has these only with its package ``ipv6``, which is off where nobody turned it on."""
+
 NETWORK = (
+    menu(
+        "/interface/bridge/host",
+        """
+        mac-address  mac
+        interface    text
+        on-interface text ro
+        bridge       text
+        local        bool ro =false
+        external     bool ro =false
+        invalid      bool ro =false
+        dynamic      bool ro =true
+        disabled     bool =false
+        comment      text
+        """,
+        required="mac-address interface",
+    ),
     menu(
         "/interface",
         """
@@ -155,7 +205,7 @@ NETWORK = (
         actual-interface text ro
         invalid          bool ro =false
         """
-         "dynamic bool ro =false\ndisabled bool =false\ncomment text",
+        "dynamic bool ro =false\ndisabled bool =false\ncomment text",
         required="address interface",
         unique="address+interface",
         duplicate="failure: already have such address",
@@ -232,7 +282,7 @@ NETWORK = (
         server             ref:/ip/dhcp-server,all
         dhcp-option        text =
         lease-time         time
-        rate-limit         text
+        rate-limit         limit
         block-access       bool
         status             text ro =waiting
         expires-after      time ro
@@ -336,8 +386,8 @@ BOX = (
     menu(
         "/system/clock",
         """
-        time                  text
-        date                  text
+        time                  time
+        date                  date
         time-zone-autodetect  bool =true
         time-zone-name        text =Africa/Nairobi
         gmt-offset            text ro =+03:00
@@ -361,6 +411,19 @@ BOX = (
             {".id": "*D", "name": "temperature", "value": "39", "type": "C"},
             {".id": "*E", "name": "voltage", "value": "23.8", "type": "V"},
         ),
+    ),
+    menu(
+        "/system/device-mode",
+        """
+        mode       text ro =advanced
+        hotspot    bool ro =true
+        scheduler  bool ro =true
+        fetch      bool ro =true
+        container  bool ro =false
+        """,
+        single=True,
+        less="set",
+        since=Version(7, 17),
     ),
     menu(
         "/system/package",
@@ -412,19 +475,16 @@ BOX = (
     ),
     menu(
         "/user/group",
-        "name text\npolicy policy:" + V6_RIGHTS + " =\nskin text =default\ncomment text",
+        f"""
+        name    text
+        policy  policy:{V6_RIGHTS} = <7
+        policy  policy:{V7_RIGHTS} = 7.0+
+        skin    text =default
+        comment text
+        """,
         unique="name",
         duplicate="failure: group with the same name already exists",
         rights="policy",
-        before=V7,
-    ),
-    menu(
-        "/user/group",
-        "name text\npolicy policy:" + V7_RIGHTS + " =\nskin text =default\ncomment text",
-        unique="name",
-        duplicate="failure: group with the same name already exists",
-        rights="policy",
-        since=V7,
     ),
     menu(
         "/user",
@@ -498,4 +558,4 @@ BOX = (
     ),
 )
 
-SYSTEM = (*FIREWALL, *NETWORK, *BOX)
+SYSTEM = (*FIREWALL, *IPV6, *NETWORK, *BOX)

@@ -11,16 +11,16 @@ Menus are written as tables in text, one attribute a line::
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from ipaddress import ip_address
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from tests.routeros.texts import (
     Version,
     address_text,
     commas,
+    day_of,
     duration,
     duration_us,
     joined,
@@ -29,10 +29,26 @@ from tests.routeros.texts import (
     rate_bps,
 )
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
 MISSING_ITEM = 0
 BAD_VALUE = 1
 INTERRUPTED = 2
-VERBS = ("print", "getall", "listen", "get", "add", "set", "remove", "unset", "enable", "disable")
+VERBS = (
+    "print",
+    "getall",
+    "listen",
+    "get",
+    "add",
+    "set",
+    "remove",
+    "unset",
+    "enable",
+    "disable",
+    "comment",
+)
+VERSION_MIN = Version(0)
 VERSION_MAX = Version(99)
 
 
@@ -60,7 +76,7 @@ class Attribute:
     kind: str
     default: str | None = None
     read_only: bool = False
-    since: Version = Version(0)
+    since: Version = VERSION_MIN
     before: Version = VERSION_MAX
 
     def stored(self, written: str, names: Names) -> str:
@@ -82,7 +98,8 @@ class Menu:
     """One place of the tree: what its rows have and what may be asked of it."""
 
     path: str
-    attributes: Mapping[str, Attribute]
+    lines: tuple[Attribute, ...]
+    attributes: Mapping[str, Attribute] = field(default_factory=dict)
     required: tuple[str, ...] = ()
     unique: tuple[tuple[str, ...], ...] = ()
     duplicate: str = "failure: already have such entry"
@@ -92,7 +109,7 @@ class Menu:
     rights: str = "write"
     first_id: int = 1
     secrets: frozenset[str] = frozenset()
-    since: Version = Version(0)
+    since: Version = VERSION_MIN
     before: Version = VERSION_MAX
     starts: tuple[Mapping[str, str], ...] = ()
 
@@ -107,7 +124,7 @@ class Menu:
 
     def at(self, version: Version) -> Menu:
         """This menu as ``version`` has it."""
-        kept = {name: a for name, a in self.attributes.items() if a.since <= version < a.before}
+        kept = {a.name: a for a in self.lines if a.since <= version < a.before}
         return replace(self, attributes=kept)
 
     def written(self, words: Mapping[str, str], names: Names) -> dict[str, str]:
@@ -125,15 +142,15 @@ class Menu:
         return {a.name: a.default for a in self.attributes.values() if a.default is not None}
 
 
-def attributes(table: str) -> dict[str, Attribute]:
-    """The attributes that a table in text lists."""
+def attributes(table: str) -> tuple[Attribute, ...]:
+    """The attributes that a table in text lists; one of several versions stands there twice."""
     lines = (line.split() for line in table.splitlines() if line.strip())
-    return {name: attribute(name, kind, *marks) for name, kind, *marks in lines}
+    return tuple(attribute(name, kind, *marks) for name, kind, *marks in lines)
 
 
 def attribute(name: str, kind: str, *marks: str) -> Attribute:
     """One line of such a table."""
-    default, read_only, since, before = None, False, Version(0), VERSION_MAX
+    default, read_only, since, before = None, False, VERSION_MIN, VERSION_MAX
     for mark in marks:
         if mark.startswith("="):
             default = mark[1:]
@@ -168,6 +185,18 @@ def _int(text: str, argument: str, _: Names) -> str | None:
     whole = text.isascii() and text.isdigit()
     fits = whole and int(low or 0) <= int(text) <= int(high or 2**64 - 1)
     return str(int(text)) if fits else None
+
+
+def _figure(text: str, argument: str, names: Names) -> str | None:
+    """``figure:word,word``: a whole number or one of the words."""
+    return text if text in argument.split(",") else _int(text, "", names)
+
+
+def _date(text: str, argument: str, _: Names) -> str | None:
+    try:
+        return str(day_of(text))
+    except ValueError:
+        return None
 
 
 def _bool(text: str, argument: str, _: Names) -> str | None:
@@ -276,6 +305,14 @@ def _policy(text: str, argument: str, _: Names) -> str | None:
     return joined(shown) if bare <= set(every) else None
 
 
+def _limit(text: str, argument: str, names: Names) -> str | None:
+    """A rate limit, echoed as written: rates, bursts, thresholds, times, priority, least rates."""
+    kinds = (_rates, _rates, _rates, _times, _ints, _rates)
+    parts = text.split()
+    sound = [k(p, "", names) is not None for k, p in zip(kinds, parts, strict=False)]
+    return text if all(sound) and len(parts) <= len(kinds) else None
+
+
 def _text(text: str, argument: str, _: Names) -> str | None:
     return text
 
@@ -301,5 +338,8 @@ KINDS: dict[str, Callable[[str, str, Names], str | None]] = {
     "target": _target,
     "host": _host_or_addresses,
     "policy": _policy,
+    "limit": _limit,
+    "figure": _figure,
+    "date": _date,
 }
 """Every kind by the word that tables use."""

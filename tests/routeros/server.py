@@ -85,13 +85,15 @@ class Door:
     def sessions_max(self, row: Row) -> int:
         """How many connections one service takes."""
         if self.box.version >= SESSIONS_ARE_LIMITED:
-            return min(int(row.words["max-sessions"]), self.box.setup.sessions_max)
+            return int(row.words["max-sessions"])
         return self.box.setup.sessions_max
 
 
 @dataclass(slots=True, eq=False)
 class Session:
-    """One connection. Commands take effect in the order in which they arrive; answers to tagged
+    """One connection.
+
+    Commands take effect in the order in which they arrive; answers to tagged
     ones go out side by side, answers without a tag one after the other.
     """
 
@@ -104,6 +106,7 @@ class Session:
     mute: bool = False
     over: bool = False
     stranger_bytes: int = 0
+    turn: int = 0
     tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     loose: set[asyncio.Task[None]] = field(default_factory=set)
     writing: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -177,13 +180,20 @@ class Session:
         except Trap as trap:
             self.start(self.refuse(trap, tag), tag)
         else:
-            path = sentence[0].rpartition("/")[0]
-            answering = self.answer(answer, path, tag)
-            if tag:
-                self.start(answering, tag)
-            else:
-                await answering
-        if fate == "reboot":
+            if fate == "reboot":
+                self.box.reboot()
+            await self.reply(answer, sentence[0], tag)
+
+    async def reply(self, answer: Answer, told: str, tag: str) -> None:
+        """Answer what was done: beside others when it has a tag."""
+        answering = self.answer(answer, told.rpartition("/")[0], tag)
+        faults = self.box.faults
+        waits = faults.out_of_order or faults.slow_s or answer.rows or answer.stream
+        if tag and waits:
+            self.start(answering, tag)
+        else:
+            await answering
+        if told == "/system/reboot":
             self.box.reboot()
 
     def start(self, answering: Coroutine[None, None, None], tag: str) -> None:
@@ -204,13 +214,19 @@ class Session:
         """Rows in small lots, then the last sentence, or a stream until it is cancelled."""
         struck = self.box.struck
         await self.hesitate(path, tag)
-        rows = struck.rows(path, answer.rows)
+        rows = [self.turned(words) for words in struck.rows(path, answer.rows)]
         for start in range(0, len(rows), ROWS_AT_A_TIME):
             await self.send(rows[start : start + ROWS_AT_A_TIME], tag)
             await asyncio.sleep(0)
         if answer.stream is not None:
             await self.stream(answer.stream, tag)
         await self.send([list(answer.last)], tag)
+
+    def turned(self, words: list[str]) -> list[str]:
+        """A row with its words in no order that anybody may rely on."""
+        self.turn += 1
+        at = 1 + self.turn * 7 % max(1, len(words) - 1)
+        return [words[0], *words[at:], *words[1:at]]
 
     async def hesitate(self, path: str, tag: str) -> None:
         """Slowness, and turns left to others."""
@@ -295,15 +311,16 @@ class Session:
         await self.write(bytes(lot))
         if fate == "reset":
             self.cut()
+        if fate == "fatal":
+            self.over = True
+            self.writer.close()
 
     def befallen(self, fate: str, octets: bytes) -> bytes:
         """What still goes out of a sentence that something befalls."""
         self.mute = True
         if fate == "fatal":
-            self.over = True
             self.box.sentences += 1
-            self.writer.write(encoded(["!fatal", "internal error"]))
-            self.writer.close()
+            return encoded(["!fatal", "internal error"])
         return octets[: max(1, len(octets) // 2)] if fate == "cut" else b""
 
     async def write(self, octets: bytes) -> None:

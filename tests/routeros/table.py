@@ -198,9 +198,9 @@ class Table:
         """The one row of a menu that has just one."""
         return next(iter(self))
 
-    def renumber(self, *, keep: Callable[[Row], bool]) -> None:
+    def renumber(self, kept: set[int]) -> None:
         """A reboot: rows that are not kept vanish unheard, and ids begin again behind the rest."""
-        self.by_number = {r.number: r for r in self if keep(r)}
+        self.by_number = {r.number: r for r in self if r.number in kept}
         self.by_key, self.by_word, self.refers = {}, {}, Counter()
         for row in self:
             self._enter(row)

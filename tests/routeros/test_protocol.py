@@ -249,3 +249,46 @@ async def test_a_listener_hears_of_changes_until_it_is_cancelled(box: Box) -> No
         ["!done", ".tag=20"],
         ["!trap", ".tag=10", "=category=2", "=message=interrupted"],
     ]
+
+
+async def test_a_print_that_follows_shows_what_is_there_and_then_what_changes(box: Box) -> None:
+    made = box.add("/queue/simple", name="a", target="10.0.0.1")
+
+    def visit() -> list[list[str]]:
+        with signed_in(box.host, box.port) as w:
+            w.say("/queue/simple/print", "=follow=", "=.proplist=name", "?name=a", ".tag=1")
+            first = w.hear()
+            w.say("/queue/simple/comment", f"=.id={made}", "=comment=x", ".tag=2")
+            rest = [w.hear(), w.hear()]
+            w.say("/cancel", ".tag=3")
+            return [first, *sorted(rest), *sorted(w.hear() for _ in range(3))]
+
+    assert await asyncio.to_thread(visit) == [
+        ["!re", ".tag=1", "=name=a"],
+        ["!done", ".tag=2"],
+        ["!re", ".tag=1", "=name=a"],
+        ["!done", ".tag=1"],
+        ["!done", ".tag=3"],
+        ["!trap", ".tag=1", "=category=2", "=message=interrupted"],
+    ]
+
+
+async def test_a_print_at_intervals_repeats_itself(box: Box) -> None:
+    def visit() -> list[list[str]]:
+        with signed_in(box.host, box.port) as w:
+            w.say("/system/identity/print", "=interval=10ms", ".tag=1")
+            return [w.hear() for _ in range(3)]
+
+    assert await asyncio.to_thread(visit) == [["!re", ".tag=1", "=name=MikroTik"]] * 3
+
+
+async def test_the_box_writes_down_who_came_and_shows_who_is_there(box: Box) -> None:
+    def visit() -> list[dict[str, str]]:
+        with signed_in(box.host, box.port) as w:
+            return w.rows("/user/active/print", "=.proplist=name,via,address")
+
+    assert await asyncio.to_thread(visit) == [
+        {"name": "agent", "via": "api", "address": "127.0.0.1"}
+    ]
+    said = [row["message"] for row in box.rows("/log")]
+    assert said == ["router rebooted", "user agent logged in from 127.0.0.1 via api"]

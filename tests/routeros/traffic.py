@@ -60,7 +60,7 @@ class Flow:
 
 @dataclass(slots=True)
 class Drawn:
-    """Simple queues of one parent, ready to be asked: by the one address they name, or otherwise."""
+    """Simple queues of one parent, by the one address they name, or otherwise."""
 
     exact: dict[str, list[tuple[int, Row]]] = field(default_factory=dict)
     wide: list[tuple[int, Row]] = field(default_factory=list)

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import socket
 import struct
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from hashlib import md5
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from ssl import SSLContext
 
 TIMEOUT_S = 5.0
@@ -36,7 +37,6 @@ class Witness:
 
     line: socket.socket
     unread: bytes = b""
-    replies: list[list[str]] = field(default_factory=list)
 
     @classmethod
     def meets(cls, host: str, port: int, tls: SSLContext | None = None) -> Witness:
@@ -44,7 +44,7 @@ class Witness:
         line = socket.create_connection((host, port), TIMEOUT_S)
         return cls(line if tls is None else tls.wrap_socket(line, server_hostname=host))
 
-    def __enter__(self) -> Witness:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -52,8 +52,13 @@ class Witness:
 
     def say(self, *words: str) -> None:
         """Send one sentence."""
-        told = [word.encode() for word in words]
-        self.line.sendall(b"".join(announce(len(w)) + w for w in told) + b"\x00")
+        self.say_at_once(words)
+
+    def say_at_once(self, *sentences: Sequence[str]) -> None:
+        """Send several sentences in one piece."""
+        told = [[word.encode() for word in words] for words in sentences]
+        pieces = (b"".join(announce(len(w)) + w for w in words) + b"\x00" for words in told)
+        self.line.sendall(b"".join(pieces))
 
     def take(self, size: int) -> bytes:
         """Exactly so many bytes. Raises EOFError when the box hangs up before."""
@@ -111,12 +116,12 @@ class Witness:
 
 def attributes(sentence: list[str]) -> dict[str, str]:
     """The attribute words of a sentence."""
-    pairs = (word[1:].split("=", 1) for word in sentence[1:] if word[0] == "=")
-    return dict((name, value) for name, value in pairs)
+    pairs = (word[1:].partition("=") for word in sentence[1:] if word[0] == "=")
+    return {name: value for name, _, value in pairs}
 
 
-def signed_in(host: str, port: int, name: str = "agent", password: str = "s3cret") -> Witness:
+def signed_in(host: str, port: int, name: str = "agent") -> Witness:
     """A connection that may give commands."""
     witness = Witness.meets(host, port)
-    witness.sign_in(name, password)
+    witness.sign_in(name, "s3cret")
     return witness

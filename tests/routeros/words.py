@@ -39,7 +39,7 @@ def prefix_width(first: int) -> int:
 
 def encoded(words: Iterable[str]) -> bytes:
     """One sentence as bytes. Bytes that are no UTF-8 travel as surrogates and come out as were."""
-    parts = []
+    parts: list[bytes] = []
     for word in words:
         octets = word.encode("utf-8", "surrogateescape")
         parts += (prefix(len(octets)), octets)
@@ -74,6 +74,9 @@ class Parser:
         if at >= len(self.octets):
             return None
         first = self.octets[at]
+        if first < WIDTHS[0][0]:
+            ends = at + 1 + first
+            return (bytes(self.octets[at + 1 : ends]), ends) if ends <= len(self.octets) else None
         width = prefix_width(first)
         number = int.from_bytes(self.octets[at : at + width], "big")
         length = number & (1 << 7 * width) - 1 if width < len(WIDTHS) + 1 else number & 0xFFFF_FFFF
