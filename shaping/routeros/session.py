@@ -75,7 +75,7 @@ class Answer:
     trap: str | None = None
 
 
-class _Wire(SocketTransport):  # type: ignore[misc]  # the library has no types
+class Wire(SocketTransport):  # type: ignore[misc]  # the library has no types
     """A socket read in large pieces, whose silence has an end, and whose chatter too."""
 
     def __init__(self, sock: socket.socket) -> None:
@@ -114,7 +114,7 @@ class _Wire(SocketTransport):  # type: ignore[misc]  # the library has no types
 class Talk:
     """One signed-in connection. ``sentences_total`` is how many orders it took."""
 
-    def __init__(self, wire: _Wire) -> None:
+    def __init__(self, wire: Wire) -> None:
         self._wire = wire
         self._protocol = ApiProtocol(wire, "utf-8")
         self._tags = 0
@@ -191,7 +191,7 @@ def sign_in(router: Router, *, silence_s: float = SILENCE_S) -> Talk:
         if router.fingerprint is not None:
             sock = _secured(sock, router)
         sock.settimeout(silence_s)
-        talk = Talk(_Wire(sock))
+        talk = Talk(Wire(sock))
         _introduce(talk, router)
     except BaseException:
         sock.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import time
 from dataclasses import replace
 from hashlib import sha256
@@ -12,6 +13,7 @@ from ssl import PEM_cert_to_DER_cert
 from typing import TYPE_CHECKING
 
 import pytest
+from librouteros.exceptions import LibRouterosError
 
 from shaping.plane import (
     Access,
@@ -31,8 +33,9 @@ from shaping.plane import (
 )
 from shaping.routeros.neighbours import Tables, follow
 from shaping.routeros.rows import FILTER, LEASE_MIN_MS, LISTS, QUEUES
-from shaping.routeros.session import Lane
+from shaping.routeros.session import Lane, Talk, Wire
 from tests.routeros.emulator import Faults
+from tests.routeros.words import encoded
 from tests.support.gateway import KEY, PHONE, SERVER4, an_access, mac_of, v4_of
 from tests.support.router import Emulated
 
@@ -408,3 +411,23 @@ async def test_who_is_on_the_lan_is_told_as_soon_as_somebody_asks() -> None:
 
     assert (seen.mac, str(seen.address)) == ("02:00:00:00:00:09", "10.5.50.9")
     assert asked == [5.0]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["!re", "=name=somebody else's", ".tag=99"],
+        ["!done"],
+        ["!surprise", ".tag=1"],
+        ["!fatal", "session terminated"],
+        ["!fatal"],
+    ],
+    ids=lambda words: words[0],
+)
+def test_what_answers_no_order_ends_the_talk(words: list[str]) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        theirs.sendall(encoded(words))
+        talk = Talk(Wire(ours))
+        with pytest.raises((ValueError, LibRouterosError)):
+            talk.ask([("/ip/arp/print",)])
