@@ -277,7 +277,7 @@ async def test_at_a_till_what_came_before_we_asked_is_not_booked_again(till: Wor
 
 @pytest.mark.parametrize("told_first", [True, False])
 async def test_at_a_till_who_pays_late_is_the_one_who_was_asked(
-    till: World, told_first: bool
+    till: World, *, told_first: bool
 ) -> None:
     await till.order()
     till.clock.advance(LATE_S)
@@ -296,7 +296,7 @@ async def test_at_a_till_who_pays_late_is_the_one_who_was_asked(
 
 @pytest.mark.parametrize("told_first", [True, False])
 async def test_at_a_till_money_from_before_the_push_is_somebody_else_s(
-    till: World, told_first: bool
+    till: World, *, told_first: bool
 ) -> None:
     seen = money_seen("UGESTRANGE", at=till.clock(), road=Road.STATEMENT)
     if told_first:
