@@ -180,7 +180,8 @@ async def _with_code(request: Request, site_id: SiteId, back: str) -> RedirectRe
     deps = deps_of(request)
     code = await joining.new_code(deps, site_id)
     path = f"/noc/sites/{site_id}/joining"
-    query = f"?{urlencode({'back': back})}" if _back(back) else ""
+    back = _back(back)
+    query = f"?{urlencode({'back': back})}" if back else ""
     response = live.back(request, f"{path}{query}")
     sealed = deps.vault.seal(json.dumps({"site": site_id, "code": code}).encode())
     response.set_cookie(
@@ -226,7 +227,7 @@ def _ids(name: str) -> list[str]:
 
 def _back(to: str) -> str:
     """Where somebody came from, if that is a page of ours; "" for nowhere."""
-    return ours(to) if to else ""
+    return to if to and ours(to) == to else ""
 
 
 def _code_of(request: Request) -> str:

@@ -26,7 +26,7 @@ WORDS = {
         "{key} inataja mashine hii: nyingine haiwezi kuifikia."
     ),
     "Paste this there, once:": "Bandika hii hapo, mara moja:",
-    "Good until": "Hutumika hadi",
+    "Code": "Msimbo",
     "SHA-256 of the script": "SHA-256 ya hati",
     "The controller is not reached by https: so the command looks at the sum before it runs"
     " anything.": (
@@ -50,7 +50,6 @@ WORDS = {
     ),
     "New code": "Msimbo mpya",
     "Progress": "Maendeleo",
-    "Go on": "Endelea",
     "To the site": "Kwenye kituo",
     "done": "imefanyika",
     "waiting for it": "inasubiriwa",
