@@ -213,6 +213,7 @@ plan() {
     fi
     say "  - joins at $JOIN_AT, with a code that is good once"
     if starts; then say "  - starts the agent: from then on a device behind it has no internet until it has paid"
+    elif [ -n "$START" ] && [ -z "$ROOT" ]; then say "  - starts nothing, for there is no systemd here; it says how to"
     else say "  - starts nothing"
     fi
     say "No rule of this machine's own firewall is touched; the agent keeps a table of its own."

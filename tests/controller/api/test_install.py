@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from billing.ids import SiteId
 from controller.api.attempts import FAILURES_MAX
 from controller.api.install import STEPS_MAX
 from controller.store import tokens
@@ -24,9 +25,9 @@ REFUSED = b"this code is not good"
 
 
 @pytest.fixture
-async def site(office: Office) -> str:
+async def site(office: Office) -> SiteId:
     await office.keep(a_site("estate-1"))
-    return "estate-1"
+    return SiteId("estate-1")
 
 
 async def steps_of(office: Office, code: str) -> dict[str, str]:
@@ -36,7 +37,7 @@ async def steps_of(office: Office, code: str) -> dict[str, str]:
 
 
 async def test_the_script_has_the_sum_that_stands_beside_the_command(
-    office: Office, site: str
+    office: Office, site: SiteId
 ) -> None:
     code = await new_code(office.deps, site)
     told = await joining.command_of(office.deps, code)
@@ -50,7 +51,9 @@ async def test_the_script_has_the_sum_that_stands_beside_the_command(
     assert answer.headers["cache-control"] == "no-store"
 
 
-async def test_the_agent_has_the_sum_that_stands_in_the_script(office: Office, site: str) -> None:
+async def test_the_agent_has_the_sum_that_stands_in_the_script(
+    office: Office, site: SiteId
+) -> None:
     code = await new_code(office.deps, site)
     async with caller(office, None) as client:
         script = (await client.get(f"/i/{code}")).text
@@ -61,7 +64,7 @@ async def test_the_agent_has_the_sum_that_stands_in_the_script(office: Office, s
 
 
 async def test_a_script_can_be_looked_at_and_fetched_again_before_it_is_run(
-    office: Office, site: str
+    office: Office, site: SiteId
 ) -> None:
     code = await new_code(office.deps, site)
     async with caller(office, None) as client:
@@ -83,7 +86,7 @@ def test_what_is_no_code_is_unknown(typed: str) -> None:
         canonical(typed)
 
 
-async def test_a_code_is_kept_as_a_hash(office: Office, site: str) -> None:
+async def test_a_code_is_kept_as_a_hash(office: Office, site: SiteId) -> None:
     code = await new_code(office.deps, site)
     async with office.deps.db.read() as tx:
         kept = await tokens.last_join_token(tx, site)
@@ -93,7 +96,7 @@ async def test_a_code_is_kept_as_a_hash(office: Office, site: str) -> None:
 
 
 async def test_a_used_an_old_a_replaced_and_a_guessed_code_are_told_the_same(
-    office: Office, site: str
+    office: Office, site: SiteId
 ) -> None:
     used, replaced = await new_code(office.deps, site), ""
     await enrol(office.deps, used, a_csr())
@@ -112,7 +115,9 @@ async def test_a_used_an_old_a_replaced_and_a_guessed_code_are_told_the_same(
         await enrol(office.deps, old, a_csr())
 
 
-async def test_a_join_token_of_the_command_line_opens_no_script(office: Office, site: str) -> None:
+async def test_a_join_token_of_the_command_line_opens_no_script(
+    office: Office, site: SiteId
+) -> None:
     secret = await new_join_token(office.deps, site)
     async with caller(office, None) as client:
         answer = await client.get(f"/i/{secret}")
@@ -121,7 +126,7 @@ async def test_a_join_token_of_the_command_line_opens_no_script(office: Office, 
 
 
 async def test_who_guesses_waits_and_a_good_code_from_elsewhere_is_served(
-    office: Office, site: str
+    office: Office, site: SiteId
 ) -> None:
     code = await new_code(office.deps, site)
     async with caller(office, None) as client:
@@ -154,7 +159,7 @@ async def test_guessing_at_the_agent_and_at_steps_counts_as_well(office: Office)
 
 
 async def test_steps_are_kept_also_when_the_code_is_used_and_the_last_word_counts(
-    office: Office, site: str
+    office: Office, site: SiteId
 ) -> None:
     code = await new_code(office.deps, site)
     async with caller(office, None) as client:
@@ -194,7 +199,7 @@ async def test_steps_are_kept_also_when_the_code_is_used_and_the_last_word_count
     ],
 )
 async def test_a_step_that_cannot_be_is_refused_by_its_field(
-    office: Office, site: str, body: bytes, field: str
+    office: Office, site: SiteId, body: bytes, field: str
 ) -> None:
     code = await new_code(office.deps, site)
     async with caller(office, None) as client:
@@ -206,7 +211,7 @@ async def test_a_step_that_cannot_be_is_refused_by_its_field(
 
 
 async def test_of_one_address_not_more_steps_are_taken_than_an_installation_has(
-    office: Office, site: str
+    office: Office, site: SiteId
 ) -> None:
     code = await new_code(office.deps, site)
     async with caller(office, None) as client:
@@ -220,7 +225,7 @@ async def test_of_one_address_not_more_steps_are_taken_than_an_installation_has(
 
 
 async def test_the_command_can_be_had_by_the_api_and_ends_the_one_before(
-    office: Office, site: str
+    office: Office, site: SiteId
 ) -> None:
     async with caller(office) as client:
         first, second = [

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from billing.ids import SiteId
 from controller.noc.joining_board import Known, is_up, stopped, ticks
 from controller.rights import Role
 from controller.store.rows import JoinStepRow, JoinTokenRow, SiteRow
@@ -194,7 +195,7 @@ async def test_settings_that_name_this_machine_are_named(office: Office) -> None
 
 async def test_what_the_script_tells_and_the_enrolment_are_seen(office: Office) -> None:
     await office.keep(a_site("ruiru", last_seen_at=None))
-    code = await new_code(office.deps, "ruiru")
+    code = await new_code(office.deps, SiteId("ruiru"))
     for sent in ({"step": "began"}, {"step": "chosen", "lan": "eth1", "wan": "eth0"}):
         await note_step(office.deps, code, sent)
     await enrol(office.deps, code, a_csr())
@@ -217,7 +218,7 @@ async def test_what_the_script_tells_and_the_enrolment_are_seen(office: Office) 
 
 
 def known(
-    *steps: tuple[str, str], used: bool = False, seen: int | None = None, **box: int | bool | None
+    *steps: tuple[str, str], used: bool = False, seen: int | None = None, **box: object
 ) -> Known:
     """What is known a minute after noon; ``seen`` is how many seconds after noon it reported."""
     token = JoinTokenRow(
