@@ -33,7 +33,7 @@ from agent.uplink.seam import (
     UplinkError,
     UplinkRefused,
 )
-from agent.vitals import Calls
+from agent.vitals import FRESH_MS, Calls
 from billing.payment import OrderStage, Reason
 
 if TYPE_CHECKING:
@@ -226,10 +226,20 @@ class Courier:
 
     async def _report(self) -> None:
         while True:
-            await self._clock.wait(self._something(), at_most_ms=HEARTBEAT_MS)
+            await self._clock.wait(self._something(), at_most_ms=self._rest_ms())
             self._urgent.clear()
             self._readings.clear()
             await self._persist(self._report_all)
+
+    def _rest_ms(self) -> int:
+        """How long a report may wait: not long while we know how our clock is and have not told.
+
+        Whoever puts up a site waits for that word.
+        """
+        told = self._vitals_told
+        knows = told is not None and self.link_seen.clock_skew_ms is not None
+        untold = told is not None and told.clock_skew_ms is None
+        return FRESH_MS if knows and untold else HEARTBEAT_MS
 
     async def _something(self) -> None:
         """Until a report is due: at once for what matters, after a while for readings."""

@@ -158,7 +158,13 @@ async def operate(
     """
     config = file.values
     loop = Loop(journal=journal, plane=parts.plane, clock=clock)
-    box = Box(lan=config.lan, wan=config.wan, state_dir=config.state_dir)
+    door = serving.Door()
+    box = Box(
+        lan=config.lan,
+        wan=config.wan,
+        state_dir=config.state_dir,
+        portal_open=lambda: door.is_open,
+    )
     courier = Courier(
         loop=loop, journal=journal, uplink=parts.uplink, clock=clock, vitals=box.vitals
     )
@@ -176,7 +182,7 @@ async def operate(
         group.create_task(parts.lan.watch(loop))
         group.create_task(settle(loop, journal, clock))
         group.create_task(_stay_small(loop, clock))
-        group.create_task(serving.serve(config, gate, clock))
+        group.create_task(serving.serve(config, gate, clock, door))
         group.create_task(Prober(loop, config).run())
         group.create_task(
             _tell_status(config.state_dir, parts.site_id, loop, courier, journal=journal, box=box)

@@ -21,6 +21,7 @@ from controller.api import (
     garden,
     grants,
     health,
+    install,
     invoices,
     ledger,
     maintenance,
@@ -96,6 +97,7 @@ def create_app(deps: Deps, *, metrics: Metrics | None = None) -> FastAPI:
     app.state.staff = Staff(deps)
     asker = partial(asker_of, proxies=deps.settings.http.proxies)
     app.mount(BUY, account.create_app(Storefront(deps), root=BUY, asker=asker))
+    app.state.turnstile = install.Turnstile(deps.now)
     app.state.hub = Hub(signals=deps.signals)
     app.state.views = tuple(view for part in PAGES for view in part.router.views)
     return app
@@ -131,6 +133,7 @@ def _routes() -> list[BaseRoute]:
         _v1(),
         door_sign_in.router,
         papers.public,
+        install.router,
         *dashboard,
     ):
         every.include_router(router)

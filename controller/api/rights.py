@@ -88,6 +88,7 @@ _SITES = _under(
         ("GET", "/{site_id}"): Need(Right.SEE_SITES, "site"),
         ("PATCH", "/{site_id}"): Need(Right.RUN_SITES, "site"),
         ("POST", "/{site_id}/branch"): Need(Right.RUN_SYSTEM, "site"),
+        ("POST", "/{site_id}/join-commands"): Need(Right.RUN_SITES, "site"),
         ("POST", "/{site_id}/join-tokens"): Need(Right.RUN_SITES, "site"),
         ("GET", "/{site_id}/pools"): Need(Right.SEE_SITES, "site"),
         ("POST", "/{site_id}/pools"): Need(Right.RUN_SITES, "site"),

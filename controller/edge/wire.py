@@ -69,6 +69,7 @@ VITALS_RANGES: dict[str, range] = {
     "loss_ppm": range(1_000_001),
     "clock_skew_ms": range(-(1 << 42), 1 << 42),
     "agent_memory_kib": range(1 << 32),
+    "portal_open": range(2),
 }
 """What each number can be; `Vitals` has a field for each."""
 

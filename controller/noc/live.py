@@ -81,7 +81,8 @@ class View:
     (`NotFound`, `InvalidField`). ``template`` is the whole page; each of ``panels`` is rendered
     with the same ``board`` and put into the place ``#<stem>-panel`` when it changed. ``every_s`` is
     how old what a tab shows may become; 0: the page is not live. ``images`` are other places from
-    which it may load pictures, as a content security policy names them.
+    which it may load pictures, as a content security policy names them. ``own`` is what this
+    browser alone is shown, beside a look that is shared: the template's ``own``.
     """
 
     name: str
@@ -92,6 +93,7 @@ class View:
     panels: tuple[str, ...] = ()
     every_s: float = 2.0
     images: Callable[[Deps], Sequence[str]] | None = None
+    own: Callable[[Request, Any], object] | None = None
 
     def matched(self, path: str) -> dict[str, str] | None:
         """What the path says where the template of this view's has names; None: another page."""
@@ -302,6 +304,7 @@ def _whole(request: Request, view: View, *, who: Who, seen: Seen) -> Response:
         view.template,
         style_of(request),
         board=seen.board,
+        own=None if view.own is None else view.own(request, seen.board),
         panels=panels,
         stream=f"/noc/events?page={quote(here, safe='')}" if view.every_s else "",
         every_s=view.every_s,

@@ -12,7 +12,8 @@ from billing.errors import InvalidField
 from billing.ids import SiteId
 from billing.plan import ID_SHAPE
 from controller.edge import wire
-from controller.store import items, plans, sites, tokens
+from controller.store import branches, items, plans, sites, tokens
+from controller.store.billing_rows import MAIN
 from controller.store.items import Change, Held
 from controller.store.rows import SiteRow
 from controller.usecases import blocking, garden
@@ -53,6 +54,8 @@ NAME_MAX = 80
 PHONE_MAX = 20
 LANGUAGES = ("en", "sw")
 SITE_KEY = "site"
+NOT_AN_ID = "new"
+"""What the address of a page says where the id of a site stands: no site is called so."""
 
 
 class SiteExists(Exception):  # noqa: N818 - a refusal, see style
@@ -72,13 +75,15 @@ class JoinTokenRefused(Exception):  # noqa: N818 - a refusal, see style
 
 @dataclass(frozen=True, slots=True)
 class NewSite:
-    """A site as staff describe it: its id, and how its portal presents itself."""
+    """A site as staff describe it: its id, how its portal presents itself, whose it is, where."""
 
     id: SiteId
     name: str
     operator_name: str
     help_phone: str = ""
     language: str = "en"
+    branch_id: str = MAIN
+    place: Place | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +121,8 @@ async def add_site(deps: Deps, site: NewSite) -> None:
         await plans.lock(tx)
         if await sites.load(tx, site.id) is not None:
             raise SiteExists(f"site {site.id} exists")
+        if await branches.load(tx, site.branch_id) is None:
+            raise InvalidField("branch_id", f"there is no branch {site.branch_id[:40]}")
         tx.add(
             SiteRow(
                 id=site.id,
@@ -129,6 +136,9 @@ async def add_site(deps: Deps, site: NewSite) -> None:
                 applied_generation=0,
                 applied_digest=b"",
                 agent_version="",
+                branch_id=site.branch_id,
+                latitude_e6=None if site.place is None else site.place.latitude_e6,
+                longitude_e6=None if site.place is None else site.place.longitude_e6,
             )
         )
         await tx.flush()
@@ -321,6 +331,8 @@ def _body(deps: Deps, site: NewSite | SiteRow) -> bytes:
 def _check(site: NewSite) -> None:
     if not ID_SHAPE.fullmatch(site.id):
         raise InvalidField("id", "want 1 to 32 of a-z, 0-9 and -, starting with a letter or digit")
+    if site.id == NOT_AN_ID:
+        raise InvalidField("id", f"no site can be called {NOT_AN_ID}")
     for field, text in (("name", site.name), ("operator_name", site.operator_name)):
         if not text.strip() or len(text) > NAME_MAX or not text.isprintable():
             raise InvalidField(field, f"want 1 to {NAME_MAX} characters")

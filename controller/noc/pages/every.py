@@ -9,6 +9,7 @@ from controller.noc.pages import (
     exceptions,
     keys,
     me,
+    new_site,
     overview,
     payments,
     plans,
@@ -26,6 +27,7 @@ from controller.noc.pages import (
 PAGES = (
     overview,
     site_list,
+    new_site,
     site,
     chart,
     system,

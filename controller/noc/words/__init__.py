@@ -10,6 +10,7 @@ from __future__ import annotations
 from controller.noc.words import (
     alerts,
     audit,
+    joining,
     money,
     network,
     overview,
@@ -31,6 +32,7 @@ SWAHILI: dict[str, str] = {
     **why.WORDS,
     **sign_in.WORDS,
     **alerts.WORDS,
+    **joining.WORDS,
 }
 
 
