@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from billing.msisdn import WALLETS
+from controller.choices import Choices
 from controller.notify.absent import AbsentEmail, AbsentSms, AbsentWebhooks
 
 if TYPE_CHECKING:
@@ -46,6 +47,8 @@ class Deps:
     """All that Daraja does for our shortcode beside collecting; None without an account."""
     cards: StoredCards | None = None
     bank: BankSettings | None = None
+    choices: Choices = field(default_factory=Choices)
+    """What is fixed for this controller outside its database, and what it began with."""
     rounds: dict[str, Rounds] = field(default_factory=dict, compare=False)
     """How the jobs of this process went, by name: what staff see of them."""
 
