@@ -79,13 +79,22 @@ def _value(row: ChosenRow, vault: Vault | None) -> Any:
 def at_start(fixed: Fixed) -> tuple[Settings, Choices]:
     """The settings with which a controller begins.
 
-    Raises `ConfigFaults`, `chosen.ChoicesUnreadable`, ``OSError``.
+    Raises `ConfigFaults`, `chosen.ChoicesUnreadable`.
     """
     place = whereabouts(fixed)
     rows = stored(place)
-    keys = place.state_dir / FILE_NAME
-    vault = open_vault(place.state_dir) if keys.exists() else None
+    vault = _vault_of(place) if any(row.sealed for row in rows) else None
     return settled(fixed, opened(rows, vault)), Choices(fixed, chosen.mark_of(rows))
+
+
+def _vault_of(place: Settings) -> Vault | None:
+    """The keys that are there; None where none can be read: what is wrong is told by `opened`."""
+    if not (place.state_dir / FILE_NAME).exists():
+        return None
+    try:
+        return open_vault(place.state_dir)
+    except (OSError, ValueError):
+        return None
 
 
 def stored(place: Settings) -> list[ChosenRow]:

@@ -18,7 +18,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import httpx2
 import structlog
@@ -28,8 +28,8 @@ from controller.api.app import create_app
 from controller.api.auth import KEY_HOLDER
 from controller.api.staff import WELCOME
 from controller.backup.restore import controller_runs, is_cut_short
-from controller.choices import Choices
-from controller.config import CannotStart, address
+from controller.choices import Choices, at_start
+from controller.config import CannotStart, ConfigFaults, address
 from controller.deps import Deps
 from controller.edge.authority import open_authority
 from controller.edge.dispatch import Dispatch, Verbs
@@ -47,13 +47,16 @@ from controller.notify.cost import cost_e4
 from controller.notify.http_sms import HttpSms
 from controller.notify.http_sms_wire import HttpSmsSettings
 from controller.notify.http_webhook import HttpWebhooks
+from controller.notify.outside import HttpOutside
 from controller.notify.smtp import SmtpEmail, SmtpSettings
 from controller.rails import open_rails
 from controller.signals import Signals
+from controller.store.chosen import ChoicesUnreadable
 from controller.store.database import Database, DatabaseBusy
 from controller.store.migrations import upgrade
 from controller.store.staff import has_owner
 from controller.systemd import Systemd
+from controller.tls import trusted
 from controller.usecases import alerts, sites
 from controller.usecases.arrivals import place_due
 from controller.usecases.audit import seal_due, tell_head
@@ -208,31 +211,44 @@ class Running:
 def run_controller(settings: Settings, choices: Choices | None = None) -> int:
     """Be a controller until told to stop; the exit code (1: could not start, the log says why).
 
-    When other settings are chosen it does not return: the process begins anew by its own command.
+    When other settings are chosen it stops in order, and begins anew with them.
     """
     set_up_logs()
+    last_resort = LastResort()
+    told = choices or Choices()
     try:
-        again = asyncio.run(serve(settings, choices=choices, stopping=_last_resort))
-    except CannotStart as error:
+        while asyncio.run(serve(settings, choices=told, stopping=last_resort.begin)):
+            last_resort.over()
+            settings, told = at_start(told.fixed)
+    except (CannotStart, ConfigFaults, ChoicesUnreadable) as error:
         log.error("cannot_start", reason=str(error))  # noqa: TRY400 - the sentence says it all
         return 1
-    if again:
-        begin_anew()
     return 0
 
 
-def begin_anew() -> NoReturn:
+class LastResort:
+    """Ends the process, or has it begin anew, when an orderly stop takes too long."""
+
+    def __init__(self) -> None:
+        self._timer: threading.Timer | None = None
+
+    def begin(self, *, again: bool) -> None:
+        """The stop begins."""
+        self._timer = threading.Timer(STOP_MAX_S, _begin_anew if again else _end)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def over(self) -> None:
+        """It went in order, and there is more to do."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+
+def _begin_anew() -> None:
     """Become what this process was when it was started: same number, same command."""
     sys.stdout.flush()
     sys.stderr.flush()
     os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - our own words
-
-
-def _last_resort(*, again: bool) -> None:
-    """End, or begin anew, however the orderly stop goes on."""
-    timer = threading.Timer(STOP_MAX_S, begin_anew if again else _end)
-    timer.daemon = True
-    timer.start()
 
 
 def _end() -> None:
@@ -304,6 +320,8 @@ async def open_controller(
         rails = open_rails(settings, db=db, vault=vault, http=http)
         carrier = HttpWebhooks(allowed=settings.alerts.webhook_networks)
         stack.push_async_callback(carrier.close)
+        outside = HttpOutside(verify=trusted())
+        stack.push_async_callback(outside.close)
         deps = Deps(
             settings=settings,
             db=db,
@@ -319,6 +337,7 @@ async def open_controller(
             sms=_sms(settings, http),
             email=_email(settings, now),
             webhooks=carrier,
+            outside=outside,
             choices=choices or Choices(),
         )
         await _told(deps)

@@ -62,6 +62,9 @@ def trial(
     state_dir: Annotated[Path, typer.Option(help="Where it keeps its state and logs.")] = TRIAL_DIR,
     devices: Annotated[int, typer.Option(min=1, max=50, help="Simulated devices.")] = 4,
     *,
+    empty: Annotated[
+        bool, typer.Option("--empty", help="Nothing is set up: begin with the set-up.")
+    ] = False,
     lab: Annotated[
         bool | None,
         typer.Option(help="The site in network namespaces (needs root); else a memory plane."),
@@ -73,7 +76,7 @@ def trial(
     from controller.sandbox.trial import trial as run_trial
 
     try:
-        asyncio.run(run_trial(RigPlan(state_dir=state_dir, lab=lab, devices=devices)))
+        asyncio.run(run_trial(RigPlan(state_dir=state_dir, lab=lab, devices=devices, empty=empty)))
     except TrialFailed as failed:
         what, next_step = "the trial cannot go on", failed.next_step
         raise Fault(what, why=str(failed), next_step=next_step) from failed

@@ -44,6 +44,18 @@ async def choose(deps: Deps, wanted: Mapping[str, str | None]) -> Settings:
     return settings
 
 
+async def to_be(deps: Deps) -> Settings:
+    """The settings that hold once what is kept now is taken over; those that hold if it cannot."""
+    async with deps.db.read() as tx:
+        rows = await chosen.every(tx)
+    if chosen.mark_of(rows) == deps.choices.mark:
+        return deps.settings
+    try:
+        return checked(deps, choices.opened(rows, deps.vault))
+    except ConfigFaults:
+        return deps.settings
+
+
 def checked(deps: Deps, told: Chosen) -> Settings:
     """The settings with these choices, if a controller would start with them.
 

@@ -15,6 +15,8 @@ from controller.noc.pages import (
     reports,
     search,
     sessions,
+    setup,
+    setup_accounts,
     site,
     site_list,
     staff,
@@ -44,4 +46,6 @@ PAGES = (
     staff,
     me,
     keys,
+    setup,
+    setup_accounts,
 )
