@@ -70,16 +70,14 @@ TODO_BY_REASON = {
     Reason.LIMIT: word("A limit of this phone or of the shortcode forbids it: use another phone."),
     Reason.ACCOUNT: word("This phone's M-PESA cannot pay: use another phone."),
     Reason.OUR_SIDE: word(
-        "Safaricom refuses our keys or shortcode: compare each with the Daraja portal, "
-        "sandbox keys work with the sandbox only."
+        "Safaricom refuses our keys or shortcode: compare each with the Daraja portal."
     ),
     Reason.TOO_OFTEN: word("This phone was asked too often: wait an hour, or use another."),
     Reason.TOO_LATE: word("It waited too long to be sent: try again."),
 }
 LOST = word("No answer came from Safaricom. The prompt may be on the phone all the same.")
 LOOK_AT_ADDRESS = word(
-    "No callback came: Safaricom cannot reach our public address. See the step Address; "
-    "until then payments are found by asking, which is slower."
+    "No callback came: Safaricom cannot reach our public address. See the step Address."
 )
 
 
@@ -155,7 +153,9 @@ def _told(story: Story, now: datetime) -> Hop:
     row, text = story.order, word("Safaricom calls back")
     assert row is not None
     if story.callbacks:
-        return Hop(text, "good", story.callbacks[0][0])
+        # It was written down with what it brought, a moment after that was believed.
+        came_at = min(story.callbacks[0][0], row.settled_at or now)
+        return Hop(text, "good", came_at)
     by_query = any(Road.QUERY.value in one.roads.split() for one in story.came)
     if by_query or row.state == _S.SETTLED:
         asked = word("Safaricom was asked instead, and answered")

@@ -14,6 +14,7 @@ from controller.noc.words import (
     network,
     overview,
     people,
+    setup,
     shell,
     sign_in,
     why,
@@ -31,6 +32,7 @@ SWAHILI: dict[str, str] = {
     **why.WORDS,
     **sign_in.WORDS,
     **alerts.WORDS,
+    **setup.WORDS,
 }
 
 
