@@ -208,18 +208,17 @@ class Running:
     management_port: int | None = None
 
 
-def run_controller(settings: Settings, choices: Choices | None = None) -> int:
+def run_controller(settings: Settings, choices: Choices) -> int:
     """Be a controller until told to stop; the exit code (1: could not start, the log says why).
 
     When other settings are chosen it stops in order, and begins anew with them.
     """
     set_up_logs()
     last_resort = LastResort()
-    told = choices or Choices()
     try:
-        while asyncio.run(serve(settings, choices=told, stopping=last_resort.begin)):
+        while asyncio.run(serve(settings, choices=choices, stopping=last_resort.begin)):
             last_resort.over()
-            settings, told = at_start(told.fixed)
+            settings, choices = at_start(choices.fixed)
     except (CannotStart, ConfigFaults, ChoicesUnreadable) as error:
         log.error("cannot_start", reason=str(error))  # noqa: TRY400 - the sentence says it all
         return 1

@@ -28,8 +28,8 @@ HEARD_BYTES_MAX = 2_048
 class NotHeard(Exception):  # noqa: N818 - a refusal
     """No answer that says anything; ``why`` is a code.
 
-    One of ``url_unreadable``, ``no_address``, ``address_not_public``, ``not_https``, ``certificate``,
-    ``unreachable``, ``too_slow``, ``broken``, ``not_asked``.
+    One of ``url_unreadable``, ``no_address``, ``address_not_public``, ``not_https``,
+    ``certificate``, ``unreachable``, ``too_slow``, ``broken``, ``not_asked``.
     """
 
     def __init__(self, why: str) -> None:

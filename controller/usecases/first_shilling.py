@@ -28,7 +28,8 @@ NOTE, ANSWERED = "mpesa_test", "mpesa_answered"
 SHILLING = Money(100)
 RAIL = "mpesa"
 
-_UNDER_WAY: set[asyncio.Task[None]] = set()
+UNDER_WAY: set[asyncio.Task[None]] = set()
+"""What this process is asking the provider just now."""
 
 
 async def begin(deps: Deps, phone: str) -> OrderId:
@@ -50,8 +51,8 @@ async def begin(deps: Deps, phone: str) -> OrderId:
         await chosen.forget_note(tx, ANSWERED)
         wish = AccountPayment(order_id, whose.id, SHILLING, payer=payer, rail=RAIL)
     task = asyncio.create_task(_asked(deps, wish), name=f"shilling {order_id}")
-    _UNDER_WAY.add(task)
-    task.add_done_callback(_UNDER_WAY.discard)
+    UNDER_WAY.add(task)
+    task.add_done_callback(UNDER_WAY.discard)
     return order_id
 
 

@@ -24,10 +24,8 @@ from controller.noc.uploads import picture_of
 from controller.noc.words import word
 from controller.rights import Right
 from controller.store import backups, chosen, operators
-from controller.usecases import recovery_key, setup, starters
+from controller.usecases import particulars, recovery_key, setup, starters
 from controller.usecases.operators import OperatorChange, change_operator, set_logo
-from controller.usecases.particulars import colour as read_colour
-from controller.usecases.particulars import kra_pin, name
 from controller.usecases.setup import Progress, Stand, StepName
 
 if TYPE_CHECKING:
@@ -37,7 +35,7 @@ if TYPE_CHECKING:
     from billing.money import Money
     from controller.store.backup_rows import BackupRow
 
-NEW_SITE = "/noc/sites/new"
+BUSINESS_FIELDS = ("name", "kra_pin", "colour", "support_phone", "languages")
 LOGO_PATH = "/noc/setup/business/logo"
 TITLES = {
     StepName.OWNER: (word("You"), word("Owner, with a second factor")),
@@ -162,7 +160,13 @@ async def look_at_business(asked: live.Asked) -> Business:
     held.must_be_of_all(asked.who)
     async with asked.deps.db.read() as tx:
         row = await operators.operator(tx)
-    known = {"name": row.name, "kra_pin": row.kra_pin, "colour": row.colour}
+    known = {
+        "name": row.name,
+        "kra_pin": row.kra_pin,
+        "colour": row.colour,
+        "support_phone": row.support_phone or "",
+        "languages": row.languages,
+    }
     return Business(
         asked.now, {name: Entry(name, value) for name, value in known.items()},
         row.vat_registered, row.excise_registered, row.logo is not None,
@@ -247,9 +251,11 @@ async def keep_business(request: Request, deps: Needed) -> Response:
     vat, excise = sent.get("vat") == "1", sent.get("excise") == "1"
     faults = _faults(
         {
-            "name": lambda: name(sent.get("name", "")),
+            "name": lambda: particulars.name(sent.get("name", "")),
             "kra_pin": lambda: _pin(sent.get("kra_pin", ""), wanted=vat or excise),
-            "colour": lambda: read_colour(sent.get("colour", "")),
+            "colour": lambda: particulars.colour(sent.get("colour", "")),
+            "support_phone": lambda: particulars.support_phone(sent.get("support_phone", "")),
+            "languages": lambda: particulars.languages(sent.get("languages", "")),
         }
     )
     if not faults:
@@ -259,6 +265,8 @@ async def keep_business(request: Request, deps: Needed) -> Response:
             vat_registered=vat,
             excise_registered=excise,
             colour=sent.get("colour", ""),
+            support_phone=sent.get("support_phone", ""),
+            languages=sent.get("languages", ""),
         )
         try:
             await change_operator(deps, change)
@@ -266,7 +274,7 @@ async def keep_business(request: Request, deps: Needed) -> Response:
             return live.back(request, "/noc/setup/business", said=said)
         except InvalidField as fault:
             faults = [str(fault)]
-    typed_again = [Entry(key, sent.get(key, "")) for key in ("name", "kra_pin", "colour")]
+    typed_again = [Entry(key, sent.get(key, "")) for key in BUSINESS_FIELDS]
     entries, others = setup_board.told_by(
         typed_again, faults, {e.name: e.name for e in typed_again}
     )
@@ -275,7 +283,7 @@ async def keep_business(request: Request, deps: Needed) -> Response:
 
 
 def _pin(text: str, *, wanted: bool) -> None:
-    if not kra_pin(text) and wanted:
+    if not particulars.kra_pin(text) and wanted:
         raise InvalidField("kra_pin", "who is registered for a tax has a PIN: say it")
 
 

@@ -158,7 +158,7 @@ async def look_at_sms(asked: live.Asked) -> Account:
 
 
 async def _owners_phone(tx: Tx) -> str:
-    return getattr(await operators.operator(tx), "support_phone", None) or ""
+    return (await operators.operator(tx)).support_phone or ""
 
 
 async def _address_form(deps: Deps) -> Form:
@@ -235,7 +235,7 @@ def _environment(deps: Deps, url: str) -> str:
         SANDBOX: "sandbox",
         deps.settings.simulated.mpesa: "simulated",
     }
-    return known.get(url.rstrip("/"), "production")
+    return known.get(url.rstrip("/"), url)
 
 
 ADDRESS = live.View(
