@@ -75,9 +75,16 @@ TODO_BY_REASON = {
     Reason.TOO_OFTEN: word("This phone was asked too often: wait an hour, or use another."),
     Reason.TOO_LATE: word("It waited too long to be sent: try again."),
 }
+TODO_BY_CODE = {
+    "http-400": word("Safaricom does not know this consumer key with this consumer secret."),
+    "500.001.1001": word("Shortcode and passkey do not belong together, or the app is another's."),
+}
+"""Of a push that was refused: Daraja answers wrong credentials of the app with 400 and no body
+(integrators), a wrong password, which is made of shortcode and passkey, with this code (portal)."""
+
 LOST = word("No answer came from Safaricom. The prompt may be on the phone all the same.")
 LOOK_AT_ADDRESS = word(
-    "No callback came: Safaricom cannot reach our public address. See the step Address."
+    "No callback so far. If none comes, Safaricom cannot reach our address: see step Address."
 )
 
 
@@ -129,7 +136,8 @@ def _accepted(story: Story, answered_at: datetime | None) -> Hop:
     if row.provider_id is not None:
         return Hop(text, "good", answered_at, about=row.provider_id)
     if row.state == _S.REFUSED:
-        return Hop(text, "bad", answered_at, about=row.code, todo=_todo(row.reason))
+        todo = TODO_BY_CODE.get(row.code, "") if row.reason == Reason.OUR_SIDE else ""
+        return Hop(text, "bad", answered_at, about=row.code, todo=todo or _todo(row.reason))
     if row.state == _S.SETTLED:
         return Hop(text, "warn", answered_at, todo=LOST)
     if answered_at is not None:

@@ -196,6 +196,12 @@ WORDS = {
     "Safaricom refuses our keys or shortcode: compare each with the Daraja portal.": (
         "Safaricom inakataa funguo au nambari fupi: linganisha kila moja na Daraja."
     ),
+    "Safaricom does not know this consumer key with this consumer secret.": (
+        "Safaricom haiitambui consumer key hii pamoja na consumer secret hii."
+    ),
+    "Shortcode and passkey do not belong together, or the app is another's.": (
+        "Nambari fupi na passkey hazilingani, au programu ni ya mwingine."
+    ),
     "This phone was asked too often: wait an hour, or use another.": (
         "Simu hii imeombwa mara nyingi: subiri saa moja, au tumia nyingine."
     ),
@@ -203,8 +209,8 @@ WORDS = {
     "No answer came from Safaricom. The prompt may be on the phone all the same.": (
         "Safaricom haikujibu. Huenda ombi liko kwenye simu hata hivyo."
     ),
-    "No callback came: Safaricom cannot reach our public address. See the step Address.": (
-        "Mwito haukuja: Safaricom haiwezi kufika anwani yetu ya umma. Tazama hatua ya Anwani."
+    "No callback so far. If none comes, Safaricom cannot reach our address: see step Address.": (
+        "Mwito haujaja bado. Usipokuja, Safaricom haifiki anwani yetu: tazama hatua ya Anwani."
     ),
     "Next: SMS": "Inayofuata: SMS",
     # SMS

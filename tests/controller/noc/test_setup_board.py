@@ -8,8 +8,17 @@ from typing import Any
 
 import pytest
 
+from billing.payment import Reason
 from controller.noc.money_views import Story
-from controller.noc.setup_board import LOOK_AT_ADDRESS, LOST, TODO_BY_REASON, Entry, hops, told_by
+from controller.noc.setup_board import (
+    LOOK_AT_ADDRESS,
+    LOST,
+    TODO_BY_CODE,
+    TODO_BY_REASON,
+    Entry,
+    hops,
+    told_by,
+)
 from controller.noc.views import TransactionView
 from controller.store.payment_rows import ArrivalRow
 from controller.store.rows import LedgerTransactionRow, PostingRow
@@ -98,6 +107,16 @@ def test_every_reason_says_what_to_do() -> None:
     for reason, todo in TODO_BY_REASON.items():
         story = a_story(state="refused", reason=reason, callbacks=TOLD)
         assert hops(story, answered_at=LATER, now=LATER)[2].todo == todo
+
+
+@pytest.mark.parametrize("code", sorted(TODO_BY_CODE))
+def test_keys_that_are_refused_are_told_apart(code: str) -> None:
+    told: dict[str, Any] = {"state": "refused", "code": code, "provider_id": None}
+    ours = hops(a_story(**told, reason="our_side"), answered_at=LATER, now=LATER)
+    busy = hops(a_story(**told, reason="line_busy"), answered_at=LATER, now=LATER)
+
+    assert ours[1].todo == TODO_BY_CODE[code]
+    assert busy[1].todo == TODO_BY_REASON[Reason.LINE_BUSY]
 
 
 def test_faults_find_their_fields() -> None:
