@@ -10,11 +10,14 @@ from ipaddress import IPv4Address, IPv4Interface, IPv6Interface, ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from agent import router
 from agent.network import plan
 from agent.network.plan import Network
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from agent.router import RouterOs
 
 DEFAULT_PATH = Path("/etc/lango/agent.toml")
 PORT_MAX = 65_535
@@ -26,7 +29,8 @@ _HOST = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?")
 class Config:
     """How this agent is set up.
 
-    ``plane`` is ``linux`` or ``memory``; devices are on ``lan``, the internet is behind ``wan``.
+    ``plane`` is ``linux``, ``routeros`` or ``memory``; of a Linux gateway devices are on ``lan``,
+    the internet is behind ``wan``, and of a router all that is in ``routeros``.
     The portal is at ``http://<portal_host>/``; the agent itself listens on ``portal_port``. With a
     ``certificate`` for that name it is at https as well, and phones are told so (RFC 8908).
     ``network`` is the LAN's addresses and names; None leaves dnsmasq to the operator.
@@ -42,6 +46,7 @@ class Config:
     certificate: Path | None = None
     certificate_key: Path | None = None
     network: Network | None = None
+    routeros: RouterOs | None = None
 
 
 class ConfigFaults(Exception):  # noqa: N818 - a list of faults, each a sentence
@@ -69,6 +74,7 @@ _KEYS: dict[str, tuple[str, type]] = {
     "network.upstreams": ("upstreams", list),
     "network.host_resolver": ("host_resolver", bool),
     "network.private_names": ("private", list),
+    **{f"routeros.{key}": (key, kind) for key, (kind, _) in router.KEYS.items()},
 }
 _PATHS = {"state_dir", "certificate", "certificate_key"}
 _TYPE_NAMES = {
@@ -94,7 +100,7 @@ def parse(raw: Mapping[str, Any]) -> Config:
     """A configuration from parsed TOML. Raises `ConfigFaults` with everything that is wrong."""
     flat, faults = _flat(raw)
     values: dict[str, Any] = {}
-    network: dict[str, Any] = {}
+    tables: dict[str, dict[str, Any]] = {"network": {}, "routeros": {}}
     for key, value in flat.items():
         if key not in _KEYS:
             faults.append(_unknown(key))
@@ -103,14 +109,19 @@ def parse(raw: Mapping[str, Any]) -> Config:
         if type(value) is not kind:
             faults.append(f"{key}: want {_TYPE_NAMES[kind]}, got {value!r}")
             continue
-        if key.startswith("network."):
-            network[key] = value
+        if (table := key.partition(".")[0]) in tables:
+            tables[table][key] = value
             continue
         values[name] = Path(str(value)) if name in _PATHS else value
     config = Config(**values)
     faults += _impossible(config)
-    if "network" in raw and not faults:
-        config, more = _with_network(config, network)
+    if config.plane == "routeros":
+        config, more = _with_router(config, tables)
+        faults += more
+    elif "routeros" in raw:
+        faults.append('routeros: only with plane = "routeros"')
+    elif "network" in raw and not faults:
+        config, more = _with_network(config, tables["network"])
         faults += more
     if faults:
         raise ConfigFaults(faults)
@@ -149,6 +160,17 @@ def _with_network(config: Config, told: Mapping[str, Any]) -> tuple[Config, list
         return config, faults
     network = Network(**values)
     return replace(config, network=network), [f"{k}: {why}" for k, why in plan.faults(network)]
+
+
+def _with_router(
+    config: Config, tables: Mapping[str, Mapping[str, Any]]
+) -> tuple[Config, list[str]]:
+    """The configuration with its router, and what is wrong with that."""
+    told = {key.removeprefix("routeros."): one for key, one in tables["routeros"].items()}
+    found, faults = router.parsed(told)
+    if tables["network"]:
+        faults.append("network: the router keeps the LAN's addresses and names")
+    return replace(config, routeros=found), faults
 
 
 def _interface4(text: str) -> IPv4Interface:
@@ -199,8 +221,8 @@ def _unknown(key: str) -> str:
 
 def _impossible(config: Config) -> list[str]:
     faults = []
-    if config.plane not in {"linux", "memory"}:
-        faults.append(f"plane: want linux or memory, got {config.plane!r}")
+    if config.plane not in {"linux", "routeros", "memory"}:
+        faults.append(f"plane: want linux, routeros or memory, got {config.plane!r}")
     if not config.state_dir.is_absolute():
         faults.append(f"state_dir: want an absolute path, got '{config.state_dir}'")
     for key, value in (("lan.interface", config.lan), ("wan.interface", config.wan)):

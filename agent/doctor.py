@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent import identity as identities
+from agent import router_checks
 from agent.findings import Finding, Verdict
 from agent.identity import IdentityError
 from agent.uplink.grpc import GrpcUplink
@@ -41,6 +42,8 @@ async def examine(config: Config, at: Instant) -> list[Finding]:
             from agent.network import checks
 
             findings += await checks.findings(config.state_dir, config.network, at)
+    elif config.routeros is not None:
+        findings += await router_checks.findings(config.routeros)
     else:
         text = "the memory plane moves no packets"
         findings.append(Finding("plane", Verdict.WARN, text, 'set plane = "linux" on a gateway'))

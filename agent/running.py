@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from agent import identity as identities
-from agent import log, serving, small, status
+from agent import log, router, serving, small, status
 from agent.clock import SystemClock
 from agent.courier import Courier
 from agent.gate import SiteGate
@@ -198,6 +198,8 @@ def _real(config: Config, identity: Identity, clock: Clock) -> Parts:
 def _box(config: Config, clock: Clock) -> tuple[DataPlane, Watch]:
     if config.plane == "memory":
         return _memory_plane(clock), LoopbackLan()
+    if config.routeros is not None:
+        return router.box(config.routeros, config.portal_port, clock)
     from shaping.linux.neighbours import follow
     from shaping.linux.nft import LinuxConfig
     from shaping.linux.plane import LinuxPlane

@@ -122,9 +122,14 @@ _SERVED: dict[str, Any] = {
 
 
 def _listening(config: Config, port: int) -> list[socket.socket]:
-    """Sockets that only the LAN reaches (only this machine, on the memory plane)."""
+    """Sockets that only the LAN reaches (only this machine, on the memory plane).
+
+    Beside a router: where the router leads devices, and nowhere else.
+    """
     if config.plane == "memory":
         return [_socket(socket.AF_INET, "127.0.0.1", port, device=None)]
+    if config.routeros is not None:
+        return [_socket(socket.AF_INET, str(config.routeros.portal), port, device=None)]
     sockets = [_socket(socket.AF_INET, "0.0.0.0", port, device=config.lan)]
     if socket.has_ipv6:
         with contextlib.suppress(OSError):

@@ -20,6 +20,7 @@ NAMES = (
     "ledger",
     "outbox",
     "portal",
+    "routeros",
     "series",
     "shaper-build",
     "shaper-replan",
