@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 BODY_BYTES_MAX = 64 * 1024
 LONGER_BODY_BYTES_MAX = {
     "/api/v1/operator/logo": 288 * 1024,
+    "/noc/setup/business/logo": 216 * 1024,
     "/api/v1/vouchers/sheet": 256 * 1024,
     "/api/v1/statements": 14 * 1024 * 1024,
 }

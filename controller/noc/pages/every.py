@@ -16,6 +16,8 @@ from controller.noc.pages import (
     reports,
     search,
     sessions,
+    setup,
+    setup_accounts,
     site,
     site_list,
     staff,
@@ -46,4 +48,6 @@ PAGES = (
     staff,
     me,
     keys,
+    setup,
+    setup_accounts,
 )

@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 
 STEP_COOKIE = "lango_step"
 STEP_CHARS_MAX = 400
+SETUP = "/noc/setup"
+"""Where a first owner begins."""
+
 WRONG_KEY = word("This is not the staff key.")
 KEY_OVER = word("There is an owner by now: sign in with your own account.")
 DO_NOT_FIT = word("These do not fit.")
@@ -210,7 +213,8 @@ async def welcome(request: Request) -> Response:
         fault = f"{refused.problem[:1].upper()}{refused.problem[1:]}."
     if fault:
         return _welcome(request, told, token, fault, sent)
-    shown = _page(request, "sign_in/codes.html", HTTPStatus.OK, codes=done.codes, to="/noc")
+    to = "/noc" if told.row is not None else SETUP
+    shown = _page(request, "sign_in/codes.html", HTTPStatus.OK, codes=done.codes, to=to)
     return _come_in(request, shown, done.signed_in)
 
 

@@ -15,6 +15,7 @@ from controller.noc.words import (
     network,
     overview,
     people,
+    setup,
     shell,
     sign_in,
     why,
@@ -33,6 +34,7 @@ SWAHILI: dict[str, str] = {
     **sign_in.WORDS,
     **alerts.WORDS,
     **joining.WORDS,
+    **setup.WORDS,
 }
 
 
