@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import secrets
+from dataclasses import replace
 from datetime import timedelta
 from hashlib import blake2b
 from ipaddress import IPv6Address, ip_address
 from typing import TYPE_CHECKING
 
-from agent import grants, orders, tries
+from agent import daytime, grants, orders, tries
 from agent.codes import Codes
 from agent.companions import Companions
 from agent.devices import contested
@@ -21,6 +22,7 @@ from billing.ids import OrderId, PlanId
 from billing.msisdn import masked, parse_msisdn, wallet_of
 from billing.voucher import ALPHABET
 from portal.captive.gate import AccessView, DeviceView, OrderView, Refusal, SiteFace, Welcome
+from portal.captive.screens import announced
 from shaping.plane import MacAddress, Neighbour, Sight
 
 if TYPE_CHECKING:
@@ -75,7 +77,18 @@ class SiteGate:
 
     def face(self) -> SiteFace:
         """As `portal.captive.gate.Gate.face`."""
-        return self._loop.state.face or NOBODY
+        state, now = self._loop.state, self._loop.now()
+        knows_the_time = daytime.minute(now, state.asleep_since) is not None
+        return replace(
+            state.face or NOBODY,
+            logo=state.logo.name,
+            works=announced(state.works.works, now.wall) if knows_the_time else (),
+            cut_off=not self._link_up(),
+        )
+
+    def logo(self) -> bytes:
+        """As `portal.captive.gate.Gate.logo`."""
+        return self._loop.state.logo.png
 
     def offers(self) -> Sequence[Offer]:
         """As `portal.captive.gate.Gate.offers`."""

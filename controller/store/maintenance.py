@@ -58,6 +58,13 @@ async def windows(
     return list(await tx.scalars(query.order_by(row.from_at, row.id)))
 
 
+async def to_come(tx: Tx, now: datetime) -> list[MaintenanceRow]:
+    """Windows that are not over, and were not ended, the next to begin first."""
+    row = MaintenanceRow
+    query = select(row).where(row.until_at > now, row.ended_at.is_(None))
+    return list(await tx.scalars(query.order_by(row.from_at, row.id)))
+
+
 async def page(
     tx: Tx, *, branches: Branches, after: tuple[datetime, str] | None, limit: int
 ) -> list[MaintenanceRow]:

@@ -9,7 +9,7 @@ from billing.errors import InvalidField
 from billing.tax import Rate, Tax
 from controller.png import check_png
 from controller.store import logos, operators
-from controller.usecases import particulars
+from controller.usecases import faces, particulars
 from controller.usecases.frozen import logo_name
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class OperatorChange:
 
 
 async def change_operator(deps: Deps, change: OperatorChange) -> None:
-    """Change what is known of the operator. Documents that were issued stay as they are.
+    """Change what is known of the operator; portals show it. Documents that were issued stay.
 
     Raises `InvalidField`, `DatabaseBusy`.
     """
@@ -59,6 +59,9 @@ async def change_operator(deps: Deps, change: OperatorChange) -> None:
         if change.languages is not None:
             row.languages = particulars.languages(change.languages)
         _check_registered(row)
+        await tx.flush()
+        told = await faces.tell_in(tx, deps)
+    faces.wake(deps, told)
 
 
 def _check_registered(row: OperatorRow) -> None:
@@ -72,7 +75,7 @@ def _check_registered(row: OperatorRow) -> None:
 
 
 async def set_logo(deps: Deps, picture: bytes | None) -> None:
-    """Put a picture on documents, or (None) take it away.
+    """Put a picture on documents and, if it is small, on portals; or (None) take it away.
 
     Raises `InvalidField` (``logo``), `DatabaseBusy`.
     """
@@ -84,6 +87,9 @@ async def set_logo(deps: Deps, picture: bytes | None) -> None:
         if picture is not None:
             # Documents that are issued with it name it by its hash, and show it for ever.
             await logos.keep(tx, logo_name(picture), picture)
+        await tx.flush()
+        told = await faces.tell_in(tx, deps)
+    faces.wake(deps, told)
 
 
 async def add_tax_rate(deps: Deps, rate: Rate) -> None:
