@@ -82,8 +82,7 @@ class Storefront:
     async def logo(self) -> bytes:
         """The operator's picture, if portals show one."""
         async with self._deps.db.read() as tx:
-            picture = (await operators.operator(tx)).logo
-        return picture if picture is not None and faces.logo_name(picture) else b""
+            return faces.logo_of(await operators.operator(tx))
 
     async def offers(self, site_id: str) -> Sequence[Offer]:  # noqa: ARG002 - every site has every plan
         """What is for sale: nothing, while no SMS could be sent or no money taken."""

@@ -106,6 +106,16 @@ async def notices_of(tx: Tx, window_id: str) -> list[AreaNoticeRow]:
     return list(await tx.scalars(query))
 
 
+async def told_of(tx: Tx, window_ids: Collection[str]) -> dict[str, int]:
+    """How many messages went out about each of these windows, of those that are told at all."""
+    row = AreaNoticeRow
+    query = select(row.maintenance_id, func.sum(row.messages)).where(
+        among(tx, row.maintenance_id, window_ids)
+    )
+    found = await tx.execute(query.group_by(row.maintenance_id))
+    return {str(name): int(n) for name, n in found}
+
+
 async def notice_due(tx: Tx, now: datetime) -> AreaNoticeRow | None:
     """A message that is to be written to more customers, locked; those of others are left."""
     row = AreaNoticeRow

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from billing.ids import SiteId
+from controller.documents.look import phone_logo
 from controller.edge import wire
 from controller.store import items, operators, sites
 from portal.captive.gate import SiteFace
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
     from controller.store.rows import SiteRow
 
 SITE_KEY, LOGO_KEY = "site", "logo"
-LOGO_BYTES_MAX = 16_384
-"""A larger picture stands on papers only: phones on thin links would wait for it."""
-
 LOGO_NAME_CHARS = 16
 OWN_COLOUR = "#0b6e4f"
 """The operator's colour until it says one; portals then keep their own, which is close to it."""
@@ -55,7 +53,7 @@ def face_of(
         rails=wallets,
         colour="" if operator.colour == OWN_COLOUR else operator.colour,
         languages=languages,
-        logo=logo_name(operator.logo),
+        logo=logo_name(logo_of(operator)),
     )
 
 
@@ -79,11 +77,14 @@ def languages_of(settings: OperatorSettings, operator: OperatorRow) -> tuple[str
     return tuple(sorted(LANGUAGES, key=lambda code: code != settings.language))
 
 
-def logo_name(picture: bytes | None) -> str:
-    """The name by which browsers keep the picture; "" when portals show none."""
-    if picture is None or len(picture) > LOGO_BYTES_MAX:
-        return ""
-    return hashlib.sha256(picture).hexdigest()[:LOGO_NAME_CHARS]
+def logo_of(operator: OperatorRow) -> bytes:
+    """The operator's picture as portals show it; empty when there is none."""
+    return b"" if operator.logo is None else phone_logo(operator.logo)
+
+
+def logo_name(picture: bytes) -> str:
+    """The name by which browsers keep a picture of portals; "" for none."""
+    return hashlib.sha256(picture).hexdigest()[:LOGO_NAME_CHARS] if picture else ""
 
 
 async def items_for(
@@ -91,8 +92,8 @@ async def items_for(
 ) -> dict[SiteId, dict[str, bytes | None]]:
     """The items of sites that say how they present themselves; None where there is none."""
     operator, settings = await operators.operator(tx), deps.settings.operator
-    picture = operator.logo if logo_name(operator.logo) else None
-    logo = None if picture is None else wire.logo_body(picture)
+    picture = logo_of(operator)
+    logo = wire.logo_body(picture) if picture else None
     return {
         SiteId(row.id): {
             SITE_KEY: _body(face_of(settings, operator, row, wallets=deps.wallets)),

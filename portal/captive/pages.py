@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import gzip
 import hashlib
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -126,6 +127,13 @@ def policy_for(css: str, js: str, *, has_logo: bool = False) -> str:
             "frame-ancestors 'none'",
         )
     )
+
+
+def styled(page: str) -> tuple[str, str]:
+    """The style sheet and the script that stand in a page of ours."""
+    found = re.search(r"<style>(.*?)</style>.*<script>(.*?)</script>", page, re.DOTALL)
+    assert found is not None, "every page of ours has both"
+    return found[1], found[2]
 
 
 def _source_hash(source: str) -> str:

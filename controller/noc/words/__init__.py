@@ -12,6 +12,7 @@ from controller.noc.words import (
     audit,
     money,
     network,
+    offering,
     overview,
     people,
     shell,
@@ -31,6 +32,7 @@ SWAHILI: dict[str, str] = {
     **why.WORDS,
     **sign_in.WORDS,
     **alerts.WORDS,
+    **offering.WORDS,
 }
 
 

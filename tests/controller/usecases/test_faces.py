@@ -13,7 +13,6 @@ from agent.wire import parse_item
 from controller.store import items
 from controller.usecases import maintenance, works
 from controller.usecases.areas import Area
-from controller.usecases.faces import LOGO_BYTES_MAX
 from controller.usecases.maintenance import Plan
 from controller.usecases.operators import OperatorChange, change_operator, set_logo
 from controller.usecases.sites import NewSite, add_site
@@ -93,22 +92,16 @@ async def test_a_language_that_is_not_offered_is_nobodys_default(world: World) -
     assert (found.language, found.languages) == ("en", ("en",))
 
 
-async def test_a_small_logo_reaches_the_portal_and_goes_again(world: World) -> None:
-    picture = a_png()
-    await set_logo(world.deps, picture)
+@pytest.mark.parametrize("noise", [False, True])
+async def test_a_logo_reaches_the_portal_made_small_and_goes_again(
+    world: World, *, noise: bool
+) -> None:
+    await set_logo(world.deps, a_png(noise=noise))
     shown = await told(world, "logo")
     await set_logo(world.deps, None)
 
     assert isinstance(shown, Logo)
-    assert (shown.png, len(shown.name)) == (picture, 16)
-    assert await told(world, "logo") is None
-
-
-async def test_a_large_logo_stands_on_papers_only(world: World) -> None:
-    picture = a_png(noise=True)
-    assert len(picture) > LOGO_BYTES_MAX
-    await set_logo(world.deps, picture)
-
+    assert len(shown.name) == 16
     assert await told(world, "logo") is None
 
 
