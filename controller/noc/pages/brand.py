@@ -179,7 +179,9 @@ async def portal(request: Request, deps: Needed) -> HTMLResponse:
     page = _portal_pages.page(screen, spoken)
     html = _with_picture(page.plain.decode(), face, row)
     html = html.replace("(prefers-color-scheme:dark)", THEMES[_theme(asked.get("theme"))])
-    return _framed(html, policy_for(*styled(html)))
+    css, js = styled(html)
+    still = html.replace(f"<script>{js}</script>", "")  # the frame would refuse to run it
+    return _framed(still, policy_for(css, js))
 
 
 @router.get(f"{BRAND}/paper", response_model=None)
