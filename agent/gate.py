@@ -44,7 +44,8 @@ NOBODY = SiteFace(operator_name="Lango", site_name="", help_phone="", language="
 class SiteGate:
     """The site, as its portal sees it. ``resolve`` asks the box for the MAC behind an address.
 
-    ``link_up`` tells whether the controller answers; ``slow`` is as `agent.codes.Codes` wants it.
+    ``link_up`` tells whether the controller answers, ``cut_off`` whether it has not for long;
+    ``slow`` is as `agent.codes.Codes` wants it.
     """
 
     def __init__(
@@ -55,12 +56,14 @@ class SiteGate:
         resolve: Callable[[IPv4Address | IPv6Address], MacAddress | None],
         secret: str,
         link_up: Callable[[], bool] = lambda: True,
+        cut_off: Callable[[], bool] = lambda: False,
         slow: Executor | None = None,
     ) -> None:
         self._loop = loop
         self._resolve = resolve
         self._key = secret.encode()
         self._link_up = link_up
+        self._cut_off = cut_off
         self.returning = Returning(loop=loop, key=self._key, ref=self._ref)
         self._codes = Codes(
             loop=loop,
@@ -83,7 +86,7 @@ class SiteGate:
             state.face or NOBODY,
             logo=state.logo.name,
             works=announced(state.works.works, now.wall) if knows_the_time else (),
-            cut_off=not self._link_up(),
+            cut_off=self._cut_off(),
         )
 
     def logo(self) -> bytes:

@@ -112,7 +112,11 @@ class Site:
             vitals=self.vitals,
         )
         self.gate = SiteGate(
-            loop=self.loop, uplink=self.uplink, resolve=LoopbackLan().resolve, secret="s3cret"
+            loop=self.loop,
+            uplink=self.uplink,
+            resolve=LoopbackLan().resolve,
+            secret="s3cret",
+            cut_off=lambda: self.courier.cut_off,
         )
         self.tasks = [
             asyncio.create_task(self.loop.run()),
@@ -626,3 +630,15 @@ async def test_a_cut_off_site_announces_work_by_its_own_clock_after_a_restart_to
     await site.clock.advance(7_200)
 
     assert (before, during, site.gate.face().works) == ([False], [(True, "New mast.")], ())
+
+
+async def test_a_site_says_that_it_is_cut_off_once_that_lasts(site: Site) -> None:
+    site.uplink.cut()
+    await site.clock.advance(50)
+    at_first = site.gate.face().cut_off
+    await site.clock.advance(60)
+    lasting = site.gate.face().cut_off
+    site.uplink.mend()
+    await site.clock.advance(60)
+
+    assert (at_first, lasting, site.gate.face().cut_off) == (False, True, False)

@@ -87,8 +87,8 @@ async def test_each_page_fits_and_has_no_serious_fault_of_access(
     await furnish(office)
     SCREENS.mkdir(parents=True, exist_ok=True)
     wrong = []
-    async with signed_in(office, browser, "/noc/me", viewport=size) as (page, asked, faults):
-        await page.locator(f"[name=language][value={language}]").evaluate("one => one.click()")
+    how = {"viewport": size, "locale": language}
+    async with signed_in(office, browser, "/noc/me", **how) as (page, asked, faults):
         for name, path in PAGES.items():
             await page.goto(urljoin(page.url, path))
             picture = f"noc-{name}-{language}-{size['width']}.png"
