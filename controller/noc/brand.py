@@ -6,6 +6,7 @@ shades in it can be read on light and on dark (`portal.captive.colours`).
 
 from __future__ import annotations
 
+import asyncio
 import re
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -20,6 +21,7 @@ from controller.usecases.faces import OWN_COLOUR
 from portal.captive.colours import Shade, shade
 
 PRODUCT = "Lango"
+KEPT_S = 2.0
 LIGHT = ("#f4f6f5", "#edf1ef", "#ffffff")
 DARK = ("#0e1413", "#1d2724", "#161e1c")
 """The grounds of ``noc.css``: of the page, of what is pressed, of cards."""
@@ -41,11 +43,24 @@ OURS = Brand()
 
 
 async def read_brand(request: Request) -> None:
-    """Let the page that is asked for know whose it is: see `brand_of`."""
-    async with deps_of(request).db.read() as tx:
-        row = await operators.operator(tx)
-    style = "" if row.colour == OWN_COLOUR else f"/noc/brand.css?c={row.colour[1:]}"
-    request.state.brand = Brand(row.name or PRODUCT, style)
+    """Let the page that is asked for know whose it is: see `brand_of`.
+
+    Looked up once in `KEPT_S`, however many pages are asked for.
+    """
+    now, kept = asyncio.get_running_loop().time(), request.app.state
+    at, brand = getattr(kept, "brand", (0.0, None))
+    if brand is None or now - at > KEPT_S:
+        async with deps_of(request).db.read() as tx:
+            row = await operators.operator(tx)
+        style = "" if row.colour == OWN_COLOUR else f"/noc/brand.css?c={row.colour[1:]}"
+        brand = Brand(row.name or PRODUCT, style)
+        kept.brand = (now, brand)
+    request.state.brand = brand
+
+
+def look_again(request: Request) -> None:
+    """The next page looks anew: the operator was changed just now."""
+    request.app.state.brand = (0.0, None)
 
 
 def brand_of(request: Request) -> Brand:

@@ -25,6 +25,7 @@ from controller.documents.look import phone_logo
 from controller.documents.paper import Look
 from controller.documents.sample import sample_invoice
 from controller.noc import live
+from controller.noc.brand import look_again
 from controller.noc.pages import held
 from controller.noc.pages.plans import offer_of
 from controller.rights import Right
@@ -137,6 +138,7 @@ async def keep(request: Request, deps: Needed) -> RedirectResponse:
 
     async def deed() -> None:
         await usecase.change_operator(deps, await _change(deps, sent))
+        look_again(request)
 
     tried = {key: sent.get(key, "") for key in (*FIELDS, "logo")}
     return await held.kept_or_again(
