@@ -90,6 +90,10 @@ PURCHASE_CALLS_MAX = 8
 FINAL = frozenset({OrderStage.PAID, OrderStage.REFUSED, OrderStage.EXPIRED})
 
 
+CUT_OFF_AFTER_MS = 60_000
+"""A thin link loses one report now and then, and that is no outage."""
+
+
 class Courier:
     """All traffic with the controller. ``link_up`` says whether the latest try got through."""
 
@@ -104,6 +108,7 @@ class Courier:
     ) -> None:
         """``vitals`` looks how the box is; without it the controller is not told."""
         self.link_up = False
+        self._lost_at = loop.now().mono
         self._vitals = vitals
         self._vitals_told: Vitals | None = None
         self._went = Calls()
@@ -145,6 +150,11 @@ class Courier:
         self._came_back = asyncio.Event()
 
     @property
+    def cut_off(self) -> bool:
+        """Whether nothing got through for so long that customers are told of it."""
+        return not self.link_up and self._loop.now().mono - self._lost_at >= CUT_OFF_AFTER_MS
+
+    @property
     def link_seen(self) -> LinkSeen:
         """What the reports of the last minutes say of the link."""
         return self._went.seen(self._loop.now())
@@ -153,6 +163,8 @@ class Courier:
         """The controller was not reached, or refused."""
         if self.link_up or isinstance(error, UplinkRefused):
             log.warning("link_down", error=str(error))
+        if self.link_up:
+            self._lost_at = self._loop.now().mono
         self.link_up = False
 
     async def _follow(self) -> None:

@@ -95,6 +95,8 @@ class Draft:
         self.generation = state.generation
         self.digest = state.digest
         self.face = state.face
+        self.logo = state.logo
+        self.works = state.works
         self.garden = state.garden
         self.blocked = state.blocked
         self.asleep_since = state.asleep_since
@@ -239,6 +241,8 @@ class Draft:
             generation=self.generation,
             digest=self.digest,
             face=self.face,
+            logo=self.logo,
+            works=self.works,
             garden=self.garden,
             blocked=self.blocked,
             items=self.items.result,

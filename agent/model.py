@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from billing.payment import OrderStage, Reason
     from billing.plan import Limits
     from billing.quota import Allowance
-    from portal.captive.gate import Offer, SiteFace
+    from portal.captive.gate import Offer, SiteFace, Work
     from shaping.plane import Counter, MacAddress, Neighbour, PoolKey, Rate, SessionKey
 
 FIRST = MonotonicMs(0)
@@ -225,6 +225,21 @@ class Garden:
 
 
 @dataclass(frozen=True, slots=True)
+class Logo:
+    """The operator's picture on the portal, a PNG, and the name by which browsers keep it."""
+
+    png: bytes = b""
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Works:
+    """Works on the network that customers are told of, those to come too."""
+
+    works: tuple[Work, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Blocked:
     """Devices that may do nothing here, whatever they hold."""
 
@@ -310,6 +325,8 @@ class State:
     digest: bytes = b""
     items: Mapping[str, bytes] = field(default_factory=dict)
     face: SiteFace | None = None
+    logo: Logo = field(default_factory=Logo)
+    works: Works = field(default_factory=Works)
     offers: Mapping[PlanId, Listing] = field(default_factory=dict)
     grants: Mapping[GrantId, GrantUse] = field(default_factory=dict)
     sessions: Mapping[SessionId, Session] = field(default_factory=dict)

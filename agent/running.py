@@ -174,6 +174,7 @@ async def operate(
         resolve=parts.lan.resolve,
         secret=journal.id,
         link_up=lambda: courier.link_up,
+        cut_off=lambda: courier.cut_off,
     )
     log.info("started", site=parts.site_id, generation=loop.state.generation, version=version())
     async with asyncio.TaskGroup() as group:

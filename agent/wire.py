@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from hashlib import sha256
 from ipaddress import ip_network
 from itertools import chain, repeat
 from typing import TYPE_CHECKING, NamedTuple, TypeVar, assert_never
@@ -23,6 +24,7 @@ from agent.model import (
     DeviceJoined,
     Garden,
     Listing,
+    Logo,
     Notice,
     Prepaid,
     ProbeOrder,
@@ -35,6 +37,7 @@ from agent.model import (
     TokenMark,
     VoucherMark,
     Why,
+    Works,
 )
 from agent.uplink.seam import Acked, DesiredChange, OrderAnswer
 from billing.errors import InvalidField
@@ -47,7 +50,7 @@ from billing.plan import ID_SHAPE, NAME_MAX, Burst, Limits, Step, Window, check_
 from billing.proof import PROOF_BYTES
 from billing.quota import Allowance
 from billing.token import SECRET_BYTES, SLOTS, VERSIONS
-from portal.captive.gate import Offer, SiteFace
+from portal.captive.gate import Offer, SiteFace, Work
 from shaping.plane import MacAddress, PoolKey, Rate
 
 if TYPE_CHECKING:
@@ -63,6 +66,16 @@ MAC_SHAPE = re.compile(r"[0-9a-f]{2}(?::[0-9a-f]{2}){5}")
 KEY_SHAPE = re.compile(r"[a-z0-9-]{1,48}")
 DIGEST_BYTES = 32
 TEXT_MAX = 120
+WORK_TEXT_MAX = 200
+WORKS_MAX = 32
+LANGUAGES = ("en", "sw")
+COLOUR_SHAPE = re.compile(r"#[0-9a-f]{6}")
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+LOGO_BYTES_MAX = 16_384
+LOGO_NAME_CHARS = 16
+MOMENT_MS_MAX = 1 << 42
+"""The year 2109."""
+
 SALT_BYTES = 16
 HASH_BYTES = 16
 ROUNDS_MAX = 1_000_000
@@ -168,6 +181,8 @@ Parsed = (
     | Listing
     | Granted
     | SitePool
+    | Logo
+    | Works
     | Garden
     | Blocked
     | TokenKeys
@@ -331,10 +346,14 @@ def readable(rows: Iterable[tuple[int, bytes]]) -> list[Record]:
     return records
 
 
-def _parsed(key: str, message: desired_pb2.ItemBody) -> Parsed | None:  # noqa: C901, PLR0911 - one for each kind
+def _parsed(key: str, message: desired_pb2.ItemBody) -> Parsed | None:  # noqa: C901, PLR0911, PLR0912 - one for each kind
     match message.WhichOneof("kind"):
         case "site":
             return _face(key, message.site)
+        case "logo":
+            return _logo(key, message.logo)
+        case "works":
+            return _works(key, message.works)
         case "plan":
             return _listing(key, message.plan)
         case "grant":
@@ -359,7 +378,7 @@ def _parsed(key: str, message: desired_pb2.ItemBody) -> Parsed | None:  # noqa: 
 
 def _face(key: str, site: desired_pb2.Site) -> SiteFace:
     _same_key(key, "site")
-    if site.language not in {"en", "sw"}:
+    if site.language not in LANGUAGES:
         raise InvalidField("language", f"want en or sw, got {site.language!r}")
     return SiteFace(
         operator_name=site.operator_name[:TEXT_MAX],
@@ -367,6 +386,34 @@ def _face(key: str, site: desired_pb2.Site) -> SiteFace:
         help_phone=site.help_phone[:TEXT_MAX],
         language=site.language,
         rails=tuple(dict.fromkeys(one for one in site.rails if one in WALLETS)),
+        colour=site.colour if COLOUR_SHAPE.fullmatch(site.colour) else "",
+        languages=tuple(dict.fromkeys(one for one in site.languages if one in LANGUAGES))
+        or LANGUAGES,
+    )
+
+
+def _logo(key: str, logo: desired_pb2.Logo) -> Logo:
+    _same_key(key, "logo")
+    if not logo.png.startswith(PNG_SIGNATURE) or len(logo.png) > LOGO_BYTES_MAX:
+        raise InvalidField("png", f"want a PNG of at most {LOGO_BYTES_MAX:,} bytes")
+    return Logo(logo.png, sha256(logo.png).hexdigest()[:LOGO_NAME_CHARS])
+
+
+def _works(key: str, works: desired_pb2.Works) -> Works:
+    _same_key(key, "works")
+    if len(works.works) > WORKS_MAX:
+        raise InvalidField("works", f"want at most {WORKS_MAX}")
+    return Works(tuple(map(_work, works.works)))
+
+
+def _work(work: desired_pb2.Work) -> Work:
+    if not 0 <= work.from_ms < work.until_ms <= MOMENT_MS_MAX:
+        raise InvalidField("until_ms", "want a moment after from_ms")
+    return Work(
+        from_at=_EPOCH + work.from_ms * _MS,
+        until_at=_EPOCH + work.until_ms * _MS,
+        text_en=work.text_en[:WORK_TEXT_MAX],
+        text_sw=work.text_sw[:WORK_TEXT_MAX],
     )
 
 

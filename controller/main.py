@@ -57,7 +57,7 @@ from controller.store.migrations import upgrade
 from controller.store.staff import has_owner
 from controller.systemd import Systemd
 from controller.tls import trusted
-from controller.usecases import alerts, sites
+from controller.usecases import alerts, faces, sites, works
 from controller.usecases.arrivals import place_due
 from controller.usecases.audit import seal_due, tell_head
 from controller.usecases.backups import backup_due, trial_due
@@ -175,6 +175,7 @@ def due_work() -> tuple[Job, ...]:
         Job("alerts", ALERTS_EVERY_S, alerts.look),
         Job("sms_balance", BALANCE_EVERY_S, ask_due),
         Job("tell_areas", ALERTS_EVERY_S, tell_due),
+        Job("tell_works", RECONCILE_EVERY_S, works.tell_due),
         Job("outage_credits", RECONCILE_EVERY_S, book_due_credits),
         Job("send_sms", SMS_EVERY_S, send_due),
         Job("send_webhooks", SMS_EVERY_S, send_webhooks_due),
@@ -394,11 +395,11 @@ async def _migrated(settings: Settings) -> None:
 async def _told(deps: Deps) -> None:
     """Tell the sites what of our settings concerns them."""
     try:
-        told = await sites.tell_wallets(deps)
+        told = await faces.tell_all(deps)
     except DatabaseBusy as error:
         raise CannotStart("database.url: the database is too busy") from error
     if told:
-        log.info("wallets_told", sites=told, wallets=" ".join(deps.wallets))
+        log.info("faces_told", sites=told, wallets=" ".join(deps.wallets))
 
 
 def _sms(settings: Settings, http: httpx2.AsyncClient) -> Sms:

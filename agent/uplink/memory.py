@@ -353,6 +353,8 @@ def site_item(face: SiteFace) -> tuple[str, bytes]:
         help_phone=face.help_phone,
         language=face.language,
         rails=face.rails,
+        colour=face.colour,
+        languages=face.languages,
     )
     return "site", pb.ItemBody(site=site).SerializeToString(deterministic=True)
 

@@ -61,7 +61,7 @@ from controller.api.needs import only_staff
 from controller.api.reach import needs_of
 from controller.api.source import asker_of
 from controller.metrics import Measured, Metrics
-from controller.noc import live, page
+from controller.noc import brand, live, page
 from controller.noc.hub import Hub
 from controller.noc.pages import sign_in
 from controller.noc.pages.every import PAGES
@@ -126,7 +126,13 @@ def _routes() -> list[BaseRoute]:
     """Those of every application in this process: to work out what each wants takes 150 ms."""
     every = APIRouter(responses=PROBLEMS)
     every.routes.append(callbacks.STK_CALLBACKS)
-    dashboard = (page.router, sign_in.router, live.events, *(part.router for part in PAGES))
+    dashboard = (
+        page.router,
+        brand.router,
+        sign_in.router,
+        live.events,
+        *(part.router for part in PAGES),
+    )
     for router in (
         health.router,
         callbacks.router,

@@ -20,6 +20,7 @@ BODY_BYTES_MAX = 64 * 1024
 LONGER_BODY_BYTES_MAX = {
     "/api/v1/operator/logo": 288 * 1024,
     "/noc/setup/business/logo": 216 * 1024,
+    "/noc/brand/logo": 208 * 1024,
     "/api/v1/vouchers/sheet": 256 * 1024,
     "/api/v1/statements": 14 * 1024 * 1024,
 }
@@ -54,6 +55,9 @@ ALWAYS = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 
+FRAMED = frozenset({"/noc/brand/portal", "/noc/brand/paper"})
+"""Pages that one of ours shows within it: how portal and papers will look. They do nothing."""
+
 _Raw = tuple[bytes, bytes]
 _REQUEST_ID_NAME = b"x-request-id"
 
@@ -64,6 +68,7 @@ def _raw(headers: Mapping[str, str]) -> tuple[_Raw, ...]:
 
 _UNLESS_SAID = _raw({"Cache-Control": "no-store", **USUAL})
 _ALWAYS_RAW = _raw(ALWAYS)
+_FRAMED_RAW = _raw({**ALWAYS, "X-Frame-Options": "SAMEORIGIN"})
 _OURS = {_REQUEST_ID_NAME, *(name for name, _ in _ALWAYS_RAW)}
 
 
@@ -83,7 +88,8 @@ class Door:
 
         async def send_marked(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = _marked(message.get("headers", ()), request_id)
+                always = _FRAMED_RAW if scope["path"] in FRAMED else _ALWAYS_RAW
+                headers = _marked(message.get("headers", ()), request_id, always)
                 message = {**message, "headers": headers}
             await send(message)
 
@@ -92,7 +98,7 @@ class Door:
             await self._app(scope, _limited(receive, most), send_marked)
 
 
-def _marked(said: Iterable[_Raw], request_id: str) -> list[_Raw]:
+def _marked(said: Iterable[_Raw], request_id: str, always: tuple[_Raw, ...]) -> list[_Raw]:
     """The headers of an answer: what it says itself, what it leaves unsaid, and what is ours."""
     kept = [(name.lower(), value) for name, value in said]
     names = {name for name, _ in kept}
@@ -100,7 +106,7 @@ def _marked(said: Iterable[_Raw], request_id: str) -> list[_Raw]:
         *(one for one in kept if one[0] not in _OURS),
         *(one for one in _UNLESS_SAID if one[0] not in names),
         (_REQUEST_ID_NAME, request_id.encode()),
-        *_ALWAYS_RAW,
+        *always,
     ]
 
 

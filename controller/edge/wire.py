@@ -92,6 +92,8 @@ def site_body(
     help_phone: str,
     language: str,
     rails: Sequence[str] = (),
+    colour: str = "",
+    languages: Sequence[str] = (),
 ) -> bytes:
     """The item that says how a site presents itself, and by which wallets its customers may pay."""
     site = pb.Site(
@@ -100,8 +102,29 @@ def site_body(
         help_phone=help_phone,
         language=language,
         rails=rails,
+        colour=colour,
+        languages=languages,
     )
     return _bytes(pb.ItemBody(site=site))
+
+
+def logo_body(png: bytes) -> bytes:
+    """The item with the operator's picture."""
+    return _bytes(pb.ItemBody(logo=pb.Logo(png=png)))
+
+
+def works_body(works: Iterable[tuple[datetime, datetime, str, str]]) -> bytes:
+    """The item with works that customers are told of: from, until, in English, in Swahili."""
+    told = [
+        pb.Work(
+            from_ms=(start - EPOCH_1970) // MILLISECOND,
+            until_ms=(end - EPOCH_1970) // MILLISECOND,
+            text_en=en,
+            text_sw=sw,
+        )
+        for start, end, en, sw in works
+    ]
+    return _bytes(pb.ItemBody(works=pb.Works(works=told)))
 
 
 def plan_body(plan: Plan, *, rank: int) -> bytes:

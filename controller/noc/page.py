@@ -75,10 +75,11 @@ def ours(to: str) -> str:
     return to
 
 
-def policy(images: Sequence[str]) -> str:
-    """The content security policy of a page that loads pictures from elsewhere too."""
+def policy(images: Sequence[str], *, frames: bool = False) -> str:
+    """The content security policy of a page that loads more: pictures from elsewhere, or pages."""
     more = " ".join(("img-src 'self' data:", *images))
-    return "; ".join(more if one.startswith("img-src") else one for one in DIRECTIVES)
+    usual = (more if one.startswith("img-src") else one for one in DIRECTIVES)
+    return "; ".join((*usual, "frame-src 'self'") if frames else usual)
 
 
 @router.get("/")

@@ -12,7 +12,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, quote
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from markupsafe import Markup
 
@@ -20,6 +20,7 @@ from billing.errors import InvalidField
 from controller.api.auth import NotStaff, caller_of, refuse_other_origins
 from controller.api.errors import Refused
 from controller.api.needs import deps_of, staff_of
+from controller.noc.brand import brand_of, read_brand
 from controller.noc.page import ours, preferences_of, style_of
 from controller.noc.paint import rendered
 from controller.noc.words import word
@@ -52,7 +53,7 @@ LINK_OVER = word("This link was used, or is too old. Ask for a new one.")
 TAKEN = word("Somebody else signs in with this.")
 DIFFERENT = word("The two passwords differ.")
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(include_in_schema=False, dependencies=[Depends(read_brand)])
 
 
 async def form(
@@ -278,7 +279,8 @@ def _step(request: Request) -> str:
 
 
 def _page(request: Request, template: str, status: HTTPStatus, **values: object) -> Response:
-    html = rendered(template, style_of(request), wanted=preferences_of(request), **values)
+    frame = {"wanted": preferences_of(request), "brand": brand_of(request)}
+    html = rendered(template, style_of(request), **frame, **values)
     return HTMLResponse(html, status)
 
 

@@ -13,6 +13,7 @@ from controller.noc.words import (
     joining,
     money,
     network,
+    offering,
     overview,
     people,
     setup,
@@ -35,6 +36,7 @@ SWAHILI: dict[str, str] = {
     **alerts.WORDS,
     **joining.WORDS,
     **setup.WORDS,
+    **offering.WORDS,
 }
 
 
