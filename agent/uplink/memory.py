@@ -461,6 +461,12 @@ def pool_item(pool_id: str, pool: SitePool) -> tuple[str, bytes]:
     return f"pool/{pool_id}", pb.ItemBody(pool=message).SerializeToString(deterministic=True)
 
 
+def login_item(name: str, secret: str, cause: str) -> tuple[str, bytes]:
+    """The item by what a subscriber dials in."""
+    body = pb.ItemBody(login=pb.Login(name=name, secret=secret, cause=cause))
+    return f"login/{name}", body.SerializeToString(deterministic=True)
+
+
 def blocked_item(devices: Sequence[str]) -> tuple[str, bytes]:
     """Key and body of the devices that are blocked."""
     blocked = pb.Blocked(devices=devices)

@@ -86,7 +86,7 @@ class Item(_message.Message):
     BODY_FIELD_NUMBER: _builtins.int
     key: _builtins.str
     """"site", "garden", "blocked", "token-keys", "plan/<plan id>", "grant/<grant id>", "pool/<pool id>",
-    "slot/<number>", "vouchers/<batch>/<number>", "probe/<probe id>".
+    "slot/<number>", "vouchers/<batch>/<number>", "probe/<probe id>", "login/<name>".
     """
     body: _builtins.bytes
     def __init__(
@@ -117,6 +117,7 @@ class ItemBody(_message.Message):
     VOUCHERS_FIELD_NUMBER: _builtins.int
     PROBE_FIELD_NUMBER: _builtins.int
     BLOCKED_FIELD_NUMBER: _builtins.int
+    LOGIN_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def site(self) -> Global___Site: ...
     @_builtins.property
@@ -137,6 +138,8 @@ class ItemBody(_message.Message):
     def probe(self) -> Global___Probe: ...
     @_builtins.property
     def blocked(self) -> Global___Blocked: ...
+    @_builtins.property
+    def login(self) -> Global___Login: ...
     def __init__(
         self,
         *,
@@ -150,12 +153,13 @@ class ItemBody(_message.Message):
         vouchers: Global___VoucherChunk | None = ...,
         probe: Global___Probe | None = ...,
         blocked: Global___Blocked | None = ...,
+        login: Global___Login | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["blocked", b"blocked", "garden", b"garden", "grant", b"grant", "kind", b"kind", "plan", b"plan", "pool", b"pool", "probe", b"probe", "site", b"site", "token_keys", b"token_keys", "token_slot", b"token_slot", "vouchers", b"vouchers"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["blocked", b"blocked", "garden", b"garden", "grant", b"grant", "kind", b"kind", "login", b"login", "plan", b"plan", "pool", b"pool", "probe", b"probe", "site", b"site", "token_keys", b"token_keys", "token_slot", b"token_slot", "vouchers", b"vouchers"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["blocked", b"blocked", "garden", b"garden", "grant", b"grant", "kind", b"kind", "plan", b"plan", "pool", b"pool", "probe", b"probe", "site", b"site", "token_keys", b"token_keys", "token_slot", b"token_slot", "vouchers", b"vouchers"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["blocked", b"blocked", "garden", b"garden", "grant", b"grant", "kind", b"kind", "login", b"login", "plan", b"plan", "pool", b"pool", "probe", b"probe", "site", b"site", "token_keys", b"token_keys", "token_slot", b"token_slot", "vouchers", b"vouchers"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["site", "plan", "grant", "pool", "garden", "token_keys", "token_slot", "vouchers", "probe", "blocked"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["site", "plan", "grant", "pool", "garden", "token_keys", "token_slot", "vouchers", "probe", "blocked", "login"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 
@@ -550,6 +554,38 @@ class Blocked(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Blocked: _TypeAlias = Blocked  # noqa: Y015
+
+@_typing.final
+class Login(_message.Message):
+    """By what a subscriber dials in (PPPoE): answered by the site's own RADIUS, where it has one. An
+    agent that does not know the item has none.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    SECRET_FIELD_NUMBER: _builtins.int
+    CAUSE_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Lower case; also the last part of the key."""
+    secret: _builtins.str
+    """In the clear: CHAP and MS-CHAPv2 can be answered by nobody who does not hold it."""
+    cause: _builtins.str
+    """Good for every grant whose cause_id is this with ":" and more behind it."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        secret: _builtins.str = ...,
+        cause: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cause", b"cause", "name", b"name", "secret", b"secret"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Login: _TypeAlias = Login  # noqa: Y015
 
 @_typing.final
 class TokenKeys(_message.Message):
