@@ -48,6 +48,8 @@ RESTARTS_MAX = 64
 CLOSING_MAX_MS = 600_000
 """A session that we ended is counted out after this, though its NAS told no stop."""
 
+_GRANT_IS_OVER = {Why.TIME, Why.DATA, Why.ALLOWANCE, Why.SUSPENDED, Why.REVOKED}
+
 WRAP = 2**32
 """Where a counter of 32 bits begins anew; at 50 Mbit/s that is every eleven minutes."""
 
@@ -112,10 +114,10 @@ def settle(draft: Draft) -> None:
     """
     for session_id in draft.shut:
         session = draft.sessions.get(session_id)
-        if session is None or session.dial is None or session.closed is Why.MOVED:
+        if session is None or session.dial is None or session.closed not in _GRANT_IS_OVER:
             continue
         use = chosen(draft, session.dial.login)
-        if use is not None and session.mac not in draft.blocked.devices:
+        if use is not None and _room(draft, use) and session.mac not in draft.blocked.devices:
             dial = replace(session.dial, base=session.dial.base + session.meter.usage, told="")
             sessions.count_out(draft, session)
             draft.hung_up.drop(dial.place)
@@ -246,7 +248,7 @@ def _begin(draft: Draft, use: GrantUse, like: Account | Session, dial: Dial) -> 
 def _continued(draft: Draft, session: Session, account: Account) -> None:
     """Take counts of a session, and its end if that is told."""
     dial = _dial(session)
-    counter = Counter(_epoch(dial), *_counts(session, dial, account))
+    counter = _counter(draft, session, account)
     meter, grown = advance(session.meter, counter)
     if account.status is AccountStatus.START:
         dial = replace(dial, marks=tuple(dict.fromkeys((*dial.marks, account.mark)))[-MARKS_MAX:])
@@ -267,34 +269,47 @@ def _continued(draft: Draft, session: Session, account: Account) -> None:
         draft.put_use(grants.confirmed(draft.grants[session.grant_id], draft.mono))
     if account.status is AccountStatus.STOP:
         _over(draft, session, Why.TIME if account.timed_out else Why.LEFT)
-    elif session.reported != session.meter:
+        return
+    if session.reported != session.meter:
         # Invariant: what a NAS was answered for is in the outbox.
         draft.put_session(sessions.told(draft, session))
+    sessions.end_if_due(draft, draft.sessions[session.id])
 
 
-def _counts(session: Session, dial: Dial, account: Account) -> tuple[int, int]:
-    """Bytes down and up of this session by what the NAS counted; never less than is known."""
-    known = session.meter.usage
-    down = _unwrapped(account, account.down_bytes, dial.base.down_bytes + known.down_bytes, dial)
-    up = _unwrapped(account, account.up_bytes, dial.base.up_bytes + known.up_bytes, dial)
-    return (
-        max(known.down_bytes, down - dial.base.down_bytes),
-        max(known.up_bytes, up - dial.base.up_bytes),
+def _counter(draft: Draft, session: Session, account: Account) -> Counter:
+    """What the NAS counted of this session in all; never less than is known."""
+    dial, known = _dial(session), session.meter.usage
+    use = draft.grants.get(session.grant_id)
+    sides = (
+        (account.down_bytes, dial.base.down_bytes, known.down_bytes),
+        (account.up_bytes, dial.base.up_bytes, known.up_bytes),
     )
+    speeds = (0, 0) if use is None else (use.grant.limits.down_bps, use.grant.limits.up_bps)
+    passed_s = account.seconds - dial.seconds
+    totals = []
+    for (counted, base, seen), speed in zip(sides, speeds, strict=True):
+        whole = counted
+        if account.wraps and counted is not None and passed_s > 0:
+            whole = _unwrapped(counted, base + seen, most=speed * (passed_s + SLACK_S) // 4)
+        totals.append(seen if whole is None else max(seen, whole - base))
+    return Counter(_epoch(dial), *totals)
 
 
-def _unwrapped(account: Account, counted: int, known: int, dial: Dial) -> int:
-    """What a counter of 32 bits has really counted, if it began anew since it was told last."""
-    if not account.wraps or account.seconds <= dial.seconds:
-        return counted
-    turns = known // WRAP
-    return counted + WRAP * (turns if counted >= known % WRAP else turns + 1)
+def _unwrapped(counted: int, known: int, *, most: int) -> int:
+    """What a counter of 32 bits has really counted since it was told last.
+
+    It began anew if it fell, but only if no more than ``most`` must have passed then, twice what
+    the line can carry: four gigabytes are not made of a NAS's mistake.
+    """
+    turns, low = divmod(known, WRAP)
+    whole = WRAP * (turns if counted >= low else turns + 1) + counted
+    return whole if whole - known <= most else counted
 
 
 def _late(draft: Draft, session: Session, account: Account) -> None:
     """Take counts of a session that is over: only what is more than was known is news."""
     dial = _dial(session)
-    counter = Counter(_epoch(dial), *_counts(session, dial, account))
+    counter = _counter(draft, session, account)
     meter, grown = advance(session.meter, counter)
     if not grown.total_bytes:
         return

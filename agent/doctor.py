@@ -48,7 +48,7 @@ async def examine(config: Config, at: Instant) -> list[Finding]:
         text = "the memory plane moves no packets"
         findings.append(Finding("plane", Verdict.WARN, text, 'set plane = "linux" on a gateway'))
     if config.radius is not None:
-        findings += [_nas_secrets(config.radius), _weak_nases(config.radius)]
+        findings += [_nas_secrets(config.radius), weak_nases(config.radius)]
     findings += await _controller(config, now)
     return findings
 
@@ -151,7 +151,7 @@ def _nas_secrets(radius: Radius) -> Finding:
     return Finding("radius secrets", Verdict.PASS, "every NAS has one of its own")
 
 
-def _weak_nases(radius: Radius) -> Finding:
+def weak_nases(radius: Radius) -> Finding:
     """Whether every NAS proves what it asks."""
     if not radius.weak:
         return Finding("radius", Verdict.PASS, f"{len(radius.nases)} NAS, all of them sign")

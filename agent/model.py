@@ -543,7 +543,7 @@ class Account:
 
     ``mark`` is its authenticator: a packet that comes again has the same. ``grant_id`` is what the
     NAS was given with the access, "" when it does not say. ``late_s`` is for how long the NAS has
-    been trying to tell. A NAS that counts in 32 bits alone has ``wraps``.
+    been trying to tell. Bytes that it does not tell are None; one that counts in 32 bits ``wraps``.
     """
 
     nas: str
@@ -555,8 +555,8 @@ class Account:
     mac: MacAddress = NO_MAC
     address: str = ""
     seconds: int = 0
-    down_bytes: int = 0
-    up_bytes: int = 0
+    down_bytes: int | None = None
+    up_bytes: int | None = None
     wraps: bool = False
     stamp: int = 0
     late_s: int = 0

@@ -143,7 +143,7 @@ def end_due(draft: Draft) -> None:
     draft.watched.clear()
     draft.due_at = NEVER
     for session in draft.sessions.values():
-        _end_if_due(draft, session)
+        end_if_due(draft, session)
     draft.remind(orders.due_at(draft))
 
 
@@ -152,10 +152,10 @@ def _end_watched(draft: Draft) -> None:
     watched, draft.watched = draft.watched, set()
     for grant_id in watched:
         for session in draft.sessions_of(grant_id):
-            _end_if_due(draft, session)
+            end_if_due(draft, session)
 
 
-def _end_if_due(draft: Draft, session: Session) -> None:
+def end_if_due(draft: Draft, session: Session) -> None:
     """Close the session if it is at its end; else know when to look again."""
     if session.closed is not None:
         return

@@ -235,15 +235,8 @@ def _account(packet: AcctPacket, nas: Nas) -> Account | None:
     if status is AccountStatus.RESTART:
         return Account(nas=nas.name, status=status, mark=mark)
     spelt = _first(packet, words.USER_NAME)
-    up, down = (
-        _number(packet, low) + (_number(packet, high) << 32)
-        for low, high in (
-            (words.ACCT_INPUT_OCTETS, words.ACCT_INPUT_GIGAWORDS),
-            (words.ACCT_OUTPUT_OCTETS, words.ACCT_OUTPUT_GIGAWORDS),
-        )
-    )
-    if max(up, down) > BYTES_MAX:
-        raise ValueError(max(up, down))
+    up = _octets(packet, words.ACCT_INPUT_OCTETS, words.ACCT_INPUT_GIGAWORDS)
+    down = _octets(packet, words.ACCT_OUTPUT_OCTETS, words.ACCT_OUTPUT_GIGAWORDS)
     high_too = packet.get(words.ACCT_INPUT_GIGAWORDS) or packet.get(words.ACCT_OUTPUT_GIGAWORDS)
     return Account(
         nas=nas.name,
@@ -279,6 +272,16 @@ def _number(packet: AcctPacket, key: int) -> int:
     if raw and len(raw) != 4:  # noqa: PLR2004 - RFC 2865, 5: an integer has four bytes
         raise ValueError(raw)
     return int.from_bytes(raw)
+
+
+def _octets(packet: AcctPacket, low: int, high: int) -> int | None:
+    """A count of bytes; None when it is not told. Raises `ValueError`."""
+    if not packet.get(low):
+        return None
+    octets = _number(packet, low) + (_number(packet, high) << 32)
+    if octets > BYTES_MAX:
+        raise ValueError(octets)
+    return octets
 
 
 def _key(packet: AcctPacket) -> str:

@@ -34,7 +34,7 @@ GRACE_MS = 1_000
 """A session so young may yet be confirmed to be as it was let in."""
 
 AGAIN_MS = (2_000, 5_000, 10_000, 30_000, 60_000)
-"""When an order is given once more; the last one repeats."""
+"""When an order is given once more; the last one repeats, and is when who was silent is asked."""
 
 DEAF_AFTER = 3
 """Orders in vain before staff are told."""
@@ -53,6 +53,7 @@ class Steer:
     """The orders of one site to its NASes."""
 
     def __init__(self, loop: Loop, radius: Radius) -> None:
+        self.again_ms: tuple[int, ...] = AGAIN_MS
         self._loop = loop
         self._radius = radius
         self._nases = {nas.name: nas for nas in radius.nases}
@@ -182,7 +183,8 @@ class Steer:
         """Try again later; a confirmed end counts as tried until the session is really gone."""
         before = self._tried.get(key)
         failures = 1 if before is None else before.failures + 1
-        wait = AGAIN_MS[min(failures, len(AGAIN_MS)) - 1] if not quiet else AGAIN_MS[-1]
+        turn = len(self.again_ms) if quiet else min(failures, len(self.again_ms))
+        wait = self.again_ms[turn - 1]
         self._tried[key] = _Tried(failures, self._loop.now().mono + wait)
         if failures == DEAF_AFTER and said is not Said.UNKNOWN and not quiet:
             log.warning("radius", nas=nas.name, order="not carried out", answer=said.value)

@@ -99,6 +99,10 @@ class MemoryController:
         """Drop one item of desired state; followers hear of it."""
         self._step((), (key,))
 
+    def swap_item(self, item: tuple[str, bytes], gone: str) -> None:
+        """Put one item in place of another, in one step; followers hear of it."""
+        self._step((item,), (gone,))
+
     def pay(self, order_id: OrderId, *, limits: Limits) -> str:
         """The payer said yes: money is in, and a grant for the ordering device goes out."""
         paid = self.orders[order_id]

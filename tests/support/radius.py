@@ -6,17 +6,16 @@ radclient is the foreign witness: it knows nothing of us. The NAS is ours, and k
 from __future__ import annotations
 
 import asyncio
-import secrets
 import socket
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 from typing import TYPE_CHECKING, Any, cast
 
 from pyrad.packet import CoAACK, CoANAK, CoAPacket, DisconnectACK, DisconnectNAK
 
 from agent.clock import SystemClock
-from agent.journal import Journal
+from agent.journal import Journal, JournalError
 from agent.loop import Loop
 from agent.model import Changed
 from agent.radius import words
@@ -29,15 +28,20 @@ from shaping.memory import MemoryPlane
 from tests.support.site import some_limits
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable, Sequence
+    from datetime import datetime
     from pathlib import Path
 
     from agent.clock import Clock
+    from agent.model import Fact, State
 
 HERE = "127.0.0.1"
-NAS_SECRET = "a secret of this nas"  # noqa: S105 - a test's
-NAME, SECRET, CAUSE = "wanjiku", "kiboko-7-simba", "sub:1"  # noqa: S105 - a test's
+NAS_SECRET = "a secret of this nas"
+NAME, SECRET, CAUSE = "wanjiku", "kiboko-7-simba", "sub:1"
 MAC = "02:00:00:00:00:0A"
+ANSWER_S, NO_ANSWER_S = 5, 0.3
+"""How long an answer is waited for, and how long one that must not come."""
+
 RADCLIENT_S = 20
 
 
@@ -105,7 +109,7 @@ class SmallNas(asyncio.DatagramProtocol):
             reply.code = DisconnectACK if kind == "end" else CoAACK
             if kind == "end" and not self.lies:
                 del self.sessions[key]
-            session.words |= {name: packet[name][0] for name in packet.keys()}
+            session.words |= {name: packet[name][0] for name in packet.keys()}  # noqa: SIM118 - names, where iterating gives numbers
         self.transport.sendto(reply.ReplyPacket(), addr)
 
     async def until(self, *wanted: tuple[str, str]) -> None:
@@ -116,6 +120,17 @@ class SmallNas(asyncio.DatagramProtocol):
                 await self.asked.wait()
 
 
+class ShakyJournal(Journal):
+    """A journal whose disk can take nothing."""
+
+    broken = False
+
+    def commit(self, state: State, facts: Sequence[Fact], at: datetime) -> bool:
+        if self.broken:
+            raise JournalError("the disk is full")
+        return super().commit(state, facts, at)
+
+
 @dataclass
 class RadiusSite:
     """A site at work: its loop and journal are real, and so are its ports."""
@@ -124,9 +139,8 @@ class RadiusSite:
     server: Server
     controller: MemoryController
     nas: SmallNas
-    journal: Journal
+    journal: ShakyJournal
     radius: Radius
-    changed: int = 0
 
     async def put(self, *items: tuple[str, bytes]) -> None:
         """Have the controller tell the site items."""
@@ -137,6 +151,20 @@ class RadiusSite:
     async def drop(self, key: str) -> None:
         """Have the controller take an item back."""
         self.controller.drop_item(key)
+        await self._tell()
+
+    async def until(self, so: Callable[[], bool]) -> None:
+        """Until the loop has brought it there."""
+        turned = asyncio.Event()
+        self.loop.listen(lambda _facts, _resync: turned.set())
+        async with asyncio.timeout(15):
+            while not so():
+                turned.clear()
+                await turned.wait()
+
+    async def swap(self, item: tuple[str, bytes], gone: str) -> None:
+        """Have the controller tell an item in place of another, in one generation."""
+        self.controller.swap_item(item, gone)
         await self._tell()
 
     async def _tell(self) -> None:
@@ -153,15 +181,19 @@ class RadiusSite:
             grant_item("g1", limits=allowed, devices=(), cause_id=f"{cause}:20260301"),
         )
 
-    async def ask(self, *lines: str, secret: str = NAS_SECRET, kind: str = "auth") -> Answer | None:
+    async def ask(
+        self, *lines: str, secret: str = NAS_SECRET, kind: str = "auth", wait_s: float = ANSWER_S
+    ) -> Answer | None:
         """Let radclient ask; None when it got no answer."""
-        port = self.radius.auth_port if kind == "auth" else self.radius.acct_port
-        return await radclient(f"{HERE}:{port}", kind, secret, "\n".join(lines))
+        port = self.radius.acct_port if kind == "acct" else self.radius.auth_port
+        return await radclient(f"{HERE}:{port}", kind, secret, "\n".join(lines), wait_s=wait_s)
 
-    async def dial(self, password: str = SECRET, *more: str, name: str = NAME) -> Answer | None:
+    async def dial(
+        self, password: str = SECRET, *, name: str = NAME, mac: str = MAC
+    ) -> Answer | None:
         """Ask for access as a PPPoE concentrator does, with a password."""
         asked = (f'User-Name = "{name}"', f'User-Password = "{password}"')
-        return await self.ask(*asked, f'Calling-Station-Id = "{MAC}"', *_SIGNED, *more)
+        return await self.ask(*asked, f'Calling-Station-Id = "{mac}"', *_SIGNED)
 
     async def tell(self, status: str, key: str = "81000001", *more: str, **given: Any) -> bool:
         """Tell an account as a NAS does; whether it was answered."""
@@ -206,7 +238,7 @@ async def a_radius_site(
         interim_s=interim_s,
         unpaid=unpaid,
     )
-    journal = Journal(folder / "journal.db")
+    journal = ShakyJournal(folder / "journal.db")
     used = clock or SystemClock()
     loop = Loop(journal=journal, plane=MemoryPlane(now=lambda: used.now().mono), clock=used)
     server = Server(loop, radius, Steer(loop, radius))
@@ -226,10 +258,12 @@ async def a_radius_site(
         journal.close()
 
 
-async def radclient(server: str, kind: str, secret: str, asked: str) -> Answer | None:
+async def radclient(
+    server: str, kind: str, secret: str, asked: str, *, wait_s: float = ANSWER_S
+) -> Answer | None:
     """One question of FreeRADIUS's own client, tried once; None when no answer came."""
     child = await asyncio.create_subprocess_exec(
-        *("radclient", "-x", "-r", "1", "-t", "2", server, kind, secret),
+        *("radclient", "-x", "-r", "1", "-t", str(wait_s), server, kind, secret),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
