@@ -28,6 +28,7 @@ class Line(asyncio.DatagramProtocol):
         self._asked: dict[int, tuple[Order, asyncio.Future[Said]]] = {}
         self._number = 0
         self._room = asyncio.Semaphore(AT_ONCE)
+        self._opening = asyncio.Lock()
         self._transport: asyncio.DatagramTransport | None = None
 
     async def ask(self, make: Callable[[int], Order]) -> Said:
@@ -71,11 +72,12 @@ class Line(asyncio.DatagramProtocol):
             heard.set_result(said)
 
     async def _opened(self) -> asyncio.DatagramTransport:
-        if self._transport is None or self._transport.is_closing():
-            listen = self._radius.listen
-            self._transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
-                lambda: self,
-                local_addr=None if listen.is_unspecified else (str(listen), 0),
-                remote_addr=(str(self._nas.address), self._nas.coa_port),
-            )
-        return self._transport
+        async with self._opening:
+            if self._transport is None or self._transport.is_closing():
+                listen = self._radius.listen
+                self._transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
+                    lambda: self,
+                    local_addr=None if listen.is_unspecified else (str(listen), 0),
+                    remote_addr=(str(self._nas.address), self._nas.coa_port),
+                )
+            return self._transport

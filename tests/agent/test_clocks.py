@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent import daytime, grants
+from agent.clock import SystemClock
 from agent.model import Instant
 from billing.ids import GrantId
 from shaping.plane import MonotonicMs
@@ -192,3 +194,17 @@ def test_what_is_certain_of_the_time_never_runs_ahead_of_it() -> None:
     assert daytime.no_earlier_than(lost, NOON, MonotonicMs(5_000)) == NOON + timedelta(seconds=55)
     assert daytime.no_earlier_than(lost, None, MonotonicMs(0)) is None
     assert not daytime.lapsed(NOON, lost, asleep_since=None, woke_at=MonotonicMs(0))
+
+
+@pytest.mark.parametrize("steps", range(4))
+async def test_who_is_told_to_stop_as_the_awaited_comes_stops(steps: int) -> None:
+    came = asyncio.Event()
+    waiting = asyncio.ensure_future(SystemClock().wait(came.wait(), at_most_ms=60_000))
+    await asyncio.sleep(0.01)
+    came.set()
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    was_waiting = waiting.cancel()
+    await asyncio.wait({waiting})
+
+    assert waiting.cancelled() is was_waiting

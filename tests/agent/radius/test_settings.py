@@ -10,7 +10,7 @@ import pytest
 from agent import doctor
 from agent.config import ConfigFaults, parse, with_secrets
 from agent.findings import Verdict
-from agent.radius.settings import Kind, Nas, Radius, Unpaid
+from agent.radius.settings import Kind, Radius, Unpaid
 from agent.status import line
 
 if TYPE_CHECKING:
@@ -139,9 +139,5 @@ def test_a_weak_nas_is_red(tmp_path: Path) -> None:
     assert printed[0].startswith("\033[31mFAIL")
     assert said.startswith("\033[31m")
     assert "tower-1" in said
-    strong = Radius(nases=(Nas(**{**_values(weak.nases[0]), "weak": False}),))
+    strong = Radius(nases=weak.nases[1:])
     assert doctor.weak_nases(strong).verdict is Verdict.PASS
-
-
-def _values(nas: Nas) -> dict[str, object]:
-    return {name: getattr(nas, name) for name in nas.__slots__}
