@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
-from functools import cache
+from functools import cache, partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -58,6 +58,7 @@ from controller.api.auth import Staff
 from controller.api.door import Door
 from controller.api.needs import only_staff
 from controller.api.reach import needs_of
+from controller.api.source import asker_of
 from controller.metrics import Measured, Metrics
 from controller.noc import live, page
 from controller.noc.hub import Hub
@@ -93,7 +94,8 @@ def create_app(deps: Deps, *, metrics: Metrics | None = None) -> FastAPI:
     app.add_middleware(Measured, metrics=app.state.metrics)
     app.state.deps = deps
     app.state.staff = Staff(deps)
-    app.mount(BUY, account.create_app(Storefront(deps), root=BUY))
+    asker = partial(asker_of, proxies=deps.settings.http.proxies)
+    app.mount(BUY, account.create_app(Storefront(deps), root=BUY, asker=asker))
     app.state.hub = Hub(signals=deps.signals)
     app.state.views = tuple(view for part in PAGES for view in part.router.views)
     return app

@@ -28,7 +28,9 @@ class _In(BaseModel):
 class OperatorIn(_In):
     """What is to be known of the operator; what is not said stays. ``pay_to`` stands on invoices.
 
-    Taxes are charged when it is ``…_registered`` for them, which wants a name and a PIN.
+    ``support_phone`` is what customers call, "" for none. ``languages`` they are spoken to in are
+    ``en``, ``sw``, ``en,sw`` or ``sw,en``; the first unless they choose. Taxes are charged when
+    it is ``…_registered`` for them, which wants a name and a PIN.
     """
 
     name: Words | None = None
@@ -37,6 +39,8 @@ class OperatorIn(_In):
     excise_registered: StrictBool | None = None
     colour: Words | None = None
     pay_to: Words | None = None
+    support_phone: Words | None = None
+    languages: Words | None = None
 
     def change(self) -> OperatorChange:
         """As the use case takes it, unchecked."""
@@ -52,6 +56,8 @@ class OperatorOut(BaseModel):
     excise_registered: bool
     colour: str
     pay_to: str
+    support_phone: str | None
+    languages: str
     has_logo: bool
 
     @classmethod
@@ -64,6 +70,8 @@ class OperatorOut(BaseModel):
             excise_registered=row.excise_registered,
             colour=row.colour,
             pay_to=row.pay_to,
+            support_phone=row.support_phone,
+            languages=row.languages,
             has_logo=row.logo is not None,
         )
 

@@ -34,6 +34,11 @@ def client_address(request: HTTPConnection) -> str:
 
     A proxy may add a line of its own (X-Forwarded-For) below one that was sent to it.
     """
+    return asker_of(request, proxies=request.app.state.deps.settings.http.proxies)
+
+
+def asker_of(request: HTTPConnection, *, proxies: Collection[str]) -> str:
+    """The same, for an application that knows no `Deps`."""
     peer = request.client.host if request.client else ""
     forwarded = ",".join(request.headers.getlist("x-forwarded-for"))
-    return source_of(peer, forwarded, proxies=request.app.state.deps.settings.http.proxies)
+    return source_of(peer, forwarded, proxies=proxies)

@@ -32,6 +32,7 @@ def show_operator(ctx: typer.Context, *, json: Json = False) -> None:
     "set",
     'lango operator set --name "Kahawa Net" --kra-pin P051234567X --vat --excise',
     'lango operator set --pay-to "Paybill 600111, account: your phone" --colour "#0b6e4f"',
+    'lango operator set --support-phone "0712 345 678" --languages sw,en',
 )
 def set_operator(
     ctx: typer.Context,
@@ -46,6 +47,12 @@ def set_operator(
     ] = None,
     colour: Annotated[str | None, typer.Option(help="Of documents: #0b6e4f")] = None,
     pay_to: Annotated[str | None, typer.Option(help="How customers pay; on invoices.")] = None,
+    support_phone: Annotated[
+        str | None, typer.Option(help='Whom customers call: 0712 345 678; "" for nobody.')
+    ] = None,
+    languages: Annotated[
+        str | None, typer.Option(help="en, sw, en,sw or sw,en: the first is the default.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Change what is known of the operator; what is not said stays."""
@@ -56,6 +63,8 @@ def set_operator(
         "excise_registered": excise,
         "colour": colour,
         "pay_to": pay_to,
+        "support_phone": support_phone,
+        "languages": languages,
     }
     _show(ctx, desk_of(ctx).api.post("/api/v1/operator", body), json=json)
 

@@ -127,7 +127,7 @@ def read_balance(status: int, body: bytes) -> int:
     """
     try:
         told = json.loads(body[:ANSWER_BYTES_MAX])["UserData"]["balance"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         told = None
     balance = cost_e4(told)
     if balance is None:

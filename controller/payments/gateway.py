@@ -131,6 +131,27 @@ class RefundOutcome:
     order_id: str | None = None
 
 
+class Resolution(StrEnum):
+    """How a card's holder and the merchant ended a dispute."""
+
+    LOST = "lost"  # the money, or a part of it, goes back
+    WON = "won"
+
+
+@dataclass(frozen=True, slots=True)
+class Dispute:
+    """A card's holder says that a payment was not theirs, or was for nothing.
+
+    ``resolution`` is None while it is open; ``amount`` is what goes back when it is lost, None when
+    that is not told. ``answer_until`` is when the provider decides without us.
+    """
+
+    receipt: str
+    resolution: Resolution | None
+    amount: Money | None = None
+    answer_until: datetime | None = None
+
+
 class CallbackUnreadable(Exception):  # noqa: N818 - a refusal, see style
     """The bytes are not a callback of this provider; ``field`` names what was wrong."""
 
@@ -232,4 +253,8 @@ class StoredCards(Protocol):
         ``push.order_id`` is the provider's name for it too: the same one is charged once. Never
         raises for the provider's trouble.
         """
+        ...
+
+    def parse_dispute(self, body: bytes, headers: Mapping[str, str]) -> Dispute:
+        """Read what is told of a dispute. Raises `CallbackUnreadable` for all else."""
         ...

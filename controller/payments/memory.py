@@ -17,15 +17,18 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from billing.money import Money
 from billing.msisdn import masked
 from billing.payment import Evidence, Reason
 from controller.payments.codes import PAID_CODE, meaning
 from controller.payments.gateway import (
     CallbackUnreadable,
+    Dispute,
     GatewayError,
     Outcome,
     PushAnswer,
     RefundOutcome,
+    Resolution,
     Trust,
 )
 from controller.payments.mpesa_callback import read_callback
@@ -35,7 +38,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from billing.money import Money
     from controller.payments.gateway import Push, Refund, StoredCard
 
 PROVIDER_ID = "ws_CO_{number:024d}"
@@ -199,12 +201,27 @@ class MemoryGateway:
         try:
             told = json.loads(body)
             refund_id, code = str(told["refund"]), str(told["code"])
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise CallbackUnreadable("body", "is no result of a refund") from error
         name = REFUND_ID.format(refund_id)
         if code != PAID_CODE:
             return RefundOutcome(Evidence.REFUSED, code, name)
         return RefundOutcome(Evidence.PAID, code, name, _given(refund_id))
+
+    def dispute(self, receipt: str, resolution: str = "", *, minor: int = 0) -> bytes:
+        """What the provider would post of a dispute; without a resolution it has just opened."""
+        told = {"dispute": receipt, "resolution": resolution, "minor": minor}
+        return json.dumps(told).encode()
+
+    def parse_dispute(self, body: bytes, headers: Mapping[str, str]) -> Dispute:  # noqa: ARG002 - the seam's
+        """Read what `dispute` wrote. Raises `CallbackUnreadable`."""
+        try:
+            told = json.loads(body)
+            receipt, ended, minor = told["dispute"], told["resolution"], told["minor"]
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            raise CallbackUnreadable("body", "is not about a dispute") from error
+        amount = Money(minor) if minor else None
+        return Dispute(receipt, Resolution(ended) if ended else None, amount)
 
     def _with_card(self, outcome: Outcome) -> Outcome:
         asked = self.asked.get(outcome.provider_id)

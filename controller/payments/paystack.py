@@ -12,6 +12,7 @@ from urllib.parse import quote
 import structlog
 
 from billing.payment import Evidence, Reason
+from controller.payments import paystack_dispute as disputes
 from controller.payments import paystack_refund as refunds
 from controller.payments import paystack_wire as wire
 from controller.payments.calls import ASK_TIMEOUT_S, PUSH_TIMEOUT_S, Reply, patiently, sent, within
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
     import httpx2
 
-    from controller.payments.gateway import Outcome, Push, Refund, StoredCard
+    from controller.payments.gateway import Dispute, Outcome, Push, Refund, StoredCard
     from controller.payments.paystack_settings import PaystackSettings
 
 NO_EMAIL = "no-email"
@@ -136,6 +137,13 @@ class PaystackGateway:
         Raises `CallbackUnreadable`.
         """
         return refunds.read_event_of_refund(self._settings, body, headers)
+
+    def parse_dispute(self, body: bytes, headers: Mapping[str, str]) -> Dispute:
+        """Read an event about a dispute; see `paystack_dispute.read_event_of_dispute`.
+
+        Raises `CallbackUnreadable`.
+        """
+        return disputes.read_event_of_dispute(self._settings, body, headers)
 
     async def _refunded(self, refund: Refund) -> RefundOutcome:
         try:

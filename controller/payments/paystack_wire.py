@@ -223,7 +223,7 @@ def _outcome(settings: PaystackSettings, told: Mapping[str, Any], provider_id: s
         None,
         receipt=receipt,
         amount=Money(minor, settings.currency),
-        paid_at=_moment(told.get("paid_at")),
+        paid_at=moment_in(told.get("paid_at")),
         card=_card_in(told),
     )
 
@@ -292,7 +292,7 @@ def _address_in(value: object) -> str | None:
     return text if _ADDRESS.fullmatch(text) else None
 
 
-def _moment(value: object) -> datetime | None:
+def moment_in(value: object) -> datetime | None:
     """When it was paid; None when that is not told or not a time (nothing depends on it)."""
     try:
         moment = datetime.fromisoformat(value) if isinstance(value, str) else None

@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 
 DOUBTED, SUSPENSE, CREDITED, RETURNED = "doubted", "suspense", "credited", "returned"
 
-SAME_MONEY_S = 300
-"""Money without a reference may be that of a push so far from it."""
+LATER_S, EARLIER_S = 900, 15
+"""Money without a reference may be that of a push so long before it: payers are slow, and a prompt
+that was refused may be paid after all. The provider's clock may be behind ours."""
 
 NEAR_MAX = 20
 REFERENCE_MAX, PAYER_MAX, NAME_MAX, NOTE_MAX = 64, 64, 80, 200
@@ -156,7 +157,8 @@ async def without_reference(tx: Tx, payment: PaymentRow) -> ArrivalRow | None:
     """
     if payment.pushed_at is None:
         return None
-    around = timedelta(seconds=SAME_MONEY_S)
+    earliest = payment.pushed_at - timedelta(seconds=EARLIER_S)
+    latest = payment.pushed_at + timedelta(seconds=LATER_S)
     query = (
         select(ArrivalRow)
         .where(
@@ -166,7 +168,7 @@ async def without_reference(tx: Tx, payment: PaymentRow) -> ArrivalRow | None:
             ArrivalRow.state == SUSPENSE,
             ArrivalRow.order_id.is_(None),
             ArrivalRow.reference == "",
-            ArrivalRow.at.between(payment.pushed_at - around, payment.pushed_at + around),
+            ArrivalRow.at.between(earliest, latest),
         )
         .with_for_update(skip_locked=True, key_share=True)
         .execution_options(populate_existing=True)

@@ -31,10 +31,16 @@ MAIN = "main"
 
 
 class OperatorRow(Row):
-    """Who sells: one row, 1. What it is registered for decides which taxes are charged."""
+    """Who sells: one row, 1. What it is registered for decides which taxes are charged.
+
+    ``languages`` are those that its customers are spoken to in, the first unless they choose.
+    """
 
     __tablename__ = "operator"
-    __table_args__ = (CheckConstraint("id = 1", name="only_one"),)
+    __table_args__ = (
+        CheckConstraint("id = 1", name="only_one"),
+        CheckConstraint("languages IN ('en', 'sw', 'en,sw', 'sw,en')", name="languages_known"),
+    )
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     name: Mapped[str] = mapped_column(String(80))
@@ -44,6 +50,8 @@ class OperatorRow(Row):
     logo: Mapped[bytes | None]
     colour: Mapped[str] = mapped_column(String(7))
     pay_to: Mapped[str] = mapped_column(String(200))
+    support_phone: Mapped[str | None] = mapped_column(String(20))
+    languages: Mapped[str] = mapped_column(String(5), default="en,sw", server_default="en,sw")
 
 
 class BranchRow(Row):

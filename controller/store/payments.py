@@ -9,7 +9,7 @@ from sqlalchemy import Row, func, select
 
 from billing.payment import PaymentState
 from controller.store import array_rows
-from controller.store.arrivals import NEAR_MAX, SAME_MONEY_S
+from controller.store.arrivals import EARLIER_S, LATER_S, NEAR_MAX
 from controller.store.bulk_rows import among
 from controller.store.database import ROW_LOCK
 from controller.store.rows import PaymentRow
@@ -160,14 +160,15 @@ async def without_receipt(tx: Tx, seen: Seen) -> str | None:
     """
     if seen.at is None:
         return None
-    around = timedelta(seconds=SAME_MONEY_S)
+    earliest = seen.at - timedelta(seconds=LATER_S)
+    latest = seen.at + timedelta(seconds=EARLIER_S)
     query = select(PaymentRow).where(
         PaymentRow.rail == seen.rail,
         PaymentRow.shortcode == seen.place,
         PaymentRow.amount_minor == seen.amount.minor,
         PaymentRow.state == PaymentState.SETTLED,
         PaymentRow.receipt.is_(None),
-        PaymentRow.pushed_at.between(seen.at - around, seen.at + around),
+        PaymentRow.pushed_at.between(earliest, latest),
     )
     paid_at = seen.at
     near = {

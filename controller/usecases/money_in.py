@@ -96,12 +96,15 @@ async def receive(
     (cash) it stands for one; without a ``place`` that is the branch's. ``at`` is when the money
     came, if not now. A repeat answers what the first one did. VAT that was withheld comes by the
     rail `WITHHELD`: a tax credit, and no debt. Only who ``may_place`` money may tell a receipt that
-    a provider has shown, and that is nobody's yet.
+    a provider has shown, and that is nobody's yet, or say that it landed elsewhere: else a till
+    could be made to look full that is not.
 
     Raises `InvalidField`, `payers.SubscriberUnknown`, `ReceiptUsed`, `DatabaseBusy`.
     """
     receipt = receipt or idempotent
     _check(amount=amount, rail=rail, receipt=receipt, place=place, note=note, name=idempotent)
+    if place and not may_place:
+        raise InvalidField("place", "only who may book money says where it landed")
     now = deps.now()
     if at is not None and at > now:
         raise InvalidField("at", "want a moment that has come")

@@ -19,7 +19,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class OperatorChange:
-    """What is to be known of the operator; what is None stays as it is."""
+    """What is to be known of the operator; what is None stays as it is.
+
+    ``support_phone`` is what customers call, "" for none; ``languages`` are ``en``, ``sw``,
+    ``en,sw`` or ``sw,en``: the first is the one that who has not chosen reads.
+    """
 
     name: str | None = None
     kra_pin: str | None = None
@@ -27,6 +31,8 @@ class OperatorChange:
     excise_registered: bool | None = None
     colour: str | None = None
     pay_to: str | None = None
+    support_phone: str | None = None
+    languages: str | None = None
 
 
 async def change_operator(deps: Deps, change: OperatorChange) -> None:
@@ -48,6 +54,10 @@ async def change_operator(deps: Deps, change: OperatorChange) -> None:
             row.colour = particulars.colour(change.colour)
         if change.pay_to is not None:
             row.pay_to = particulars.line("pay_to", change.pay_to)
+        if change.support_phone is not None:
+            row.support_phone = particulars.support_phone(change.support_phone) or None
+        if change.languages is not None:
+            row.languages = particulars.languages(change.languages)
         _check_registered(row)
 
 

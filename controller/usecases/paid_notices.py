@@ -170,7 +170,12 @@ async def auto_paid_in(
     amount: Money,
     source: str,
 ) -> None:
-    """Tell a subscriber that money was taken as agreed; ``source`` is the card or the order."""
+    """Tell a subscriber that money was taken as agreed; ``source`` is the card or the order.
+
+    Nothing, where a receipt tells it: one payment, one message.
+    """
+    if deps.settings.operator.receipts != NONE:
+        return
     who = await payers.loaded(tx, subscriber_id)
     event = f"auto-paid:{payment_id}"
     told = _to_subscriber(who, "auto_pay_done", event=event, amount=amount, source=source)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 
 from billing.errors import InvalidField
+from billing.msisdn import parse_msisdn
 
 NAME_MAX = 80
 LINE_MAX = 200
@@ -18,6 +19,10 @@ LANGUAGES = ("en", "sw")
 _PIN = re.compile(r"[AP][0-9]{9}[A-Z]")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s.]+(?:\.[^@\s.]+)+")
 _COLOUR = re.compile(r"#[0-9a-f]{6}")
+_KENYAN_MOBILE = re.compile(r"(?:\+?254|0)[17][0-9]*")
+"""What begins like a Kenyan mobile number, and thus has to be one."""
+
+_PHONE = re.compile(r"\+?[0-9][0-9 ()/-]{1,18}[0-9]")
 _KRA_BRANCH = re.compile(r"[0-9]{2}")
 
 
@@ -66,6 +71,29 @@ def kra_branch(text: str) -> str:
     if not _KRA_BRANCH.fullmatch(number):
         raise InvalidField("kra_branch", "want two digits, 00 for the head office")
     return number
+
+
+def support_phone(text: str) -> str:
+    """A number that customers call: of a Kenyan mobile ``+254712345678``, others as written."""
+    number = " ".join(text.split())
+    if not number:
+        return ""
+    if _KENYAN_MOBILE.fullmatch(re.sub(r"[^0-9+]", "", number)):
+        try:
+            return f"+{parse_msisdn(number)}"
+        except InvalidField as wrong:
+            raise InvalidField("support_phone", wrong.problem) from wrong
+    if not _PHONE.fullmatch(number) or len(number) > PHONE_MAX:
+        raise InvalidField("support_phone", "want a number to call, like 0712 345 678")
+    return number
+
+
+def languages(text: str) -> str:
+    """The languages that customers are spoken to in, the first by default: ``sw,en``."""
+    codes = [code.strip().lower() for code in text.split(",")]
+    if not codes or len(set(codes)) != len(codes) or not set(codes) <= set(LANGUAGES):
+        raise InvalidField("languages", "want en, sw, en,sw or sw,en")
+    return ",".join(codes)
 
 
 def language(code: str) -> str:

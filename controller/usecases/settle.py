@@ -29,7 +29,7 @@ from controller.payments.seen import Road
 from controller.store import arrivals, inbox, payments
 from controller.store.database import DatabaseBusy
 from controller.store.group import group_of
-from controller.usecases import belief, evidence, refunds
+from controller.usecases import belief, disputes, evidence, refunds
 from controller.usecases.arrivals import place
 from controller.usecases.asking import token_hash
 from controller.usecases.belief import Step
@@ -56,6 +56,7 @@ UNREADABLE = "unreadable"
 REFUSED = "refused"
 PENDING = "pending"
 REFUND = "refund"
+DISPUTE = "dispute"
 KEPT = "kept"
 
 log = structlog.get_logger(__name__)
@@ -109,6 +110,8 @@ async def take_told(
     except CallbackUnreadable as error:
         if await refunds.take_told(deps, rail=rail, body=body, headers=headers):
             return Verdict(REFUND, settled=False)
+        if await disputes.take_told(deps, rail=rail, body=body, headers=headers):
+            return Verdict(DISPUTE, settled=False)
         log.warning("callback_unreadable", rail=rail, source=source, field=error.field)
         return Verdict(UNREADABLE, settled=False)
     async with deps.db.read() as tx:

@@ -25,6 +25,8 @@ from portal.captive.forms import Unacceptable
 from portal.captive.text import Tongue, tongue
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from starlette.requests import Request
 
     from portal.account.screens import Screen
@@ -56,9 +58,12 @@ _HEADERS = {
 }
 
 
-def create_app(shop: Shop, *, root: str) -> Starlette:
-    """The pages over ``shop``, to be mounted at the path ``root``."""
-    desk = _Desk(shop, Pages(root), root)
+def create_app(shop: Shop, *, root: str, asker: Callable[[Request], str]) -> Starlette:
+    """The pages over ``shop``, to be mounted at the path ``root``.
+
+    ``asker`` says from which address somebody asks: whoever runs the server knows its proxies.
+    """
+    desk = _Desk(shop, Pages(root), root, asker)
     return Starlette(
         routes=[
             Route("/{site_id}", desk.counter, methods=["GET"]),
@@ -76,10 +81,13 @@ def create_app(shop: Shop, *, root: str) -> Starlette:
 class _Desk:
     """The routes, over one shop."""
 
-    def __init__(self, shop: Shop, pages: Pages, root: str) -> None:
+    def __init__(
+        self, shop: Shop, pages: Pages, root: str, asker: Callable[[Request], str]
+    ) -> None:
         self._shop = shop
         self._pages = pages
         self._root = root
+        self._asker = asker
 
     async def counter(self, request: Request) -> Response:
         """What is for sale."""
@@ -105,7 +113,7 @@ class _Desk:
             phone=phone,
             holder=holder,
             again=again,
-            address=_asker(request),
+            address=self._asker(request),
             rail=rail,
         )
         if problem is None:
@@ -169,14 +177,6 @@ def _key(form: dict[str, str], name: str) -> str:
     if not KEY_SHAPE.fullmatch(key):
         raise Unacceptable(400, name, "want the one that stood in the page")
     return key
-
-
-def _asker(request: Request) -> str:
-    """Who asks. A proxy on this machine says for whom; nobody else is believed."""
-    peer = request.client.host if request.client else ""
-    if peer in {"127.0.0.1", "::1"}:
-        return request.headers.get("x-forwarded-for", "").rpartition(",")[2].strip()[:64] or peer
-    return peer
 
 
 async def _unacceptable(_request: Request, refusal: Exception) -> Response:

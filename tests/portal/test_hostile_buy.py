@@ -14,6 +14,7 @@ from billing.money import Money
 from billing.plan import Limits, Plan
 from controller.api.app import BUY
 from controller.payments.memory import MemoryGateway
+from controller.storefront import ORDERS_PER_MINUTE_MAX
 from controller.usecases.plans import add_plan
 from controller.usecases.sites import NewSite, add_site
 from portal.captive.forms import FORM_TYPE
@@ -57,10 +58,30 @@ async def ordered(page: httpx2.AsyncClient, *pairs: tuple[str, str], without: st
     return f"{answer.status_code} {answer.text}"
 
 
+async def ordered_from(page: httpx2.AsyncClient, address: str) -> int:
+    found = KEY.search((await page.get(PAGE)).text)
+    assert found is not None
+    answer = await page.post(
+        f"{PAGE}/order",
+        content=urlencode({"plan": "hour", "phone": "0712345678", "key": found[1]}),
+        headers={"content-type": FORM_TYPE, "x-forwarded-for": address},
+    )
+    return answer.status_code
+
+
 def nobody_was_asked(office: Office) -> bool:
     """Whether no phone has rung."""
     assert isinstance(office.deps.gateway, MemoryGateway)
     return not office.deps.gateway.asked
+
+
+async def test_nobody_is_somebody_else_by_saying_so(page: httpx2.AsyncClient) -> None:
+    statuses = [
+        await ordered_from(page, f"196.201.214.{number}")
+        for number in range(ORDERS_PER_MINUTE_MAX + 1)
+    ]
+
+    assert statuses == [303] * ORDERS_PER_MINUTE_MAX + [429]
 
 
 @pytest.mark.parametrize("name", FIELDS)

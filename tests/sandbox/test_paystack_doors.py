@@ -306,3 +306,21 @@ def test_settings_that_cannot_be_are_named() -> None:
         "retry_ms",
         "opening_cents",
     ]
+
+
+@pytest.mark.parametrize(("resolution", "left"), [("merchant-accepted", 0), ("declined", 150_000)])
+async def test_a_dispute_is_told_and_moves_money_when_it_is_lost(
+    paystack: PaystackWorld, resolution: str, left: int
+) -> None:
+    await paid(paystack)
+    await paystack.told("payments/INT7/dispute", {})
+    number = json.loads((await paystack.shop.received(2))[1])["data"]["id"]
+    await paystack.told(f"disputes/{number}/resolve", {"resolution": resolution})
+    events = [json.loads(body) for body in await paystack.shop.received(3)]
+
+    assert [event["event"] for event in events[1:]] == [
+        "charge.dispute.create",
+        "charge.dispute.resolve",
+    ]
+    assert events[2]["data"]["resolution"] == resolution
+    assert (await paystack.look("settled"))["cents_total"] == left

@@ -135,7 +135,7 @@ async def owed(world: World, subscriber: str = ANNE) -> tuple[int, int]:
 
 
 async def told(world: World, about: str) -> int:
-    """How many messages there are about ``auto-paid`` or ``auto-pay-failed``."""
+    """How many messages there are about ``received`` or ``auto-pay-failed``, say."""
     return len(await _about(world, about))
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from controller.sandbox.paystack.cards import Manner
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 FIRST_ID = 4_100_000_001
 FIRST_REFUND_ID = 7_200_001
+FIRST_DISPUTE_ID = 3_100_001
+ANSWER_WITHIN = timedelta(days=2)
+ACCEPTED = "merchant-accepted"
 PAYMENTS_MAX = 100_000
 DONE = ("success", "failed")
 
@@ -69,9 +73,20 @@ class Refund:
     status: str = "pending"
 
 
+@dataclass(slots=True)
+class Dispute:
+    """A holder whose bank wants a payment back, until ``resolution`` ends it."""
+
+    id: int
+    payment: Payment
+    amount: int
+    due_at: datetime
+    resolution: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """Money that moved, in cents. ``kind`` is ``card``, ``stored`` or ``refund`` (went out)."""
+    """Money that moved, in cents: in by card or stored card, out by refund or dispute."""
 
     kind: str
     receipt: str
@@ -89,13 +104,14 @@ class Bank:
         setting: Setting[Faults],
         *,
         now: Callable[[], datetime],
-        tell: Callable[[str, Payment | Refund], Coroutine[None, None, None]],
+        tell: Callable[[str, Payment | Refund | Dispute], Coroutine[None, None, None]],
         chores: Chores,
     ) -> None:
         self.settings = settings
         self.now = now
         self.payments: dict[str, Payment] = {}
         self.refunds: dict[int, Refund] = {}
+        self.disputes: dict[int, Dispute] = {}
         self.settled: list[Settled] = []
         self.cards: dict[str, int] = {}
         self.authorisations: dict[str, Authorisation] = {}
@@ -169,6 +185,23 @@ class Bank:
         if status == "processed":
             self._move(refund.payment, -refund.amount, "refund", str(refund.id))
         self._chores.start(lambda: self._tell(f"refund.{status}", refund))
+
+    def dispute(self, payment: Payment, amount: int) -> Dispute:
+        """The holder's bank asks. Raises `Refused` for more than was paid."""
+        if payment.status != "success" or not 0 < amount <= payment.asked.amount:
+            raise invalid("Only what was paid can be disputed")
+        number = FIRST_DISPUTE_ID + len(self.disputes)
+        made = Dispute(number, payment, amount, self.now() + ANSWER_WITHIN)
+        self.disputes[made.id] = made
+        self._chores.start(lambda: self._tell("charge.dispute.create", made))
+        return made
+
+    def resolve(self, dispute: Dispute, resolution: str) -> None:
+        """End a dispute: ``merchant-accepted`` or ``declined``."""
+        dispute.resolution = resolution
+        if resolution == ACCEPTED:
+            self._move(dispute.payment, -dispute.amount, "dispute", str(dispute.id))
+        self._chores.start(lambda: self._tell("charge.dispute.resolve", dispute))
 
     def _decide(self, payment: Payment, *, agreed: bool) -> None:
         held = payment.authorisation

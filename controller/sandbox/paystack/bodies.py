@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from controller.sandbox.paystack.bank import Payment, Refund
+    from controller.sandbox.paystack.bank import Dispute, Payment, Refund
 
 SIGNATURE_OF_CARD = "SIG_{}"
 
@@ -96,6 +96,21 @@ def refund_event(told: Refund) -> dict[str, Any]:
         "customer": {"email": told.payment.asked.email},
         "integration": 100_001,
         "domain": "test",
+    }
+
+
+def dispute(told: Dispute) -> dict[str, Any]:
+    """A dispute, with its whole payment inside."""
+    return {
+        "id": told.id,
+        "refund_amount": told.amount,
+        "currency": told.payment.asked.currency,
+        "status": "resolved" if told.resolution else "awaiting-merchant-feedback",
+        "resolution": told.resolution,
+        "domain": "test",
+        "transaction": transaction(told.payment),
+        "category": "chargeback",
+        "dueAt": _stamp(told.due_at),
     }
 
 

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from controller.sandbox.paystack.bank import DONE
+from controller.sandbox.paystack.bank import ACCEPTED, DONE
+from controller.sandbox.paystack.bodies import dispute as dispute_body
 from controller.sandbox.paystack.bodies import refund as refund_body
 from controller.sandbox.paystack.cards import PAYS, BadCard, read_card
+from controller.sandbox.paystack.requests import Refused
 from controller.sandbox.remote import object_of, wrong
 
 if TYPE_CHECKING:
@@ -36,6 +38,8 @@ class Control:
             Route("/sim/prompts/{access_code}/holder", self.holder, methods=["POST"]),
             Route("/sim/refunds", self.refunds),
             Route("/sim/refunds/{number}/finish", self.finish, methods=["POST"]),
+            Route("/sim/payments/{reference}/dispute", self.dispute, methods=["POST"]),
+            Route("/sim/disputes/{number}/resolve", self.resolve, methods=["POST"]),
             Route("/sim/settled", self.settled),
         ]
 
@@ -84,10 +88,37 @@ class Control:
         self._bank.finish(refund, status)
         return JSONResponse(refund_body(refund))
 
+    async def dispute(self, request: Request) -> Response:
+        """The holder's bank wants a payment back: ``{"cents": 5000}``; without, all of it."""
+        payment = self._bank.payments.get(request.path_params["reference"])
+        if payment is None:
+            return _gone()
+        cents = (await object_of(request) or {}).get("cents", payment.asked.amount)
+        if not isinstance(cents, int):
+            return wrong({"cents": "want a whole number"})
+        try:
+            return JSONResponse(dispute_body(self._bank.dispute(payment, cents)))
+        except Refused as refused:
+            return wrong({"cents": refused.message})
+
+    async def resolve(self, request: Request) -> Response:
+        """End a dispute: ``{"resolution": "merchant-accepted"}`` or ``"declined"``."""
+        number = request.path_params["number"]
+        found = self._bank.disputes.get(int(number)) if number.isdigit() else None
+        resolution = (await object_of(request) or {}).get("resolution")
+        if found is None or found.resolution is not None:
+            return _gone()
+        if resolution not in (ACCEPTED, "declined"):
+            return wrong({"resolution": f"want {ACCEPTED} or declined"})
+        self._bank.resolve(found, resolution)
+        return JSONResponse(dispute_body(found))
+
     async def settled(self, _request: Request) -> Response:
         """All money that moved, in cents, and what the merchant holds of it."""
         rows = [{**asdict(s), "at": s.at.isoformat()} for s in self._bank.settled]
-        total = sum(-s.cents if s.kind == "refund" else s.cents for s in self._bank.settled)
+        total = sum(
+            -s.cents if s.kind in {"refund", "dispute"} else s.cents for s in self._bank.settled
+        )
         return JSONResponse({"settled": rows, "cents_total": total})
 
     def _waiting(self, request: Request) -> Payment | None:

@@ -9,7 +9,7 @@ import json
 from typing import TYPE_CHECKING
 
 from controller.sandbox.paystack import bodies
-from controller.sandbox.paystack.bank import Payment
+from controller.sandbox.paystack.bank import Dispute, Payment
 
 if TYPE_CHECKING:
     from controller.sandbox.paystack.bank import Refund
@@ -25,7 +25,7 @@ FOREIGN = "NGN"
 
 
 class Courier:
-    """Tells the merchant what became of payments and refunds."""
+    """Tells the merchant what became of payments, refunds and disputes."""
 
     def __init__(
         self, settings: PaystackSimSettings, setting: Setting[Faults], postman: Postman
@@ -36,13 +36,15 @@ class Courier:
         self._held: list[tuple[bytes, str, str]] = []
         self._first: tuple[bytes, str, str] | None = None
 
-    async def tell(self, event: str, about: Payment | Refund) -> None:
+    async def tell(self, event: str, about: Payment | Refund | Dispute) -> None:
         """Post, as the faults would have it."""
         faults = self._setting.faults
         if isinstance(about, Payment):
             data, name = bodies.transaction(about), about.asked.reference
             if faults.event_foreign_currency:
                 data["currency"] = FOREIGN
+        elif isinstance(about, Dispute):
+            data, name = bodies.dispute(about), str(about.id)
         else:
             data, name = bodies.refund_event(about), str(about.id)
         body = json.dumps({"event": event, "data": data}).encode()

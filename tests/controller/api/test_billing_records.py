@@ -39,8 +39,36 @@ async def test_what_is_not_said_of_the_operator_stays(office: Office) -> None:
         "excise_registered": True,
         "colour": "#aa00ff",
         "pay_to": "",
+        "support_phone": None,
+        "languages": "en,sw",
         "has_logo": False,
     }
+
+
+@pytest.mark.parametrize(
+    ("typed", "kept"),
+    [
+        ("0712 345 678", "+254712345678"),
+        ("+254 (112) 345-678", "+254112345678"),
+        ("020 1234567", "020 1234567"),
+        ("0800 723 253", "0800 723 253"),
+        ("+44 20 7946 0000", "+44 20 7946 0000"),
+        ("  ", None),
+    ],
+)
+async def test_customers_call_the_number_that_the_operator_says(
+    office: Office, typed: str, kept: str | None
+) -> None:
+    await made(office, "operator", {"support_phone": "0722 000 001"})
+    shown = await made(office, "operator", {"support_phone": typed})
+
+    assert shown["support_phone"] == kept
+
+
+async def test_the_first_language_is_the_default(office: Office) -> None:
+    shown = await made(office, "operator", {"languages": "SW, en"})
+
+    assert shown["languages"] == "sw,en"
 
 
 async def test_a_logo_of_200_kilobytes_is_kept_shown_and_taken_away(office: Office) -> None:

@@ -53,11 +53,14 @@ async def test_the_operator_is_set_with_a_logo(run: Command, tmp_path: Path) -> 
     picture = tmp_path / "logo.png"
     picture.write_bytes(a_png())
     await run("operator", "set", "--name", "Kahawa Net", "--kra-pin", "P051234567X", "--vat")
+    await run("operator", "set", "--support-phone", "0712 345 678", "--languages", "sw,en")
     sent = await run("operator", "logo", str(picture))
     removed = await run("operator", "logo", "--remove", "--json")
 
     assert ["kra_pin", "P051234567X"] in rows(sent)
     assert ["vat_registered", "yes"] in rows(sent)
+    assert ["support_phone", "+254712345678"] in rows(sent)
+    assert ["languages", "sw,en"] in rows(sent)
     assert ["has_logo", "yes"] in rows(sent)
     assert removed.json["has_logo"] is False
 

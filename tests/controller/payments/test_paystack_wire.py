@@ -12,13 +12,21 @@ import pytest
 
 from billing.money import Money
 from billing.payment import Evidence, Reason
+from controller.payments import paystack_dispute as disputes
 from controller.payments import paystack_refund as refunds
 from controller.payments import paystack_wire as wire
-from controller.payments.gateway import CallbackUnreadable, ProviderError, StoredCard
+from controller.payments.gateway import (
+    CallbackUnreadable,
+    Dispute,
+    ProviderError,
+    Resolution,
+    StoredCard,
+)
 from controller.payments.paystack_settings import PaystackSettings
 from tests.support.paystack import EMAIL, a_card_push, a_refund
 
 ORDER = "0" * 32
+A_DAY = datetime(2026, 12, 2, tzinfo=UTC)
 SECRET = "sk_live_the-secret"
 AUTHORISATION = {
     "authorization_code": "AUTH_8dfhjjdt",
@@ -454,3 +462,48 @@ def test_an_event_of_a_refund_is_signed_as_well() -> None:
 
 def test_the_repr_of_the_settings_shows_no_secret() -> None:
     assert SECRET not in repr(a_business())
+
+
+@pytest.mark.parametrize(
+    ("event", "changes", "expected"),
+    [
+        ("charge.dispute.create", {}, Dispute("41", None, answer_until=A_DAY)),
+        ("charge.dispute.remind", {}, Dispute("41", None, answer_until=A_DAY)),
+        ("charge.dispute.resolve", {"resolution": "declined"}, Dispute("41", Resolution.WON)),
+        (
+            "charge.dispute.resolve",
+            {"resolution": "merchant-accepted"},
+            Dispute("41", Resolution.LOST, Money(5_000)),
+        ),
+        (
+            "charge.dispute.resolve",
+            {"resolution": "a-new-word", "refund_amount": None},
+            Dispute("41", Resolution.LOST),
+        ),
+    ],
+)
+def test_an_event_of_a_dispute_names_the_receipt(
+    event: str, changes: dict[str, object], expected: Dispute
+) -> None:
+    told = {"dueAt": A_DAY.isoformat(), "refund_amount": 5_000, "transaction": {"id": 41}}
+
+    assert (
+        disputes.read_event_of_dispute(a_business(), *an_event(event, told | changes)) == expected
+    )
+
+
+@pytest.mark.parametrize(
+    ("event", "told", "field"),
+    [
+        ("charge.success", {"transaction": {"id": 41}}, "event"),
+        ("charge.dispute.create", {"transaction": 41}, "data.transaction.id"),
+        ("charge.dispute.create", {"transaction": {"id": "x"}}, "data.transaction.id"),
+    ],
+)
+def test_an_event_that_is_no_dispute_names_its_field(
+    event: str, told: dict[str, object], field: str
+) -> None:
+    with pytest.raises(CallbackUnreadable) as caught:
+        disputes.read_event_of_dispute(a_business(), *an_event(event, told))
+
+    assert caught.value.field == field

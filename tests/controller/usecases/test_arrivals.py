@@ -45,6 +45,9 @@ if TYPE_CHECKING:
     from tests.support.builders import Moment, World
 
 PARALLEL = 12
+LATE_S = 600
+"""So long after being asked somebody pays."""
+
 MUCH = 6_000
 """More shillings than an unsigned word is believed for."""
 
@@ -270,6 +273,44 @@ async def test_at_a_till_what_came_before_we_asked_is_not_booked_again(till: Wor
     assert await state(till) == PaymentState.SETTLED
     assert (await the_arrival(till, receipt)).state == "credited"
     assert (await balances_now(till.deps.db))[f"asset:mpesa:{SHORTCODE}"] == 2_000
+
+
+@pytest.mark.parametrize("told_first", [True, False])
+async def test_at_a_till_who_pays_late_is_the_one_who_was_asked(
+    till: World, *, told_first: bool
+) -> None:
+    await till.order()
+    till.clock.advance(LATE_S)
+    receipt = till.gateway.pay(till.last_provider_id, till.clock())
+    seen = money_seen(receipt, at=till.clock(), road=Road.STATEMENT)
+    if told_first:
+        await arrive(till.deps, seen)
+    till.clock.advance(60)
+    await query_due(till.deps)
+    if not told_first:
+        await arrive(till.deps, seen)
+
+    assert (await the_arrival(till, receipt)).state == "credited"
+    assert (await balances_now(till.deps.db))[f"asset:mpesa:{SHORTCODE}"] == 2_000
+
+
+@pytest.mark.parametrize("told_first", [True, False])
+async def test_at_a_till_money_from_before_the_push_is_somebody_else_s(
+    till: World, *, told_first: bool
+) -> None:
+    seen = money_seen("UGESTRANGE", at=till.clock(), road=Road.STATEMENT)
+    if told_first:
+        await arrive(till.deps, seen)
+    till.clock.advance(120)
+    await till.order()
+    till.gateway.pay(till.last_provider_id, till.clock())
+    till.clock.advance(60)
+    await query_due(till.deps)
+    if not told_first:
+        await arrive(till.deps, seen)
+
+    assert (await the_arrival(till, "UGESTRANGE")).state == "suspense"
+    assert (await balances_now(till.deps.db))[f"asset:mpesa:{SHORTCODE}"] == 4_000
 
 
 async def test_at_a_till_two_like_payments_that_were_found_by_asking_are_not_booked_again(

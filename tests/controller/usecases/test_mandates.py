@@ -151,7 +151,7 @@ async def test_next_morning_the_card_pays_what_is_open(anne: World) -> None:
     assert (at_once, charged(anne)) == ([], [1_400])
     assert anne.gateway.charged[0][1] == StoredCard(TOKEN, EMAIL, "visa …4081, 12/2030")
     assert await owed(anne) == (0, 0)
-    assert await told(anne, "auto-paid") == 1
+    assert await told(anne, "received") == 2
 
 
 async def test_who_owes_nothing_is_charged_nothing(anne: World) -> None:
@@ -284,7 +284,7 @@ async def test_a_charge_of_which_nothing_is_heard_is_asked_about_and_not_repeate
     await looked_again(anne)
 
     assert charged(anne) == [1_400]
-    assert await told(anne, "auto-paid") == 1
+    assert await told(anne, "received") == 2
 
 
 async def test_whose_bank_wants_a_yes_is_sent_where_it_is_said_once(anne: World) -> None:
@@ -542,7 +542,7 @@ async def test_killed_between_any_two_steps_it_is_charged_once_that_morning(
         await paid(anne)
         await looked_again(anne)
         assert await owed(anne) == (0, 0)
-        assert await told(anne, "auto-paid") == 1
+        assert await told(anne, "received") == 2
         assert await told(anne, "auto-pay-failed") == 0
 
 

@@ -204,6 +204,7 @@ async def test_withheld_vat_settles_the_invoice_and_is_a_tax_credit(anne: World)
         ("rail", "M PESA"),
         ("receipt", "two words"),
         ("place", "a:b"),
+        ("place", "another-branch"),
         ("note", "n" * 201),
         ("idempotent", "short"),
     ],

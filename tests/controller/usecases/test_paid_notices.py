@@ -205,6 +205,7 @@ async def test_who_paid_while_the_site_is_down_is_told_that_it_starts_later(
 
 
 async def test_refunds_and_agreed_payments_are_told_once_each(anne: World) -> None:
+    anne = who_gets(anne, "none")
     amount = Money(150_000)
     for _ in range(2):
         async with anne.deps.db.begin() as tx:
@@ -229,6 +230,16 @@ async def test_refunds_and_agreed_payments_are_told_once_each(anne: World) -> No
         "Mtaa Net: KES 1,500 was paid",
         "Mtaa Net: KES 1,500 was sent back to you",
     ]
+
+
+async def test_an_agreed_payment_that_has_a_receipt_is_told_by_it_alone(anne: World) -> None:
+    async with anne.deps.db.begin() as tx:
+        await paid_notices.auto_paid_in(
+            tx, anne.deps, subscriber_id=ANNE, payment_id="2", amount=Money(1), source="visa 4081"
+        )
+    await left(anne)
+
+    assert anne.sms.to(await phone_of(anne)) == []
 
 
 async def test_what_is_about_to_be_said_fits_its_columns(anne: World) -> None:

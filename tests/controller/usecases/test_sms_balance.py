@@ -51,7 +51,8 @@ async def test_a_carrier_that_tells_nothing_is_not_asked(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"<html>", b"{}", b'{"UserData": {"balance": "USD 10.00"}}', b"[1]"]
+    "body",
+    [b"", b"<html>", b"{}", b'{"UserData": {"balance": "USD 10.00"}}', b"[1]", b"[" * 100_000],
 )
 def test_what_is_no_balance_is_none(body: bytes) -> None:
     with pytest.raises(SmsNotSent):
