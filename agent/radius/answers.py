@@ -1,22 +1,35 @@
 """A verdict as the bytes of an answer. PURE.
 
 Every answer to a question begins with its Message-Authenticator (CVE-2024-3596), and gives back the
-Proxy-States that came: pyrad does both, and the tests hold it to that.
+Proxy-States that came; the tests hold it to that by pyrad and by radclient.
 """
 
 from __future__ import annotations
 
+import hmac
+import struct
+from collections import OrderedDict
+from functools import cache
+from hashlib import md5
 from typing import TYPE_CHECKING, assert_never
 
 from pyrad.packet import AccessAccept, AccessReject
 
-from agent.radius import rates
-from agent.radius.packets import OURS, UNPAID
+from agent.radius import rates, words
+from agent.radius.packets import (
+    AUTHENTICATOR_BYTES,
+    HEADER_BYTES,
+    OURS,
+    UNPAID,
+    VENDOR_SPECIFIC,
+)
 from agent.radius.settings import Kind, Unpaid
 from agent.radius.verdict import IN_USE, NOTHING_LEFT, Crowded, Poor, Refused, Welcome
 from shaping.plane import Rate
 
 if TYPE_CHECKING:
+    from pyrad.packet import AuthPacket
+
     from agent.radius.packets import Access, Alive, Told
     from agent.radius.proofs import Words
     from agent.radius.settings import Nas, Radius
@@ -89,9 +102,53 @@ def _listed(proof: Words, nas: Nas, radius: Radius) -> Words:
 
 
 def _rendered(access: Access, code: int, said: Words) -> bytes:
-    reply = access.packet.CreateReply()
-    reply.code = code
-    for name, value in said:
-        reply.AddAttribute(name, value)
-    raw: bytes = reply.ReplyPacket()
-    return raw
+    """An answer's bytes: its Message-Authenticator first, the Proxy-States as they came, the rest.
+
+    By hand, for pyrad takes most of the time of an answer to do the same.
+    """
+    packet = access.packet
+    states = OrderedDict.get(packet, words.PROXY_STATE) or ()
+    body = b"".join(
+        (
+            *(_attribute(words.PROXY_STATE, state) for state in states),
+            *(_worded(packet, name, value) for name, value in said),
+        )
+    )
+    head = struct.pack("!BBH", code, packet.id, HEADER_BYTES + len(_UNSIGNED) + len(body))
+    whole = head + packet.authenticator + _UNSIGNED + body
+    proof = hmac.digest(packet.secret, whole, "md5")
+    signed = _attribute(words.MESSAGE_AUTHENTICATOR, proof) + body
+    sealed = md5(head + packet.authenticator + signed + packet.secret)  # noqa: S324 - RFC 2865, 3
+    return head + sealed.digest() + signed
+
+
+def _worded(packet: AuthPacket, name: str, value: int | str | bytes) -> bytes:
+    """One attribute by its name."""
+    vendor, code, is_salted = _place(name)
+    if isinstance(value, int):
+        raw = value.to_bytes(4)
+    else:
+        raw = value.encode() if isinstance(value, str) else value
+    if is_salted:
+        raw = packet.SaltCrypt(raw)
+    inner = _attribute(code, raw)
+    return _attribute(VENDOR_SPECIFIC, vendor.to_bytes(4) + inner) if vendor else inner
+
+
+def _attribute(code: int, raw: bytes) -> bytes:
+    return bytes((code, len(raw) + 2)) + raw
+
+
+@cache
+def _place(name: str) -> tuple[int, int, bool]:
+    """A name's vendor (0: none) and number, and whether its value is hidden with a salt."""
+    known = words.dictionary()
+    found = known.attributes[name]
+    vendor = known.vendors.GetForward(found.vendor) if found.vendor else 0
+    return vendor, found.code, found.encrypt == SALTED
+
+
+SALTED = 2
+"""pyrad's name for the encryption of RFC 2868, 3.5."""
+
+_UNSIGNED = _attribute(words.MESSAGE_AUTHENTICATOR, bytes(AUTHENTICATOR_BYTES))

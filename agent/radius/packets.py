@@ -10,6 +10,7 @@ and a request with a Proxy-State, which the known attack needs, is never let off
 from __future__ import annotations
 
 import re
+from collections import OrderedDict
 from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import sha256
@@ -207,7 +208,7 @@ def _signed(packet: AuthPacket | AcctPacket, signed: list[bytes]) -> bool:
 
 def _first(packet: AuthPacket | AcctPacket, key: int | tuple[int, int]) -> bytes:
     """The first value of an attribute as it came; nothing when there is none."""
-    found = packet.get(key)
+    found = OrderedDict.get(packet, key)  # pyrad's own decodes all of them by the dictionary
     return bytes(found[0]) if found else b""
 
 

@@ -20,6 +20,7 @@ NAMES = (
     "ledger",
     "outbox",
     "portal",
+    "radius",
     "series",
     "shaper-build",
     "shaper-replan",
