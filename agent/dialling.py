@@ -79,10 +79,10 @@ def accounted(draft: Draft, account: Account) -> None:
 
 
 def lost(draft: Draft, session_id: SessionId) -> None:
-    """Its NAS knows nothing of the session: nobody is behind it."""
+    """Its NAS knows nothing of the session: nobody is behind it, and has not been for a while."""
     session = draft.sessions.get(session_id)
     if session is not None and session.dial is not None:
-        _over(draft, session, Why.LEFT)
+        _over(draft, session, Why.IDLE)
 
 
 def redialled(draft: Draft, session_id: SessionId) -> None:

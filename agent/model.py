@@ -146,7 +146,7 @@ class Session:
     the device. ``reported`` is the part of ``meter`` that is in the outbox. ``port`` is the bridge
     port behind which the device was seen last, "" when nobody knows.
     ``dial`` is set where a NAS forwards for it: then the plane knows nothing of it, ``heard_at`` is
-    when the NAS last told of it, and its MAC is what the NAS says.
+    when the NAS last told of it (once closed: when that was), and its MAC is what the NAS says.
     Invariant: a MAC has at most one session, and the addresses of two sessions never overlap; those
     of NASes apart, which tell what they like.
     """

@@ -104,7 +104,8 @@ def close(draft: Draft, session: Session, why: Why) -> None:
     """End a session: nothing passes any more, and its last reading is awaited."""
     if session.closed is not None:
         return
-    draft.put_session(replace(session, closed=why))
+    heard_at = session.heard_at if session.dial is None else draft.mono
+    draft.put_session(replace(session, closed=why, heard_at=heard_at))
     use = draft.grants[session.grant_id]
     others = any(s.closed is None for s in draft.sessions_of(session.grant_id))
     if not others:

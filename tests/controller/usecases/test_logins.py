@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from wirepb.v1 import desired_pb2 as pb
 
+from agent.model import Login
+from agent.wire import parse_item
 from billing.charge import Mode
 from billing.errors import InvalidField, SubscriptionEnded
 from billing.ids import SiteId
@@ -25,13 +26,15 @@ if TYPE_CHECKING:
 RUIRU = SiteId("ruiru")
 
 
-async def told(world: World, site_id: str, name: str) -> pb.Login | None:
-    """What a site is told under a name."""
+async def told(world: World, site_id: str, name: str) -> Login | None:
+    """What a site is told under a name, as its agent reads it."""
     async with world.deps.db.read() as tx:
         row = await tx.get(SiteItemRow, (site_id, f"login/{name}"))
-        if row is None or row.body is None:
-            return None
-        return pb.ItemBody.FromString(row.body).login
+    if row is None or row.body is None:
+        return None
+    login = parse_item(row.key, row.body)
+    assert isinstance(login, Login)
+    return login
 
 
 async def test_a_secret_is_made_told_to_the_site_and_sealed_here(shop: World) -> None:
