@@ -89,7 +89,7 @@ def _run(config: Config, options: argparse.Namespace) -> int:
         asyncio.run(running.run(running.ConfigFile(options.config, config), dry_run=False))
         return OK
     with TemporaryDirectory(prefix="lango-dry-run-") as folder:
-        pretended = replace(config, plane="memory", state_dir=Path(folder))
+        pretended = replace(config, plane="memory", state_dir=Path(folder), radius=None)
         _say(f"dry run: portal at http://127.0.0.1:{config.portal_port}/, nothing else is touched")
         asyncio.run(running.run(running.ConfigFile(options.config, pretended), dry_run=True))
     return OK

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from agent.changes import digest
 from agent.decide import decide
@@ -22,9 +23,13 @@ from agent.model import (
 )
 from agent.uplink.memory import grant_item, login_item
 from agent.uplink.seam import DesiredChange
+from billing.ids import GrantId
 from shaping.plane import MacAddress, MonotonicMs
 from tests.support.site import some_limits
 from tests.support.steered import NOON
+
+if TYPE_CHECKING:
+    from agent.model import Event
 
 MAC = MacAddress("02:00:00:00:00:0a")
 START = Account(
@@ -50,17 +55,19 @@ class Told:
         self.limits = some_limits(**limits)
         self.change(0)
 
-    def at(self, second: float, event: object, *, boot: str = "b1") -> None:
+    def at(self, second: float, event: Event, *, boot: str = "b1") -> None:
         """Something happens."""
         ms = int(second * 1000)
         now = Instant(NOON + timedelta(milliseconds=ms), MonotonicMs(1_000_000 + ms), boot)
-        self.state, effects = decide(self.state, event, now)  # type: ignore[arg-type] - any event
+        self.state, effects = decide(self.state, event, now)
         self.facts += effects
 
-    def change(self, second: float, **given: bool) -> None:
+    def change(self, second: float, *, suspended: bool = False) -> None:
         """The controller says how the grant is."""
         self.generation += 1
-        key, body = grant_item("g1", limits=self.limits, devices=(), cause_id="sub:1:1", **given)
+        key, body = grant_item(
+            "g1", limits=self.limits, devices=(), cause_id="sub:1:1", suspended=suspended
+        )
         self.items[key] = body
         step = DesiredChange(self.generation, 0, tuple(self.items.items()), (), digest(self.items))
         self.at(second, Changed(step))
@@ -92,7 +99,7 @@ def test_a_session_that_is_lost_costs_no_time_after_its_last_word() -> None:
     (session_id,) = site.state.sessions
     site.at(3_000, Lost(session_id))
 
-    assert site.state.grants["g1"].uptime_ms == 300_000  # type: ignore[index] - a plain name
+    assert site.state.grants[GrantId("g1")].uptime_ms == 300_000
 
 
 def test_a_session_outlives_a_boot_of_the_box() -> None:

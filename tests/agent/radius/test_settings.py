@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -13,9 +13,7 @@ from agent.findings import Verdict
 from agent.radius.settings import Kind, Radius, Unpaid
 from agent.status import line
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
+PACKAGING = Path(__file__).parents[3] / "packaging"
 GOOD = """
 [radius]
 listen = "10.0.0.1"
@@ -65,6 +63,16 @@ def test_a_good_table_is_read(tmp_path: Path) -> None:
     assert [nas.kind for nas in radius.nases] == [Kind.WISPR, Kind.MIKROTIK]
     assert radius.weak == ("tower-1",)
     assert radius.nases[1].coa_port == 3799
+
+
+def test_the_example_is_one_that_is_read() -> None:
+    lines = (PACKAGING / "examples" / "agent.toml").read_text().partition("# [radius]")[2]
+    shown = [line[2:] for line in lines.splitlines() if " = " in line or line.startswith("# [[")]
+
+    radius = radius_of("\n".join(("[radius]", *shown)))
+
+    assert radius.nases[0].name == "tower-1"
+    assert not radius.weak
 
 
 def test_all_faults_are_told_at_once() -> None:
