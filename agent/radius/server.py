@@ -8,15 +8,18 @@ the very same answer (RFC 5080, 2.2.2). Who is not known by address gets none.
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections import Counter, OrderedDict
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from agent import log
 from agent.loop import NotKept
 from agent.model import Accounted, Lost, Noticed, Redialled
 from agent.radius import answers, packets
-from agent.radius.packets import Alive, Doubt, Told
+from agent.radius.packets import PACKET_BYTES_MAX, Alive, Doubt, Told
 from agent.radius.steering import Said
 from agent.radius.verdict import Crowded, Welcome, verdict
 
@@ -38,6 +41,7 @@ TASKS_MAX = 2_000
 """Accounts and questions that may wait for the disk or for a NAS; beyond it they get no answer."""
 
 BIND_RETRY_S = 5
+READ_AT_ONCE = 64
 UNHEARD_INTERIMS = 2
 
 Place = tuple[str, int]
@@ -74,7 +78,7 @@ class Server:
     async def run(self) -> None:
         """Answer until cancelled; a port that is taken is waited for."""
         self._warn()
-        ports: list[asyncio.DatagramTransport] = []
+        ports: list[_Port] = []
         try:
             for port, take in (
                 (self._radius.auth_port, self.asked),
@@ -228,29 +232,48 @@ class Server:
         text = f"{names}: requests are believed without a Message-Authenticator (CVE-2024-3596)"
         self._loop.hint(Noticed(code="radius_weak", text=text))
 
-    async def _bound(self, port: int, take: Callable[[Came], None]) -> asyncio.DatagramTransport:
-        address = (str(self._radius.listen), port)
+    async def _bound(self, port: int, take: Callable[[Came], None]) -> _Port:
         while True:
             try:
-                transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
-                    lambda: _Port(take), local_addr=address
-                )
+                return _Port(str(self._radius.listen), port, take)
             except OSError as error:
                 log.warning("trouble", part="radius", port=port, error=str(error))
                 await asyncio.sleep(BIND_RETRY_S)
-                continue
-            return transport
 
 
-class _Port(asyncio.DatagramProtocol):
-    """One port: hands packets over, with the way back."""
+class _Port:
+    """One port: hands packets over, with the way back.
 
-    def __init__(self, take: Callable[[Came], None]) -> None:
+    All that wait are read in one go, as far as `READ_AT_ONCE`: asyncio's own reads one a turn.
+    """
+
+    def __init__(self, address: str, port: int, take: Callable[[Came], None]) -> None:
+        """Bind. Raises `OSError`."""
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
         self._take = take
+        self._socket = socket.socket(family, socket.SOCK_DGRAM)
+        try:
+            self._socket.bind((address, port))
+        except OSError:
+            self._socket.close()
+            raise
+        self._socket.setblocking(False)  # noqa: FBT003 - the library's
+        asyncio.get_running_loop().add_reader(self._socket, self._readable)
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.DatagramTransport", transport)
+    def close(self) -> None:
+        """Give the port back."""
+        asyncio.get_running_loop().remove_reader(self._socket)
+        self._socket.close()
 
-    def datagram_received(self, data: bytes, addr: tuple[str | Any, int]) -> None:
-        sender = (addr[0], addr[1])
-        self._take(Came(data, sender, lambda answer: self._transport.sendto(answer, addr)))
+    def _readable(self) -> None:
+        for _ in range(READ_AT_ONCE):
+            try:
+                raw, sender = self._socket.recvfrom(PACKET_BYTES_MAX)
+            except OSError:
+                return
+            self._take(Came(raw, (sender[0], sender[1]), partial(self._send, sender)))
+
+    def _send(self, sender: Any, answer: bytes) -> None:
+        # Whoever gets no answer, because a buffer is full, asks again.
+        with suppress(OSError):
+            self._socket.sendto(answer, sender)

@@ -233,8 +233,8 @@ async def a_radius_site(
     radius = Radius(
         nases=(one,),
         listen=IPv4Address(HERE),
-        auth_port=_free_port(),
-        acct_port=_free_port(),
+        auth_port=free_port(),
+        acct_port=free_port(),
         interim_s=interim_s,
         unpaid=unpaid,
     )
@@ -278,7 +278,8 @@ async def radclient(
     return Answer(head.split()[0], [(a, b.strip('"')) for a, b in pairs], text)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of UDP that nobody has now."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as end:
         end.bind((HERE, 0))
         port: int = end.getsockname()[1]
