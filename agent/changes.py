@@ -11,12 +11,13 @@ from dataclasses import replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, assert_never
 
-from agent import grants, joining, orders, sessions
+from agent import dialling, grants, joining, orders, sessions
 from agent.model import (
     Blocked,
     Chunk,
     Garden,
     Listing,
+    Login,
     Logo,
     Notice,
     ProbeOrder,
@@ -112,6 +113,8 @@ def shown(draft: Draft, key: str, parsed: Parsed) -> None:  # noqa: C901, PLR091
             draft.chunks.put(key, parsed)
         case ProbeOrder():
             draft.probes.put(parsed.id, parsed)
+        case Login():
+            draft.logins.put(parsed.name, parsed)
         case Granted():
             pass
         case _:
@@ -194,6 +197,8 @@ def _untold(draft: Draft, key: str) -> None:  # noqa: C901 - one for each kind
             draft.chunks.drop(key)
         case "probe":
             draft.probes.drop(name)
+        case "login":
+            dialling.logged_out(draft, name)
         case "grant":
             _ungranted(draft, GrantId(name))
 

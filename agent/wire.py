@@ -24,6 +24,7 @@ from agent.model import (
     DeviceJoined,
     Garden,
     Listing,
+    Login,
     Logo,
     Notice,
     Prepaid,
@@ -63,6 +64,8 @@ if TYPE_CHECKING:
 V = TypeVar("V")
 
 MAC_SHAPE = re.compile(r"[0-9a-f]{2}(?::[0-9a-f]{2}){5}")
+LOGIN_SHAPE = re.compile(r"[a-z0-9](?:[a-z0-9._@-]{0,62}[a-z0-9])?")
+SECRET_SHAPE = re.compile(r"[\x21-\x7e]{1,64}")
 KEY_SHAPE = re.compile(r"[a-z0-9-]{1,48}")
 DIGEST_BYTES = 32
 TEXT_MAX = 120
@@ -189,6 +192,7 @@ Parsed = (
     | Slot
     | Chunk
     | ProbeOrder
+    | Login
 )
 
 
@@ -372,6 +376,8 @@ def _parsed(key: str, message: desired_pb2.ItemBody) -> Parsed | None:  # noqa: 
             return _chunk(key, message.vouchers)
         case "probe":
             return _probe(key, message.probe)
+        case "login":
+            return _login(key, message.login)
         case _:
             return None
 
@@ -567,6 +573,17 @@ def _probe(key: str, probe: desired_pb2.Probe) -> ProbeOrder:
         target=probe.target[:TEXT_MAX],
         asked_at=_at("asked_at_ms", probe.asked_at_ms),
     )
+
+
+def _login(key: str, login: desired_pb2.Login) -> Login:
+    _same_key(key, f"login/{login.name}")
+    if not LOGIN_SHAPE.fullmatch(login.name):
+        raise InvalidField("name", f"{login.name!r} is no name to dial in by")
+    if not SECRET_SHAPE.fullmatch(login.secret):
+        raise InvalidField("secret", "want printable ASCII, at most 64 letters")
+    if not login.cause:
+        raise InvalidField("cause", "want that of the grants")
+    return Login(name=login.name, secret=login.secret, cause=login.cause[:TEXT_MAX])
 
 
 def _at(field: str, ms: int) -> datetime:

@@ -189,6 +189,8 @@ _SUBSCRIPTIONS = _under(
         ("POST", "/{subscription_id}/change"): Need(
             Right.EDIT_CUSTOMERS, "subscription", more=_PRICED
         ),
+        ("GET", "/{subscription_id}/credentials"): Need(Right.SEE_CUSTOMERS, "subscription"),
+        ("POST", "/{subscription_id}/credentials"): Need(Right.EDIT_CUSTOMERS, "subscription"),
         ("POST", "/{subscription_id}/pause"): Need(Right.EDIT_CUSTOMERS, "subscription"),
         ("POST", "/{subscription_id}/suspend"): Need(Right.EDIT_CUSTOMERS, "subscription"),
         ("POST", "/{subscription_id}/resume"): Need(Right.EDIT_CUSTOMERS, "subscription"),

@@ -282,6 +282,11 @@ def _burst(burst: Burst | None) -> pb.Burst | None:
     return None if burst is None else pb.Burst(**asdict(burst))
 
 
+def login_body(*, name: str, secret: str, cause: str) -> bytes:
+    """The item by what a subscriber dials in, for the grants of a cause."""
+    return _bytes(pb.ItemBody(login=pb.Login(name=name, secret=secret, cause=cause)))
+
+
 def _bytes(body: pb.ItemBody) -> bytes:
     return body.SerializeToString(deterministic=True)
 

@@ -156,6 +156,18 @@ class SubscriptionRow(Row):
     created_at: Mapped[datetime]
 
 
+class LoginRow(Row):
+    """By what a subscription dials in, and at which site. ``sealed`` is the secret."""
+
+    __tablename__ = "login"
+
+    subscription_id: Mapped[str] = mapped_column(ForeignKey("subscription.id"), primary_key=True)
+    name: Mapped[str] = mapped_column(String(64), unique=True)
+    sealed: Mapped[bytes]
+    site_id: Mapped[str] = mapped_column(ForeignKey("site.id"))
+    set_at: Mapped[datetime]
+
+
 class BilledPeriodRow(Row):
     """A period, or a part of one, of a subscription that stands on an invoice: billed once.
 

@@ -86,7 +86,7 @@ class Item(_message.Message):
     BODY_FIELD_NUMBER: _builtins.int
     key: _builtins.str
     """"site", "logo", "works", "garden", "blocked", "token-keys", "plan/<plan id>", "grant/<grant id>", "pool/<pool id>",
-    "slot/<number>", "vouchers/<batch>/<number>", "probe/<probe id>".
+    "slot/<number>", "vouchers/<batch>/<number>", "probe/<probe id>", "login/<name>".
     """
     body: _builtins.bytes
     def __init__(
@@ -119,6 +119,7 @@ class ItemBody(_message.Message):
     BLOCKED_FIELD_NUMBER: _builtins.int
     LOGO_FIELD_NUMBER: _builtins.int
     WORKS_FIELD_NUMBER: _builtins.int
+    LOGIN_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def site(self) -> Global___Site: ...
     @_builtins.property
@@ -143,6 +144,8 @@ class ItemBody(_message.Message):
     def logo(self) -> Global___Logo: ...
     @_builtins.property
     def works(self) -> Global___Works: ...
+    @_builtins.property
+    def login(self) -> Global___Login: ...
     def __init__(
         self,
         *,
@@ -158,12 +161,13 @@ class ItemBody(_message.Message):
         blocked: Global___Blocked | None = ...,
         logo: Global___Logo | None = ...,
         works: Global___Works | None = ...,
+        login: Global___Login | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["blocked", b"blocked", "garden", b"garden", "grant", b"grant", "kind", b"kind", "logo", b"logo", "plan", b"plan", "pool", b"pool", "probe", b"probe", "site", b"site", "token_keys", b"token_keys", "token_slot", b"token_slot", "vouchers", b"vouchers", "works", b"works"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["blocked", b"blocked", "garden", b"garden", "grant", b"grant", "kind", b"kind", "login", b"login", "logo", b"logo", "plan", b"plan", "pool", b"pool", "probe", b"probe", "site", b"site", "token_keys", b"token_keys", "token_slot", b"token_slot", "vouchers", b"vouchers", "works", b"works"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["blocked", b"blocked", "garden", b"garden", "grant", b"grant", "kind", b"kind", "logo", b"logo", "plan", b"plan", "pool", b"pool", "probe", b"probe", "site", b"site", "token_keys", b"token_keys", "token_slot", b"token_slot", "vouchers", b"vouchers", "works", b"works"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["blocked", b"blocked", "garden", b"garden", "grant", b"grant", "kind", b"kind", "login", b"login", "logo", b"logo", "plan", b"plan", "pool", b"pool", "probe", b"probe", "site", b"site", "token_keys", b"token_keys", "token_slot", b"token_slot", "vouchers", b"vouchers", "works", b"works"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["site", "plan", "grant", "pool", "garden", "token_keys", "token_slot", "vouchers", "probe", "blocked", "logo", "works"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["site", "plan", "grant", "pool", "garden", "token_keys", "token_slot", "vouchers", "probe", "blocked", "logo", "works", "login"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 
@@ -641,6 +645,38 @@ class Blocked(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Blocked: _TypeAlias = Blocked  # noqa: Y015
+
+@_typing.final
+class Login(_message.Message):
+    """By what a subscriber dials in (PPPoE): answered by the site's own RADIUS, where it has one. An
+    agent that does not know the item has none.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    SECRET_FIELD_NUMBER: _builtins.int
+    CAUSE_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Lower case; also the last part of the key."""
+    secret: _builtins.str
+    """In the clear: CHAP and MS-CHAPv2 can be answered by nobody who does not hold it."""
+    cause: _builtins.str
+    """Good for every grant whose cause_id is this with ":" and more behind it."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        secret: _builtins.str = ...,
+        cause: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cause", b"cause", "name", b"name", "secret", b"secret"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Login: _TypeAlias = Login  # noqa: Y015
 
 @_typing.final
 class TokenKeys(_message.Message):
