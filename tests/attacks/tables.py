@@ -32,6 +32,7 @@ class Watcher:
         self._connection = sqlite3.connect(path)
         self._columns = {name: self._columns_of(name) for name in self._tables()}
         self._version = self.version()
+        self._seen: Rows | None = None
 
     def close(self) -> None:
         """Look no more."""
@@ -47,6 +48,12 @@ class Watcher:
             name: self._connection.execute(f"SELECT {columns} FROM {name} ORDER BY 1").fetchall()  # noqa: S608 - names of our own tables
             for name, columns in self._columns.items()
         }
+
+    def seen(self) -> Rows:
+        """Every row, as of the last look at all of them."""
+        if self._seen is None or self.version() != self._version:
+            self._seen, self._version = self.rows(), self.version()
+        return self._seen
 
     def run(self, statement: str) -> None:
         """Run a statement of a test's own."""
@@ -67,6 +74,8 @@ class Watcher:
 
 def changed(before: Rows, after: Rows) -> dict[str, tuple[int, int]]:
     """The tables that are not as before, with how many rows each had and has."""
+    if before is after:
+        return {}
     return {
         name: (len(rows), len(after[name])) for name, rows in before.items() if rows != after[name]
     }
