@@ -195,10 +195,14 @@ class Staff:
 
     async def log_out(self, request: Request, response: Response) -> None:
         """Take the log-in away, here and in the browser."""
+        await self.end_session(request)
+        response.delete_cookie(COOKIE, path="/", httponly=True, samesite="strict")
+
+    async def end_session(self, request: Request) -> None:
+        """End the session that a browser has, if it has one."""
         cookie = request.cookies.get(COOKIE, "")
         if cookie and len(cookie) < COOKIE_CHARS_MAX:
             await end_session_of(self._deps, cookie)
-        response.delete_cookie(COOKIE, path="/", httponly=True, samesite="strict")
 
     def _keep(
         self, request: Request, response: Response, name: str, value: str, lasts: timedelta

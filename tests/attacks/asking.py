@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
     from fastapi import FastAPI
+    from starlette.types import ASGIApp
 
     from tests.attacks.business import Business
 
@@ -42,7 +43,7 @@ def application(business: Business) -> FastAPI:
 
 @asynccontextmanager
 async def asking(
-    app: FastAPI, *, cookies: Mapping[str, str] | None = None, headers: Mapping[str, str] = SAME
+    app: ASGIApp, *, cookies: Mapping[str, str] | None = None, headers: Mapping[str, str] = SAME
 ) -> AsyncIterator[httpx2.AsyncClient]:
     """A client of the application, a browser that is signed in where it has cookies."""
     transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import tracemalloc
 from typing import TYPE_CHECKING
 
-import pytest
-
-from controller.api import door
-from controller.api.door import BODY_BYTES_MAX, LONGER_BODY_BYTES_MAX
+from controller.api.door import BODY_BYTES_MAX, LONGER_BODY_BYTES_MAX, Door
 from tests.attacks import doors
 from tests.attacks.asking import application, asking, bearer, ids_for
 from tests.attacks.doors import Deed, filled
@@ -57,3 +53,22 @@ async def test_a_body_that_is_too_long_is_refused_before_it_is_there(business: B
 
     assert not guilty, "\n".join(map(str, guilty))
     assert tried > 140
+
+
+async def test_a_body_that_never_ends_is_given_up_and_keeps_nobody_waiting(
+    business: Business,
+) -> None:
+    app = application(business)
+
+    async def body() -> AsyncIterator[bytes]:
+        yield b'{"id": "'
+        await asyncio.Event().wait()
+
+    async with asking(Door(app, body_s_max=0.5), cookies=business.owner_cookies) as client:
+        slow = asyncio.create_task(client.post("/api/v1/sites", content=body()))
+        meanwhile = await client.get("/api/v1/sites")
+        answer = await asyncio.wait_for(slow, 20)
+    await app.state.hub.close()
+
+    assert meanwhile.status_code == 200
+    assert (answer.status_code, answer.json()["detail"]) == (408, "the body took too long")

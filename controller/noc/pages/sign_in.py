@@ -140,7 +140,7 @@ async def second(request: Request) -> Response:
         return _second(request, CODE_WRONG, status=HTTPStatus.UNAUTHORIZED)
     except TooSoon as soon:
         return _later(_second(request, WAIT, status=_SOON, s=soon.wait_s), soon)
-    return _come_in(request, RedirectResponse(ours(sent.get("back", "")), _OTHER), new)
+    return await _come_in(request, RedirectResponse(ours(sent.get("back", "")), _OTHER), new)
 
 
 _OTHER = HTTPStatus.SEE_OTHER
@@ -167,7 +167,7 @@ async def answer_passkey(request: Request) -> Response:
     )
     back = told.get("back")
     to = ours(back) if isinstance(back, str) else "/noc"
-    return _come_in(request, JSONResponse({"to": to}), new)
+    return await _come_in(request, JSONResponse({"to": to}), new)
 
 
 @router.get("/noc/welcome")
@@ -211,7 +211,7 @@ async def welcome(request: Request) -> Response:
     if fault:
         return _welcome(request, told, token, fault, sent)
     shown = _page(request, "sign_in/codes.html", HTTPStatus.OK, codes=done.codes, to="/noc")
-    return _come_in(request, shown, done.signed_in)
+    return await _come_in(request, shown, done.signed_in)
 
 
 def _welcome(
@@ -257,8 +257,9 @@ def _second(
     )
 
 
-def _come_in(request: Request, response: Response, new: SignedIn) -> Response:
-    """``response`` with a session of its own; the step is over."""
+async def _come_in(request: Request, response: Response, new: SignedIn) -> Response:
+    """``response`` with a session of its own; the step is over, and the session that was there."""
+    await staff_of(request).end_session(request)
     staff_of(request).sign_in(request, response, new)
     response.delete_cookie(STEP_COOKIE, path="/", httponly=True, samesite="strict")
     return response
