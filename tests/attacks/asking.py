@@ -112,7 +112,7 @@ def went_well(business: Business, answer: httpx2.Response) -> bool:
 
 def _tone(business: Business, answer: httpx2.Response) -> str:
     try:
-        sealed = answer.cookies.get(FLASH, "").encode()
+        sealed = (answer.cookies.get(FLASH) or "").encode()
         return str(json.loads(business.office.deps.vault.unseal(sealed))["tone"])
     except InvalidToken:
         return ""

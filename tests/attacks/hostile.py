@@ -14,7 +14,9 @@ MARK = "owned"
 SCRIPT = f"<script>window.{MARK}=1</script>"
 """In a page this must never stand as it is."""
 
-PRINTABLE = f"""../..'"><img src=x onerror=window.{MARK}=1>{SCRIPT}{{{{7*7}}}}${{7*7}}'; DROP TABLE plan;--"""
+PRINTABLE = (
+    f"../..'\"><img src=x onerror=window.{MARK}=1>{SCRIPT}{{{{7*7}}}}${{7*7}}'; DROP TABLE plan;--"
+)
 FORMULA = '=HYPERLINK("http://evil.example/","x")'
 TEXTS = (
     PRINTABLE,

@@ -1,25 +1,17 @@
-"""Hostile values in every field of every door: refused whole or kept harmless, and never a crash."""
+"""Hostile values in every field of every door: refused whole, or kept harmless; never a crash."""
 
 from __future__ import annotations
 
-import inspect
 import json
-import re
-import sys
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 import pytest
 
-from controller.api.rights import RIGHTS_OF
-from controller.noc.pages.every import PAGES
 from tests.attacks import doors
 from tests.attacks.asking import application, asked, asking, ids_for, is_form
-from tests.attacks.business import Business
 from tests.attacks.doors import Deed, filled, filled_in
 from tests.attacks.hostile import (
     SCRIPT,
-    TEXTS,
     instead_of,
     places,
     typed_instead_of,
@@ -31,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import httpx2
+
+    from tests.attacks.business import Business
 
 BROKEN = 500
 REFUSED = 400
@@ -104,4 +98,4 @@ async def test_a_hostile_value_in_a_body_breaks_nothing_and_is_done_whole_or_not
     await app.state.hub.close()
     watcher.close()
 
-    assert not guilty, '\n'.join(map(str, guilty))
+    assert not guilty, "\n".join(map(str, guilty))

@@ -1,4 +1,4 @@
-"""A backup that an older version made is restored and brought up to date; a newer one is refused."""
+"""A backup that an older version made is restored and migrated; a newer one is refused."""
 
 from __future__ import annotations
 

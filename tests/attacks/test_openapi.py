@@ -16,6 +16,7 @@ import requests
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from schemathesis.checks import not_a_server_error
+from schemathesis.core.result import Ok
 from schemathesis.core.transport import Response
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
@@ -104,15 +105,18 @@ class Attack:
     async def _answer(self, sent: requests.PreparedRequest) -> httpx2.Response:
         transport = httpx2.ASGITransport(app=self._app, raise_app_exceptions=False)
         async with httpx2.AsyncClient(transport=transport, base_url=WHERE) as client:
+            body = sent.body.encode() if isinstance(sent.body, str) else sent.body
+            assert body is None or isinstance(body, bytes), "nothing here is sent in pieces"
+            headers = {name: str(value) for name, value in sent.headers.items()}
             return await client.request(
-                str(sent.method), str(sent.url), headers=dict(sent.headers), content=sent.body
+                str(sent.method), str(sent.url), headers=headers, content=body
             )
 
 
 @pytest.mark.timeout(900)
 def test_every_operation_answers_as_it_is_described(stocked: Business, tmp_path: Path) -> None:
     schema = schemathesis.openapi.from_dict(described_app().openapi())
-    operations = [found.ok() for found in schema.get_all_operations()]
+    operations = [found.ok() for found in schema.get_all_operations() if isinstance(found, Ok)]
     guilty = []
     with asyncio.Runner() as loop:
         business = copied(stocked, tmp_path / "lango.db")

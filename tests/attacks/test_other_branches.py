@@ -40,8 +40,9 @@ def aimed(deed: Deed, ours: Mapping[str, str], others: Mapping[str, str]) -> Ite
     """The deed with one name of another branch at a time: in its path, or in one field."""
     names = [name for name in ids_for(deed.path, {**others}) if f"{{{name}}}" in deed.path]
     if set(names) - set(OF_ALL):
-        yield filled(deed.path, ids_for(deed.path, {**others})), doors.filled_in(
-            dict(deed.content or {}), {**ours, "once": "cd" * 16}
+        yield (
+            filled(deed.path, ids_for(deed.path, {**others})),
+            doors.filled_in(dict(deed.content or {}), {**ours, "once": "cd" * 16}),
         )
     for field, value in (deed.content or {}).items():
         name = value.strip("{}")

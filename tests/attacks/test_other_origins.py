@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from controller.api.auth import COOKIE
+from controller.api.rights import PREFIX
 from tests.attacks import doors
 from tests.attacks.asking import application, asking, ids_for
-from tests.attacks.doors import PREFIX, filled
+from tests.attacks.doors import filled
 from tests.attacks.tables import Watcher, changed
 from tests.support.staff import PASSWORD, SAME, browser, signed_in
 
@@ -42,7 +43,9 @@ async def test_a_request_of_another_site_does_nothing_with_the_session(
     before = watcher.rows()
     async with asking(app, cookies=business.owner_cookies, headers=SENT_ALONG[word]) as client:
         every = sorted(doors.acts() | doors.writing_api())
-        for (method, path), (kind, body) in zip(every, itertools.cycle(BODIES.items()), strict=False):
+        for (method, path), (kind, body) in zip(
+            every, itertools.cycle(BODIES.items()), strict=False
+        ):
             real = filled(path, ids_for(path, business.ids))
             headers = {"Content-Type": kind, "Idempotency-Key": "ab" * 8}
             answer = await client.request(method, real, content=body, headers=headers)

@@ -8,10 +8,11 @@ import sys
 from typing import TYPE_CHECKING
 
 from controller.api.app import described_app
+from controller.api.rights import PREFIX
 from controller.noc.pages.every import PAGES
 from tests.attacks import doors
 from tests.attacks.asking import application, asking, ids_for
-from tests.attacks.doors import PREFIX, filled
+from tests.attacks.doors import filled
 from tests.attacks.hostile import DAYS, FORMULA, MOMENTS, PRINTABLE, SCRIPT
 from tests.attacks.tables import Watcher, changed
 
