@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import secrets
 from http import HTTPStatus
@@ -26,6 +27,9 @@ LONGER_BODY_BYTES_MAX = {
 }
 """Where more is sent: a picture of 200,000 bytes, in base64; the ten thousand codes of a batch;
 a statement of ten million bytes, in base64."""
+
+BODY_S_MAX = 60.0
+"""From a request's head to the end of its body: 14 MB take so long at 2 Mb/s."""
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
 
@@ -73,10 +77,14 @@ _OURS = {_REQUEST_ID_NAME, *(name for name, _ in _ALWAYS_RAW)}
 
 
 class Door:
-    """ASGI middleware around everything. A body that is too long is refused while it is read."""
+    """ASGI middleware around everything.
 
-    def __init__(self, app: ASGIApp) -> None:
+    A body that is too long, or takes too long to come, is refused while it is read.
+    """
+
+    def __init__(self, app: ASGIApp, *, body_s_max: float = BODY_S_MAX) -> None:
         self._app = app
+        self._body_s_max = body_s_max
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let one request in."""
@@ -95,7 +103,7 @@ class Door:
 
         most = LONGER_BODY_BYTES_MAX.get(scope["path"], BODY_BYTES_MAX)
         with asking(scope):
-            await self._app(scope, _limited(receive, most), send_marked)
+            await self._app(scope, _limited(receive, most, self._body_s_max), send_marked)
 
 
 def _marked(said: Iterable[_Raw], request_id: str, always: tuple[_Raw, ...]) -> list[_Raw]:
@@ -110,12 +118,19 @@ def _marked(said: Iterable[_Raw], request_id: str, always: tuple[_Raw, ...]) -> 
     ]
 
 
-def _limited(receive: Receive, bytes_max: int) -> Receive:
-    taken = 0
+def _limited(receive: Receive, bytes_max: int, s_max: float) -> Receive:
+    taken, until, is_whole = 0, asyncio.get_running_loop().time() + s_max, False
 
     async def receive_counted() -> Message:
-        nonlocal taken
-        message = await receive()
+        nonlocal taken, is_whole
+        if is_whole:  # what comes then is only that the browser went away
+            return await receive()
+        try:
+            async with asyncio.timeout_at(until):
+                message = await receive()
+        except TimeoutError as slow:
+            raise HTTPException(HTTPStatus.REQUEST_TIMEOUT, "the body took too long") from slow
+        is_whole = not message.get("more_body", False)
         taken += len(message.get("body", b""))
         if taken > bytes_max:
             raise HTTPException(

@@ -432,7 +432,10 @@ async def live_events(request: Request, page: str = "/noc") -> Response:
 
 
 def _watched(request: Request, who: Who, address: str) -> tuple[View, Asked, str]:
-    parts = urlsplit(address)
+    try:
+        parts = urlsplit(address)
+    except ValueError as strange:
+        raise InvalidField("page", "is not an address") from strange
     for view in cast("Sequence[View]", request.app.state.views):
         named = None if parts.netloc else view.matched(parts.path)
         if named is not None and view.every_s:

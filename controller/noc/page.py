@@ -68,7 +68,10 @@ def style_of(request: Request) -> Style:
 
 def ours(to: str) -> str:
     """An address of the dashboard; anything else leads to its front page."""
-    parts = urlsplit(to)
+    try:
+        parts = urlsplit(to)
+    except ValueError:  # half an IPv6 address, for one
+        return "/noc"
     is_ours = parts.path == "/noc" or parts.path.startswith("/noc/")
     if parts.scheme or parts.netloc or not is_ours or "\\" in to or not to.isprintable():
         return "/noc"

@@ -144,7 +144,7 @@ async def second(request: Request) -> Response:
         return _second(request, CODE_WRONG, status=HTTPStatus.UNAUTHORIZED)
     except TooSoon as soon:
         return _later(_second(request, WAIT, status=_SOON, s=soon.wait_s), soon)
-    return _come_in(request, RedirectResponse(ours(sent.get("back", "")), _OTHER), new)
+    return await _come_in(request, RedirectResponse(ours(sent.get("back", "")), _OTHER), new)
 
 
 _OTHER = HTTPStatus.SEE_OTHER
@@ -171,7 +171,7 @@ async def answer_passkey(request: Request) -> Response:
     )
     back = told.get("back")
     to = ours(back) if isinstance(back, str) else "/noc"
-    return _come_in(request, JSONResponse({"to": to}), new)
+    return await _come_in(request, JSONResponse({"to": to}), new)
 
 
 @router.get("/noc/welcome")
@@ -216,7 +216,7 @@ async def welcome(request: Request) -> Response:
         return _welcome(request, told, token, fault, sent)
     to = "/noc" if told.row is not None else SETUP
     shown = _page(request, "sign_in/codes.html", HTTPStatus.OK, codes=done.codes, to=to)
-    return _come_in(request, shown, done.signed_in)
+    return await _come_in(request, shown, done.signed_in)
 
 
 def _welcome(
@@ -262,8 +262,9 @@ def _second(
     )
 
 
-def _come_in(request: Request, response: Response, new: SignedIn) -> Response:
-    """``response`` with a session of its own; the step is over."""
+async def _come_in(request: Request, response: Response, new: SignedIn) -> Response:
+    """``response`` with a session of its own; the step is over, and the session that was there."""
+    await staff_of(request).end_session(request)
     staff_of(request).sign_in(request, response, new)
     response.delete_cookie(STEP_COOKIE, path="/", httponly=True, samesite="strict")
     return response

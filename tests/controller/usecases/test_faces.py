@@ -42,7 +42,9 @@ async def face(world: World, site_id: SiteId = SITE) -> SiteFace:
 async def a_site(world: World, **said: str) -> None:
     settings = world.deps.settings.operator
     unsaid = {"operator_name": settings.name, "help_phone": settings.help_phone}
-    await add_site(world.deps, NewSite(OTHER_SITE, "Ruiru", **{**unsaid, **said}))
+    told = {"language": "en", **unsaid, **said}
+    name, phone, language = told["operator_name"], told["help_phone"], told["language"]
+    await add_site(world.deps, NewSite(OTHER_SITE, "Ruiru", name, phone, language))
 
 
 def a_plan(world: World, *, area: Area | None = None, in_s: int = 3_600) -> Plan:
