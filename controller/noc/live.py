@@ -48,6 +48,9 @@ STILL_EVERY = timedelta(seconds=5)
 
 QUERY_FIELDS_MAX = 20
 QUERY_CHARACTERS_MAX = 200
+PASSING = frozenset({"cursor", "after", "undo", "add"})
+"""Fields of an address that say where in a list somebody is, or what they are about to do."""
+
 FLASH = "lango_said"
 FLASH_CHARACTERS_MAX = 400
 FLASH_LASTS_S = 60
@@ -279,6 +282,11 @@ def _may(who: Who) -> Callable[[str], bool]:
     return lambda right: who.may(Right(right))
 
 
+def asked_of(request: Request, who: Who) -> Asked:
+    """What the address of a request asks for. Raises `InvalidField`."""
+    return _asked(request, who, _query(request.query_params.multi_items()), {})
+
+
 def _query(items: Sequence[tuple[str, str]]) -> dict[str, str]:
     if len(items) > QUERY_FIELDS_MAX:
         raise InvalidField("query", f"has more than {QUERY_FIELDS_MAX} fields")
@@ -324,6 +332,7 @@ def _frame(request: Request, name: str, who: Who) -> dict[str, object]:
         "may": _may(who),
         "now": deps_of(request).now(),
         "here": _here(request),
+        "narrowed": narrowed(request.query_params.multi_items()),
         "places": places,
         "on_a_phone": ON_A_PHONE,
         "place": place_of(request.url.path),
@@ -332,6 +341,12 @@ def _frame(request: Request, name: str, who: Who) -> dict[str, object]:
         "languages": LANGUAGES,
         "flash": _flash(request),
     }
+
+
+def narrowed(items: Sequence[tuple[str, str]]) -> str:
+    """What narrows a list, as the end of an address; without the place in it and what was done."""
+    kept = [(name, value) for name, value in items if value and name not in PASSING]
+    return f"?{urlencode(kept)}" if kept else ""
 
 
 def _here(request: Request) -> str:

@@ -85,13 +85,7 @@ class Customers:
 async def look(asked: Asked) -> Customers:
     """A page of customers, newest first; or those that were searched for."""
     query, who = asked.query, asked.who
-    wanted = customers.Filter(
-        branch_id=query.get("branch", ""),
-        segment=query.get("segment", ""),
-        standing=query.get("standing", ""),
-    )
-    if wanted.standing not in {"", *STANDINGS}:
-        raise InvalidField("standing", f"want one of {', '.join(STANDINGS)}")
+    wanted = wanted_of(query)
     typed = meant.meant(query.get("q", ""))
     async with asked.deps.db.read() as tx:
         if typed.text:
@@ -118,6 +112,17 @@ async def look(asked: Asked) -> Customers:
         branches=known,
         next=more,
         now=asked.now,
+    )
+
+
+def wanted_of(query: Mapping[str, str]) -> customers.Filter:
+    """Which customers the address asks for. Raises `InvalidField`."""
+    if query.get("standing", "") not in {"", *STANDINGS}:
+        raise InvalidField("standing", f"want one of {', '.join(STANDINGS)}")
+    return customers.Filter(
+        branch_id=query.get("branch", ""),
+        segment=query.get("segment", ""),
+        standing=query.get("standing", ""),
     )
 
 

@@ -7,6 +7,7 @@ from controller.noc.pages import (
     counter,
     customers,
     exceptions,
+    files,
     keys,
     me,
     overview,
@@ -44,4 +45,5 @@ PAGES = (
     staff,
     me,
     keys,
+    files,
 )

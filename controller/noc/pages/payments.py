@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from controller.store.database import Tx
     from controller.store.payment_rows import ArrivalRow
     from controller.store.rows import PaymentRow, PlanRow, SiteRow, SubscriberRow
+    from controller.store.scope import Branches
 
 LINES = 50
 LOOKED_BACK = timedelta(days=31)
@@ -120,26 +121,12 @@ class Payment:
 
 async def look(asked: live.Asked) -> Stream:
     """The stream, narrowed to what the address says."""
-    wanted = _wanted(asked)
+    wanted = wanted_of(asked)
     after = cursors.read(asked.query.get("cursor", ""))
     branches = asked.who.branches
     async with asked.deps.db.read() as tx:
-        orders = await money_views.order_lines(
-            tx, wanted, branches=branches, after=after, limit=LINES
-        )
-        full = len(orders) == LINES
-        came = await money_views.came_lines(
-            tx,
-            wanted,
-            branches=branches,
-            after=after,
-            limit=LINES,
-            not_before=orders[-1].row.created_at if full else None,
-        )
+        shown = await lines_of(tx, wanted, branches=branches, after=after, limit=LINES)
         sites = await money_views.site_names(tx, branches=branches)
-    lines = [*map(money_board.order_line, orders), *map(money_board.came_line, came)]
-    lines.sort(key=lambda one: (one.at, one.id), reverse=True)
-    shown = tuple(lines[:LINES])
     return Stream(
         now=asked.now,
         lines=shown,
@@ -153,12 +140,37 @@ async def look(asked: live.Asked) -> Stream:
     )
 
 
+async def lines_of(
+    tx: Tx,
+    wanted: money_views.Wanted,
+    *,
+    branches: Branches,
+    after: Mark | None,
+    limit: int,
+) -> tuple[MoneyLine, ...]:
+    """What was asked for and what came by itself, together, newest first."""
+    orders = await money_views.order_lines(tx, wanted, branches=branches, after=after, limit=limit)
+    full = len(orders) == limit
+    came = await money_views.came_lines(
+        tx,
+        wanted,
+        branches=branches,
+        after=after,
+        limit=limit,
+        not_before=orders[-1].row.created_at if full else None,
+    )
+    lines = [*map(money_board.order_line, orders), *map(money_board.came_line, came)]
+    lines.sort(key=lambda one: (one.at, one.id), reverse=True)
+    return tuple(lines[:limit])
+
+
 def _rails(asked: live.Asked) -> tuple[str, ...]:
     usual = ("mpesa", "airtel", "card", "bank", "cash")
     return tuple(dict.fromkeys((*asked.deps.rails, *usual)))
 
 
-def _wanted(asked: live.Asked) -> money_views.Wanted:
+def wanted_of(asked: live.Asked) -> money_views.Wanted:
+    """Which payments the address asks for. Raises `InvalidField`."""
     query = asked.query
     state = query.get("state", "")
     if state and state not in money_views.STATES:

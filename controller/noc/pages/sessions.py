@@ -72,12 +72,7 @@ class Sessions:
 async def look(asked: Asked) -> Sessions:
     """A page of live sessions."""
     query = asked.query
-    wanted = live.Filter(
-        site_id=query.get("site", ""),
-        plan_id=query.get("plan", ""),
-        phone=_phone(query.get("phone", "")),
-        mac=_mac(query.get("mac", "")),
-    )
+    wanted = wanted_of(query)
     sort = _sort(query.get("sort", ""))
     who = asked.who
     async with asked.deps.db.read() as tx:
@@ -108,6 +103,16 @@ async def look(asked: Asked) -> Sessions:
         here="/noc/sessions" + (f"?{urlencode(kept)}" if kept else ""),
         undo=_undo(query.get("undo", ""), asked.now),
         now=asked.now,
+    )
+
+
+def wanted_of(query: Mapping[str, str]) -> live.Filter:
+    """Which sessions the address asks for. Raises `InvalidField`."""
+    return live.Filter(
+        site_id=query.get("site", ""),
+        plan_id=query.get("plan", ""),
+        phone=_phone(query.get("phone", "")),
+        mac=_mac(query.get("mac", "")),
     )
 
 

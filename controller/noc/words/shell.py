@@ -17,6 +17,7 @@ WORDS = {
     "Audit": "Ukaguzi",
     "System": "Mfumo",
     "Set-up": "Usanidi",
+    "CSV": "CSV",
     "To the content": "Nenda kwa yaliyomo",
     "live": "moja kwa moja",
     "not live, trying again": "imekatika, inajaribu tena",
