@@ -27,6 +27,7 @@ from controller.api.auth import NotStaff, refuse_other_origins
 from controller.api.errors import REFUSALS, Refused, refusal_of
 from controller.api.needs import deps_of, hub_of, staff_of, who_asks
 from controller.noc import page
+from controller.noc.columns import APART, FIELD
 from controller.noc.hub import Subject
 from controller.noc.navigation import FRONT, ON_A_PHONE, home_of, place_of, places_of
 from controller.noc.page import ours, preferences_of, style_of
@@ -34,6 +35,7 @@ from controller.noc.pages import sign_in
 from controller.noc.paint import rendered
 from controller.noc.words import LANGUAGES, said
 from controller.rights import Right, Role, Who
+from controller.store import saved_views
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
 
     from controller.deps import Deps
     from controller.noc.hub import Seen, Style
+    from controller.store.staff_rows import SavedViewRow
 
 RETRY_MS = 2_000
 STILL_EVERY = timedelta(seconds=5)
@@ -84,7 +87,8 @@ class View:
     (`NotFound`, `InvalidField`). ``template`` is the whole page; each of ``panels`` is rendered
     with the same ``board`` and put into the place ``#<stem>-panel`` when it changed. ``every_s`` is
     how old what a tab shows may become; 0: the page is not live. ``images`` are other places from
-    which it may load pictures, as a content security policy names them.
+    which it may load pictures, as a content security policy names them. ``is_kept``: staff can keep
+    it as they narrowed it, under a name.
     """
 
     name: str
@@ -95,6 +99,7 @@ class View:
     panels: tuple[str, ...] = ()
     every_s: float = 2.0
     images: Callable[[Deps], Sequence[str]] | None = None
+    is_kept: bool = False
 
     def matched(self, path: str) -> dict[str, str] | None:
         """What the path says where the template of this view's has names; None: another page."""
@@ -135,14 +140,14 @@ def pages(*views: View) -> Pages:
     return Pages(views)
 
 
-async def acts(request: Request, right: Right) -> Who:
+async def acts(request: Request, right: Right | None) -> Who:
     """Who posts a form of a page: signed in, from our own page, and with the right.
 
     Raises `Refused`.
     """
     who = await who_asks(request)
     refuse_other_origins(request)
-    _must(who, right)
+    must(who, right)
     return who
 
 
@@ -211,7 +216,8 @@ def words_of(request: Request) -> Callable[..., str]:
     return lambda english, **values: said(language, english, **values)
 
 
-def _must(who: Who, right: Right | None) -> None:
+def must(who: Who, right: Right | None) -> None:
+    """Raise `Refused` unless they have the right of a page; None is everybody's."""
     if right is not None and not who.may(right):
         raise Refused(
             HTTPStatus.FORBIDDEN, "no_right", f"your role does not have the right {right.value}"
@@ -225,13 +231,20 @@ def _shower(view: View) -> Callable[[Request], Awaitable[Response]]:
         who = await who_asks(request)
         if view.path == FRONT and home_of(who) != FRONT:
             return RedirectResponse(home_of(who), HTTPStatus.SEE_OTHER)
-        _must(who, view.right)
+        must(who, view.right)
         query = _query(request.query_params.multi_items())
         asked = _asked(request, who, query, cast("dict[str, str]", request.path_params))
         seen = await _seen(request, view, asked)
-        return _whole(request, view, who=who, seen=seen)
+        return _whole(request, view, who=who, seen=seen, saved=await _saved(asked, view))
 
     return shown
+
+
+async def _saved(asked: Asked, view: View) -> list[SavedViewRow]:
+    if not view.is_kept:
+        return []
+    async with asked.deps.db.read() as tx:
+        return await saved_views.of(tx, asked.who.id, view.path)
 
 
 async def _seen(request: Request, view: View, asked: Asked) -> Seen:
@@ -294,7 +307,7 @@ def _query(items: Sequence[tuple[str, str]]) -> dict[str, str]:
         if len(name) + len(value) > QUERY_CHARACTERS_MAX:
             raise InvalidField(name[:40], f"is longer than {QUERY_CHARACTERS_MAX} characters")
         _keepable(name, value)
-    return {name: value for name, value in items if value}
+    return _joined(items)
 
 
 def _keepable(name: str, value: str) -> None:
@@ -303,7 +316,9 @@ def _keepable(name: str, value: str) -> None:
         raise InvalidField(name[:40].replace("\0", ""), "holds a character that is none")
 
 
-def _whole(request: Request, view: View, *, who: Who, seen: Seen) -> Response:
+def _whole(
+    request: Request, view: View, *, who: Who, seen: Seen, saved: Sequence[SavedViewRow]
+) -> Response:
     panels = {name: Markup(html) for name, html in seen.panels.items()}  # noqa: S704 - our own templates, escaped
     here = _here(request)
     html = rendered(
@@ -313,6 +328,7 @@ def _whole(request: Request, view: View, *, who: Who, seen: Seen) -> Response:
         panels=panels,
         stream=f"/noc/events?page={quote(here, safe='')}" if view.every_s else "",
         every_s=view.every_s,
+        saved=saved,
         **_frame(request, view.name, who),
     )
     response = HTMLResponse(html)
@@ -333,6 +349,7 @@ def _frame(request: Request, name: str, who: Who) -> dict[str, object]:
         "now": deps_of(request).now(),
         "here": _here(request),
         "narrowed": narrowed(request.query_params.multi_items()),
+        "narrowing": [*_narrowing(request.query_params.multi_items()).items()],
         "places": places,
         "on_a_phone": ON_A_PHONE,
         "place": place_of(request.url.path),
@@ -345,8 +362,27 @@ def _frame(request: Request, name: str, who: Who) -> dict[str, object]:
 
 def narrowed(items: Sequence[tuple[str, str]]) -> str:
     """What narrows a list, as the end of an address; without the place in it and what was done."""
-    kept = [(name, value) for name, value in items if value and name not in PASSING]
+    kept = _narrowing(items)
     return f"?{urlencode(kept)}" if kept else ""
+
+
+def narrowed_by(query: str) -> str:
+    """The same of the end of an address. Raises `InvalidField`."""
+    items = parse_qsl(query.removeprefix("?"))
+    _query(items)
+    return narrowed(items)
+
+
+def _narrowing(items: Sequence[tuple[str, str]]) -> dict[str, str]:
+    return {name: value for name, value in _joined(items).items() if name not in PASSING}
+
+
+def _joined(items: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """Fields that say something; columns may be said one by one, of others the last counts."""
+    found = {name: value for name, value in items if value}
+    if FIELD in found:
+        found[FIELD] = APART.join(value for name, value in items if name == FIELD and value)
+    return found
 
 
 def _here(request: Request) -> str:
@@ -425,7 +461,7 @@ def _watched(request: Request, who: Who, address: str) -> tuple[View, Asked, str
     for view in cast("Sequence[View]", request.app.state.views):
         named = None if parts.netloc else view.matched(parts.path)
         if named is not None and view.every_s:
-            _must(who, view.right)
+            must(who, view.right)
             query = _query(parse_qsl(parts.query))
             return view, _asked(request, who, query, named), parts.path
     raise InvalidField("page", "is not a page that is live")

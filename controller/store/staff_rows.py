@@ -203,3 +203,18 @@ class ApiTokenRow(Row):
     expires_at: Mapped[datetime | None]
     used_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
+
+
+class SavedViewRow(Row):
+    """A page as somebody of the staff narrowed it: a name, and the end of its address.
+
+    ``staff_id`` is an account, or "key" for whoever holds the controller's own key.
+    """
+
+    __tablename__ = "saved_view"
+    __table_args__ = (CheckConstraint("name <> ''", name="named"),)
+
+    staff_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    place: Mapped[str] = mapped_column(String(40), primary_key=True)
+    name: Mapped[str] = mapped_column(String(40), primary_key=True)
+    query: Mapped[str] = mapped_column(String(1000))

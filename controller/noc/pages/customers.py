@@ -17,6 +17,7 @@ from controller.api.errors import REFUSALS
 from controller.api.needs import deps_of
 from controller.noc import accounts, views
 from controller.noc import live as page
+from controller.noc.columns import columns
 from controller.noc.lines import gauges
 from controller.noc.pages import theirs
 from controller.noc.people_board import (
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
 
     from controller.deps import Deps
     from controller.noc.board import Mood
+    from controller.noc.columns import Columns
     from controller.noc.lines import Gauge
     from controller.noc.live import Asked
     from controller.rights import Who
@@ -63,6 +65,14 @@ SHOWN = 10
 DAY = timedelta(days=1)
 HOUR = timedelta(seconds=HOUR_S)
 
+COLUMNS = {
+    "phone": word("Phone"),
+    "segment": word("Segment"),
+    "branch": word("Branch"),
+    "wallet": word("Wallet"),
+    "owes": word("Owes"),
+    "since": word("Since"),
+}
 STANDINGS = {"owing": word("owes money"), "suspended": word("suspended")}
 SEGMENTS = {
     Segment.RESIDENTIAL: word("residential"),
@@ -79,6 +89,7 @@ class Customers:
     typed: Mapping[str, str]
     branches: tuple[tuple[str, str], ...]
     next: str
+    columns: Columns
     now: datetime
 
 
@@ -111,6 +122,7 @@ async def look(asked: Asked) -> Customers:
         typed={name: query.get(name, "") for name in ("q", "branch", "segment", "standing")},
         branches=known,
         next=more,
+        columns=columns(query, COLUMNS),
         now=asked.now,
     )
 
@@ -306,6 +318,7 @@ CUSTOMERS = page.View(
     look=look,
     template="customers/page.html",
     every_s=0,
+    is_kept=True,
 )
 ADD = page.View(
     name=word("New customer"),

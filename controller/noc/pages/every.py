@@ -14,6 +14,7 @@ from controller.noc.pages import (
     payments,
     plans,
     reports,
+    saved,
     search,
     sessions,
     site,
@@ -46,4 +47,5 @@ PAGES = (
     me,
     keys,
     files,
+    saved,
 )

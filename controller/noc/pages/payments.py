@@ -21,6 +21,7 @@ from controller.api.errors import NotFound
 from controller.api.needs import Id, Needed  # noqa: TC001 - as above
 from controller.noc import live, money_board, money_views, typed
 from controller.noc.board import is_online
+from controller.noc.columns import columns
 from controller.noc.pages import held
 from controller.noc.pages.theirs import must_reach
 from controller.noc.views import Mark
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from billing.matching import Suggestion
+    from controller.noc.columns import Columns
     from controller.noc.money_board import Back, Booking, MoneyLine, Step
     from controller.noc.money_views import Given
     from controller.store.database import Tx
@@ -48,6 +50,14 @@ LOOKED_BACK = timedelta(days=31)
 
 REFUND_WORD = "REFUND"
 
+COLUMNS = {
+    "state": word("State"),
+    "amount": word("Amount"),
+    "who": word("Who"),
+    "what": word("What for"),
+    "receipt": word("Receipt"),
+    "online": word("Online after"),
+}
 WHYS = {
     "account": word("the account number"),
     "invoice": word("the number of an open invoice"),
@@ -76,6 +86,7 @@ class Stream:
     older: str
     is_first: bool
     looked_back: int
+    columns: Columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +148,7 @@ async def look(asked: live.Asked) -> Stream:
         older=_older(asked.query, shown),
         is_first=after is None,
         looked_back=LOOKED_BACK.days if wanted.since and not asked.query.get("day") else 0,
+        columns=columns(asked.query, COLUMNS),
     )
 
 
@@ -305,6 +317,7 @@ PAYMENTS = live.View(
     look=look,
     template="payments/page.html",
     panels=("payments/lines.html",),
+    is_kept=True,
 )
 
 PAYMENT = live.View(

@@ -15,6 +15,7 @@ from controller.api.errors import REFUSALS
 from controller.api.needs import deps_of
 from controller.noc import live as page
 from controller.noc import views
+from controller.noc.columns import columns
 from controller.noc.pages import theirs
 from controller.noc.people_board import SessionLine, session_line
 from controller.noc.words import word
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from controller.deps import Deps
+    from controller.noc.columns import Columns
     from controller.noc.live import Asked
     from controller.rights import Who
     from controller.store.database import Tx
@@ -38,6 +40,15 @@ UNDO_S = 5
 OPTIONS_MAX = 200
 DIGITS_MAX = 18
 
+COLUMNS = {
+    "plan": word("Plan"),
+    "down": word("Down"),
+    "up": word("Up"),
+    "used": word("Used"),
+    "time_left": word("Time left"),
+    "data_left": word("Data left"),
+    "since": word("Since"),
+}
 SORTS = {
     live.Sort.NEWEST: word("Newest first"),
     live.Sort.MOST: word("Most used first"),
@@ -66,6 +77,7 @@ class Sessions:
     next: str
     here: str
     undo: Undo | None
+    columns: Columns
     now: datetime
 
 
@@ -101,6 +113,7 @@ async def look(asked: Asked) -> Sessions:
         plans=plans,
         next=more,
         here="/noc/sessions" + (f"?{urlencode(kept)}" if kept else ""),
+        columns=columns(query, COLUMNS),
         undo=_undo(query.get("undo", ""), asked.now),
         now=asked.now,
     )
@@ -205,6 +218,7 @@ SESSIONS = page.View(
     template="sessions/page.html",
     panels=("sessions/live.html",),
     every_s=5,
+    is_kept=True,
 )
 SESSION = page.View(
     name=word("Session"),

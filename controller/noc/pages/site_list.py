@@ -14,15 +14,30 @@ from billing.ids import SiteId
 from controller.api.errors import REFUSALS, NotFound
 from controller.api.needs import deps_of
 from controller.noc import lines, live, networks
+from controller.noc.columns import columns
 from controller.noc.text import midnight
+from controller.noc.words import word
 from controller.rights import Right
 from controller.usecases.sites import NewSite, add_site
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from controller.noc.columns import Columns
     from controller.noc.networks import Sizes
 
+COLUMNS = {
+    "state": word("State"),
+    "seen": word("Last seen"),
+    "uptime": word("Up for"),
+    "online": word("Online"),
+    "rate": "↓ / ↑",
+    "lately": word("Down, lately"),
+    "today": word("Today"),
+    "applied": word("Applied / wanted"),
+    "clock": word("Clock"),
+    "agent": word("Agent"),
+}
 PAGE = 100
 SPARK_BACK = timedelta(minutes=48)
 SPARK_STEP_S = 120
@@ -52,6 +67,7 @@ class Sites:
     after: str
     next_after: str
     is_adding: bool
+    columns: Columns
 
 
 async def look(asked: live.Asked) -> Sites:
@@ -87,6 +103,7 @@ async def look(asked: live.Asked) -> Sites:
         after=after,
         next_after=shown[-1].row.id if len(found) > PAGE else "",
         is_adding=bool(asked.query.get("add")),
+        columns=columns(asked.query, COLUMNS),
     )
 
 
@@ -98,6 +115,7 @@ SITES = live.View(
     template="sites/page.html",
     panels=("sites/list.html",),
     every_s=5.0,
+    is_kept=True,
 )
 
 router = live.pages(SITES)
