@@ -26,7 +26,7 @@ from billing.errors import InvalidField
 from controller.api.auth import NotStaff, refuse_other_origins
 from controller.api.errors import REFUSALS, Refused, refusal_of
 from controller.api.needs import deps_of, hub_of, staff_of, who_asks
-from controller.noc import page
+from controller.noc import counts, page
 from controller.noc.columns import APART, FIELD
 from controller.noc.hub import Subject
 from controller.noc.navigation import FRONT, ON_A_PHONE, home_of, place_of, places_of
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
     from controller.deps import Deps
     from controller.noc.hub import Seen, Style
+    from controller.noc.navigation import Place
     from controller.store.staff_rows import SavedViewRow
 
 RETRY_MS = 2_000
@@ -235,7 +236,10 @@ def _shower(view: View) -> Callable[[Request], Awaitable[Response]]:
         query = _query(request.query_params.multi_items())
         asked = _asked(request, who, query, cast("dict[str, str]", request.path_params))
         seen = await _seen(request, view, asked)
-        return _whole(request, view, who=who, seen=seen, saved=await _saved(asked, view))
+        counted = await hub_of(request).seen(_counts(request, who), style_of(request))
+        return _whole(
+            request, view, who=who, seen=seen, saved=await _saved(asked, view), counted=counted
+        )
 
     return shown
 
@@ -317,9 +321,15 @@ def _keepable(name: str, value: str) -> None:
 
 
 def _whole(
-    request: Request, view: View, *, who: Who, seen: Seen, saved: Sequence[SavedViewRow]
+    request: Request,
+    view: View,
+    *,
+    who: Who,
+    seen: Seen,
+    saved: Sequence[SavedViewRow],
+    counted: Seen,
 ) -> Response:
-    panels = {name: Markup(html) for name, html in seen.panels.items()}  # noqa: S704 - our own templates, escaped
+    panels = _safe(seen.panels)
     here = _here(request)
     html = rendered(
         view.template,
@@ -329,7 +339,7 @@ def _whole(
         stream=f"/noc/events?page={quote(here, safe='')}" if view.every_s else "",
         every_s=view.every_s,
         saved=saved,
-        **_frame(request, view.name, who),
+        **{**_frame(request, view.name, who), "counts": _safe(counted.panels)},
     )
     response = HTMLResponse(html)
     _forget_flash(request, response)
@@ -338,10 +348,23 @@ def _whole(
     return response
 
 
+def _safe(panels: Mapping[str, str]) -> dict[str, Markup]:
+    return {name: Markup(html) for name, html in panels.items()}  # noqa: S704 - our own templates, escaped
+
+
+def _places(request: Request, who: Who) -> tuple[Place, ...]:
+    shown = {view.path for view in cast("Sequence[View]", request.app.state.views)}
+    return () if who is NOBODY else places_of(who, shown)
+
+
+def _counts(request: Request, who: Who) -> Subject:
+    nobody = Who("", "", who.role, who.branches)
+    return counts.subject(deps_of(request), nobody, _places(request, who))
+
+
 def _frame(request: Request, name: str, who: Who) -> dict[str, object]:
     """What the frame around every page says."""
     shown = {view.path for view in cast("Sequence[View]", request.app.state.views)}
-    places = () if who is NOBODY else places_of(who, shown)
     return {
         "title": name,
         "who": who,
@@ -350,7 +373,8 @@ def _frame(request: Request, name: str, who: Who) -> dict[str, object]:
         "here": _here(request),
         "narrowed": narrowed(request.query_params.multi_items()),
         "narrowing": [*_narrowing(request.query_params.multi_items()).items()],
-        "places": places,
+        "places": _places(request, who),
+        "counts": {},
         "on_a_phone": ON_A_PHONE,
         "place": place_of(request.url.path),
         "searches": "/noc/search" in shown,
@@ -444,7 +468,7 @@ async def live_events(request: Request, page: str = "/noc") -> Response:
         yield f"retry: {RETRY_MS}\n\n"
         gate, now = staff_of(request), deps_of(request).now
         looked_at = now()
-        async with hub.watch(subject, style) as changes:
+        async with hub.watch(subject, style, _counts(request, who)) as changes:
             async for panels in changes:
                 if now() - looked_at >= STILL_EVERY:
                     looked_at = now()

@@ -25,6 +25,7 @@ WORDS = {
     "The view is gone": "Mwonekano umeondolewa",
     "The view is kept": "Mwonekano umehifadhiwa",
     "Views": "Mionekano",
+    "to see to": "ya kushughulikia",
     "To the content": "Nenda kwa yaliyomo",
     "live": "moja kwa moja",
     "not live, trying again": "imekatika, inajaribu tena",
