@@ -17,6 +17,7 @@ from controller.api import (
     audit,
     branches,
     callbacks,
+    devices,
     errors,
     garden,
     grants,
@@ -139,7 +140,18 @@ def _routes() -> list[BaseRoute]:
 
 def _v1() -> APIRouter:
     router = APIRouter(prefix="/api/v1", dependencies=[Depends(only_staff)])
-    for part in (sites, plans, vouchers, tokens, payments, sessions, grants, ledger, notices):
+    for part in (
+        sites,
+        plans,
+        vouchers,
+        tokens,
+        payments,
+        sessions,
+        devices,
+        grants,
+        ledger,
+        notices,
+    ):
         router.include_router(part.router)
     for part in (pools, garden, probes, prices, operator, branches, subscribers):
         router.include_router(part.router)
