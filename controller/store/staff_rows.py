@@ -164,7 +164,11 @@ class StaffDeviceRow(Row):
 
 
 class StaffTryRow(Row):
-    """Failed sign-ins of one (account, address), of one address, or of one known browser."""
+    """Failed sign-ins of one (account, address), of one address, or of one known browser.
+
+    ``login`` is that of the account, where there is one; ``host`` is from where they came. Tries of
+    no account are told of by their address alone, and have neither.
+    """
 
     __tablename__ = "staff_try"
     __table_args__ = (CheckConstraint("failures >= 0", name="failures_not_negative"),)
@@ -172,6 +176,8 @@ class StaffTryRow(Row):
     subject: Mapped[str] = mapped_column(String(64), primary_key=True, info=HIDDEN)
     failures: Mapped[int] = mapped_column(Integer)
     last_at: Mapped[datetime] = mapped_column(index=True)
+    login: Mapped[str | None] = mapped_column(String(120))
+    host: Mapped[str | None] = mapped_column(String(64))
 
 
 class ApiTokenRow(Row):

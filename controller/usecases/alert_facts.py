@@ -205,6 +205,7 @@ async def _office(tx: Tx, now: datetime, thresholds: Thresholds) -> OfficeFacts:
     prompts, callbacks = await kept.callbacks(
         tx, now, within=thresholds.callback_silence_s * SECOND, source=CALLBACK
     )
+    person, host = await kept.guessed_person(tx, now), await kept.guessing_host(tx, now)
     return OfficeFacts(
         hour=now.astimezone(text.NAIROBI).hour,
         payments_tried=tried,
@@ -220,6 +221,11 @@ async def _office(tx: Tx, now: datetime, thresholds: Thresholds) -> OfficeFacts:
         free_grants=await kept.free_grants(tx, now),
         cloned_devices=await kept.cloned_devices(tx, now),
         double_redemptions=await kept.double_redemptions(tx, now),
+        sign_in_tries=person.tries,
+        sign_in_who=person.who,
+        sign_in_where=person.where,
+        host_tries=host.tries,
+        host=host.where,
     )
 
 
