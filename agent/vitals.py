@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from agent.model import Instant
 
@@ -79,6 +79,8 @@ class Vitals:
     loss_ppm: int | None = None
     clock_skew_ms: int | None = None
     agent_memory_kib: int | None = None
+    dhcp_leases: int | None = None
+    dhcp_addresses: int | None = None
 
 
 class Calls:
@@ -132,6 +134,8 @@ class Box:
         self._zones = tuple(sorted(zones.glob("thermal_zone*/temp")))
         self._ticks: tuple[int, int] | None = None
         self._read: tuple[int, Vitals] | None = None
+        self.pool: Callable[[Instant], tuple[int, int] | None] = _no_pool
+        """Addresses that devices have and that there are; set where our own DHCP gives them out."""
 
     def vitals(self, now: Instant, seen: LinkSeen = NOTHING_SEEN) -> Vitals:
         """How the box is; not read again within `FRESH_MS`."""
@@ -144,6 +148,7 @@ class Box:
     def _look(self, now: Instant, seen: LinkSeen) -> Vitals:
         wires = traffic(_text(self._proc / "self/net/dev"))
         wan, lan = wires.get(self._wan), wires.get(self._lan)
+        pool = self.pool(now)
         return Vitals(
             taken_at=now.wall,
             boot=now.boot.replace("-", "")[:BOOT_LETTERS],
@@ -160,6 +165,8 @@ class Box:
             loss_ppm=seen.loss_ppm,
             clock_skew_ms=seen.clock_skew_ms,
             agent_memory_kib=resident_kib(_text(self._proc / "self/statm")),
+            dhcp_leases=pool and pool[0],
+            dhcp_addresses=pool and pool[1],
         )
 
     def _cpu_pct(self) -> int | None:
@@ -177,6 +184,10 @@ class Box:
             if used + disk.f_bavail > 0:
                 return 100 * used // (used + disk.f_bavail)
         return None
+
+
+def _no_pool(_now: Instant) -> None:
+    return None
 
 
 def traffic(dev: str) -> dict[str, tuple[int, int]]:

@@ -288,6 +288,8 @@ def _vitals(vitals: Vitals) -> edge_pb2.SiteVitals:
         loss_ppm=vitals.loss_ppm,
         clock_skew_ms=vitals.clock_skew_ms,
         agent_memory_kib=vitals.agent_memory_kib,
+        dhcp_leases=vitals.dhcp_leases,
+        dhcp_addresses=vitals.dhcp_addresses,
     )
 
 

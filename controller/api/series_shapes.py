@@ -74,6 +74,8 @@ class VitalsOut(BaseModel):
     lan_down_bytes: int | None
     lan_up_bytes: int | None
     agent_memory_kib: int | None
+    dhcp_leases: int | None
+    dhcp_addresses: int | None
 
     @classmethod
     def of(cls, row: SiteVitalsRow) -> VitalsOut:

@@ -125,6 +125,7 @@ class _Known:
             disk_pct=None if said is None else said.disk_pct,
             temperature_c=None if said is None else said.temperature_c,
             clock_skew_ms=None if said is None else said.clock_skew_ms,
+            dhcp_pct=_dhcp_pct(said),
             outbox_pct=_outbox_pct(site),
             certificate_s=_left_s(self.ends.get(site.id), now),
             voucher_tries=self.tries.get(site.id, 0),
@@ -191,6 +192,13 @@ def _outbox_pct(site: SiteSigns) -> int | None:
     if site.outbox_records is None or not site.outbox_records_max:
         return None
     return site.outbox_records * 100 // site.outbox_records_max
+
+
+def _dhcp_pct(said: SiteVitalsRow | None) -> int | None:
+    """How full the addresses are that the site itself gives out, rounded up to 100 at most."""
+    if said is None or said.dhcp_leases is None or not said.dhcp_addresses:
+        return None
+    return min(100, -(-said.dhcp_leases * 100 // said.dhcp_addresses))
 
 
 async def _windows(tx: Tx, now: datetime) -> tuple[tuple[str, Area], ...]:

@@ -140,6 +140,8 @@ def _measured(n: int, site_id: str) -> list[Row]:
             rtt_ms=38,
             loss_ppm=1_200,
             clock_skew_ms=7_200 if site_id == "rongai" else 40,
+            dhcp_leases=171,
+            dhcp_addresses=200,
         )
     ]
     for step in range(180):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -185,6 +186,16 @@ async def test_a_stranger_gets_no_stream(office: Office) -> None:
         answer = await client.get("/noc/events", params={"page": "/noc"})
 
     assert answer.status_code == 401
+
+
+async def test_a_site_shows_how_many_of_its_addresses_are_given_out(office: Office) -> None:
+    await keep_network(office)
+    async with a_browser(office) as browser:
+        told = (await browser.client.get("/noc/sites/ruiru")).text
+        untold = (await browser.client.get("/noc/sites/kisumu")).text
+
+    assert "addresses 171 of 200" in told
+    assert re.search(r"addresses \d+ of", untold) is None
 
 
 async def test_fifty_tabs_of_a_page_are_one_look(office: Office) -> None:
