@@ -206,7 +206,7 @@ def _alert(alert_id: str, site_id: str, severity: str, text: str) -> Row:
         state="raised",
         severity=severity,
         text=text,
-        told="{}",
+        told='{"value": "22 min"}',
         bad_at=NOON - timedelta(minutes=20),
         raised_at=NOON - timedelta(minutes=19),
     )
