@@ -10,11 +10,16 @@ from ipaddress import IPv4Address, IPv4Interface, IPv6Interface, ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from agent import router
 from agent.network import plan
 from agent.network.plan import Network
+from agent.radius import settings as radius
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from agent.radius.settings import Radius
+    from agent.router import RouterOs
 
 DEFAULT_PATH = Path("/etc/lango/agent.toml")
 PORT_MAX = 65_535
@@ -26,10 +31,12 @@ _HOST = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?")
 class Config:
     """How this agent is set up.
 
-    ``plane`` is ``linux`` or ``memory``; devices are on ``lan``, the internet is behind ``wan``.
+    ``plane`` is ``linux``, ``routeros`` or ``memory``; of a Linux gateway devices are on ``lan``,
+    the internet is behind ``wan``, and of a router all that is in ``routeros``.
     The portal is at ``http://<portal_host>/``; the agent itself listens on ``portal_port``. With a
     ``certificate`` for that name it is at https as well, and phones are told so (RFC 8908).
-    ``network`` is the LAN's addresses and names; None leaves dnsmasq to the operator.
+    ``network`` is the LAN's addresses and names; None leaves dnsmasq to the operator. ``radius`` is
+    who is answered RADIUS; None: nobody.
     """
 
     state_dir: Path = Path("/var/lib/lango-agent")
@@ -42,6 +49,8 @@ class Config:
     certificate: Path | None = None
     certificate_key: Path | None = None
     network: Network | None = None
+    radius: Radius | None = None
+    routeros: RouterOs | None = None
 
 
 class ConfigFaults(Exception):  # noqa: N818 - a list of faults, each a sentence
@@ -69,6 +78,7 @@ _KEYS: dict[str, tuple[str, type]] = {
     "network.upstreams": ("upstreams", list),
     "network.host_resolver": ("host_resolver", bool),
     "network.private_names": ("private", list),
+    **{f"routeros.{key}": (key, kind) for key, (kind, _) in router.KEYS.items()},
 }
 _PATHS = {"state_dir", "certificate", "certificate_key"}
 _TYPE_NAMES = {
@@ -90,11 +100,24 @@ def load(path: Path) -> Config:
     return parse(raw)
 
 
+def with_secrets(config: Config) -> Config:
+    """The configuration with what stands in files that only the agent reads.
+
+    Raises `ConfigFaults` with all of them that cannot be used.
+    """
+    if config.radius is None:
+        return config
+    known, faults = radius.with_secrets(config.radius)
+    if faults:
+        raise ConfigFaults(faults)
+    return replace(config, radius=known)
+
+
 def parse(raw: Mapping[str, Any]) -> Config:
     """A configuration from parsed TOML. Raises `ConfigFaults` with everything that is wrong."""
-    flat, faults = _flat(raw)
+    flat, faults = _flat({key: value for key, value in raw.items() if key != "radius"})
     values: dict[str, Any] = {}
-    network: dict[str, Any] = {}
+    tables: dict[str, dict[str, Any]] = {"network": {}, "routeros": {}}
     for key, value in flat.items():
         if key not in _KEYS:
             faults.append(_unknown(key))
@@ -103,14 +126,22 @@ def parse(raw: Mapping[str, Any]) -> Config:
         if type(value) is not kind:
             faults.append(f"{key}: want {_TYPE_NAMES[kind]}, got {value!r}")
             continue
-        if key.startswith("network."):
-            network[key] = value
+        if (table := key.partition(".")[0]) in tables:
+            tables[table][key] = value
             continue
         values[name] = Path(str(value)) if name in _PATHS else value
+    if "radius" in raw:
+        values["radius"], more = radius.read(raw["radius"])
+        faults += more
     config = Config(**values)
     faults += _impossible(config)
-    if "network" in raw and not faults:
-        config, more = _with_network(config, network)
+    if config.plane == "routeros":
+        config, more = _with_router(config, tables)
+        faults += more
+    elif "routeros" in raw:
+        faults.append('routeros: only with plane = "routeros"')
+    elif "network" in raw and not faults:
+        config, more = _with_network(config, tables["network"])
         faults += more
     if faults:
         raise ConfigFaults(faults)
@@ -149,6 +180,17 @@ def _with_network(config: Config, told: Mapping[str, Any]) -> tuple[Config, list
         return config, faults
     network = Network(**values)
     return replace(config, network=network), [f"{k}: {why}" for k, why in plan.faults(network)]
+
+
+def _with_router(
+    config: Config, tables: Mapping[str, Mapping[str, Any]]
+) -> tuple[Config, list[str]]:
+    """The configuration with its router, and what is wrong with that."""
+    told = {key.removeprefix("routeros."): one for key, one in tables["routeros"].items()}
+    found, faults = router.parsed(told)
+    if tables["network"]:
+        faults.append("network: the router keeps the LAN's addresses and names")
+    return replace(config, routeros=found), faults
 
 
 def _interface4(text: str) -> IPv4Interface:
@@ -199,8 +241,8 @@ def _unknown(key: str) -> str:
 
 def _impossible(config: Config) -> list[str]:
     faults = []
-    if config.plane not in {"linux", "memory"}:
-        faults.append(f"plane: want linux or memory, got {config.plane!r}")
+    if config.plane not in {"linux", "routeros", "memory"}:
+        faults.append(f"plane: want linux, routeros or memory, got {config.plane!r}")
     if not config.state_dir.is_absolute():
         faults.append(f"state_dir: want an absolute path, got '{config.state_dir}'")
     for key, value in (("lan.interface", config.lan), ("wan.interface", config.wan)):

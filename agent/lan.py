@@ -27,16 +27,29 @@ LOOPBACK = IPv4Network("127.0.0.0/24")
 
 
 class Lan:
-    """The LAN of a real box. ``follow`` gives every neighbour now and later."""
+    """The LAN of a real box. ``follow`` gives every neighbour now and later.
 
-    def __init__(self, follow: Callable[[], AsyncIterator[Neighbour]], clock: Clock) -> None:
+    ``missed`` is called when somebody is asked for whom nobody knows.
+    """
+
+    def __init__(
+        self,
+        follow: Callable[[], AsyncIterator[Neighbour]],
+        clock: Clock,
+        *,
+        missed: Callable[[], None] = lambda: None,
+    ) -> None:
         self._follow = follow
+        self._missed = missed
         self._clock = clock
         self._macs: dict[IPv4Address | IPv6Address, MacAddress] = {}
 
     def resolve(self, address: IPv4Address | IPv6Address) -> MacAddress | None:
         """Which device has the address."""
-        return self._macs.get(address)
+        found = self._macs.get(address)
+        if found is None:
+            self._missed()
+        return found
 
     async def watch(self, loop: Loop) -> None:
         """Tell the loop every sighting, for ever; an interface that is not there is waited for."""

@@ -73,7 +73,7 @@ RETRY_MS = (1_000, 2_000, 5_000, 10_000)
 """Waits before the plane or the disk is tried again; the last one repeats."""
 
 DRIFT_NOTICES_MAX = 10
-"""Pieces of drift reported from one `apply`."""
+"""Pieces of drift, and of what was refused, reported from one `apply`."""
 
 PATIENCE_MS = 3_000
 """How long what needs the disk waits for it before it is refused: somebody looks at a page."""
@@ -169,6 +169,7 @@ class Loop:
         self._disk_trouble = _Trouble("journal")
         self._plan = Plan()
         self._last = Desired()
+        self._refused: tuple[str, ...] = ()
         self._clean = False
         self._mend_at = 0
         self._count_at = 0
@@ -398,7 +399,14 @@ class Loop:
         self._note_applied()
         for text in applied.drift[:DRIFT_NOTICES_MAX]:
             self.hint(Noticed(code="drift", text=text))
+        self._tell_refused(applied.refused)
         return True
+
+    def _tell_refused(self, refused: tuple[str, ...]) -> None:
+        """Say once what a box does not take, however often it is told again."""
+        for text in [one for one in refused if one not in self._refused][:DRIFT_NOTICES_MAX]:
+            self.hint(Noticed(code="refused", text=text))
+        self._refused = refused
 
     def _nothing_new(self, mono: MonotonicMs) -> bool:
         """Whether the plan of the last batch is still the plan, with no need to look closer."""

@@ -142,11 +142,13 @@ class Counter:
 class Applied:
     """What an `apply` did: how many objects it changed, and what it found out of place.
 
-    ``drift`` lists, in words for staff, what somebody else had changed in the plane's own objects.
+    ``drift`` lists, in words for staff, what somebody else had changed in the plane's own objects;
+    ``refused`` what the box did not take, piece by piece, with all the rest done.
     """
 
     changes: int
     drift: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()
 
 
 class Sight(Enum):
@@ -179,7 +181,7 @@ class PlaneError(Exception):
 
 
 class DataPlane(Protocol):
-    """A box that forwards packets. Implementations: ``memory``, ``linux``; later ``routeros``."""
+    """A box that forwards packets. Implementations: ``memory``, ``linux``, ``routeros``."""
 
     async def apply(self, desired: Desired) -> Applied:
         """Bring the box to ``desired``, whole. Idempotent. Raises `PlaneError`."""

@@ -24,9 +24,13 @@ if TYPE_CHECKING:
 
 DOUBTED, SUSPENSE, CREDITED, RETURNED = "doubted", "suspense", "credited", "returned"
 
-LATER_S, EARLIER_S = 900, 15
-"""Money without a reference may be that of a push so long before it: payers are slow, and a prompt
-that was refused may be paid after all. The provider's clock may be behind ours."""
+SAME_MONEY_S = 900
+"""Money without a reference may be that of a push so far from it: payers are slow, and a prompt
+that was refused may be paid after all. What came before the push is taken last of all: of like
+payments one may have taken another's receipt, and then the other's is what is left for it."""
+
+CLOCKS_APART_S = 60
+"""Money comes before anybody can find that it came, by clocks that differ by no more than this."""
 
 NEAR_MAX = 20
 REFERENCE_MAX, PAYER_MAX, NAME_MAX, NOTE_MAX = 64, 64, 80, 200
@@ -152,13 +156,12 @@ async def of_order(tx: Tx, order_id: str) -> list[ArrivalRow]:
 async def without_reference(tx: Tx, payment: PaymentRow) -> ArrivalRow | None:
     """Money at a Till that may be that of a push, and waits for its owner; locked, or None.
 
-    A Till is told no account: amount, place and the time must do. Of several the nearest is taken:
-    each receipt stands for one push, so that no money is booked twice.
+    A Till is told no account: amount, place and the time must do. Of several the likeliest is
+    taken: each receipt stands for one push, so that no money is booked twice.
     """
     if payment.pushed_at is None:
         return None
-    earliest = payment.pushed_at - timedelta(seconds=EARLIER_S)
-    latest = payment.pushed_at + timedelta(seconds=LATER_S)
+    around = timedelta(seconds=SAME_MONEY_S)
     query = (
         select(ArrivalRow)
         .where(
@@ -168,14 +171,19 @@ async def without_reference(tx: Tx, payment: PaymentRow) -> ArrivalRow | None:
             ArrivalRow.state == SUSPENSE,
             ArrivalRow.order_id.is_(None),
             ArrivalRow.reference == "",
-            ArrivalRow.at.between(earliest, latest),
+            ArrivalRow.at.between(payment.pushed_at - around, payment.pushed_at + around),
         )
         .with_for_update(skip_locked=True, key_share=True)
         .execution_options(populate_existing=True)
     )
     pushed_at = payment.pushed_at
     found = list(await tx.scalars(query.limit(NEAR_MAX)))
-    return min(found, key=lambda one: (abs(one.at - pushed_at), one.id), default=None)
+    return min(found, key=lambda one: (*apart(pushed_at, one.at), one.id), default=None)
+
+
+def apart(pushed_at: datetime, paid_at: datetime) -> tuple[bool, timedelta]:
+    """How unlikely it is that money is that of a push: before it is worse than long after it."""
+    return paid_at < pushed_at, abs(paid_at - pushed_at)
 
 
 async def waiting_for(tx: Tx, payment: PaymentRow) -> list[str]:

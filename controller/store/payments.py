@@ -9,7 +9,7 @@ from sqlalchemy import Row, func, select
 
 from billing.payment import PaymentState
 from controller.store import array_rows
-from controller.store.arrivals import EARLIER_S, LATER_S, NEAR_MAX
+from controller.store.arrivals import CLOCKS_APART_S, NEAR_MAX, SAME_MONEY_S, apart
 from controller.store.bulk_rows import among
 from controller.store.database import ROW_LOCK
 from controller.store.rows import PaymentRow
@@ -153,26 +153,26 @@ async def answered_by(tx: Tx, seen: Seen, *, at_a_till: bool) -> str | None:
 
 
 async def without_receipt(tx: Tx, seen: Seen) -> str | None:
-    """The order that was found paid by asking, and whose receipt this may be; the nearest in time.
+    """The order that was found paid by asking, and whose receipt this may be; the likeliest.
 
     Money at a Till has no reference: amount, place and the time must do. Each order takes one
     receipt, so that none is booked twice.
     """
     if seen.at is None:
         return None
-    earliest = seen.at - timedelta(seconds=LATER_S)
-    latest = seen.at + timedelta(seconds=EARLIER_S)
+    around = timedelta(seconds=SAME_MONEY_S)
     query = select(PaymentRow).where(
         PaymentRow.rail == seen.rail,
         PaymentRow.shortcode == seen.place,
         PaymentRow.amount_minor == seen.amount.minor,
         PaymentRow.state == PaymentState.SETTLED,
         PaymentRow.receipt.is_(None),
-        PaymentRow.pushed_at.between(earliest, latest),
+        PaymentRow.pushed_at.between(seen.at - around, seen.at + around),
+        PaymentRow.settled_at >= seen.at - timedelta(seconds=CLOCKS_APART_S),
     )
     paid_at = seen.at
     near = {
-        row.order_id: abs(row.pushed_at - paid_at)
+        row.order_id: apart(row.pushed_at, paid_at)
         for row in await tx.scalars(query.limit(NEAR_MAX))
         if row.pushed_at is not None
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent import daytime, grants
+from agent.clock import SystemClock
 from agent.model import Instant
 from billing.ids import GrantId
 from shaping.plane import MonotonicMs
@@ -192,3 +194,15 @@ def test_what_is_certain_of_the_time_never_runs_ahead_of_it() -> None:
     assert daytime.no_earlier_than(lost, NOON, MonotonicMs(5_000)) == NOON + timedelta(seconds=55)
     assert daytime.no_earlier_than(lost, None, MonotonicMs(0)) is None
     assert not daytime.lapsed(NOON, lost, asleep_since=None, woke_at=MonotonicMs(0))
+
+
+async def test_who_is_told_to_stop_while_something_happens_does_stop() -> None:
+    clock, happens = SystemClock(), asyncio.Event()
+    waiting = asyncio.create_task(clock.wait(happens.wait(), at_most_ms=60_000))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    happens.set()
+    waiting.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await waiting

@@ -20,6 +20,8 @@ NAMES = (
     "ledger",
     "outbox",
     "portal",
+    "radius",
+    "routeros",
     "series",
     "shaper-build",
     "shaper-replan",

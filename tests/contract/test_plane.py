@@ -1,4 +1,4 @@
-"""What every data plane promises, asked of each: the one in memory and the Linux gateway."""
+"""What every data plane promises, asked of each: in memory, a Linux gateway, MikroTik routers."""
 
 from __future__ import annotations
 
@@ -24,12 +24,16 @@ from shaping.plane import (
     Rate,
     SessionKey,
 )
+from shaping.routeros.rows import LISTS, QUEUES
 from tests.support.gateway import KEY, PHONE, SERVER4, Street, an_access, mac_of, v4_of
+from tests.support.router import Emulated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from shaping.plane import Counter, DataPlane
+    from shaping.routeros.plane import RouterPlane
+    from shaping.routeros.session import Lane
 
 CAP = CapKey("grant-7")
 NEXT = SessionKey("0193-next")
@@ -128,16 +132,100 @@ class LinuxBox:
             asyncio.run(asyncio.sleep((end - boot_clock()) / 1000))
 
 
+@dataclass
+class RouterBox:
+    """A router of one version. What it is told, it is told by an agent that counts it."""
+
+    router: Emulated
+    plane: RouterPlane = field(init=False)
+    lane: Lane = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._begin()
+
+    def _begin(self) -> None:
+        self.lane = self.router.a_lane()
+        self.plane = self.router.a_plane(self.lane)
+
+    def now(self) -> MonotonicMs:
+        return self.router.now()
+
+    def ping(self) -> bool:
+        """There, a reading as an agent takes one all the time, and back.
+
+        A router has no budgets of bytes: they end with the reading that finds them used up.
+        """
+        return self._passes(up=PING_BYTES) and self._passes(down=PING_BYTES)
+
+    def _passes(self, **sizes: int) -> bool:
+        address, mac = str(v4_of(PHONE)), mac_of(PHONE).upper()
+        passed = self.router.do(lambda box: box.pass_bytes(address, mac=mac, to=SERVER4, **sizes))
+        asyncio.run(self.plane.counters())
+        return sum(passed) == PING_BYTES
+
+    def lose_everything(self) -> None:
+        self.router.do(lambda box: box.power_cut())
+
+    def successor(self) -> None:
+        self.lane.close()
+        self._begin()
+
+    def remove_access(self) -> None:
+        self._remove(LISTS, "way")
+
+    def remove_garden(self) -> None:
+        self._remove(LISTS, "garden")
+
+    def remove_pools(self) -> None:
+        self._remove(QUEUES, "pool")
+
+    def _remove(self, menu: str, kind: str) -> None:
+        for row in self.router.rows(menu):
+            if row.get("comment", "").startswith(f"lango {kind} "):
+                identity = row[".id"]
+                self.router.do(lambda box, one=identity: box.remove(menu, one))  # type: ignore[misc]
+        asyncio.run(self.plane.verify())
+
+    def pass_time(self, ms: int) -> None:
+        """At least so long: a router ends access on its whole seconds."""
+        self.router.do(lambda box: box.pass_time(-(-ms // 1_000)))
+
+
+@pytest.fixture(scope="module")
+def router_six() -> Iterator[Emulated]:
+    with Emulated(major=6) as router:
+        yield router
+
+
+@pytest.fixture(scope="module")
+def router_seven() -> Iterator[Emulated]:
+    with Emulated(major=7) as router:
+        yield router
+
+
 @pytest.fixture(scope="module")
 def wired_street() -> Iterator[Street]:
     with Street() as street:
         yield street
 
 
-@pytest.fixture(params=["memory", pytest.param("linux", marks=pytest.mark.root)])
+@pytest.fixture(
+    params=[
+        "memory",
+        pytest.param("linux", marks=pytest.mark.root),
+        "router_six",
+        "router_seven",
+    ]
+)
 def box(request: pytest.FixtureRequest) -> Iterator[Box]:
     if request.param == "memory":
         yield MemoryBox()
+        return
+    if request.param != "linux":
+        routed = RouterBox(request.getfixturevalue(request.param))
+        yield routed
+        asyncio.run(routed.plane.clear())
+        routed.lane.close()
         return
     street: Street = request.getfixturevalue("wired_street")
     yield LinuxBox(street)

@@ -100,6 +100,13 @@ def test_the_example_of_the_agent_loads() -> None:
     assert (config.plane, config.lan) == ("linux", "br-lan")
 
 
+def test_the_example_of_a_site_with_a_router_loads() -> None:
+    config = agent_config.load(PACKAGING / "examples" / "agent-mikrotik.toml")
+
+    assert config.routeros is not None
+    assert (config.plane, str(config.routeros.portal)) == ("routeros", "10.9.0.2")
+
+
 @pytest.mark.parametrize("unit", UNITS, ids=lambda path: path.name)
 def test_a_unit_has_one_directive_on_each_line(unit: Path) -> None:
     several = [line for line in unit.read_text().splitlines() if re.search(r" [A-Z]\w+=", line)]

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "2026_11_26_saved_views"
-down_revision = "2026_11_26_operator_voice"
+down_revision = "2026_11_26_logins"
 branch_labels = None
 depends_on = None
 

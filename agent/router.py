@@ -1,0 +1,170 @@
+"""A site whose box is a MikroTik router: its part of the configuration, and what comes of it."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from agent.lan import Lan
+from shaping.plane import PlaneError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+
+    from agent.clock import Clock
+    from shaping.plane import MonotonicMs, Neighbour
+    from shaping.routeros.plane import RouterPlane
+    from shaping.routeros.session import Lane
+
+TLS_PORT, PLAIN_PORT = 8729, 8728
+PORT_MAX = 65_535
+PASSWORD_CHARS_MAX = 256
+_HOST = re.compile(r"[a-zA-Z0-9](?:[a-zA-Z0-9.:-]{0,251}[a-zA-Z0-9])?")
+_INTERFACE = re.compile(r"[^\s,!=\x00-\x1f]{1,64}")
+_FINGERPRINT = re.compile(r"[0-9a-f]{64}")
+MISS_REST_S = 1.0
+"""Strangers at the portal make the router tell its tables no more often than this."""
+
+
+@dataclass(frozen=True, slots=True)
+class RouterOs:
+    """Where the router is and what it is told. Devices are behind its ``interfaces``.
+
+    ``fingerprint`` pins its certificate (SHA-256); None, by ``tls = false``, is for a link that
+    nobody else is on. ``portal`` is this machine's address, as the router reaches it: it leads
+    devices there, so it must not be in their own network.
+    """
+
+    host: str
+    user: str
+    password_file: Path
+    interfaces: tuple[str, ...]
+    portal: IPv4Address
+    port: int
+    fingerprint: str | None
+
+
+KEYS: dict[str, tuple[type, str | None]] = {
+    "host": (str, 'like "10.9.0.1"'),
+    "port": (int, None),
+    "tls": (bool, None),
+    "fingerprint": (str, None),
+    "user": (str, 'like "lango"'),
+    "password_file": (str, 'like "/etc/lango/router.password"'),
+    "interfaces": (list, 'like ["bridge-hotspot"]'),
+    "portal": (str, 'like "10.9.0.2"'),
+}
+"""What [routeros] may hold, of which type, and an example where it must be there."""
+
+
+def parsed(told: Mapping[str, Any]) -> tuple[RouterOs | None, list[str]]:
+    """The router of a configuration, from keys without their table, and what is wrong with it."""
+    faults = [
+        f"routeros.{key}: [routeros] wants it, {like}"
+        for key, (_, like) in KEYS.items()
+        if like is not None and key not in told
+    ]
+    tls = told.get("tls", True)
+    if tls and "fingerprint" not in told:
+        like = "the SHA-256 of the router's certificate; or tls = false on a link of its own"
+        faults.append(f"routeros.fingerprint: [routeros] wants it, {like}")
+    if faults:
+        return None, faults
+    fingerprint = told["fingerprint"].replace(":", "").lower() if tls else None
+    faults = list(_impossible({**told, "fingerprint": fingerprint}))
+    if faults:
+        return None, faults
+    router = RouterOs(
+        host=told["host"],
+        user=told["user"],
+        password_file=Path(told["password_file"]),
+        interfaces=tuple(told["interfaces"]),
+        portal=IPv4Address(told["portal"]),
+        port=told.get("port", TLS_PORT if tls else PLAIN_PORT),
+        fingerprint=fingerprint,
+    )
+    return router, []
+
+
+def _impossible(told: Mapping[str, Any]) -> list[str]:
+    faults = []
+    if not _HOST.fullmatch(told["host"]):
+        faults.append(f"routeros.host: {told['host']!r} is no host name and no address")
+    if not 0 < told.get("port", TLS_PORT) <= PORT_MAX:
+        faults.append(f"routeros.port: want 1 to {PORT_MAX}, got {told['port']}")
+    if told["fingerprint"] is not None and not _FINGERPRINT.fullmatch(told["fingerprint"]):
+        faults.append("routeros.fingerprint: want 64 hexadecimal digits")
+    if not told["user"]:
+        faults.append("routeros.user: want a name")
+    if not Path(told["password_file"]).is_absolute():
+        faults.append(
+            f"routeros.password_file: want an absolute path, got {told['password_file']!r}"
+        )
+    names = told["interfaces"]
+    if not names or len(set(map(str, names))) < len(names):
+        faults.append(f"routeros.interfaces: want names, each once, got {names!r}")
+    faults += [
+        f"routeros.interfaces: {name!r} is no interface name"
+        for name in names
+        if not isinstance(name, str) or not _INTERFACE.fullmatch(name)
+    ]
+    try:
+        IPv4Address(told["portal"])
+    except ValueError:
+        faults.append(f"routeros.portal: {told['portal']!r} is no IPv4 address")
+    return faults
+
+
+def lane(router: RouterOs, *, patience_s: float | None = None) -> Lane:
+    """The one way to the router. Raises `PlaneError` (no retry) when there is no password."""
+    # Deferred: only sites with a router take the library for it.
+    from shaping.routeros.session import PATIENCE_S, Lane, Router
+
+    where = Router(
+        host=router.host,
+        port=router.port,
+        user=router.user,
+        password=password(router.password_file),
+        fingerprint=router.fingerprint,
+    )
+    return Lane(where, patience_s=patience_s or PATIENCE_S)
+
+
+def password(path: Path) -> str:
+    """The first line of a file. Raises `PlaneError` (no retry) that names the file."""
+    try:
+        text = path.read_text().partition("\n")[0]
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "is no text"
+        raise PlaneError(f"routeros.password_file: {path}: {why}", retry=False) from error
+    if not 0 < len(text) <= PASSWORD_CHARS_MAX:
+        raise PlaneError(f"routeros.password_file: {path} holds no password", retry=False)
+    return text
+
+
+def box(router: RouterOs, portal_port: int, clock: Clock) -> tuple[RouterPlane, Lan]:
+    """The router as a plane and as a LAN, over one connection. Raises `PlaneError` (no retry)."""
+    from shaping.routeros import neighbours
+    from shaping.routeros.plane import RouterPlane
+    from shaping.routeros.rows import Wiring
+
+    way = lane(router)
+    wiring = Wiring(router.interfaces, router.portal, portal_port)
+    missed = asyncio.Event()
+
+    def now() -> MonotonicMs:
+        return clock.now().mono
+
+    async def wait(seconds: float) -> None:
+        await clock.sleep(MISS_REST_S)
+        missed.clear()
+        await clock.wait(missed.wait(), at_most_ms=int(seconds * 1_000))
+
+    def follow() -> AsyncIterator[Neighbour]:
+        return neighbours.follow(way, router.interfaces, wait=wait)
+
+    return RouterPlane(way, wiring, now=now), Lan(follow, clock, missed=missed.set)

@@ -1,0 +1,103 @@
+"""What could keep an agent from working with its router, and what to do about each."""
+
+from __future__ import annotations
+
+import stat
+from ipaddress import IPv4Interface
+from typing import TYPE_CHECKING
+
+from agent import router as routers
+from agent.findings import Finding, Verdict
+from shaping.plane import PlaneError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from agent.router import RouterOs
+    from shaping.routeros.session import Answer, Talk, Words
+
+LOOK_S = 20.0
+
+
+async def findings(router: RouterOs) -> list[Finding]:
+    """Look at the router, which is told nothing; a check that fails keeps no other from running."""
+    found = [_secret(router), _link(router)]
+    if found[0].verdict is Verdict.FAIL:
+        return found
+    try:
+        lane = routers.lane(router, patience_s=LOOK_S)
+    except PlaneError as error:
+        return [*found, Finding("router", Verdict.FAIL, str(error), "write the password there")]
+    try:
+        return [*found, *await lane.run(lambda talk: list(_looked(talk, router)))]
+    except PlaneError as error:
+        fix = "is api-ssl on, this machine in its address list, and the fingerprint right?"
+        return [*found, Finding("router", Verdict.FAIL, str(error), fix)]
+    finally:
+        lane.close()
+
+
+def _secret(router: RouterOs) -> Finding:
+    path = router.password_file
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        fix = "write the API user's password there"
+        return Finding("router password", Verdict.FAIL, f"{path}: {error.strerror}", fix)
+    if mode & (stat.S_IRWXG | stat.S_IRWXO):
+        fix = f"chmod 600 {path}"
+        return Finding("router password", Verdict.WARN, f"others may read {path}", fix)
+    return Finding("router password", Verdict.PASS, f"{path} is there for nobody else")
+
+
+def _link(router: RouterOs) -> Finding:
+    if router.fingerprint is None:
+        fix = "give the router a certificate, set fingerprint, and take tls = false away"
+        return Finding("router link", Verdict.WARN, "the password goes in clear", fix)
+    return Finding("router link", Verdict.PASS, "TLS, its certificate pinned")
+
+
+def _looked(talk: Talk, router: RouterOs) -> Iterator[Finding]:
+    yield Finding("router", Verdict.PASS, f"{router.host} answers: RouterOS {talk.version}")
+    for name in router.interfaces:
+        yield from _interface(talk, name, router)
+
+
+def _interface(talk: Talk, name: str, router: RouterOs) -> Iterator[Finding]:
+    check = f"router interface {name}"
+    (found,) = _rows(talk, ("/interface/print", "=.proplist=name,running", f"?name={name}"))
+    if not found:
+        yield Finding(check, Verdict.FAIL, "it is not there", "set [routeros] interfaces")
+        return
+    words = ("/ip/address/print", "=.proplist=address,interface", f"?interface={name}")
+    (addresses,) = _rows(talk, words)
+    inside = [
+        row["address"]
+        for row in addresses
+        if router.portal in IPv4Interface(row["address"]).network
+    ]
+    if inside:
+        fix = "put this machine on another interface of the router"
+        text = f"the portal {router.portal} is in the devices' own network {inside[0]}"
+        yield Finding(check, Verdict.FAIL, text, fix)
+    elif not addresses:
+        yield Finding(check, Verdict.WARN, "the router has no address there", "give it one")
+    else:
+        yield Finding(check, Verdict.PASS, f"it is there, with {addresses[0]['address']}")
+    yield from _arp(talk, name, check)
+
+
+def _arp(talk: Talk, name: str, check: str) -> Iterator[Finding]:
+    """Address lists know no MAC: the router's own ARP has to."""
+    for menu in ("/interface/bridge", "/interface/vlan", "/interface/ethernet"):
+        (rows,) = _rows(talk, (f"{menu}/print", "=.proplist=name,arp", f"?name={name}"))
+        if rows and rows[0].get("arp", "reply-only") != "reply-only":
+            fix = f"{menu} set {name} arp=reply-only, and add-arp=yes at its DHCP server"
+            text = "who takes a paid device's address may use it"
+            yield Finding(f"{check} arp", Verdict.WARN, text, fix)
+
+
+def _rows(talk: Talk, *orders: Words) -> Sequence[Sequence[Mapping[str, str]]]:
+    """What each order brings; nothing where the router refuses it."""
+    answers: list[Answer] = talk.ask(orders)
+    return [[] if answer.trap is not None else answer.rows for answer in answers]
