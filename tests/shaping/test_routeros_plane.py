@@ -88,6 +88,10 @@ def one(**changes: object) -> Desired:
     return Desired({KEY: replace(an_access(), ipv6=frozenset(), **changes)})  # type: ignore[arg-type]
 
 
+def is_ours(row: dict[str, str]) -> bool:
+    return row.get("comment", "").startswith("lango ")
+
+
 def many(count: int = HUNDRED) -> Desired:
     def access(number: int) -> Access:
         mac = MacAddress(f"02:00:00:00:{number >> 8:02x}:{number & 255:02x}")
@@ -105,7 +109,9 @@ def test_strangers_rows_stay_as_they_are(site: Site) -> None:
     for menu, words in strangers.items():
         site.router.do(lambda box, m=menu, w=words: box.add(m, **w))  # type: ignore[misc]
     site.apply(many())
-    before = {menu: site.router.rows(menu)[0] for menu in strangers}
+    before = {
+        menu: next(row for row in site.router.rows(menu) if not is_ours(row)) for menu in strangers
+    }
     asyncio.run(site.plane.clear())
 
     assert {menu: site.router.rows(menu) for menu in strangers} == {
@@ -350,6 +356,24 @@ def test_the_garden_of_a_paid_device_is_in_a_queue_of_its_own(site: Site) -> Non
     site.passes()
 
     assert (first, site.counters()[KEY].up_bytes_total) == (0, 100)
+
+
+def test_a_strangers_queue_that_was_there_first_keeps_no_bytes_from_being_counted(
+    site: Site,
+) -> None:
+    site.router.do(lambda box: box.add(QUEUES, name="whole lan", target="bridge"))
+    site.apply(Desired())
+    site.apply(one())
+    site.passes()
+    first = site.counters()[KEY].up_bytes_total
+    top = site.router.rows(QUEUES)[0][".id"]
+    later = site.router.do(lambda box: box.add(QUEUES, name="all", target="", place_before=top))
+    asyncio.run(site.plane.verify())
+    site.apply(one())
+    site.passes()
+
+    assert (first, site.counters()[KEY].up_bytes_total) == (100, 200)
+    assert later in {row[".id"] for row in site.router.rows(QUEUES)}
 
 
 def test_pools_serve_those_in_them_and_nobody_else(site: Site) -> None:
