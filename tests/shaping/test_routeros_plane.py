@@ -414,6 +414,16 @@ def test_what_is_new_in_the_tables_is_told_once() -> None:
     assert [(one.sight, one.port) for one in moved] == [(Sight.MOVED, "wlan2")]
 
 
+def test_macs_without_end_are_not_all_remembered() -> None:
+    """One device can show a bridge a new one with each packet; the bridge itself forgets them."""
+    tables = Tables()
+    for number in range(HUNDRED):
+        port = {"mac-address": f"02:00:00:00:00:{number:02X}", "on-interface": "wlan1"}
+        assert list(tables.take([], [port])) == []
+
+    assert tables.ports_known == 1
+
+
 async def test_who_is_on_the_lan_is_told_as_soon_as_somebody_asks() -> None:
     with Emulated(major=7) as router:
         lane = router.a_lane()
