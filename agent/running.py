@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from agent import identity as identities
-from agent import log, router, serving, small, status
+from agent import log, routers, serving, small, status
 from agent.clock import SystemClock
 from agent.courier import Courier
 from agent.gate import SiteGate
@@ -38,7 +38,7 @@ from billing.money import Money
 from portal.captive.gate import Offer, SiteFace
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
     from ipaddress import IPv4Address, IPv6Address
 
     from agent.clock import Clock
@@ -100,6 +100,7 @@ class Parts:
     plane: DataPlane
     lan: Watch
     uplink: Uplink
+    close: Callable[[], None] = lambda: None
 
 
 async def run(file: ConfigFile, *, dry_run: bool) -> None:
@@ -211,15 +212,16 @@ async def operate(
 
 def _real(config: Config, identity: Identity, clock: Clock) -> Parts:
     uplink = GrpcUplink(identity.credentials, version=version())
-    plane, lan = _box(config, clock)
-    return Parts(site_id=identity.site_id, plane=plane, lan=lan, uplink=uplink)
+    if config.routers:
+        beside, lan = routers.boxes(config.routers, config.portal_port, clock)
+        return Parts(identity.site_id, beside, lan, uplink, beside.close)
+    plane, watch = _box(config, clock)
+    return Parts(identity.site_id, plane, watch, uplink)
 
 
 def _box(config: Config, clock: Clock) -> tuple[DataPlane, Watch]:
     if config.plane == "memory":
         return _memory_plane(clock), LoopbackLan()
-    if config.routeros is not None:
-        return router.box(config.routeros, config.portal_port, clock)
     from shaping.linux.neighbours import follow
     from shaping.linux.nft import LinuxConfig
     from shaping.linux.plane import LinuxPlane
