@@ -95,10 +95,15 @@ openapi: setup ## Write docs/openapi.json again
 	@$(BIN)/python -m controller.api.openapi
 
 lock: ## Pin and hash the Python packages again (needs uv)
-	@for part in run dev; do \
+	@for part in run dev agent; do \
+	    case $$part in \
+	    run) of="--extra agent --extra controller --extra build" ;; \
+	    dev) of="--extra agent --extra controller --extra build --extra dev -c $(REQUIREMENTS)/run.txt" ;; \
+	    agent) of="--extra agent -c $(REQUIREMENTS)/run.txt" ;; \
+	    esac; \
 	    uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	        --no-annotate --no-strip-extras --custom-compile-command "make lock" $$( [ $$part = dev ] && echo "-c $(REQUIREMENTS)/run.txt --extra dev" ) \
-	        --extra agent --extra controller --extra build pyproject.toml -o $(REQUIREMENTS)/$$part.txt; \
+	        --no-annotate --no-strip-extras --custom-compile-command "make lock" $$of \
+	        pyproject.toml -o $(REQUIREMENTS)/$$part.txt; \
 	done
 
 clean: ## Remove what was built here: environment, front-end files, trial state

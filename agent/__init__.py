@@ -8,9 +8,10 @@ PURE (time is an argument, no input or output):
 - ``model.py``    the site's state, the events that change it, the effects they have
 - ``decide.py``   ``decide(state, event, now) -> (state, effects)``; its rules by subject:
   ``changes.py`` desired state, ``grants.py`` what is left, ``sessions.py`` open, count, end,
-  ``devices.py`` whose address is whose, ``joining.py`` who may use a grant, ``orders.py`` where
-  each stands, ``prepaid.py`` vouchers and tokens, ``speeds.py`` how fast and when, ``tries.py`` how
-  often, ``daytime.py`` what time it can be
+  ``dialling.py`` sessions that a NAS counts, ``devices.py`` whose address is whose,
+  ``joining.py`` who may use a grant, ``orders.py`` where each stands, ``prepaid.py`` vouchers and
+  tokens, ``speeds.py`` how fast and when, ``tries.py`` how often, ``daytime.py`` what time it can
+  be
 - ``badge.py``    what a browser keeps, so that its device is known again
 - ``draft.py``    a working copy of the state for one batch
 - ``desired.py``  the whole desired state of the data plane
@@ -29,6 +30,7 @@ SHELL:
   ``phones.py`` codes by SMS, ``seldom.py`` how often
 - ``visitors.py`` the portal's connections: bounded for each address, in time and in size
 - ``lan.py``      who is on the LAN
+- ``radius/``     answers NASes and gives them orders, where a site has any
 - ``network/``    the site's own addresses and names, and changes of them without a risk
 - ``probes/``     a look at the LAN and the uplink, when somebody asks for one
 - ``identity.py`` key, certificate signing request, certificate, renewal

@@ -11,8 +11,20 @@ from dataclasses import replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, assert_never
 
-from agent import grants, joining, orders, sessions
-from agent.model import Blocked, Chunk, Garden, Listing, Notice, ProbeOrder, Resync, SitePool
+from agent import dialling, grants, joining, orders, sessions
+from agent.model import (
+    Blocked,
+    Chunk,
+    Garden,
+    Listing,
+    Login,
+    Logo,
+    Notice,
+    ProbeOrder,
+    Resync,
+    SitePool,
+    Works,
+)
 from agent.wire import Granted, Slot, TokenKeys, Unreadable, parse_item
 from billing.ids import GrantId, PlanId
 from portal.captive.gate import SiteFace
@@ -74,11 +86,15 @@ def told(draft: Draft, key: str, body: bytes) -> None:
             shown(draft, key, parsed)
 
 
-def shown(draft: Draft, key: str, parsed: Parsed) -> None:  # noqa: C901 - one for each kind
+def shown(draft: Draft, key: str, parsed: Parsed) -> None:  # noqa: C901, PLR0912 - one for each kind
     """Let an item that is no grant mean something here; at a start, all of them again."""
     match parsed:
         case SiteFace():
             draft.face = parsed
+        case Logo():
+            draft.logo = parsed
+        case Works():
+            draft.works = parsed
         case Listing():
             draft.offers.put(PlanId(parsed.offer.plan_id), parsed)
         case SitePool():
@@ -97,6 +113,8 @@ def shown(draft: Draft, key: str, parsed: Parsed) -> None:  # noqa: C901 - one f
             draft.chunks.put(key, parsed)
         case ProbeOrder():
             draft.probes.put(parsed.id, parsed)
+        case Login():
+            draft.logins.put(parsed.name, parsed)
         case Granted():
             pass
         case _:
@@ -156,13 +174,17 @@ def _granted(draft: Draft, granted: Granted) -> None:
         orders.caused(draft, granted.cause_id, mac)
 
 
-def _untold(draft: Draft, key: str) -> None:
+def _untold(draft: Draft, key: str) -> None:  # noqa: C901 - one for each kind
     kind, name = key.partition("/")[0], _name(key)
     match kind:
         case "plan":
             draft.offers.drop(PlanId(name))
         case "pool":
             draft.pools.drop(PoolKey(name))
+        case "logo":
+            draft.logo = Logo()
+        case "works":
+            draft.works = Works()
         case "garden":
             draft.garden = Garden()
         case "blocked":
@@ -175,6 +197,8 @@ def _untold(draft: Draft, key: str) -> None:
             draft.chunks.drop(key)
         case "probe":
             draft.probes.drop(name)
+        case "login":
+            dialling.logged_out(draft, name)
         case "grant":
             _ungranted(draft, GrantId(name))
 

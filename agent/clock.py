@@ -52,9 +52,8 @@ class SystemClock:
 
     async def wait(self, awaited: Awaitable[object], *, at_most_ms: int) -> bool:
         """Wait for something; False when ``at_most_ms`` went by first (it is then cancelled)."""
+        # Not wait_for: in Python 3.11 it forgets a cancellation that comes with what is awaited.
         try:
-            # Not `asyncio.wait_for`: when the awaited thing happens in the same moment, it forgets
-            # that it was cancelled (Python 3.11), and an agent that is told to stop would not.
             async with asyncio.timeout(at_most_ms / 1000):
                 await awaited
         except TimeoutError:

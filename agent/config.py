@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Any
 from agent import router
 from agent.network import plan
 from agent.network.plan import Network
+from agent.radius import settings as radius
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from agent.radius.settings import Radius
     from agent.router import RouterOs
 
 DEFAULT_PATH = Path("/etc/lango/agent.toml")
@@ -33,7 +35,8 @@ class Config:
     the internet is behind ``wan``, and of a router all that is in ``routeros``.
     The portal is at ``http://<portal_host>/``; the agent itself listens on ``portal_port``. With a
     ``certificate`` for that name it is at https as well, and phones are told so (RFC 8908).
-    ``network`` is the LAN's addresses and names; None leaves dnsmasq to the operator.
+    ``network`` is the LAN's addresses and names; None leaves dnsmasq to the operator. ``radius`` is
+    who is answered RADIUS; None: nobody.
     """
 
     state_dir: Path = Path("/var/lib/lango-agent")
@@ -46,6 +49,7 @@ class Config:
     certificate: Path | None = None
     certificate_key: Path | None = None
     network: Network | None = None
+    radius: Radius | None = None
     routeros: RouterOs | None = None
 
 
@@ -96,9 +100,22 @@ def load(path: Path) -> Config:
     return parse(raw)
 
 
+def with_secrets(config: Config) -> Config:
+    """The configuration with what stands in files that only the agent reads.
+
+    Raises `ConfigFaults` with all of them that cannot be used.
+    """
+    if config.radius is None:
+        return config
+    known, faults = radius.with_secrets(config.radius)
+    if faults:
+        raise ConfigFaults(faults)
+    return replace(config, radius=known)
+
+
 def parse(raw: Mapping[str, Any]) -> Config:
     """A configuration from parsed TOML. Raises `ConfigFaults` with everything that is wrong."""
-    flat, faults = _flat(raw)
+    flat, faults = _flat({key: value for key, value in raw.items() if key != "radius"})
     values: dict[str, Any] = {}
     tables: dict[str, dict[str, Any]] = {"network": {}, "routeros": {}}
     for key, value in flat.items():
@@ -113,6 +130,9 @@ def parse(raw: Mapping[str, Any]) -> Config:
             tables[table][key] = value
             continue
         values[name] = Path(str(value)) if name in _PATHS else value
+    if "radius" in raw:
+        values["radius"], more = radius.read(raw["radius"])
+        faults += more
     config = Config(**values)
     faults += _impossible(config)
     if config.plane == "routeros":

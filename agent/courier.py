@@ -33,7 +33,7 @@ from agent.uplink.seam import (
     UplinkError,
     UplinkRefused,
 )
-from agent.vitals import Calls
+from agent.vitals import FRESH_MS, Calls
 from billing.payment import OrderStage, Reason
 
 if TYPE_CHECKING:
@@ -90,6 +90,10 @@ PURCHASE_CALLS_MAX = 8
 FINAL = frozenset({OrderStage.PAID, OrderStage.REFUSED, OrderStage.EXPIRED})
 
 
+CUT_OFF_AFTER_MS = 60_000
+"""A thin link loses one report now and then, and that is no outage."""
+
+
 class Courier:
     """All traffic with the controller. ``link_up`` says whether the latest try got through."""
 
@@ -104,6 +108,7 @@ class Courier:
     ) -> None:
         """``vitals`` looks how the box is; without it the controller is not told."""
         self.link_up = False
+        self._lost_at = loop.now().mono
         self._vitals = vitals
         self._vitals_told: Vitals | None = None
         self._went = Calls()
@@ -145,6 +150,11 @@ class Courier:
         self._came_back = asyncio.Event()
 
     @property
+    def cut_off(self) -> bool:
+        """Whether nothing got through for so long that customers are told of it."""
+        return not self.link_up and self._loop.now().mono - self._lost_at >= CUT_OFF_AFTER_MS
+
+    @property
     def link_seen(self) -> LinkSeen:
         """What the reports of the last minutes say of the link."""
         return self._went.seen(self._loop.now())
@@ -153,6 +163,8 @@ class Courier:
         """The controller was not reached, or refused."""
         if self.link_up or isinstance(error, UplinkRefused):
             log.warning("link_down", error=str(error))
+        if self.link_up:
+            self._lost_at = self._loop.now().mono
         self.link_up = False
 
     async def _follow(self) -> None:
@@ -226,10 +238,20 @@ class Courier:
 
     async def _report(self) -> None:
         while True:
-            await self._clock.wait(self._something(), at_most_ms=HEARTBEAT_MS)
+            await self._clock.wait(self._something(), at_most_ms=self._rest_ms())
             self._urgent.clear()
             self._readings.clear()
             await self._persist(self._report_all)
+
+    def _rest_ms(self) -> int:
+        """How long a report may wait: not long while we know how our clock is and have not told.
+
+        Whoever puts up a site waits for that word.
+        """
+        told = self._vitals_told
+        knows = told is not None and self.link_seen.clock_skew_ms is not None
+        untold = told is not None and told.clock_skew_ms is None
+        return FRESH_MS if knows and untold else HEARTBEAT_MS
 
     async def _something(self) -> None:
         """Until a report is due: at once for what matters, after a while for readings."""

@@ -11,10 +11,22 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, assert_never
 
-from agent import changes, daytime, devices, grants, joining, orders, prepaid, sessions, tries
+from agent import (
+    changes,
+    daytime,
+    devices,
+    dialling,
+    grants,
+    joining,
+    orders,
+    prepaid,
+    sessions,
+    tries,
+)
 from agent.draft import Draft
 from agent.model import (
     Accepted,
+    Accounted,
     Answered,
     Asked,
     Changed,
@@ -22,13 +34,16 @@ from agent.model import (
     Counted,
     Delivered,
     Joined,
+    Lost,
     Notice,
     Noticed,
     Ordered,
     ProbeBegun,
     ProbeEnded,
+    Redialled,
     Sighted,
     State,
+    Steered,
     Ticked,
     Tried,
     Unanswered,
@@ -68,6 +83,7 @@ def decide_all(
     if draft.due_at <= now.mono:
         orders.end_due(draft)
         sessions.end_due(draft)
+    dialling.settle(draft)
     return draft.result(), tuple(draft.effects)
 
 
@@ -105,6 +121,14 @@ def _step(draft: Draft, event: Event) -> None:  # noqa: C901, PLR0912 - one for 
             turns.begun(draft, event.probe_id)
         case ProbeEnded():
             turns.ended(draft, event.probe_id, event.body)
+        case Accounted():
+            dialling.accounted(draft, event.account)
+        case Lost():
+            dialling.lost(draft, event.session_id)
+        case Redialled():
+            dialling.redialled(draft, event.session_id)
+        case Steered():
+            dialling.steered(draft, event.session_id, event.told)
         case Noticed():
             draft.say(Notice(code=event.code, text=event.text))
         case Ticked():

@@ -61,6 +61,8 @@ def planned(state: State, mono: MonotonicMs, before: Plan) -> Plan:
     pools = before.desired.pools if same_pools else shared_rates(state.pools)
     places = {port: key for key, one in state.pools.items() for port in one.ports if key in pools}
     for session_id, session in state.sessions.items():
+        if session.dial is not None:
+            continue
         use = state.grants[session.grant_id]
         key = SessionKey(session_id)
         like = before.desired.access.get(key)
@@ -72,7 +74,7 @@ def planned(state: State, mono: MonotonicMs, before: Plan) -> Plan:
                 session,
                 use,
                 mono=mono,
-                rate=_rate(state, use),
+                rate=rate_now(state, use),
                 pool=_pool(use, session, pools, places),
                 like=like,
             )
@@ -124,13 +126,16 @@ def poll_in_ms(state: State, mono: MonotonicMs) -> int | None:
         return POLL_CLOSING_MS
     soonest = POLL_MS
     for session in state.sessions.values():
+        if session.dial is not None:
+            continue
         use = state.grants[session.grant_id]
         if (_capped(use) or use.grant.limits.steps) and mono - session.active_at < 2 * POLL_MS:
             soonest = min(soonest, _news_in_ms(use, grants.used_bytes(use, _siblings(state, use))))
     return max(POLL_MIN_MS, soonest)
 
 
-def _rate(state: State, use: GrantUse) -> Rate:
+def rate_now(state: State, use: GrantUse) -> Rate:
+    """How fast a session of the grant is now."""
     limits = use.grant.limits
     used = grants.used_bytes(use, _siblings(state, use)) if limits.steps else 0
     return speeds.rate(limits, used, state.minute)

@@ -14,6 +14,8 @@ from agent import identity as identities
 from agent import router_checks
 from agent.findings import Finding, Verdict
 from agent.identity import IdentityError
+from agent.radius.settings import with_secrets
+from agent.status import PLAIN, RED
 from agent.uplink.grpc import GrpcUplink
 from agent.uplink.seam import UplinkError
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
     from agent.config import Config
     from agent.model import Instant
+    from agent.radius.settings import Radius
 
 CAP_NET_ADMIN = 12
 SANE_SINCE = datetime(2026, 1, 1, tzinfo=UTC)
@@ -47,6 +50,8 @@ async def examine(config: Config, at: Instant) -> list[Finding]:
     else:
         text = "the memory plane moves no packets"
         findings.append(Finding("plane", Verdict.WARN, text, 'set plane = "linux" on a gateway'))
+    if config.radius is not None:
+        findings += [_nas_secrets(config.radius), weak_nases(config.radius)]
     findings += await _controller(config, now)
     return findings
 
@@ -141,9 +146,32 @@ async def _reached(identity: identities.Identity) -> Finding:
     return Finding("controller", Verdict.PASS, f"{identity.edge_address} answers")
 
 
-def printed(findings: list[Finding], write: Callable[[str], object]) -> None:
-    """Write findings for people: one line each, and what to do below it."""
+def _nas_secrets(radius: Radius) -> Finding:
+    _, faults = with_secrets(radius)
+    if faults:
+        fix = "a file for each NAS, of 12 letters or more, that its owner alone can read"
+        return Finding("radius secrets", Verdict.FAIL, "; ".join(faults), fix)
+    return Finding("radius secrets", Verdict.PASS, "every NAS has one of its own")
+
+
+def weak_nases(radius: Radius) -> Finding:
+    """Whether every NAS proves what it asks."""
+    if not radius.weak:
+        return Finding("radius", Verdict.PASS, f"{len(radius.nases)} NAS, all of them sign")
+    text = f"{', '.join(radius.weak)}: believed without a Message-Authenticator (CVE-2024-3596)"
+    fix = (
+        "upgrade to RouterOS 7.15, set require-message-auth, drop the exception; till then a tunnel"
+    )
+    return Finding("radius", Verdict.FAIL, text, fix)
+
+
+def printed(
+    findings: list[Finding], write: Callable[[str], object], *, colours: bool = False
+) -> None:
+    """Write findings for people: one line each, and what to do below it; failures in red."""
     for one in findings:
-        write(f"{one.verdict:4}  {one.check}: {one.text}\n")
+        red = colours and one.verdict is Verdict.FAIL
+        before, after = (RED, PLAIN) if red else ("", "")
+        write(f"{before}{one.verdict:4}  {one.check}: {one.text}{after}\n")
         if one.fix and one.verdict is not Verdict.PASS:
             write(f"      fix: {one.fix}\n")

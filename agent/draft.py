@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from ipaddress import IPv4Address, IPv6Address
 
-    from agent.model import Device, Effect, GrantUse, Instant, Session
+    from agent.model import Device, Dial, Effect, GrantUse, Instant, Session
     from billing.ids import GrantId, SessionId
     from shaping.plane import MonotonicMs
 
@@ -95,6 +95,8 @@ class Draft:
         self.generation = state.generation
         self.digest = state.digest
         self.face = state.face
+        self.logo = state.logo
+        self.works = state.works
         self.garden = state.garden
         self.blocked = state.blocked
         self.asleep_since = state.asleep_since
@@ -104,6 +106,7 @@ class Draft:
         self.counts = state.counts
         self.closing = state.closing
         self.watched = set(state.watched)
+        self.ending = set(state.ending)
         self.items = Table(state.items)
         self.offers = Table(state.offers)
         self.grants = Table(state.grants)
@@ -118,11 +121,18 @@ class Draft:
         self.probed = Table(state.probed)
         self.used = Table(state.used)
         self.tries = Table(state.tries)
+        self.logins = Table(state.logins)
+        self.hung_up = Table(state.hung_up)
+        self.restarts = Table(state.restarts)
+        self.shut: list[SessionId] = []
+        """Dialled sessions that were closed in this batch."""
         self._by_mac = Table(state.index.by_mac)
         self._by_grant = Table(state.index.by_grant)
         self._owners = Table(state.index.owners)
         self._entitled = Table(state.index.entitled)
         self._holders = Table(state.index.holders)
+        self._by_dial = Table(state.index.by_dial)
+        self._by_cause = Table(state.index.by_cause)
 
     @property
     def mono(self) -> MonotonicMs:
@@ -169,6 +179,9 @@ class Draft:
         old = self.sessions.get(session.id)
         self.sessions.put(session.id, session)
         self.watched.add(session.grant_id)
+        if session.dial is not None:
+            self._put_dialled(session, session.dial, old)
+            return
         if session.closed is not None and (old is None or old.closed is None):
             self.closing += 1
         if old is None:
@@ -186,10 +199,15 @@ class Draft:
     def drop_session(self, session: Session) -> None:
         """Forget a session and everything that leads to it."""
         self.sessions.drop(session.id)
-        self.closing -= session.closed is not None
-        self._by_mac.drop(session.mac)
-        for address in addresses_of(session):
-            self._owners.drop(address)
+        if session.dial is None:
+            self.closing -= session.closed is not None
+            self._by_mac.drop(session.mac)
+            for address in addresses_of(session):
+                self._owners.drop(address)
+        else:
+            self.ending.discard(session.id)
+            if self._by_dial.get(session.dial.place) == session.id:
+                self._by_dial.drop(session.dial.place)
         others = tuple(s for s in self._by_grant.get(session.grant_id) or () if s != session.id)
         if others:
             self._by_grant.put(session.grant_id, others)
@@ -201,6 +219,10 @@ class Draft:
         old = self.grants.get(use.grant.id)
         self.grants.put(use.grant.id, use)
         self.watched.add(use.grant.id)
+        if old is None or old.cause_id != use.cause_id:
+            self._uncause(old)
+            if stem := _stem(use):
+                self._by_cause.put(stem, (*(self._by_cause.get(stem) or ()), use.grant.id))
         if old is None or old.grant.devices != use.grant.devices:
             self._unname(old)
             for mac in use.grant.devices:
@@ -211,6 +233,7 @@ class Draft:
     def drop_use(self, use: GrantUse) -> None:
         """Forget a grant."""
         self._unname(use)
+        self._uncause(use)
         self.grants.drop(use.grant.id)
 
     def put_device(self, device: Device) -> None:
@@ -233,12 +256,16 @@ class Draft:
             owners=self._owners.result,
             entitled=self._entitled.result,
             holders=self._holders.result,
+            by_dial=self._by_dial.result,
+            by_cause=self._by_cause.result,
         )
         return replace(
             self.before,
             generation=self.generation,
             digest=self.digest,
             face=self.face,
+            logo=self.logo,
+            works=self.works,
             garden=self.garden,
             blocked=self.blocked,
             items=self.items.result,
@@ -255,6 +282,9 @@ class Draft:
             probed=self.probed.result,
             used=self.used.result,
             tries=self.tries.result,
+            logins=self.logins.result,
+            hung_up=self.hung_up.result,
+            restarts=self.restarts.result,
             index=index,
             seen=self.now,
             asleep_since=self.asleep_since,
@@ -266,8 +296,40 @@ class Draft:
             watched=self.before.watched
             if self.watched == self.before.watched
             else frozenset(self.watched),
+            ending=self.before.ending
+            if self.ending == self.before.ending
+            else frozenset(self.ending),
             minute=daytime.minute(self.now, self.asleep_since),
         )
+
+    def session_at(self, place: str) -> Session | None:
+        """The session of a dial, closing ones included."""
+        key = self._by_dial.get(place)
+        return None if key is None else self.sessions[key]
+
+    def uses_of(self, cause: str) -> list[GrantUse]:
+        """Every grant of a cause, in order of arrival."""
+        found = (self.grants.get(key) for key in self._by_cause.get(cause) or ())
+        return sorted((use for use in found if use is not None), key=lambda use: use.rank)
+
+    def _put_dialled(self, session: Session, dial: Dial, old: Session | None) -> None:
+        """Write a session of a NAS: found by its dial, never by what the NAS says of devices."""
+        if session.closed is not None and (old is None or old.closed is None):
+            self.shut.append(session.id)
+            self.ending.add(session.id)
+        if old is None:
+            self._by_dial.put(dial.place, session.id)
+            others = self._by_grant.get(session.grant_id) or ()
+            self._by_grant.put(session.grant_id, (*others, session.id))
+
+    def _uncause(self, use: GrantUse | None) -> None:
+        if use is None or not (stem := _stem(use)):
+            return
+        left = tuple(g for g in self._by_cause.get(stem) or () if g != use.grant.id)
+        if left:
+            self._by_cause.put(stem, left)
+        else:
+            self._by_cause.drop(stem)
 
     def _unname(self, use: GrantUse | None) -> None:
         if use is None:
@@ -286,6 +348,11 @@ class Draft:
                     self._holders.drop(address)
                 self.devices.drop(mac)
                 return
+
+
+def _stem(use: GrantUse) -> str:
+    """What the grants of one subscription have in common in their causes."""
+    return use.cause_id.rpartition(":")[0]
 
 
 def addresses_of(session: Session | None) -> tuple[IPv4Address | IPv6Address, ...]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import secrets
+from dataclasses import replace
 from datetime import timedelta
 from hashlib import blake2b
 from ipaddress import IPv6Address, ip_address
 from typing import TYPE_CHECKING
 
-from agent import grants, orders, tries
+from agent import daytime, grants, orders, tries
 from agent.codes import Codes
 from agent.companions import Companions
 from agent.devices import contested
@@ -21,6 +22,7 @@ from billing.ids import OrderId, PlanId
 from billing.msisdn import masked, parse_msisdn, wallet_of
 from billing.voucher import ALPHABET
 from portal.captive.gate import AccessView, DeviceView, OrderView, Refusal, SiteFace, Welcome
+from portal.captive.screens import announced
 from shaping.plane import MacAddress, Neighbour, Sight
 
 if TYPE_CHECKING:
@@ -42,7 +44,8 @@ NOBODY = SiteFace(operator_name="Lango", site_name="", help_phone="", language="
 class SiteGate:
     """The site, as its portal sees it. ``resolve`` asks the box for the MAC behind an address.
 
-    ``link_up`` tells whether the controller answers; ``slow`` is as `agent.codes.Codes` wants it.
+    ``link_up`` tells whether the controller answers, ``cut_off`` whether it has not for long;
+    ``slow`` is as `agent.codes.Codes` wants it.
     """
 
     def __init__(
@@ -53,12 +56,14 @@ class SiteGate:
         resolve: Callable[[IPv4Address | IPv6Address], MacAddress | None],
         secret: str,
         link_up: Callable[[], bool] = lambda: True,
+        cut_off: Callable[[], bool] = lambda: False,
         slow: Executor | None = None,
     ) -> None:
         self._loop = loop
         self._resolve = resolve
         self._key = secret.encode()
         self._link_up = link_up
+        self._cut_off = cut_off
         self.returning = Returning(loop=loop, key=self._key, ref=self._ref)
         self._codes = Codes(
             loop=loop,
@@ -75,7 +80,18 @@ class SiteGate:
 
     def face(self) -> SiteFace:
         """As `portal.captive.gate.Gate.face`."""
-        return self._loop.state.face or NOBODY
+        state, now = self._loop.state, self._loop.now()
+        knows_the_time = daytime.minute(now, state.asleep_since) is not None
+        return replace(
+            state.face or NOBODY,
+            logo=state.logo.name,
+            works=announced(state.works.works, now.wall) if knows_the_time else (),
+            cut_off=self._cut_off(),
+        )
+
+    def logo(self) -> bytes:
+        """As `portal.captive.gate.Gate.logo`."""
+        return self._loop.state.logo.png
 
     def offers(self) -> Sequence[Offer]:
         """As `portal.captive.gate.Gate.offers`."""

@@ -216,6 +216,11 @@ def chosen(draft: Draft, mac: MacAddress) -> GrantUse | None:
         for use in draft.uses_for(mac)
         if room(draft, use) and ended(use, draft.sessions_of(use.grant.id), draft.mono) is None
     ]
+    return first(good)
+
+
+def first(good: Iterable[GrantUse]) -> GrantUse | None:
+    """Of several good grants the one to use: one begun before one untouched, then the oldest."""
     return min(good, key=lambda use: (use.valid_at is None, use.rank), default=None)
 
 

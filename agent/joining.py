@@ -90,7 +90,7 @@ def make_room(draft: Draft, mac: MacAddress) -> None:
         if grants.room(draft, use):
             return
         full = full or siblings
-    silent = [one for one in full or () if _ghost_in(draft, one)]
+    silent = [one for one in full or () if one.dial is None and _ghost_in(draft, one)]
     if any(one.closed is not None for one in full or ()) or not silent:
         return
     longest = min(silent, key=lambda one: one.heard_at)

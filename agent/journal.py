@@ -77,6 +77,8 @@ CREATE TABLE IF NOT EXISTS purchase (id TEXT PRIMARY KEY, body TEXT NOT NULL) ST
 CREATE TABLE IF NOT EXISTS used (id TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS attempt (id TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS probed (id TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS hung_up (id TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS nas_restart (id TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT;
 """
 
 
@@ -162,6 +164,8 @@ class Journal:
         self._used: Kept[GrantId] = Kept("used", write=str, moved=_differs)
         self._tries = Kept("attempt", write=keeping.write_try, moved=_differs)
         self._probed = Kept("probed", write=datetime.isoformat, moved=_differs)
+        self._hung_up = Kept("hung_up", write=keeping.write_hung_up, moved=_differs)
+        self._restarts: Kept[str] = Kept("nas_restart", write=str, moved=_differs)
         try:
             self._open(path)
             self.state = self._load()
@@ -383,6 +387,10 @@ class Journal:
             draft.tries.put(key, keeping.read_try(text))
         for key, text in self._rows_of("SELECT id, body FROM probed ORDER BY rowid"):
             draft.probed.put(key, datetime.fromisoformat(text))
+        for key, text in self._rows_of("SELECT id, body FROM hung_up ORDER BY rowid"):
+            draft.hung_up.put(key, keeping.read_hung_up(text))
+        for key, nas in self._rows_of("SELECT id, body FROM nas_restart ORDER BY rowid"):
+            draft.restarts.put(key, nas)
         draft.generation = int(self._meta["generation"])
         draft.digest = bytes.fromhex(self._meta["digest"])
         draft.counts = int(self._meta["counts"])
@@ -423,6 +431,8 @@ class Journal:
             (self._used, state.used),
             (self._tries, state.tries),
             (self._probed, state.probed),
+            (self._hung_up, state.hung_up),
+            (self._restarts, state.restarts),
         )
 
     def _adopt(self, state: State) -> None:

@@ -19,6 +19,7 @@ from agent.model import (
     NO_VOLUME,
     NOWHERE,
     UNMETERED,
+    Dial,
     GrantUse,
     Instant,
     OrderNote,
@@ -147,6 +148,7 @@ def write_session(session: Session) -> str:
             "reported": _meter(session.reported),
             "closed": session.closed,
             "port": session.port,
+            **({} if session.dial is None else {"dial": _dial(session.dial)}),
         }
     )
 
@@ -180,7 +182,18 @@ def read_session(raw: Any, counts: Any, share: Sharing) -> Session:
         reported=known if reported in (None, meter) else _to_meter(reported, share),
         closed=None if raw["closed"] is None else Why(raw["closed"]),
         port=share(raw.get("port", "")),
+        dial=_to_dial(raw.get("dial")),
     )
+
+
+def write_hung_up(session: Session) -> str:
+    """A dialled session that is over as text, its counts with it."""
+    return write_session(session)
+
+
+def read_hung_up(text: str) -> Session:
+    """A dialled session that is over from its text."""
+    return read_session(json.loads(text), None, Sharing())
 
 
 def write_counts(session: Session) -> str:
@@ -332,6 +345,28 @@ def read_try(text: str) -> Try:
 
 
 _LIMITS = ("down_bps", "up_bps", "validity_s", "uptime_s", "quota_bytes", "devices_max")
+
+
+def _dial(dial: Dial) -> dict[str, object]:
+    return {
+        "nas": dial.nas,
+        "key": dial.key,
+        "login": dial.login,
+        "address": dial.address,
+        "base": [dial.base.down_bytes, dial.base.up_bytes],
+        "seconds": dial.seconds,
+        "stamp": dial.stamp,
+        "marks": [one.hex() for one in dial.marks],
+        "told": dial.told,
+        "dead": dial.dead,
+    }
+
+
+def _to_dial(raw: Any) -> Dial | None:
+    if raw is None:
+        return None
+    base, marks = Volume(*raw["base"]), tuple(map(bytes.fromhex, raw["marks"]))
+    return Dial(**{**raw, "base": base, "marks": marks})
 
 
 def _text(value: Mapping[str, object] | list[object]) -> str:

@@ -39,13 +39,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     log.to_stderr()
     try:
-        config = configs.load(options.config)
+        return int(options.command(configs.load(options.config), options))
     except ConfigFaults as wrong:
         for fault in wrong.faults:
             _complain(fault)
         return USAGE
-    try:
-        return int(options.command(config, options))
     except (IdentityError, JournalError, PlaneError, UplinkRefused) as error:
         _complain(str(error))
         return ERROR
@@ -87,10 +85,11 @@ def _run(config: Config, options: argparse.Namespace) -> int:
     from agent import running
 
     if not options.dry_run:
+        config = configs.with_secrets(config)
         asyncio.run(running.run(running.ConfigFile(options.config, config), dry_run=False))
         return OK
     with TemporaryDirectory(prefix="lango-dry-run-") as folder:
-        pretended = replace(config, plane="memory", state_dir=Path(folder))
+        pretended = replace(config, plane="memory", state_dir=Path(folder), radius=None)
         _say(f"dry run: portal at http://127.0.0.1:{config.portal_port}/, nothing else is touched")
         asyncio.run(running.run(running.ConfigFile(options.config, pretended), dry_run=True))
     return OK
@@ -105,7 +104,7 @@ def _status(config: Config, options: argparse.Namespace) -> int:
         _say(json.dumps(values))
     else:
         for key, value in values.items():
-            _say(f"{key}: {value}")
+            _say(status.line(key, value, colours=sys.stdout.isatty()))
     return DEGRADED if status.degraded(values) else OK
 
 
@@ -114,7 +113,7 @@ def _doctor(config: Config, options: argparse.Namespace) -> int:
     if options.json:
         _say(json.dumps([asdict(one) for one in findings]))
     else:
-        doctor.printed(findings, sys.stdout.write)
+        doctor.printed(findings, sys.stdout.write, colours=sys.stdout.isatty())
     failed = {one.check for one in findings if one.verdict is Verdict.FAIL}
     if failed:
         return UNREACHABLE if failed == {"controller"} else ERROR

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from billing.metering import Meter, Volume
 from billing.quota import UNBOUND
 from shaping.one import nothing
-from shaping.plane import MonotonicMs
+from shaping.plane import MacAddress, MonotonicMs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from billing.payment import OrderStage, Reason
     from billing.plan import Limits
     from billing.quota import Allowance
-    from portal.captive.gate import Offer, SiteFace
-    from shaping.plane import Counter, MacAddress, Neighbour, PoolKey, Rate, SessionKey
+    from portal.captive.gate import Offer, SiteFace, Work
+    from shaping.plane import Counter, Neighbour, PoolKey, Rate, SessionKey
 
 FIRST = MonotonicMs(0)
 """The moment at which a machine starts."""
@@ -35,6 +35,9 @@ NEVER = MonotonicMs(2**62)
 COMPANION = "companion"
 """The proof of a device without a browser: another device that is in connected it."""
 
+
+NO_MAC = MacAddress("")
+"""Stands for a device that nobody named."""
 
 UNMETERED = Meter()
 """The meter of a session of which nothing was counted; one for all of them."""
@@ -91,13 +94,61 @@ class Device:
 
 
 @dataclass(frozen=True, slots=True)
+class Login:
+    """By what a subscriber dials in: a name and a secret, for the grants of one ``cause``.
+
+    A grant is theirs when its cause is this with a colon and more behind it.
+    """
+
+    name: str
+    secret: str = field(repr=False)
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dial:
+    """A session's life at a NAS (RFC 2866), which forwards and counts in place of this box.
+
+    ``key`` is its Acct-Session-Id. What the NAS counts is ``base``, which belongs to an earlier
+    session of the same dial, and the session's own meter. ``seconds`` is the longest session time
+    told, ``stamp`` the newest moment by the NAS's own clock (0: it tells none; used for order
+    alone). ``marks`` are the authenticators of the Starts that were taken for this dial. ``told``
+    is what the NAS is known to hold it to, "" when nobody knows. ``dead``: the NAS restarted since.
+    """
+
+    nas: str
+    key: str
+    login: str
+    address: str
+    base: Volume = NO_VOLUME
+    seconds: int = 0
+    stamp: int = 0
+    marks: tuple[bytes, ...] = ()
+    told: str = ""
+    dead: bool = False
+
+    @property
+    def place(self) -> str:
+        """Which session of which NAS it is."""
+        return dial_place(self.nas, self.key)
+
+
+def dial_place(nas: str, key: str) -> str:
+    """The key of one dial among those of all NASes; a NAS's name has no blank."""
+    return f"{nas} {key}"
+
+
+@dataclass(frozen=True, slots=True)
 class Session:
     """One device's use of one grant here. ``closed`` is set while the last reading is awaited.
 
     ``active_at`` is the latest count with new bytes, ``heard_at`` the latest with new bytes from
     the device. ``reported`` is the part of ``meter`` that is in the outbox. ``port`` is the bridge
     port behind which the device was seen last, "" when nobody knows.
-    Invariant: a MAC has at most one session, and the addresses of two sessions never overlap.
+    ``dial`` is set where a NAS forwards for it: then the plane knows nothing of it, ``heard_at`` is
+    when the NAS last told of it (once closed: when that was), and its MAC is what the NAS says.
+    Invariant: a MAC has at most one session, and the addresses of two sessions never overlap; those
+    of NASes apart, which tell what they like.
     """
 
     id: SessionId
@@ -113,6 +164,7 @@ class Session:
     reported: Meter = UNMETERED
     closed: Why | None = None
     port: str = ""
+    dial: Dial | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +277,21 @@ class Garden:
 
 
 @dataclass(frozen=True, slots=True)
+class Logo:
+    """The operator's picture on the portal, a PNG, and the name by which browsers keep it."""
+
+    png: bytes = b""
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Works:
+    """Works on the network that customers are told of, those to come too."""
+
+    works: tuple[Work, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Blocked:
     """Devices that may do nothing here, whatever they hold."""
 
@@ -287,6 +354,8 @@ class Index:
     owners: Mapping[IPv4Address | IPv6Address, SessionId] = field(default_factory=dict)
     entitled: Mapping[MacAddress, tuple[GrantId, ...]] = field(default_factory=dict)
     holders: Mapping[IPv4Address | IPv6Address, MacAddress] = field(default_factory=dict)
+    by_dial: Mapping[str, SessionId] = field(default_factory=dict)
+    by_cause: Mapping[str, tuple[GrantId, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,13 +372,17 @@ class State:
     those of which less than a burst is left. ``minute`` is that of the day in Nairobi, None while
     the clock is not believed. ``used`` names every code that was redeemed here, and its grant;
     nothing in it is ever redeemed again. ``probed`` says when a probe was begun; it is never begun
-    again.
+    again. ``ending`` are dialled sessions whose NAS has yet to tell their stop. ``hung_up`` are the
+    latest dialled sessions that are over, by place: a NAS may tell more of them. ``restarts`` are
+    the marks of the latest restarts that NASes told, so that none counts twice.
     """
 
     generation: int = 0
     digest: bytes = b""
     items: Mapping[str, bytes] = field(default_factory=dict)
     face: SiteFace | None = None
+    logo: Logo = field(default_factory=Logo)
+    works: Works = field(default_factory=Works)
     offers: Mapping[PlanId, Listing] = field(default_factory=dict)
     grants: Mapping[GrantId, GrantUse] = field(default_factory=dict)
     sessions: Mapping[SessionId, Session] = field(default_factory=dict)
@@ -325,6 +398,9 @@ class State:
     probed: Mapping[str, datetime] = field(default_factory=dict)
     used: Mapping[str, GrantId] = field(default_factory=dict)
     tries: Mapping[str, Try] = field(default_factory=dict)
+    logins: Mapping[str, Login] = field(default_factory=dict)
+    hung_up: Mapping[str, Session] = field(default_factory=dict)
+    restarts: Mapping[str, str] = field(default_factory=dict)
     index: Index = field(default_factory=Index)
     seen: Instant | None = None
     asleep_since: datetime | None = None
@@ -334,6 +410,7 @@ class State:
     counts: int = 0
     closing: int = 0
     watched: frozenset[GrantId] = frozenset()
+    ending: frozenset[SessionId] = frozenset()
     minute: int | None = None
 
 
@@ -468,9 +545,73 @@ class ProbeEnded:
     body: str
 
 
-BINDING: tuple[type, ...] = (Ordered, Accepted, ProbeBegun)
-"""Events that make money, use up a code or must not come twice: without the disk they are refused,
-not decided."""
+class AccountStatus(StrEnum):
+    """What a NAS tells of a session, or of itself (RFC 2866, 5.1)."""
+
+    START = "start"
+    INTERIM = "interim"
+    STOP = "stop"
+    RESTART = "restart"
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What one accounting packet says.
+
+    ``mark`` is its authenticator: a packet that comes again has the same. ``grant_id`` is what the
+    NAS was given with the access, "" when it does not say. ``late_s`` is for how long the NAS has
+    been trying to tell. Bytes that it does not tell are None; one that counts in 32 bits ``wraps``.
+    """
+
+    nas: str
+    status: AccountStatus
+    mark: bytes
+    key: str = ""
+    login: str = ""
+    grant_id: str = ""
+    mac: MacAddress = NO_MAC
+    address: str = ""
+    seconds: int = 0
+    down_bytes: int | None = None
+    up_bytes: int | None = None
+    wraps: bool = False
+    stamp: int = 0
+    late_s: int = 0
+    timed_out: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Accounted:
+    """A NAS told something. It is answered once that is written down."""
+
+    account: Account
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """The NAS of a session says that it knows nothing of it."""
+
+    session_id: SessionId
+
+
+@dataclass(frozen=True, slots=True)
+class Redialled:
+    """The device of a session dialled anew, so that the session is to end."""
+
+    session_id: SessionId
+
+
+@dataclass(frozen=True, slots=True)
+class Steered:
+    """The NAS of a session holds it to what ``told`` says."""
+
+    session_id: SessionId
+    told: str
+
+
+BINDING: tuple[type, ...] = (Ordered, Accepted, ProbeBegun, Accounted)
+"""Events that make money, use up a code or must not come twice, and what is answered for good:
+without the disk they are refused, not decided."""
 
 Event = (
     Changed
@@ -489,6 +630,10 @@ Event = (
     | ProbeBegun
     | ProbeEnded
     | Noticed
+    | Accounted
+    | Lost
+    | Redialled
+    | Steered
 )
 
 

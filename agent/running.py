@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from agent.config import Config
     from agent.identity import Identity
     from agent.model import Fact
+    from agent.radius.server import Server
     from agent.uplink.seam import Uplink
     from shaping.plane import DataPlane, MacAddress, Neighbour
 
@@ -158,7 +159,13 @@ async def operate(
     """
     config = file.values
     loop = Loop(journal=journal, plane=parts.plane, clock=clock)
-    box = Box(lan=config.lan, wan=config.wan, state_dir=config.state_dir)
+    door = serving.Door()
+    box = Box(
+        lan=config.lan,
+        wan=config.wan,
+        state_dir=config.state_dir,
+        portal_open=lambda: door.is_open,
+    )
     courier = Courier(
         loop=loop, journal=journal, uplink=parts.uplink, clock=clock, vitals=box.vitals
     )
@@ -168,6 +175,7 @@ async def operate(
         resolve=parts.lan.resolve,
         secret=journal.id,
         link_up=lambda: courier.link_up,
+        cut_off=lambda: courier.cut_off,
     )
     log.info("started", site=parts.site_id, generation=loop.state.generation, version=version())
     async with asyncio.TaskGroup() as group:
@@ -176,10 +184,22 @@ async def operate(
         group.create_task(parts.lan.watch(loop))
         group.create_task(settle(loop, journal, clock))
         group.create_task(_stay_small(loop, clock))
-        group.create_task(serving.serve(config, gate, clock))
+        group.create_task(serving.serve(config, gate, clock, door))
         group.create_task(Prober(loop, config).run())
+        radius = _radius(config, loop)
+        if radius is not None:
+            group.create_task(radius.run())
+            group.create_task(radius.steer.run())
         group.create_task(
-            _tell_status(config.state_dir, parts.site_id, loop, courier, journal=journal, box=box)
+            _tell_status(
+                config.state_dir,
+                parts.site_id,
+                loop,
+                courier,
+                journal=journal,
+                box=box,
+                radius=radius,
+            )
         )
         if (keeper := _keeper(file, clock)) is not None:
             _tell_garden(loop, keeper)
@@ -230,6 +250,17 @@ def _keeper(file: ConfigFile, clock: Clock) -> Keeper | None:
     return Keeper(state_dir=config.state_dir, config=file.path, network=config.network, clock=clock)
 
 
+def _radius(config: Config, loop: Loop) -> Server | None:
+    """What answers RADIUS, where somebody is to be answered."""
+    if config.radius is None:
+        return None
+    # Deferred: most sites have no NAS beside their box.
+    from agent.radius.server import Server
+    from agent.radius.steer import Steer
+
+    return Server(loop, config.radius, Steer(loop, config.radius))
+
+
 def _tell_garden(loop: Loop, keeper: Keeper) -> None:
     """Have the keeper serve the garden's names, as they are and whenever they change."""
     served = loop.state.garden
@@ -272,7 +303,14 @@ def _pretended(clock: Clock) -> Parts:
 
 
 async def _tell_status(
-    state_dir: Path, site_id: str, loop: Loop, courier: Courier, *, journal: Journal, box: Box
+    state_dir: Path,
+    site_id: str,
+    loop: Loop,
+    courier: Courier,
+    *,
+    journal: Journal,
+    box: Box,
+    radius: Server | None,
 ) -> None:
     await _begun(loop)
     while True:
@@ -293,6 +331,7 @@ async def _tell_status(
             "outbox_percent": fill.percent,
             "outbox_level": journal.level.name.lower(),
             **status.of_box(box.vitals(loop.now(), courier.link_seen)),
+            **({} if radius is None else radius.status()),
         }
         with contextlib.suppress(OSError):
             status.write(state_dir, values, at=loop.now().wall)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from agent import log, visitors
@@ -36,7 +37,14 @@ class Portal(visitors.Server):
         yield
 
 
-async def serve(config: Config, gate: SiteGate, clock: Clock) -> None:
+@dataclass(slots=True)
+class Door:
+    """Whether the portal takes connections just now."""
+
+    is_open: bool = False
+
+
+async def serve(config: Config, gate: SiteGate, clock: Clock, door: Door) -> None:
     """Serve the portal, with TLS as well where there is a certificate."""
     from portal.captive.app import create_app
 
@@ -45,7 +53,7 @@ async def serve(config: Config, gate: SiteGate, clock: Clock) -> None:
     app = create_app(gate, host=config.portal_host, portal_url=portal_url)
     async with asyncio.TaskGroup() as group:
         group.create_task(
-            _serve_at(config.portal_port, visitors.Config(app, **_SERVED), config, clock)
+            _serve_at(config.portal_port, visitors.Config(app, **_SERVED), config, clock, door)
         )
         if secure:
             group.create_task(_serve_tls(app, config, clock))
@@ -70,7 +78,7 @@ async def _serve_tls(app: ASGIApp, config: Config, clock: Clock) -> None:
             continue
         break
     async with asyncio.TaskGroup() as group:
-        group.create_task(_serve_at(PORTAL_TLS_PORT, settings, config, clock))
+        group.create_task(_serve_at(PORTAL_TLS_PORT, settings, config, clock, Door()))
         group.create_task(_take_renewed(settings, clock))
 
 
@@ -86,7 +94,9 @@ async def _take_renewed(settings: visitors.Config, clock: Clock) -> None:
             log.warning("trouble", part="certificate", error=str(error))
 
 
-async def _serve_at(port: int, settings: visitors.Config, config: Config, clock: Clock) -> None:
+async def _serve_at(
+    port: int, settings: visitors.Config, config: Config, clock: Clock, door: Door
+) -> None:
     """Serve at one port; a LAN that is not there yet is waited for."""
     told = False
     while True:
@@ -99,9 +109,11 @@ async def _serve_at(port: int, settings: visitors.Config, config: Config, clock:
             await clock.sleep(BIND_RETRY_S)
             continue
         break
+    door.is_open = True
     try:
         await Portal(settings).serve(sockets=sockets)
     finally:
+        door.is_open = False
         for one in sockets:
             one.close()
 

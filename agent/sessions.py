@@ -20,11 +20,15 @@ if TYPE_CHECKING:
     from ipaddress import IPv4Address, IPv6Address
 
     from agent.draft import Draft
-    from agent.model import Blocked, GrantUse
+    from agent.model import Blocked, Dial, GrantUse
     from shaping.plane import Counter
 
 IDLE_MS = 600_000
 """A session without bytes for this long is over; its idle time is not charged."""
+
+UNHEARD_MS = 6 * 3_600_000
+"""A dialled session of which its NAS told nothing for this long is over. Nobody waits for its place
+so long: whoever needs it has the NAS asked."""
 
 REPORT_MS = 10_000
 """A session's readings go to the outbox at most this often, and when it closes."""
@@ -35,6 +39,9 @@ one batch: each reading is a durable write, and flash wears. The kernel counts a
 
 REPORT_MAX_MS = 60_000
 """A power cut loses no more of a session's count than this."""
+
+HUNG_UP_MAX = 2_000
+"""Dialled sessions remembered once they are over; the one that ended first is forgotten first."""
 
 STALLED_MS = 4_000
 """No bytes for this long with less than a burst left: the kernel lets nothing pass any more."""
@@ -57,6 +64,9 @@ def block(draft: Draft, blocked: Blocked) -> None:
     for mac in sorted(blocked.devices):
         session = draft.session_of(mac)
         if session is not None and session.closed is None:
+            close(draft, session, Why.REVOKED)
+    for session in draft.sessions.values() if blocked.devices else ():
+        if session.dial is not None and session.mac in blocked.devices:
             close(draft, session, Why.REVOKED)
     for mac in sorted(before.devices - blocked.devices):
         open_for(draft, mac)
@@ -94,7 +104,8 @@ def close(draft: Draft, session: Session, why: Why) -> None:
     """End a session: nothing passes any more, and its last reading is awaited."""
     if session.closed is not None:
         return
-    draft.put_session(replace(session, closed=why))
+    heard_at = session.heard_at if session.dial is None else draft.mono
+    draft.put_session(replace(session, closed=why, heard_at=heard_at))
     use = draft.grants[session.grant_id]
     others = any(s.closed is None for s in draft.sessions_of(session.grant_id))
     if not others:
@@ -108,6 +119,8 @@ def counted(draft: Draft, counters: Mapping[SessionKey, Counter], *, applied: bo
     """
     closing = []
     for session in draft.sessions.values():
+        if session.dial is not None:
+            continue
         counter = counters.get(SessionKey(session.id))
         if _still(draft, session, counter):
             continue
@@ -123,7 +136,7 @@ def counted(draft: Draft, counters: Mapping[SessionKey, Counter], *, applied: bo
         _end_watched(draft)
     if applied:
         for session in closing:
-            _count_out(draft, session)
+            count_out(draft, session)
 
 
 def end_due(draft: Draft) -> None:
@@ -131,7 +144,7 @@ def end_due(draft: Draft) -> None:
     draft.watched.clear()
     draft.due_at = NEVER
     for session in draft.sessions.values():
-        _end_if_due(draft, session)
+        end_if_due(draft, session)
     draft.remind(orders.due_at(draft))
 
 
@@ -140,10 +153,10 @@ def _end_watched(draft: Draft) -> None:
     watched, draft.watched = draft.watched, set()
     for grant_id in watched:
         for session in draft.sessions_of(grant_id):
-            _end_if_due(draft, session)
+            end_if_due(draft, session)
 
 
-def _end_if_due(draft: Draft, session: Session) -> None:
+def end_if_due(draft: Draft, session: Session) -> None:
     """Close the session if it is at its end; else know when to look again."""
     if session.closed is not None:
         return
@@ -154,7 +167,8 @@ def _end_if_due(draft: Draft, session: Session) -> None:
     far = grants.far_from_end(use, used, mono, bytes_near=BURST_MAX_BYTES)
     if not far:
         why = _end_of(draft, use, siblings)
-    if why is None and mono - session.active_at >= IDLE_MS:
+    idle_at = _idle_at(session)
+    if why is None and mono >= idle_at:
         why = Why.IDLE
     if why is not None:
         close(draft, session, why)
@@ -162,10 +176,17 @@ def _end_if_due(draft: Draft, session: Session) -> None:
     if not far:
         # It may be stuck soon, and no deadline tells when.
         draft.watched.add(session.grant_id)
-    draft.remind(MonotonicMs(session.active_at + IDLE_MS))
+    draft.remind(idle_at)
     draft.remind(grants.deadline(use) or NEVER)
     turn = speeds.next_turn_at(use.grant.limits, draft.now, draft.asleep_since)
     draft.remind(NEVER if turn is None else turn)
+
+
+def _idle_at(session: Session) -> MonotonicMs:
+    """When a session is over, if no bytes move; at a NAS, if nothing is told of it any more."""
+    if session.dial is not None:
+        return MonotonicMs(session.heard_at + UNHEARD_MS)
+    return MonotonicMs(session.active_at + IDLE_MS)
 
 
 def _end_of(draft: Draft, use: GrantUse, siblings: list[Session]) -> Why | None:
@@ -256,10 +277,18 @@ def _report_due(draft: Draft, session: Session) -> bool:
 
 def _report(draft: Draft, session: Session) -> None:
     if session.reported != session.meter:
-        draft.put_session(_told(draft, session))
+        draft.put_session(told(draft, session))
 
 
-def _told(draft: Draft, session: Session) -> Session:
+def hang_up(draft: Draft, session: Session, dial: Dial) -> None:
+    """Remember a dialled session that is over, for what its NAS may yet tell of it."""
+    draft.hung_up.drop(dial.place)
+    draft.hung_up.put(dial.place, session)
+    for place in list(draft.hung_up)[: len(draft.hung_up) - HUNG_UP_MAX]:
+        draft.hung_up.drop(place)
+
+
+def told(draft: Draft, session: Session) -> Session:
     """Put the session's readings into the outbox, one for each epoch that has news.
 
     The last one of a session whose connected time counts comes in any case: time that went by
@@ -291,19 +320,22 @@ def _told(draft: Draft, session: Session) -> Session:
     return replace(session, reported=session.meter, reported_at=draft.mono)
 
 
-def _count_out(draft: Draft, session: Session) -> None:
+def count_out(draft: Draft, session: Session) -> None:
     """The last reading is in: report, add to what is past, forget, and see what comes next."""
     assert session.closed is not None, "an open session is not counted out"
-    _told(draft, session)
+    told(draft, session)
     draft.say(SessionClosed(session.id, session.grant_id, session.closed))
     use = draft.grants[session.grant_id]
     draft.drop_session(session)
+    if session.dial is not None:
+        hang_up(draft, session, session.dial)
     draft.put_use(replace(use, past=use.past + session.meter.usage))
     gone = f"grant/{session.grant_id}" not in draft.items and not use.made_here
     if gone and not draft.sessions_of(session.grant_id):
         draft.drop_use(draft.grants[session.grant_id])
     stays_shut = session.closed in _STAYS_SHUT
-    settle_addresses(draft, session, here=not stays_shut)
+    if session.dial is None:
+        settle_addresses(draft, session, here=not stays_shut)
     for mac in (session.mac, *map(MacAddress, use.grant.devices)):
         if mac != session.mac or not stays_shut:
             open_for(draft, mac)
@@ -326,7 +358,8 @@ def _stuck(use: GrantUse, sessions: list[Session], mono: MonotonicMs) -> bool:
 def ungranted(draft: Draft, use: GrantUse) -> None:
     """Close the sessions that a changed grant no longer covers."""
     for session in draft.sessions_of(use.grant.id):
-        if use.grant.revoked or session.mac not in use.grant.devices:
+        named = session.dial is not None or session.mac in use.grant.devices
+        if use.grant.revoked or not named:
             close(draft, session, Why.REVOKED)
         elif use.suspended:
             close(draft, session, Why.SUSPENDED)

@@ -50,6 +50,19 @@ def degraded(values: dict[str, Any]) -> bool:
     return not (values["link_up"] and values["healthy"])
 
 
+RED, PLAIN = "\033[31m", "\033[0m"
+
+
+def line(key: str, value: object, *, colours: bool) -> str:
+    """One value for people: what puts the site at risk is red."""
+    if key == "radius_without_message_authenticator" and value and isinstance(value, list):
+        text = f"{key}: {', '.join(value)} - anybody on the way can let people in (CVE-2024-3596)"
+        return f"{RED}{text}{PLAIN}" if colours else f"!! {text}"
+    if isinstance(value, dict | list):
+        return f"{key}: {json.dumps(value)}"
+    return f"{key}: {value}"
+
+
 def _alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)

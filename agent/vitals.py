@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from agent.model import Instant
 
@@ -79,6 +79,7 @@ class Vitals:
     loss_ppm: int | None = None
     clock_skew_ms: int | None = None
     agent_memory_kib: int | None = None
+    portal_open: bool | None = None
 
 
 class Calls:
@@ -124,9 +125,18 @@ def _shift_ms(now: Instant) -> int:
 class Box:
     """The machine that the agent runs on, as its files tell."""
 
-    def __init__(self, *, lan: str, wan: str, state_dir: Path, root: Path = Path("/")) -> None:
-        """``root`` is where proc and sys are."""
+    def __init__(
+        self,
+        *,
+        lan: str,
+        wan: str,
+        state_dir: Path,
+        root: Path = Path("/"),
+        portal_open: Callable[[], bool | None] = lambda: None,
+    ) -> None:
+        """``root`` is where proc and sys are; ``portal_open`` knows whether the portal listens."""
         self._lan, self._wan, self._state_dir = lan, wan, state_dir
+        self._portal_open = portal_open
         self._proc = root / "proc"
         zones = root / "sys/class/thermal"
         self._zones = tuple(sorted(zones.glob("thermal_zone*/temp")))
@@ -160,6 +170,7 @@ class Box:
             loss_ppm=seen.loss_ppm,
             clock_skew_ms=seen.clock_skew_ms,
             agent_memory_kib=resident_kib(_text(self._proc / "self/statm")),
+            portal_open=self._portal_open(),
         )
 
     def _cpu_pct(self) -> int | None:

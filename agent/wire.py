@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from hashlib import sha256
 from ipaddress import ip_network
 from itertools import chain, repeat
 from typing import TYPE_CHECKING, NamedTuple, TypeVar, assert_never
@@ -23,6 +24,8 @@ from agent.model import (
     DeviceJoined,
     Garden,
     Listing,
+    Login,
+    Logo,
     Notice,
     Prepaid,
     ProbeOrder,
@@ -35,6 +38,7 @@ from agent.model import (
     TokenMark,
     VoucherMark,
     Why,
+    Works,
 )
 from agent.uplink.seam import Acked, DesiredChange, OrderAnswer
 from billing.errors import InvalidField
@@ -47,7 +51,7 @@ from billing.plan import ID_SHAPE, NAME_MAX, Burst, Limits, Step, Window, check_
 from billing.proof import PROOF_BYTES
 from billing.quota import Allowance
 from billing.token import SECRET_BYTES, SLOTS, VERSIONS
-from portal.captive.gate import Offer, SiteFace
+from portal.captive.gate import Offer, SiteFace, Work
 from shaping.plane import MacAddress, PoolKey, Rate
 
 if TYPE_CHECKING:
@@ -60,9 +64,21 @@ if TYPE_CHECKING:
 V = TypeVar("V")
 
 MAC_SHAPE = re.compile(r"[0-9a-f]{2}(?::[0-9a-f]{2}){5}")
+LOGIN_SHAPE = re.compile(r"[a-z0-9](?:[a-z0-9._@-]{0,62}[a-z0-9])?")
+SECRET_SHAPE = re.compile(r"[\x21-\x7e]{1,64}")
 KEY_SHAPE = re.compile(r"[a-z0-9-]{1,48}")
 DIGEST_BYTES = 32
 TEXT_MAX = 120
+WORK_TEXT_MAX = 200
+WORKS_MAX = 32
+LANGUAGES = ("en", "sw")
+COLOUR_SHAPE = re.compile(r"#[0-9a-f]{6}")
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+LOGO_BYTES_MAX = 16_384
+LOGO_NAME_CHARS = 16
+MOMENT_MS_MAX = 1 << 42
+"""The year 2109."""
+
 SALT_BYTES = 16
 HASH_BYTES = 16
 ROUNDS_MAX = 1_000_000
@@ -168,12 +184,15 @@ Parsed = (
     | Listing
     | Granted
     | SitePool
+    | Logo
+    | Works
     | Garden
     | Blocked
     | TokenKeys
     | Slot
     | Chunk
     | ProbeOrder
+    | Login
 )
 
 
@@ -288,6 +307,7 @@ def _vitals(vitals: Vitals) -> edge_pb2.SiteVitals:
         loss_ppm=vitals.loss_ppm,
         clock_skew_ms=vitals.clock_skew_ms,
         agent_memory_kib=vitals.agent_memory_kib,
+        portal_open=vitals.portal_open,
     )
 
 
@@ -330,10 +350,14 @@ def readable(rows: Iterable[tuple[int, bytes]]) -> list[Record]:
     return records
 
 
-def _parsed(key: str, message: desired_pb2.ItemBody) -> Parsed | None:  # noqa: C901, PLR0911 - one for each kind
+def _parsed(key: str, message: desired_pb2.ItemBody) -> Parsed | None:  # noqa: C901, PLR0911, PLR0912 - one for each kind
     match message.WhichOneof("kind"):
         case "site":
             return _face(key, message.site)
+        case "logo":
+            return _logo(key, message.logo)
+        case "works":
+            return _works(key, message.works)
         case "plan":
             return _listing(key, message.plan)
         case "grant":
@@ -352,13 +376,15 @@ def _parsed(key: str, message: desired_pb2.ItemBody) -> Parsed | None:  # noqa: 
             return _chunk(key, message.vouchers)
         case "probe":
             return _probe(key, message.probe)
+        case "login":
+            return _login(key, message.login)
         case _:
             return None
 
 
 def _face(key: str, site: desired_pb2.Site) -> SiteFace:
     _same_key(key, "site")
-    if site.language not in {"en", "sw"}:
+    if site.language not in LANGUAGES:
         raise InvalidField("language", f"want en or sw, got {site.language!r}")
     return SiteFace(
         operator_name=site.operator_name[:TEXT_MAX],
@@ -366,6 +392,34 @@ def _face(key: str, site: desired_pb2.Site) -> SiteFace:
         help_phone=site.help_phone[:TEXT_MAX],
         language=site.language,
         rails=tuple(dict.fromkeys(one for one in site.rails if one in WALLETS)),
+        colour=site.colour if COLOUR_SHAPE.fullmatch(site.colour) else "",
+        languages=tuple(dict.fromkeys(one for one in site.languages if one in LANGUAGES))
+        or LANGUAGES,
+    )
+
+
+def _logo(key: str, logo: desired_pb2.Logo) -> Logo:
+    _same_key(key, "logo")
+    if not logo.png.startswith(PNG_SIGNATURE) or len(logo.png) > LOGO_BYTES_MAX:
+        raise InvalidField("png", f"want a PNG of at most {LOGO_BYTES_MAX:,} bytes")
+    return Logo(logo.png, sha256(logo.png).hexdigest()[:LOGO_NAME_CHARS])
+
+
+def _works(key: str, works: desired_pb2.Works) -> Works:
+    _same_key(key, "works")
+    if len(works.works) > WORKS_MAX:
+        raise InvalidField("works", f"want at most {WORKS_MAX}")
+    return Works(tuple(map(_work, works.works)))
+
+
+def _work(work: desired_pb2.Work) -> Work:
+    if not 0 <= work.from_ms < work.until_ms <= MOMENT_MS_MAX:
+        raise InvalidField("until_ms", "want a moment after from_ms")
+    return Work(
+        from_at=_EPOCH + work.from_ms * _MS,
+        until_at=_EPOCH + work.until_ms * _MS,
+        text_en=work.text_en[:WORK_TEXT_MAX],
+        text_sw=work.text_sw[:WORK_TEXT_MAX],
     )
 
 
@@ -519,6 +573,17 @@ def _probe(key: str, probe: desired_pb2.Probe) -> ProbeOrder:
         target=probe.target[:TEXT_MAX],
         asked_at=_at("asked_at_ms", probe.asked_at_ms),
     )
+
+
+def _login(key: str, login: desired_pb2.Login) -> Login:
+    _same_key(key, f"login/{login.name}")
+    if not LOGIN_SHAPE.fullmatch(login.name):
+        raise InvalidField("name", f"{login.name!r} is no name to dial in by")
+    if not SECRET_SHAPE.fullmatch(login.secret):
+        raise InvalidField("secret", "want printable ASCII, at most 64 letters")
+    if not login.cause:
+        raise InvalidField("cause", "want that of the grants")
+    return Login(name=login.name, secret=login.secret, cause=login.cause[:TEXT_MAX])
 
 
 def _at(field: str, ms: int) -> datetime:

@@ -1,9 +1,10 @@
 """Settings of the controller: read once, all faults together, passed down in parts.
 
-Later wins: defaults, the TOML file, the environment (``LANGO_SECTION__KEY``, ``LANGO_STATE_DIR``),
-the command line. An empty file is a working controller that sells nothing yet. Secrets come from
-``*_file`` keys (a path, relative to the configuration file) or from the environment; they are
-`SecretStr` and never printed, and no message here repeats a value.
+Later wins: defaults, what was chosen on screen (`controller.choices`), the TOML file, the
+environment (``LANGO_SECTION__KEY``, ``LANGO_STATE_DIR``), the command line. An empty file is a
+working controller that sells nothing yet. Secrets come from ``*_file`` keys (a path, relative to
+the configuration file) or from the environment; they are `SecretStr` and never printed, and no
+message here repeats a value.
 """
 
 from __future__ import annotations
@@ -11,11 +12,12 @@ from __future__ import annotations
 import difflib
 import os
 import tomllib
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
-from pydantic import ValidationError
+from pydantic import PrivateAttr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -43,12 +45,13 @@ from controller.config_sections import (
     MpesaSection,
     OperatorSettings,
     Section,
+    SimulatedSection,
     SmsSection,
 )
 from controller.payments.mpesa_settings import callback_word_faults
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 ENV_PREFIX = "LANGO_"
 SECRET_FILE_MAX_BYTES = 4_096
@@ -95,6 +98,8 @@ class Settings(BaseSettings):
     audit: AuditSettings = AuditSettings()
     backup: BackupSettings = BackupSettings()
     alerts: AlertsSection = AlertsSection()
+    simulated: SimulatedSection = SimulatedSection()
+    _chosen: frozenset[str] = PrivateAttr(default=frozenset())
 
     @classmethod
     def settings_customise_sources(
@@ -107,6 +112,16 @@ class Settings(BaseSettings):
         """Only what the caller gives: `load_settings` does the reading, tests build their own."""
         assert issubclass(settings_cls, cls), "sources are asked for their own settings"
         return (init_settings,)
+
+    @property
+    def chosen(self) -> frozenset[str]:
+        """The keys (``section.key``) that hold because they were chosen on screen."""
+        return self._chosen
+
+    def noting(self, chosen: Iterable[str]) -> Self:
+        """The same, with the keys that were chosen on screen."""
+        self._chosen = frozenset(chosen)
+        return self
 
     @property
     def database_url(self) -> str:
@@ -160,21 +175,86 @@ def address(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def load_settings(path: Path | None, overrides: Mapping[str, Any] | None = None) -> Settings:
-    """The settings from a file (None: no file), the environment and the command line.
+@dataclass(frozen=True, slots=True)
+class Fixed:
+    """What is told from outside the database, by whom: the latest of ``layers`` wins.
 
-    ``overrides`` is shaped like the file. Raises `ConfigFaults` with every fault that was found.
+    Each layer is a name (``controller.toml``, ``environment``, ``command line``) and values shaped
+    like the file. ``faults`` are those of reading them. Its ``repr`` shows no value.
     """
-    told = _merged(_read_toml(path), _read_environment(), dict(overrides or {}))
-    faults = _resolve_secret_files(told, path.parent if path else Path())
-    faults += _cross_faults(told)
+
+    layers: tuple[tuple[str, Mapping[str, Any]], ...] = field(default=(), repr=False)
+    faults: tuple[str, ...] = ()
+
+    def by(self, key: str) -> str:
+        """Who fixes ``section.key``; "": nobody does, so that it may be chosen."""
+        found = [name for name, told in self.layers if _has(told, key)]
+        return found[-1] if found else ""
+
+
+def read_fixed(path: Path | None, overrides: Mapping[str, Any] | None = None) -> Fixed:
+    """What a file (None: no file), the environment and the command line say.
+
+    ``overrides`` is shaped like the file. Raises `ConfigFaults` for what cannot be read at all.
+    """
+    layers = (
+        (path.name if path else "", _read_toml(path)),
+        ("environment", _read_environment()),
+        ("command line", dict(overrides or {})),
+    )
+    faults = _given_twice(_merged(*(told for _, told in layers)))
+    for _, told in layers:
+        faults += _resolve_secret_files(told, path.parent if path else Path())
+    return Fixed(layers, tuple(faults))
+
+
+def settled(fixed: Fixed, chosen: Mapping[str, Any] | None = None) -> Settings:
+    """The settings that hold when ``chosen``, shaped like the file, yields to what is fixed.
+
+    Raises `ConfigFaults` with every fault that was found.
+    """
+    told = _merged(dict(chosen or {}), *(dict(layer) for _, layer in fixed.layers))
+    faults = [*fixed.faults, *_cross_faults(told)]
     try:
         settings = Settings(**told)
     except ValidationError as error:
         faults += [_sentence(fault) for fault in error.errors(include_input=False)]
     if faults:
         raise ConfigFaults(sorted(set(faults)))
-    return settings
+    return settings.noting(key for key in _flat_keys(chosen or {}) if not fixed.by(key))
+
+
+def load_settings(path: Path | None, overrides: Mapping[str, Any] | None = None) -> Settings:
+    """The settings without what was chosen on screen. Raises `ConfigFaults` as `settled` does."""
+    return settled(read_fixed(path, overrides))
+
+
+def _has(told: Mapping[str, Any], key: str) -> bool:
+    here: Any = told
+    for part in key.split("."):
+        if not isinstance(here, dict) or part not in here:
+            return False
+        here = here[part]
+    return True
+
+
+def _flat_keys(told: Mapping[str, Any]) -> list[str]:
+    return [
+        f"{section}.{key}"
+        for section, values in told.items()
+        if isinstance(values, dict)
+        for key in values
+    ]
+
+
+def _given_twice(told: Mapping[str, Any]) -> list[str]:
+    """Secrets that file and environment give in both ways: neither can be meant to win."""
+    return [
+        f"{section}.{key}: give this or {section}.{key}_file, not both"
+        for section, keys in SECRETS.items()
+        for key in keys
+        if _has(told, f"{section}.{key}") and _has(told, f"{section}.{key}_file")
+    ]
 
 
 def known_keys() -> tuple[str, ...]:
@@ -213,6 +293,7 @@ _SECTIONS: dict[str, type[Section]] = {
     "audit": AuditSettings,
     "backup": BackupSettings,
     "alerts": AlertsSection,
+    "simulated": SimulatedSection,
 }
 
 
@@ -265,8 +346,7 @@ def _resolve_secret_files(told: dict[str, Any], beside: Path) -> list[str]:
             if given is None:
                 continue
             if key in values:
-                faults.append(f"{section}.{key}: give this or {section}.{key}_file, not both")
-                continue
+                continue  # `_given_twice` says it
             try:
                 values[key] = _secret(beside / str(given))
             except (OSError, ValueError) as error:

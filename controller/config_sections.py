@@ -24,6 +24,7 @@ from controller.payments.bank_notice import Bank
 
 HOST_SHAPE = r"^[A-Za-z0-9._:-]{1,253}$"
 URL_SHAPE = r"^https?://[^\s/?#]+[^\s?#]{0,150}$"
+URL_OR_NOTHING_SHAPE = r"^(https?://[^\s/?#]+[^\s?#]{0,150})?$"
 DATABASE_SHAPE = r"^(sqlite\+aiosqlite|postgresql\+psycopg)://"
 SHORTCODE_SHAPE = r"^[0-9]{5,7}$"
 PHONE_SHAPE = r"^[0-9+ ]{0,20}$"
@@ -36,6 +37,7 @@ COST_SHAPE = r"^[0-9]{1,3}(\.[0-9]{1,4})?$"
 WANTS = {
     HOST_SHAPE: "a host name or address, without a port",
     URL_SHAPE: "http://… or https://…, without a query",
+    URL_OR_NOTHING_SHAPE: "http://… or https://…, without a query",
     DATABASE_SHAPE: "sqlite+aiosqlite:///… or postgresql+psycopg://…",
     SHORTCODE_SHAPE: "5 to 7 digits",
     PHONE_SHAPE: "at most 20 digits and spaces",
@@ -232,6 +234,16 @@ class EmailSection(Section):
     username: Word | None = None
     password: SecretStr | None = Field(default=None, min_length=1)
     sender: Annotated[str, AfterValidator(_address)]
+
+
+class SimulatedSection(Section):
+    """Where a trial on this machine simulates providers: the set-up offers them beside real ones.
+
+    Empty: there are none.
+    """
+
+    mpesa: Annotated[str, StringConstraints(pattern=URL_OR_NOTHING_SHAPE)] = ""
+    sms: Annotated[str, StringConstraints(pattern=URL_OR_NOTHING_SHAPE)] = ""
 
 
 class AuditSettings(Section):

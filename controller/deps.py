@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from billing.msisdn import WALLETS
+from controller.choices import Choices
 from controller.notify.absent import AbsentEmail, AbsentSms, AbsentWebhooks
+from controller.notify.outside import AbsentOutside
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from controller.edge.authority import Authority
     from controller.jobs import Rounds
     from controller.notify.email import Email
+    from controller.notify.outside import Outside
     from controller.notify.sms import Sms
     from controller.notify.webhook import Webhooks
     from controller.payments.bank_notice import BankSettings
@@ -46,6 +49,10 @@ class Deps:
     """All that Daraja does for our shortcode beside collecting; None without an account."""
     cards: StoredCards | None = None
     bank: BankSettings | None = None
+    outside: Outside = field(default_factory=AbsentOutside)
+    """Who asks our own public address, as a stranger would."""
+    choices: Choices = field(default_factory=Choices)
+    """What is fixed for this controller outside its database, and what it began with."""
     rounds: dict[str, Rounds] = field(default_factory=dict, compare=False)
     """How the jobs of this process went, by name: what staff see of them."""
 

@@ -18,7 +18,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import httpx2
 import structlog
@@ -28,7 +28,8 @@ from controller.api.app import create_app
 from controller.api.auth import KEY_HOLDER
 from controller.api.staff import WELCOME
 from controller.backup.restore import controller_runs, is_cut_short
-from controller.config import CannotStart, address
+from controller.choices import Choices, at_start
+from controller.config import CannotStart, ConfigFaults, address
 from controller.deps import Deps
 from controller.edge.authority import open_authority
 from controller.edge.dispatch import Dispatch, Verbs
@@ -46,18 +47,22 @@ from controller.notify.cost import cost_e4
 from controller.notify.http_sms import HttpSms
 from controller.notify.http_sms_wire import HttpSmsSettings
 from controller.notify.http_webhook import HttpWebhooks
+from controller.notify.outside import HttpOutside
 from controller.notify.smtp import SmtpEmail, SmtpSettings
 from controller.rails import open_rails
 from controller.signals import Signals
+from controller.store.chosen import ChoicesUnreadable
 from controller.store.database import Database, DatabaseBusy
 from controller.store.migrations import upgrade
 from controller.store.staff import has_owner
 from controller.systemd import Systemd
-from controller.usecases import alerts, sites
+from controller.tls import trusted
+from controller.usecases import alerts, faces, sites, works
 from controller.usecases.arrivals import place_due
 from controller.usecases.audit import seal_due, tell_head
 from controller.usecases.backups import backup_due, trial_due
 from controller.usecases.billing_run import bill_due
+from controller.usecases.choosing import ChoiceWatch
 from controller.usecases.collecting import collect_due
 from controller.usecases.dunning import dun_due
 from controller.usecases.emails import send_due as send_emails_due
@@ -104,6 +109,7 @@ EXPIRE_EVERY_S = 5.0
 WATCH_EVERY_S = 1.0
 SILENCE_EVERY_S = 10.0
 SEAL_EVERY_S = 1.0
+CHOICES_EVERY_S = 1.0
 BACKUP_EVERY_S = 10.0
 BACKUP_MAX_S = 6 * 3_600.0
 TELL_HEAD_EVERY_S = 10.0
@@ -169,6 +175,7 @@ def due_work() -> tuple[Job, ...]:
         Job("alerts", ALERTS_EVERY_S, alerts.look),
         Job("sms_balance", BALANCE_EVERY_S, ask_due),
         Job("tell_areas", ALERTS_EVERY_S, tell_due),
+        Job("tell_works", RECONCILE_EVERY_S, works.tell_due),
         Job("outage_credits", RECONCILE_EVERY_S, book_due_credits),
         Job("send_sms", SMS_EVERY_S, send_due),
         Job("send_webhooks", SMS_EVERY_S, send_webhooks_due),
@@ -197,38 +204,97 @@ class Running:
     join_port: int
     over: asyncio.Task[None]
     """Ends only when the HTTP door broke; then the process is of no use."""
+    changed: asyncio.Event
+    """Set when other settings were chosen: the controller is to begin anew."""
     management_port: int | None = None
 
 
-def run_controller(settings: Settings) -> int:
-    """Be a controller until told to stop; the exit code (1: could not start, the log says why)."""
+def run_controller(settings: Settings, choices: Choices) -> int:
+    """Be a controller until told to stop; the exit code (1: could not start, the log says why).
+
+    When other settings are chosen it stops in order, and begins anew with them.
+    """
     set_up_logs()
-    last_resort = threading.Timer(STOP_MAX_S, os._exit, (0,))
-    last_resort.daemon = True
+    last_resort = LastResort()
     try:
-        asyncio.run(serve(settings, stopping=last_resort.start))
-    except CannotStart as error:
+        while asyncio.run(serve(settings, choices=choices, stopping=last_resort.begin)):
+            last_resort.over()
+            settings, choices = at_start(choices.fixed)
+    except (CannotStart, ConfigFaults, ChoicesUnreadable) as error:
         log.error("cannot_start", reason=str(error))  # noqa: TRY400 - the sentence says it all
         return 1
     return 0
 
 
-async def serve(settings: Settings, *, stopping: Callable[[], object] = bool) -> None:
-    """Answer until SIGTERM or SIGINT; ``stopping`` is called then. Raises `CannotStart`."""
+class LastResort:
+    """Ends the process, or has it begin anew, when an orderly stop takes too long."""
+
+    def __init__(self) -> None:
+        self._timer: threading.Timer | None = None
+
+    def begin(self, *, again: bool) -> None:
+        """The stop begins."""
+        self._timer = threading.Timer(STOP_MAX_S, _begin_anew if again else _end)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def over(self) -> None:
+        """It went in order, and there is more to do."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+
+def _begin_anew() -> None:
+    """Become what this process was when it was started: same number, same command."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - our own words
+
+
+def _end() -> None:
+    os._exit(0)
+
+
+class Stopping(Protocol):
+    """Is told that the stop begins, and whether the process begins anew after it."""
+
+    def __call__(self, *, again: bool) -> object:
+        """It begins."""
+
+
+def _in_peace(*, again: bool) -> None:
+    """However long the stop takes."""
+
+
+async def serve(
+    settings: Settings, *, choices: Choices | None = None, stopping: Stopping = _in_peace
+) -> bool:
+    """Answer until SIGTERM or SIGINT, or until other settings are chosen: then True.
+
+    ``stopping`` is called when the stop begins. Raises `CannotStart`.
+    """
     systemd = Systemd(os.environ)
     with _told_to_stop() as stop:
-        async with open_controller(settings) as running, _cancelled_after(systemd.stay_alive()):
+        async with (
+            open_controller(settings, choices=choices) as running,
+            _cancelled_after(systemd.stay_alive()),
+        ):
             systemd.ready()
             asked = asyncio.create_task(stop.wait())
-            await asyncio.wait({asked, running.over}, return_when=asyncio.FIRST_COMPLETED)
-            asked.cancel()
-            stopping()
-            systemd.stopping()
-            log.info("controller_stopping", asked=stop.is_set())
-            if not stop.is_set():
+            changed = asyncio.create_task(running.changed.wait())
+            await asyncio.wait({asked, changed, running.over}, return_when=asyncio.FIRST_COMPLETED)
+            again = running.changed.is_set() and not stop.is_set()
+            for one in (asked, changed):
+                one.cancel()
+            stopping(again=again)
+            if not again:
+                systemd.stopping()
+            log.info("controller_stopping", asked=stop.is_set(), again=again)
+            if not stop.is_set() and not again:
                 await running.over
                 raise CannotStart("http: the door closed by itself; the log says why")
     log.info("controller_stopped")
+    return again and not stop.is_set()
 
 
 def wall_clock() -> datetime:
@@ -238,7 +304,10 @@ def wall_clock() -> datetime:
 
 @asynccontextmanager
 async def open_controller(
-    settings: Settings, *, now: Callable[[], datetime] = wall_clock
+    settings: Settings,
+    *,
+    choices: Choices | None = None,
+    now: Callable[[], datetime] = wall_clock,
 ) -> AsyncIterator[Running]:
     """A controller that answers while the block lasts. Raises `CannotStart`."""
     vault, authority = _opened_state(settings, now())
@@ -251,6 +320,8 @@ async def open_controller(
         rails = open_rails(settings, db=db, vault=vault, http=http)
         carrier = HttpWebhooks(allowed=settings.alerts.webhook_networks)
         stack.push_async_callback(carrier.close)
+        outside = HttpOutside(verify=trusted())
+        stack.push_async_callback(outside.close)
         deps = Deps(
             settings=settings,
             db=db,
@@ -266,6 +337,8 @@ async def open_controller(
             sms=_sms(settings, http),
             email=_email(settings, now),
             webhooks=carrier,
+            outside=outside,
+            choices=choices or Choices(),
         )
         await _told(deps)
         metrics = Metrics()
@@ -276,9 +349,12 @@ async def open_controller(
         ports = await edge.open()
         door = await stack.enter_async_context(_answering(deps, listening, metrics))
         managing = await stack.enter_async_context(_managing(deps, metrics))
-        await stack.enter_async_context(_cancelled_after(run_jobs(due_work(), deps)))
+        changed = asyncio.Event()
+        watch = Job("choices", CHOICES_EVERY_S, ChoiceWatch(changed.set).look, worth_telling=False)
+        jobs = run_jobs((*due_work(), watch), deps)
+        await stack.enter_async_context(_cancelled_after(jobs))
         http_port = listening.getsockname()[1]
-        running = Running(deps, http_port, ports.edge, ports.join, door, managing)
+        running = Running(deps, http_port, ports.edge, ports.join, door, changed, managing)
         _announce(running)
         await _ask_for_owner(deps)
         yield running
@@ -319,11 +395,11 @@ async def _migrated(settings: Settings) -> None:
 async def _told(deps: Deps) -> None:
     """Tell the sites what of our settings concerns them."""
     try:
-        told = await sites.tell_wallets(deps)
+        told = await faces.tell_all(deps)
     except DatabaseBusy as error:
         raise CannotStart("database.url: the database is too busy") from error
     if told:
-        log.info("wallets_told", sites=told, wallets=" ".join(deps.wallets))
+        log.info("faces_told", sites=told, wallets=" ".join(deps.wallets))
 
 
 def _sms(settings: Settings, http: httpx2.AsyncClient) -> Sms:

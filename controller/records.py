@@ -181,6 +181,7 @@ class Vitals:
     loss_ppm: int | None = None
     clock_skew_ms: int | None = None
     agent_memory_kib: int | None = None
+    portal_open: bool | None = None
 
     def is_late(self, now: datetime) -> bool:
         """Whether these were read too long ago to say how the box is.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hmac
 import secrets
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from billing.errors import InvalidField
@@ -16,12 +17,23 @@ from billing.msisdn import masked, parse_msisdn, wallet_of
 from billing.payment import PaymentState, Reason, stage
 from billing.token import shown
 from controller.api.attempts import Attempts, failed, wait_s
-from controller.store import activation, items, payments, plans, sites, sms, subscribers
+from controller.store import (
+    activation,
+    items,
+    operators,
+    outages,
+    payments,
+    plans,
+    sites,
+    sms,
+    subscribers,
+)
 from controller.store.database import DatabaseBusy
-from controller.usecases import token_keys, tokens
+from controller.usecases import faces, token_keys, tokens, works
 from controller.usecases.purchase import NewOrder, OrderDiffers, Purpose, purchase
 from portal.account.shop import Refusal, Sale, ShopClosed, SiteBehind, SmsState
-from portal.captive.gate import Offer, SiteFace
+from portal.captive.gate import Offer
+from portal.captive.screens import announced
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,6 +43,7 @@ if TYPE_CHECKING:
     from controller.deps import Deps
     from controller.store.database import Tx
     from controller.store.rows import PaymentRow, TokenRow
+    from portal.captive.gate import SiteFace
 
 ORDERS_PER_MINUTE_MAX = 30
 """Orders of one address in a minute; the networks of phones put many customers behind one."""
@@ -51,13 +64,25 @@ class Storefront:
 
     async def face(self, site_id: str) -> SiteFace | None:
         """How the site presents itself."""
-        async with self._deps.db.read() as tx:
+        deps, now = self._deps, self._deps.now()
+        async with deps.db.read() as tx:
             site = await sites.load(tx, site_id)
-        if site is None:
-            return None
-        return SiteFace(
-            site.operator_name, site.name, site.help_phone, site.language, self._deps.wallets
+            if site is None:
+                return None
+            operator = await operators.operator(tx)
+            planned = await works.of_sites(tx, now, [site_id])
+            silent = await outages.since(tx, [site_id], now, limit=1)
+        face = faces.face_of(deps.settings.operator, operator, site, wallets=deps.wallets)
+        return replace(
+            face,
+            works=announced(planned[site_id], now),
+            down_since=next((one.began_at for one in silent if one.ended_at is None), None),
         )
+
+    async def logo(self) -> bytes:
+        """The operator's picture, if portals show one."""
+        async with self._deps.db.read() as tx:
+            return faces.logo_of(await operators.operator(tx))
 
     async def offers(self, site_id: str) -> Sequence[Offer]:  # noqa: ARG002 - every site has every plan
         """What is for sale: nothing, while no SMS could be sent or no money taken."""

@@ -23,6 +23,7 @@ tc|iproute2|the shaper, from outside
 ping|iputils-ping|what an unpaid device tries
 ps|procps|that nothing is left running
 runuser|util-linux|PostgreSQL as its own user
+radclient|freeradius-utils|RADIUS, asked by a foreign client
 /usr/lib/postgresql/*/bin/initdb|postgresql|the second database
 chromium|chromium|the browser journeys
 libatomic.so.1|libatomic1|what drives the browser

@@ -25,6 +25,7 @@ LOCK_FILES = (
     "package-lock.json",
     "packaging/requirements/run.txt",
     "packaging/requirements/dev.txt",
+    "packaging/requirements/agent.txt",
 )
 IGNORES_PER_KLOC_MAX = 1.0
 

@@ -99,6 +99,10 @@ class MemoryController:
         """Drop one item of desired state; followers hear of it."""
         self._step((), (key,))
 
+    def swap_item(self, item: tuple[str, bytes], gone: str) -> None:
+        """Put one item in place of another, in one step; followers hear of it."""
+        self._step((item,), (gone,))
+
     def pay(self, order_id: OrderId, *, limits: Limits) -> str:
         """The payer said yes: money is in, and a grant for the ordering device goes out."""
         paid = self.orders[order_id]
@@ -353,6 +357,8 @@ def site_item(face: SiteFace) -> tuple[str, bytes]:
         help_phone=face.help_phone,
         language=face.language,
         rails=face.rails,
+        colour=face.colour,
+        languages=face.languages,
     )
     return "site", pb.ItemBody(site=site).SerializeToString(deterministic=True)
 
@@ -459,6 +465,12 @@ def pool_item(pool_id: str, pool: SitePool) -> tuple[str, bytes]:
         ports=sorted(pool.ports),
     )
     return f"pool/{pool_id}", pb.ItemBody(pool=message).SerializeToString(deterministic=True)
+
+
+def login_item(name: str, secret: str, cause: str) -> tuple[str, bytes]:
+    """The item by what a subscriber dials in."""
+    body = pb.ItemBody(login=pb.Login(name=name, secret=secret, cause=cause))
+    return f"login/{name}", body.SerializeToString(deterministic=True)
 
 
 def blocked_item(devices: Sequence[str]) -> tuple[str, bytes]:

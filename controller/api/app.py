@@ -21,6 +21,7 @@ from controller.api import (
     garden,
     grants,
     health,
+    install,
     invoices,
     ledger,
     maintenance,
@@ -60,7 +61,7 @@ from controller.api.needs import only_staff
 from controller.api.reach import needs_of
 from controller.api.source import asker_of
 from controller.metrics import Measured, Metrics
-from controller.noc import live, page
+from controller.noc import brand, live, page
 from controller.noc.hub import Hub
 from controller.noc.pages import sign_in
 from controller.noc.pages.every import PAGES
@@ -96,6 +97,7 @@ def create_app(deps: Deps, *, metrics: Metrics | None = None) -> FastAPI:
     app.state.staff = Staff(deps)
     asker = partial(asker_of, proxies=deps.settings.http.proxies)
     app.mount(BUY, account.create_app(Storefront(deps), root=BUY, asker=asker))
+    app.state.turnstile = install.Turnstile(deps.now)
     app.state.hub = Hub(signals=deps.signals)
     app.state.views = tuple(view for part in PAGES for view in part.router.views)
     return app
@@ -124,13 +126,20 @@ def _routes() -> list[BaseRoute]:
     """Those of every application in this process: to work out what each wants takes 150 ms."""
     every = APIRouter(responses=PROBLEMS)
     every.routes.append(callbacks.STK_CALLBACKS)
-    dashboard = (page.router, sign_in.router, live.events, *(part.router for part in PAGES))
+    dashboard = (
+        page.router,
+        brand.router,
+        sign_in.router,
+        live.events,
+        *(part.router for part in PAGES),
+    )
     for router in (
         health.router,
         callbacks.router,
         _v1(),
         door_sign_in.router,
         papers.public,
+        install.router,
         *dashboard,
     ):
         every.include_router(router)

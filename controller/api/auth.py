@@ -195,10 +195,14 @@ class Staff:
 
     async def log_out(self, request: Request, response: Response) -> None:
         """Take the log-in away, here and in the browser."""
+        await self.end_session(request)
+        response.delete_cookie(COOKIE, path="/", httponly=True, samesite="strict")
+
+    async def end_session(self, request: Request) -> None:
+        """End the session that a browser has, if it has one."""
         cookie = request.cookies.get(COOKIE, "")
         if cookie and len(cookie) < COOKIE_CHARS_MAX:
             await end_session_of(self._deps, cookie)
-        response.delete_cookie(COOKIE, path="/", httponly=True, samesite="strict")
 
     def _keep(
         self, request: Request, response: Response, name: str, value: str, lasts: timedelta
@@ -215,8 +219,9 @@ class Staff:
 
     def came_by_https(self, request: Request) -> bool:
         """Whether the browser spoke TLS, to us or to the proxy at our public address."""
-        public = self._public.scheme == "https" and request.url.netloc == self._public.netloc
-        return public or request.url.scheme == "https"
+        host = request.headers.get("host", "")
+        public = self._public.scheme == "https" and host == self._public.netloc
+        return public or request.scope["scheme"] == "https"
 
 
 def caller_of(request: Request) -> Caller:
@@ -237,6 +242,14 @@ def refuse_other_origins(request: Request) -> None:
         ours = fetch_site in {"same-origin", "none"}
     else:
         # Browsers send no Sec-Fetch-Site over plain HTTP to a host other than this machine.
-        ours = origin is not None and urlsplit(origin).netloc == request.headers.get("host")
+        ours = origin is not None and _host_of(origin) == request.headers.get("host")
     if not ours:
         raise Refused(HTTPStatus.FORBIDDEN, "other_origin", "this request came from another site")
+
+
+def _host_of(origin: str) -> str | None:
+    """The host and port of an origin; None for what is none."""
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return None

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import structlog
 from fastapi import APIRouter, Path, Request
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from controller.api.errors import NotFound
@@ -22,7 +22,7 @@ from controller.notify.reports import fields_in
 from controller.payments.bank_notice import NotMoneyIn, notice_answer, read_notice
 from controller.payments.gateway import CallbackUnreadable
 from controller.payments.mpesa_c2b import validation_answer
-from controller.usecases import doors, mandates, paybill, refunds
+from controller.usecases import doors, mandates, paybill, reached, refunds
 from controller.usecases.arrivals import arrive
 from controller.usecases.asking import CALLBACK_PATH
 from controller.usecases.delivery_reports import take_report
@@ -89,6 +89,12 @@ async def validation(secret: Secret, request: Request, deps: Needed) -> Response
     _enter(deps, doors.PAYBILL, secret)
     answer = validation_answer(paybill.validated(deps, await request.body()))
     return JSONResponse(answer, HTTPStatus.OK)
+
+
+@router.get(f"{reached.HERE_PATH}{{nonce}}", response_class=PlainTextResponse)
+async def here(nonce: Secret, deps: Needed) -> str:
+    """Say who answers here: only a controller with our keys answers this nonce so."""
+    return reached.answer_of(deps.vault, nonce)
 
 
 @router.post(f"{refunds.RESULT_PATH}{{secret}}")

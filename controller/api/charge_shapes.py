@@ -4,7 +4,7 @@ import json
 from datetime import date, datetime
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, StrictBool, StrictInt
 
 from billing.ageing import bucket_of
 from billing.charge import Mode
@@ -87,6 +87,28 @@ class PlaceIn(_In):
 
     site_id: Words | None = None
     devices: Annotated[list[Mac], Field(max_length=DEVICES_MAX)] | None = None
+
+
+class CredentialsIn(_In):
+    """By what to dial in; a name that is not said stays, and a secret is made."""
+
+    name: Annotated[Words, Field(max_length=64)] | None = None
+    secret: Annotated[SecretStr, Field(max_length=64)] | None = None
+
+
+class LoginOut(BaseModel):
+    """By what a subscription dials in, and where; never its secret."""
+
+    name: str
+    site_id: str
+    set_at: Instant
+
+
+class CredentialsOut(BaseModel):
+    """By what a subscription dials in; the secret is shown this once."""
+
+    name: str
+    secret: str
 
 
 class ChangeIn(_In):

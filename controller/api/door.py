@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import secrets
 from http import HTTPStatus
@@ -19,11 +20,16 @@ if TYPE_CHECKING:
 BODY_BYTES_MAX = 64 * 1024
 LONGER_BODY_BYTES_MAX = {
     "/api/v1/operator/logo": 288 * 1024,
+    "/noc/setup/business/logo": 216 * 1024,
+    "/noc/brand/logo": 208 * 1024,
     "/api/v1/vouchers/sheet": 256 * 1024,
     "/api/v1/statements": 14 * 1024 * 1024,
 }
 """Where more is sent: a picture of 200,000 bytes, in base64; the ten thousand codes of a batch;
 a statement of ten million bytes, in base64."""
+
+BODY_S_MAX = 60.0
+"""From a request's head to the end of its body: 14 MB take so long at 2 Mb/s."""
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
 
@@ -53,6 +59,9 @@ ALWAYS = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 
+FRAMED = frozenset({"/noc/brand/portal", "/noc/brand/paper"})
+"""Pages that one of ours shows within it: how portal and papers will look. They do nothing."""
+
 _Raw = tuple[bytes, bytes]
 _REQUEST_ID_NAME = b"x-request-id"
 
@@ -63,14 +72,19 @@ def _raw(headers: Mapping[str, str]) -> tuple[_Raw, ...]:
 
 _UNLESS_SAID = _raw({"Cache-Control": "no-store", **USUAL})
 _ALWAYS_RAW = _raw(ALWAYS)
+_FRAMED_RAW = _raw({**ALWAYS, "X-Frame-Options": "SAMEORIGIN"})
 _OURS = {_REQUEST_ID_NAME, *(name for name, _ in _ALWAYS_RAW)}
 
 
 class Door:
-    """ASGI middleware around everything. A body that is too long is refused while it is read."""
+    """ASGI middleware around everything.
 
-    def __init__(self, app: ASGIApp) -> None:
+    A body that is too long, or takes too long to come, is refused while it is read.
+    """
+
+    def __init__(self, app: ASGIApp, *, body_s_max: float = BODY_S_MAX) -> None:
         self._app = app
+        self._body_s_max = body_s_max
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let one request in."""
@@ -82,16 +96,17 @@ class Door:
 
         async def send_marked(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = _marked(message.get("headers", ()), request_id)
+                always = _FRAMED_RAW if scope["path"] in FRAMED else _ALWAYS_RAW
+                headers = _marked(message.get("headers", ()), request_id, always)
                 message = {**message, "headers": headers}
             await send(message)
 
         most = LONGER_BODY_BYTES_MAX.get(scope["path"], BODY_BYTES_MAX)
         with asking(scope):
-            await self._app(scope, _limited(receive, most), send_marked)
+            await self._app(scope, _limited(receive, most, self._body_s_max), send_marked)
 
 
-def _marked(said: Iterable[_Raw], request_id: str) -> list[_Raw]:
+def _marked(said: Iterable[_Raw], request_id: str, always: tuple[_Raw, ...]) -> list[_Raw]:
     """The headers of an answer: what it says itself, what it leaves unsaid, and what is ours."""
     kept = [(name.lower(), value) for name, value in said]
     names = {name for name, _ in kept}
@@ -99,16 +114,23 @@ def _marked(said: Iterable[_Raw], request_id: str) -> list[_Raw]:
         *(one for one in kept if one[0] not in _OURS),
         *(one for one in _UNLESS_SAID if one[0] not in names),
         (_REQUEST_ID_NAME, request_id.encode()),
-        *_ALWAYS_RAW,
+        *always,
     ]
 
 
-def _limited(receive: Receive, bytes_max: int) -> Receive:
-    taken = 0
+def _limited(receive: Receive, bytes_max: int, s_max: float) -> Receive:
+    taken, until, is_whole = 0, asyncio.get_running_loop().time() + s_max, False
 
     async def receive_counted() -> Message:
-        nonlocal taken
-        message = await receive()
+        nonlocal taken, is_whole
+        if is_whole:  # what comes then is only that the browser went away
+            return await receive()
+        try:
+            async with asyncio.timeout_at(until):
+                message = await receive()
+        except TimeoutError as slow:
+            raise HTTPException(HTTPStatus.REQUEST_TIMEOUT, "the body took too long") from slow
+        is_whole = not message.get("more_body", False)
         taken += len(message.get("body", b""))
         if taken > bytes_max:
             raise HTTPException(

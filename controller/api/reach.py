@@ -7,6 +7,7 @@ branches gets the same answer for what is not there and for what belongs to anot
 from __future__ import annotations
 
 import json
+import re
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -95,7 +96,7 @@ _SHOWN = 64
 def _in_path(request: Request, need: Need) -> Iterator[tuple[str, str]]:
     for parameter in PARAMETERS.get(need.of, ()):
         if parameter in request.path_params:
-            yield need.of, request.path_params[parameter]
+            yield need.of, _text(parameter, request.path_params[parameter])
 
 
 def _in_fields(fields: Mapping[str, list[Any]], need: Need) -> Iterator[tuple[str, str]]:
@@ -103,7 +104,18 @@ def _in_fields(fields: Mapping[str, list[Any]], need: Need) -> Iterator[tuple[st
         for name in fields.get(field, ()):
             # Anything else than a text is refused by the route itself.
             if isinstance(name, str) and name:
-                yield kind, name
+                yield kind, _text(field, name)
+
+
+def _text(field: str, name: str) -> str:
+    """A name, if databases and answers can hold it. Raises `InvalidField`."""
+    if _NO_TEXT.search(name):
+        raise InvalidField(field, "holds a character that is none")
+    return name
+
+
+_NO_TEXT = re.compile("[\0\ud800-\udfff]")
+"""PostgreSQL keeps no NUL; half a character is what JSON can write and UTF-8 cannot."""
 
 
 async def _fields(request: Request) -> Mapping[str, list[Any]]:

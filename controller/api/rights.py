@@ -88,6 +88,7 @@ _SITES = _under(
         ("GET", "/{site_id}"): Need(Right.SEE_SITES, "site"),
         ("PATCH", "/{site_id}"): Need(Right.RUN_SITES, "site"),
         ("POST", "/{site_id}/branch"): Need(Right.RUN_SYSTEM, "site"),
+        ("POST", "/{site_id}/join-commands"): Need(Right.RUN_SITES, "site"),
         ("POST", "/{site_id}/join-tokens"): Need(Right.RUN_SITES, "site"),
         ("GET", "/{site_id}/pools"): Need(Right.SEE_SITES, "site"),
         ("POST", "/{site_id}/pools"): Need(Right.RUN_SITES, "site"),
@@ -188,6 +189,8 @@ _SUBSCRIPTIONS = _under(
         ("POST", "/{subscription_id}/change"): Need(
             Right.EDIT_CUSTOMERS, "subscription", more=_PRICED
         ),
+        ("GET", "/{subscription_id}/credentials"): Need(Right.SEE_CUSTOMERS, "subscription"),
+        ("POST", "/{subscription_id}/credentials"): Need(Right.EDIT_CUSTOMERS, "subscription"),
         ("POST", "/{subscription_id}/pause"): Need(Right.EDIT_CUSTOMERS, "subscription"),
         ("POST", "/{subscription_id}/suspend"): Need(Right.EDIT_CUSTOMERS, "subscription"),
         ("POST", "/{subscription_id}/resume"): Need(Right.EDIT_CUSTOMERS, "subscription"),

@@ -74,6 +74,7 @@ class VitalsOut(BaseModel):
     lan_down_bytes: int | None
     lan_up_bytes: int | None
     agent_memory_kib: int | None
+    portal_open: bool | None
 
     @classmethod
     def of(cls, row: SiteVitalsRow) -> VitalsOut:

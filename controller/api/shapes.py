@@ -169,6 +169,18 @@ class SiteDetailOut(SiteOut):
     outages: list[OutageOut]
 
 
+class JoinCommandOut(BaseModel):
+    """How a machine becomes a site's gateway, with a one-use code. It is shown this once.
+
+    ``sha256`` is that of the script which the command fetches; ``careful_command`` looks at it.
+    """
+
+    command: str
+    careful_command: str
+    sha256: str
+    expires_at: datetime
+
+
 class JoinTokenOut(BaseModel):
     """A one-use join token. It is shown this once."""
 

@@ -1,5 +1,6 @@
 """Sites: list, show, add, and the tokens with which their agents join."""
 
+import asyncio
 from http import HTTPStatus
 from typing import Annotated
 
@@ -11,6 +12,7 @@ from controller.api import pages
 from controller.api.errors import NotFound
 from controller.api.needs import Asking, Needed, PageAsked, SiteKey
 from controller.api.shapes import (
+    JoinCommandOut,
     JoinTokenOut,
     OutageOut,
     Page,
@@ -20,7 +22,9 @@ from controller.api.shapes import (
     SitePatchIn,
 )
 from controller.geography import read_place
+from controller.installer.bundle import bundle
 from controller.noc import views
+from controller.usecases import joining
 from controller.usecases import sites as usecase
 from controller.usecases.outages import outage_s
 
@@ -88,6 +92,20 @@ async def place_site(site_id: SiteKey, deps: Needed, asked: SitePatchIn) -> Site
     place = None if asked.place is None else read_place(asked.place)
     await usecase.place_site(deps, SiteId(site_id), place)
     return await show_site(site_id, deps)
+
+
+@router.post("/{site_id}/join-commands", status_code=HTTPStatus.CREATED)
+async def new_join_command(site_id: SiteKey, deps: Needed) -> JoinCommandOut:
+    """One command, good once and for an hour, that makes a Linux machine the site's gateway."""
+    code = await joining.new_code(deps, SiteId(site_id))
+    await asyncio.to_thread(bundle)
+    made = await joining.command_of(deps, code)
+    return JoinCommandOut(
+        command=made.command if made.is_https else made.careful,
+        careful_command=made.careful,
+        sha256=made.sha256,
+        expires_at=made.expires_at,
+    )
 
 
 @router.post("/{site_id}/join-tokens", status_code=HTTPStatus.CREATED)

@@ -12,7 +12,10 @@ from billing.subscription import State
 from controller.api import pages, replay
 from controller.api.charge_shapes import (
     ChangeIn,
+    CredentialsIn,
+    CredentialsOut,
     EndIn,
+    LoginOut,
     PauseIn,
     PlaceIn,
     QuoteOut,
@@ -25,6 +28,8 @@ from controller.api.needs import Asking, Id, Needed, OfSite, PageAsked, known_si
 from controller.api.shapes import Page, Words
 from controller.noc import charges
 from controller.noc.views import Mark
+from controller.store import logins
+from controller.usecases import logins as login_usecase
 from controller.usecases import pauses, placement, plan_changes, subscribers
 from controller.usecases import subscriptions as usecase
 
@@ -101,6 +106,28 @@ async def place_subscription(
     """Let it be served at another site, or by other devices, at once; what is not said stays."""
     await placement.place(deps, subscription_id, site_id=asked.site_id, devices=asked.devices)
     return await show_subscription(subscription_id, deps)
+
+
+@router.get("/{subscription_id}/credentials")
+async def show_credentials(subscription_id: Id, deps: Needed) -> LoginOut:
+    """By what it dials in; the secret is shown to nobody."""
+    async with deps.db.read() as tx:
+        found = await logins.load(tx, subscription_id)
+    if found is None:
+        raise NotFound("login of subscription", subscription_id)
+    return LoginOut(name=found.name, site_id=found.site_id, set_at=found.set_at)
+
+
+@router.post("/{subscription_id}/credentials")
+async def set_credentials(
+    subscription_id: Id, deps: Needed, asked: CredentialsIn
+) -> CredentialsOut:
+    """Give it a name and a secret to dial in by, or another secret; shown this once."""
+    secret = None if asked.secret is None else asked.secret.get_secret_value()
+    made = await login_usecase.set_credentials(
+        deps, subscription_id, name=asked.name, secret=secret
+    )
+    return CredentialsOut(name=made.name, secret=made.secret)
 
 
 @router.get("/{subscription_id}/quote")

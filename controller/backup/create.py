@@ -147,8 +147,15 @@ def forget(folder: Path) -> list[str]:
 
 
 def toml_of(settings: Settings) -> str:
-    """The settings that hold, secrets too, as a configuration file that can be read again."""
+    """What is set on this machine, secrets too, as a configuration file that can be read again.
+
+    What was chosen on screen is in the database: as a file it could not be chosen anew.
+    """
     told = _plain(settings.model_dump(mode="python", exclude_defaults=True))
+    for key in settings.chosen:
+        section, _, name = key.partition(".")
+        told.get(section, {}).pop(name, None)
+    told = {key: one for key, one in told.items() if one != {}}
     lines = [f"{key} = {_value(one)}" for key, one in told.items() if not isinstance(one, dict)]
     for key, one in told.items():
         if isinstance(one, dict):

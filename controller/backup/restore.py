@@ -23,7 +23,7 @@ from controller.backup.manifest import ROOMS, NotABackup, differences
 from controller.keep import write_private
 from controller.store import audit, backups, dumps, staff
 from controller.store.database import Database
-from controller.store.migrations import upgrade
+from controller.store.migrations import known, upgrade
 from controller.usecases.audit import HEADS_FILE, RESTORED, keep_head, last_kept, read_head
 
 if TYPE_CHECKING:
@@ -125,6 +125,10 @@ def _plan(settings: Settings, manifest: Manifest, scratch: Path) -> Plan:
     if dumps.kind_of(url) != manifest.kind:
         raise CannotRestore(
             f"the backup is of {manifest.kind}, and database.url names {dumps.kind_of(url)}"
+        )
+    if manifest.schema not in known():
+        raise CannotRestore(
+            f"a newer version of Lango made the backup ({manifest.version}): restore it with that"
         )
     files = {
         member.name: _fate(settings.state_dir, member.name, scratch)

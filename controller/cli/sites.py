@@ -231,9 +231,25 @@ def add_site(
         desk.screen.json("site", made)
         return
     desk.screen.line(made["id"])
-    desk.screen.say(
-        f"Site {made['id']} is there. Its agent joins with: lango site join-token {site}"
-    )
+    desk.screen.say(f"Site {made['id']} is there. Its gateway joins with: lango site join {site}")
+
+
+@taught(
+    app,
+    "join",
+    "lango site join estate-1",
+    "lango site join estate-1 --json=sha256",
+)
+def join(ctx: typer.Context, site: SiteId, *, json: Json = False) -> None:
+    """Make the one command by which a Linux machine becomes the site's gateway."""
+    desk = desk_of(ctx)
+    made = desk.api.post(f"/api/v1/sites/{site}/join-commands")
+    if json:
+        desk.screen.json("join-command", made)
+        return
+    desk.screen.line(made["command"])
+    desk.screen.say(f"The script that it fetches has the SHA-256 {made['sha256']}")
+    desk.screen.say(f"Good once, for an hour. How far it is: /noc/sites/{site}/joining")
 
 
 @taught(

@@ -1,5 +1,6 @@
 """``lango subscription``: standing contracts for plans."""
 
+import sys
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -30,6 +31,7 @@ PlanId = Annotated[str, typer.Argument(metavar="PLAN", help="The plan's id.")]
 Price = Annotated[
     int | None, typer.Option(parser=AMOUNT, metavar="AMOUNT", help="A price of their own, in KES.")
 ]
+SECRET_LINE_MAX = 128
 MONEY_HOLDS = ("debt", "unpaid")
 """Suspensions that end when money comes."""
 
@@ -170,6 +172,33 @@ def place_subscription(
     desk_of(ctx).screen.line(done["id"])
     named = words.plain(done["devices"]) if done["devices"] else "no device by name"
     desk_of(ctx).screen.say(f"{done['plan_id']} of {done['phone']} at {done['site_id']}: {named}.")
+
+
+@taught(
+    app,
+    "credentials",
+    "lango subscription credentials 3f2c…",
+    "lango subscription credentials 3f2c… --name wanjiku --secret-stdin < secret.txt",
+)
+def set_credentials(
+    ctx: typer.Context,
+    subscription: SubscriptionId,
+    *,
+    name: Annotated[str | None, typer.Option(help="To dial in by; else made of the phone.")] = None,
+    secret_stdin: Annotated[
+        bool, typer.Option("--secret-stdin", help="Take the secret from standard input.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Make a name and a secret to dial in by (PPPoE), or a new secret. Shown this once."""
+    secret = sys.stdin.readline(SECRET_LINE_MAX).strip() if secret_stdin else None
+    body = {"name": name, "secret": secret}
+    made = desk_of(ctx).api.post(f"/api/v1/subscriptions/{subscription}/credentials", body)
+    if json:
+        desk_of(ctx).screen.json("credentials", made)
+        return
+    desk_of(ctx).screen.fields([("name", made["name"]), ("secret", made["secret"])])
+    desk_of(ctx).screen.say("The secret is shown this once. An open session stays.")
 
 
 @taught(

@@ -1,4 +1,4 @@
-"""A logo as it goes on paper: flattened on white and no larger than a printer shows, made once.
+"""A logo as it goes on paper and on phones: no larger than a printer or a portal shows, made once.
 
 A logo of 2,000 pixels would be unpacked and packed again for every document.
 """
@@ -15,6 +15,11 @@ WIDTH_MAX, HEIGHT_MAX = 480, 210
 
 QUALITY = 92
 
+PHONE_WIDTH_MAX, PHONE_HEIGHT_MAX = 224, 64
+"""Pixels: a portal's head on a phone with two pixels to each of a style sheet's."""
+
+COLOURS_MAX = 256
+
 
 @lru_cache(16)
 def small_logo(png: bytes) -> tuple[bytes, int, int]:
@@ -27,3 +32,14 @@ def small_logo(png: bytes) -> tuple[bytes, int, int]:
     out = BytesIO()
     flat.save(out, "JPEG", quality=QUALITY, subsampling=0)
     return out.getvalue(), *flat.size
+
+
+@lru_cache(16)
+def phone_logo(png: bytes) -> bytes:
+    """The picture as a PNG of at most 16 KB for portals, clear where it was clear."""
+    with Image.open(BytesIO(png)) as picture:
+        whole = picture.convert("RGBA")
+    whole.thumbnail((PHONE_WIDTH_MAX, PHONE_HEIGHT_MAX))
+    out = BytesIO()
+    whole.quantize(COLOURS_MAX, Image.Quantize.FASTOCTREE).save(out, "PNG", optimize=True)
+    return out.getvalue()

@@ -69,6 +69,7 @@ VITALS_RANGES: dict[str, range] = {
     "loss_ppm": range(1_000_001),
     "clock_skew_ms": range(-(1 << 42), 1 << 42),
     "agent_memory_kib": range(1 << 32),
+    "portal_open": range(2),
 }
 """What each number can be; `Vitals` has a field for each."""
 
@@ -91,6 +92,8 @@ def site_body(
     help_phone: str,
     language: str,
     rails: Sequence[str] = (),
+    colour: str = "",
+    languages: Sequence[str] = (),
 ) -> bytes:
     """The item that says how a site presents itself, and by which wallets its customers may pay."""
     site = pb.Site(
@@ -99,8 +102,29 @@ def site_body(
         help_phone=help_phone,
         language=language,
         rails=rails,
+        colour=colour,
+        languages=languages,
     )
     return _bytes(pb.ItemBody(site=site))
+
+
+def logo_body(png: bytes) -> bytes:
+    """The item with the operator's picture."""
+    return _bytes(pb.ItemBody(logo=pb.Logo(png=png)))
+
+
+def works_body(works: Iterable[tuple[datetime, datetime, str, str]]) -> bytes:
+    """The item with works that customers are told of: from, until, in English, in Swahili."""
+    told = [
+        pb.Work(
+            from_ms=(start - EPOCH_1970) // MILLISECOND,
+            until_ms=(end - EPOCH_1970) // MILLISECOND,
+            text_en=en,
+            text_sw=sw,
+        )
+        for start, end, en, sw in works
+    ]
+    return _bytes(pb.ItemBody(works=pb.Works(works=told)))
 
 
 def plan_body(plan: Plan, *, rank: int) -> bytes:
@@ -256,6 +280,11 @@ def _limits(limits: Limits) -> pb.Limits:
 
 def _burst(burst: Burst | None) -> pb.Burst | None:
     return None if burst is None else pb.Burst(**asdict(burst))
+
+
+def login_body(*, name: str, secret: str, cause: str) -> bytes:
+    """The item by what a subscriber dials in, for the grants of a cause."""
+    return _bytes(pb.ItemBody(login=pb.Login(name=name, secret=secret, cause=cause)))
 
 
 def _bytes(body: pb.ItemBody) -> bytes:

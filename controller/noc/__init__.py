@@ -7,6 +7,7 @@
 - ``text.py``     PURE: numbers, times and states as people read them
 - ``board.py``    PURE: a snapshot and rates in, exactly what each panel shows out
 - ``hub.py``      looks once per tick, renders once, and fans the changed panels out to every tab
+- ``brand.py``    the operator's name and colour around every page
 - ``page.py``     the routes: page, stream, log-in, log-out, static files
 - ``templates/``  Jinja; ``static/`` our own style and script, ``static/vendor/`` what was copied
 

@@ -11,12 +11,14 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from email.parser import BytesParser
+from email.policy import HTTP
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 from urllib.parse import parse_qs, parse_qsl, quote, urlencode, urlsplit
 
 from cryptography.fernet import InvalidToken
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 from fastapi.routing import APIRoute
 from markupsafe import Markup
@@ -27,6 +29,7 @@ from controller.api.auth import NotStaff, refuse_other_origins
 from controller.api.errors import REFUSALS, Refused, refusal_of
 from controller.api.needs import deps_of, hub_of, staff_of, who_asks
 from controller.noc import page
+from controller.noc.brand import brand_of, read_brand
 from controller.noc.hub import Subject
 from controller.noc.navigation import FRONT, ON_A_PHONE, home_of, place_of, places_of
 from controller.noc.page import ours, preferences_of, style_of
@@ -47,7 +50,7 @@ STILL_EVERY = timedelta(seconds=5)
 """So soon a stream ends whose session has ended."""
 
 QUERY_FIELDS_MAX = 20
-QUERY_CHARACTERS_MAX = 200
+QUERY_CHARACTERS_MAX = 256
 FLASH = "lango_said"
 FLASH_CHARACTERS_MAX = 400
 FLASH_LASTS_S = 60
@@ -81,7 +84,9 @@ class View:
     (`NotFound`, `InvalidField`). ``template`` is the whole page; each of ``panels`` is rendered
     with the same ``board`` and put into the place ``#<stem>-panel`` when it changed. ``every_s`` is
     how old what a tab shows may become; 0: the page is not live. ``images`` are other places from
-    which it may load pictures, as a content security policy names them.
+    which it may load pictures, as a content security policy names them; ``frames``: pages of ours
+    are shown within it. ``own`` is what this browser alone is shown, beside a look that is shared:
+    the template's ``own``.
     """
 
     name: str
@@ -92,6 +97,8 @@ class View:
     panels: tuple[str, ...] = ()
     every_s: float = 2.0
     images: Callable[[Deps], Sequence[str]] | None = None
+    own: Callable[[Request, Any], object] | None = None
+    frames: bool = False
 
     def matched(self, path: str) -> dict[str, str] | None:
         """What the path says where the template of this view's has names; None: another page."""
@@ -103,7 +110,9 @@ class Pages(APIRouter):
     """Routes of pages, and the views that they show. What is refused is told on a page."""
 
     def __init__(self, views: Sequence[View]) -> None:
-        super().__init__(include_in_schema=False, route_class=_PageRoute)
+        super().__init__(
+            include_in_schema=False, route_class=_PageRoute, dependencies=[Depends(read_brand)]
+        )
         self.views = tuple(views)
         for view in views:
             self.add_api_route(view.path, _shower(view), methods=["GET"], response_model=None)
@@ -183,6 +192,20 @@ async def fields_as_typed(request: Request) -> dict[str, str]:
     for name, values in sent.items():
         _keepable(name, values[-1])
     return {name: values[-1] for name, values in sent.items()}
+
+
+async def file_of(request: Request, field: str) -> bytes:
+    """The file that a form sent as ``multipart/form-data``. Raises `InvalidField`."""
+    kind = request.headers.get("content-type", "").encode("latin-1", "replace")
+    told = BytesParser(policy=HTTP).parsebytes(
+        b"Content-Type: " + kind + b"\r\n\r\n" + await request.body()
+    )
+    for part in told.iter_parts() if told.is_multipart() else ():
+        if part.get_param("name", header="content-disposition") == field:
+            found = part.get_payload(decode=True)
+            if isinstance(found, bytes) and found:
+                return found
+    raise InvalidField(field, "choose a file")
 
 
 def shown_once(
@@ -302,6 +325,7 @@ def _whole(request: Request, view: View, *, who: Who, seen: Seen) -> Response:
         view.template,
         style_of(request),
         board=seen.board,
+        own=None if view.own is None else view.own(request, seen.board),
         panels=panels,
         stream=f"/noc/events?page={quote(here, safe='')}" if view.every_s else "",
         every_s=view.every_s,
@@ -309,8 +333,9 @@ def _whole(request: Request, view: View, *, who: Who, seen: Seen) -> Response:
     )
     response = HTMLResponse(html)
     _forget_flash(request, response)
-    if view.images is not None and (places := view.images(deps_of(request))):
-        response.headers["Content-Security-Policy"] = page.policy(places)
+    places = view.images(deps_of(request)) if view.images is not None else ()
+    if places or view.frames:
+        response.headers["Content-Security-Policy"] = page.policy(places, frames=view.frames)
     return response
 
 
@@ -320,6 +345,7 @@ def _frame(request: Request, name: str, who: Who) -> dict[str, object]:
     places = () if who is NOBODY else places_of(who, shown)
     return {
         "title": name,
+        "brand": brand_of(request),
         "who": who,
         "may": _may(who),
         "now": deps_of(request).now(),
@@ -406,7 +432,10 @@ async def live_events(request: Request, page: str = "/noc") -> Response:
 
 
 def _watched(request: Request, who: Who, address: str) -> tuple[View, Asked, str]:
-    parts = urlsplit(address)
+    try:
+        parts = urlsplit(address)
+    except ValueError as strange:
+        raise InvalidField("page", "is not an address") from strange
     for view in cast("Sequence[View]", request.app.state.views):
         named = None if parts.netloc else view.matched(parts.path)
         if named is not None and view.every_s:

@@ -68,17 +68,21 @@ def style_of(request: Request) -> Style:
 
 def ours(to: str) -> str:
     """An address of the dashboard; anything else leads to its front page."""
-    parts = urlsplit(to)
+    try:
+        parts = urlsplit(to)
+    except ValueError:  # half an IPv6 address, for one
+        return "/noc"
     is_ours = parts.path == "/noc" or parts.path.startswith("/noc/")
     if parts.scheme or parts.netloc or not is_ours or "\\" in to or not to.isprintable():
         return "/noc"
     return to
 
 
-def policy(images: Sequence[str]) -> str:
-    """The content security policy of a page that loads pictures from elsewhere too."""
+def policy(images: Sequence[str], *, frames: bool = False) -> str:
+    """The content security policy of a page that loads more: pictures from elsewhere, or pages."""
     more = " ".join(("img-src 'self' data:", *images))
-    return "; ".join(more if one.startswith("img-src") else one for one in DIRECTIVES)
+    usual = (more if one.startswith("img-src") else one for one in DIRECTIVES)
+    return "; ".join((*usual, "frame-src 'self'") if frames else usual)
 
 
 @router.get("/")

@@ -6,11 +6,12 @@ Nothing is guessed: what cannot be read is refused by the name of its field.
 from __future__ import annotations
 
 import re
-from datetime import date
+from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 from billing.errors import InvalidField
 from billing.money import parse_money
+from billing.period import NAIROBI
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -100,3 +101,14 @@ def hundredths_of_per_cent(sent: Mapping[str, str], field: str) -> int:
     if found is not None and found % 10:
         raise InvalidField(field, "want at most two digits behind the point")
     return 0 if found is None else found // 10
+
+
+def moment(sent: Mapping[str, str], field: str) -> datetime:
+    """A moment in Nairobi like 2026-11-03T22:00. Raises `InvalidField`."""
+    try:
+        found = datetime.fromisoformat(sent.get(field, ""))
+    except ValueError as strange:
+        raise InvalidField(field, "want a day and a time") from strange
+    if found.year not in YEARS or found.tzinfo is not None:
+        raise InvalidField(field, "want a day and a time of this century, in Nairobi")
+    return found.replace(tzinfo=NAIROBI)

@@ -67,7 +67,8 @@ class RigPlan:
 
     ``own_names`` has the lab's agent serve addresses and names by its own dnsmasq. Unlike all else
     of a rig, that outlives a killed one: it is made to outlive everything but its own end.
-    ``certificate`` is a file with the portal's certificate and key, for https.
+    ``certificate`` is a file with the portal's certificate and key, for https. With ``empty``
+    nothing is set up: no accounts, no plans, no site; the set-up begins there.
     """
 
     state_dir: Path
@@ -76,6 +77,7 @@ class RigPlan:
     devices: int = 4
     own_names: bool = False
     certificate: Path | None = None
+    empty: bool = False
 
 
 def lab_obstacle() -> str | None:
@@ -146,9 +148,9 @@ class Rig:
             )
             self.site = await self._held.enter_async_context(lab)
         await self._or_failed(self.stall.ready())
-        await self.stall.fill(site_id=self.site_id, site_name="Trial site")
-        await self._join()
-        self.agent = self._keep(self._agent_program("agent", "run"))
+        if not self.plan.empty:
+            await self.stall.fill(site_id=self.site_id, site_name="Trial site")
+            await self.join(self.site_id)
         self.phone_server = await serve_phone(Phone(self._road()), port=ports.phone)
         self._held.callback(self.phone_server.close)
 
@@ -183,16 +185,20 @@ class Rig:
             self.failed.result()
         await task
 
-    async def _join(self) -> None:
+    async def join(self, site_id: str) -> None:
+        """Have the agent join as a site that is there, and run from then on.
+
+        Raises `ChildFailed`, `StallError`.
+        """
         # The note is written after the agent has its certificate: a join that was cut off is
         # repeated with a new token.
         joined = self._agent_dir / "joined-by-trial"
         self._write_agent_config()
-        if joined.exists():
-            return
-        token = await self.stall.join_token(self.site_id)
-        await once(self._agent_program("join", "join", token, "--replace"), wait_s=JOIN_WAIT_S)
-        joined.touch()
+        if not joined.exists():
+            token = await self.stall.join_token(site_id)
+            await once(self._agent_program("join", "join", token, "--replace"), wait_s=JOIN_WAIT_S)
+            joined.touch()
+        self.agent = self._keep(self._agent_program("agent", "run"))
 
     def _simulators_program(self) -> Program:
         argv = (sys.executable, "-m", "controller.sandbox.providers", str(self._shop.file))
@@ -218,16 +224,14 @@ class Rig:
     def _controller_config(self) -> str:
         ports = self.plan.ports
         public_host = CONTROLLER_V4 if self.has_lab else LOOPBACK
+        at = {} if self.plan.empty else {"public_url": self._controller_url}
         return _toml(
             {"state_dir": str(self._dir / "controller")},
-            http={
-                "port": ports.http,
-                "public_url": self._controller_url,
-                "callback_sources": [LOOPBACK],
-            },
+            http={"port": ports.http, "callback_sources": [LOOPBACK], **at},
             edge={"port": ports.edge, "join_port": ports.join, "public_host": public_host},
             operator={"name": "Lango trial", "help_phone": "0700 000 000"},
-            **self._shop.accounts,
+            simulated=dict.fromkeys(("mpesa", "sms"), f"http://{LOOPBACK}:{ports.daraja}"),
+            **({} if self.plan.empty else self._shop.accounts),
         )
 
     def _write_agent_config(self) -> None:

@@ -19,6 +19,7 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -33,13 +34,14 @@ MAIN = "main"
 class OperatorRow(Row):
     """Who sells: one row, 1. What it is registered for decides which taxes are charged.
 
-    ``languages`` are those that its customers are spoken to in, the first unless they choose.
+    ``languages`` are those that its customers are spoken to in, the first unless they choose; ""
+    until that is said: then both are, first the one of the settings.
     """
 
     __tablename__ = "operator"
     __table_args__ = (
         CheckConstraint("id = 1", name="only_one"),
-        CheckConstraint("languages IN ('en', 'sw', 'en,sw', 'sw,en')", name="languages_known"),
+        CheckConstraint("languages IN ('', 'en', 'sw', 'en,sw', 'sw,en')", name="languages_known"),
     )
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
@@ -51,7 +53,7 @@ class OperatorRow(Row):
     colour: Mapped[str] = mapped_column(String(7))
     pay_to: Mapped[str] = mapped_column(String(200))
     support_phone: Mapped[str | None] = mapped_column(String(20))
-    languages: Mapped[str] = mapped_column(String(5), default="en,sw", server_default="en,sw")
+    languages: Mapped[str] = mapped_column(String(5), default="", server_default=text("''"))
 
 
 class BranchRow(Row):
@@ -152,6 +154,18 @@ class SubscriptionRow(Row):
     resume_at: Mapped[datetime | None]
     grant_id: Mapped[str | None] = mapped_column(String(32))
     created_at: Mapped[datetime]
+
+
+class LoginRow(Row):
+    """By what a subscription dials in, and at which site. ``sealed`` is the secret."""
+
+    __tablename__ = "login"
+
+    subscription_id: Mapped[str] = mapped_column(ForeignKey("subscription.id"), primary_key=True)
+    name: Mapped[str] = mapped_column(String(64), unique=True)
+    sealed: Mapped[bytes]
+    site_id: Mapped[str] = mapped_column(ForeignKey("site.id"))
+    set_at: Mapped[datetime]
 
 
 class BilledPeriodRow(Row):

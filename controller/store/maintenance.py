@@ -58,6 +58,13 @@ async def windows(
     return list(await tx.scalars(query.order_by(row.from_at, row.id)))
 
 
+async def to_come(tx: Tx, now: datetime) -> list[MaintenanceRow]:
+    """Windows that are not over, and were not ended, the next to begin first."""
+    row = MaintenanceRow
+    query = select(row).where(row.until_at > now, row.ended_at.is_(None))
+    return list(await tx.scalars(query.order_by(row.from_at, row.id)))
+
+
 async def page(
     tx: Tx, *, branches: Branches, after: tuple[datetime, str] | None, limit: int
 ) -> list[MaintenanceRow]:
@@ -97,6 +104,16 @@ async def notices_of(tx: Tx, window_id: str) -> list[AreaNoticeRow]:
     """The messages about a window."""
     query = select(AreaNoticeRow).where(AreaNoticeRow.maintenance_id == window_id)
     return list(await tx.scalars(query))
+
+
+async def told_of(tx: Tx, window_ids: Collection[str]) -> dict[str, int]:
+    """How many messages went out about each of these windows, of those that are told at all."""
+    row = AreaNoticeRow
+    query = select(row.maintenance_id, func.sum(row.messages)).where(
+        among(tx, row.maintenance_id, window_ids)
+    )
+    found = await tx.execute(query.group_by(row.maintenance_id))
+    return {str(name): int(n) for name, n in found}
 
 
 async def notice_due(tx: Tx, now: datetime) -> AreaNoticeRow | None:

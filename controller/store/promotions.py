@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import exists, func, or_, select
 
+from billing.accounts import discount, reward
+from billing.ids import AccountName
 from billing.promo import Loyalty, Referral, read_terms
 from controller.store.billing_rows import (
     AllocationRow,
@@ -14,9 +16,12 @@ from controller.store.billing_rows import (
     PromotionUseRow,
     ReceivedRow,
 )
+from controller.store.bulk_rows import among
 from controller.store.database import ROW_LOCK, inserted
+from controller.store.rows import PostingRow
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from datetime import datetime
 
     from controller.store.database import Tx
@@ -122,3 +127,32 @@ async def invoices_paid(tx: Tx, subscriber_id: str) -> int:
         DebtRow.subscriber_id == subscriber_id, DebtRow.settled_at.is_not(None), paid
     )
     return (await tx.execute(query)).scalar_one()
+
+
+async def had(tx: Tx) -> dict[str, int]:
+    """How many subscribers had each promotion, of those that anybody had."""
+    row = PromotionUseRow
+    query = select(row.promotion_id, func.count(row.subscriber_id.distinct())).where(
+        row.reversed_at.is_(None)
+    )
+    found = await tx.execute(query.group_by(row.promotion_id))
+    return {name: int(n) for name, n in found}
+
+
+async def costs(
+    tx: Tx, promotion_ids: Collection[str], branch_ids: Collection[str]
+) -> dict[str, int]:
+    """What promotions have cost branches by the ledger, without taxes, in minor units."""
+    accounts = {
+        account(branch_id, name): name
+        for name in promotion_ids
+        for branch_id in branch_ids
+        for account in (discount, reward)
+    }
+    cost: dict[str, int] = {}
+    for side, sign in ((PostingRow.target, 1), (PostingRow.source, -1)):
+        query = select(side, func.sum(PostingRow.amount_minor)).where(among(tx, side, accounts))
+        for account, minor in await tx.execute(query.group_by(side)):
+            name = accounts[AccountName(account)]
+            cost[name] = cost.get(name, 0) + sign * int(minor)
+    return cost

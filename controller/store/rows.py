@@ -185,11 +185,22 @@ class JoinTokenRow(Row):
     __tablename__ = "join_token"
 
     secret_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
-    site_id: Mapped[str] = mapped_column(ForeignKey("site.id"))
+    site_id: Mapped[str] = mapped_column(ForeignKey("site.id"), index=True)
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime]
     used_at: Mapped[datetime | None]
     csr_hash: Mapped[str | None] = mapped_column(String(64))
+
+
+class JoinStepRow(Row):
+    """What the install script told last of one step: when it came, and its few words."""
+
+    __tablename__ = "join_step"
+
+    secret_hash: Mapped[str] = mapped_column(ForeignKey("join_token.secret_hash"), primary_key=True)
+    step: Mapped[str] = mapped_column(String(16), primary_key=True)
+    at: Mapped[datetime]
+    told: Mapped[str] = mapped_column(String(80))
 
 
 class CertificateRow(Row):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from datetime import datetime  # noqa: TC003 - SQLAlchemy reads the annotations
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, String
+from sqlalchemy import Boolean, CheckConstraint, ForeignKey, Index, Integer, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from controller.store.rows import Row, unchecked
@@ -118,6 +118,7 @@ class SiteVitalsRow(Row):
     lan_down_bytes: Mapped[int | None]
     lan_up_bytes: Mapped[int | None]
     agent_memory_kib: Mapped[int | None]
+    portal_open: Mapped[bool | None] = mapped_column(Boolean)
 
 
 class SessionHourRow(Row):

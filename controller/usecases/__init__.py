@@ -36,6 +36,7 @@ does it wake those who wait (`Signals`). Each is idempotent by the id that its i
 - ``messages.py``, ``emails.py``  the outboxes of text messages and of letters
 - ``delivery_reports.py``  what carriers tell later of messages
 - ``paid_notices.py``  whoever paid is told
+- ``faces.py``, ``works.py``  how sites present the operator; what work they announce
 - ``outages.py``   sites that fall silent and come back
 - ``documents.py``  invoices, credit notes and receipts are issued; each once for its cause
 - ``frozen.py``    PURE: what a document prints beside its lines, as it was on the day of issue

@@ -68,7 +68,7 @@ PLAIN = (
 )
 
 PLACES = (
-    (("add site", "new site"), "Add a site", "/noc/sites?add=1", Right.RUN_SITES),
+    (("add site", "new site"), "Add a site", "/noc/sites/new", Right.RUN_SITES),
     (
         ("add customer", "new customer"),
         "Add a customer",

@@ -1,9 +1,9 @@
 """Maintenance windows, and messages to the customers of an area: about work, or an outage.
 
-While a window lasts, alerts of its sites, and of those behind them, are held. Customers are told
-beforehand where staff say so; how many messages that is, and what they cost, can be asked first.
-A message to an area is written down at once and goes out bit by bit: each customer gets it once,
-however often that is broken off.
+While a window lasts, alerts of its sites, and of those behind them, are held. Portals show it, and
+customers are told beforehand where staff say so; how many messages that is, and what they cost, can
+be asked first. A message to an area is written down at once and goes out bit by bit: each customer
+gets it once, however often that is broken off.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from billing.errors import InvalidField
 from controller.alerts.texts import TABLES
 from controller.noc.text import NAIROBI
 from controller.notify.gsm7 import parts
-from controller.store import maintenance, sites
+from controller.store import maintenance, operators, sites
 from controller.store.alert_rows import AreaNoticeRow, MaintenanceRow
+from controller.usecases import faces, works
 from controller.usecases.areas import Area, sites_in
 from controller.usecases.messages import queue_in
 from portal.account.messages import gsm7
@@ -146,6 +147,8 @@ async def plan(
             notice = _notice(new.area, texts, now=now, leaves_at=leaves_at, who=who, of=name)
             notice.branches = _kept(branches)
             tx.add(notice)
+        told = await works.tell_in(tx, now)
+    faces.wake(deps, told)
     deps.signals.wake("live")
     return row
 
@@ -164,6 +167,9 @@ async def end(deps: Deps, window_id: str) -> MaintenanceRow:
             row.ended_at = now
             for told in await maintenance.notices_of(tx, row.id):
                 told.done_at = told.done_at or now
+            await tx.flush()
+        shown = await works.tell_in(tx, now)
+    faces.wake(deps, shown)
     deps.signals.wake("live")
     return row
 
@@ -277,7 +283,7 @@ async def notice_texts(tx: Tx, deps: Deps, new: Plan | Message) -> dict[str, str
     here, there = new.from_at.astimezone(NAIROBI), new.until_at.astimezone(NAIROBI)
     same_day = here.date() == there.date()
     values = {
-        "operator": deps.settings.operator.name[:20],
+        "operator": faces.name_of(deps.settings.operator, await operators.operator(tx))[:20],
         "where": where,
         "start": f"{here:%d %b %H:%M}",
         "end": f"{there:%H:%M}" if same_day else f"{there:%d %b %H:%M}",

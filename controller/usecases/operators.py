@@ -9,12 +9,12 @@ from billing.errors import InvalidField
 from billing.tax import Rate, Tax
 from controller.png import check_png
 from controller.store import logos, operators
-from controller.usecases import particulars
+from controller.store.billing_rows import OperatorRow
+from controller.usecases import faces, particulars
 from controller.usecases.frozen import logo_name
 
 if TYPE_CHECKING:
     from controller.deps import Deps
-    from controller.store.billing_rows import OperatorRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,8 @@ class OperatorChange:
     """What is to be known of the operator; what is None stays as it is.
 
     ``support_phone`` is what customers call, "" for none; ``languages`` are ``en``, ``sw``,
-    ``en,sw`` or ``sw,en``: the first is the one that who has not chosen reads.
+    ``en,sw`` or ``sw,en``: the first is the one that who has not chosen reads. ``logo`` is a PNG,
+    and b"" takes the one away.
     """
 
     name: str | None = None
@@ -33,32 +34,57 @@ class OperatorChange:
     pay_to: str | None = None
     support_phone: str | None = None
     languages: str | None = None
+    logo: bytes | None = None
 
 
 async def change_operator(deps: Deps, change: OperatorChange) -> None:
-    """Change what is known of the operator. Documents that were issued stay as they are.
+    """Change what is known of the operator; portals show it. Documents that were issued stay.
 
     Raises `InvalidField`, `DatabaseBusy`.
     """
+    if change.logo:
+        check_png(change.logo, field="logo")
     async with deps.db.begin() as tx:
         row = await operators.operator_locked(tx)
-        if change.name is not None:
-            row.name = particulars.name(change.name)
-        if change.kra_pin is not None:
-            row.kra_pin = particulars.kra_pin(change.kra_pin)
-        if change.vat_registered is not None:
-            row.vat_registered = change.vat_registered
-        if change.excise_registered is not None:
-            row.excise_registered = change.excise_registered
-        if change.colour is not None:
-            row.colour = particulars.colour(change.colour)
-        if change.pay_to is not None:
-            row.pay_to = particulars.line("pay_to", change.pay_to)
-        if change.support_phone is not None:
-            row.support_phone = particulars.support_phone(change.support_phone) or None
-        if change.languages is not None:
-            row.languages = particulars.languages(change.languages)
+        _change(row, change)
+        if change.logo is not None:
+            row.logo = change.logo or None
+            # Documents that are issued with it name it by its hash, and show it for ever.
+            if change.logo:
+                await logos.keep(tx, logo_name(change.logo), change.logo)
         _check_registered(row)
+        await tx.flush()
+        told = await faces.tell_in(tx, deps)
+    faces.wake(deps, told)
+
+
+def changed_by(row: OperatorRow, change: OperatorChange) -> OperatorRow:
+    """A copy of the row as a change would leave it, to look at. Raises `InvalidField`."""
+    names = (column.key for column in row.__table__.columns)
+    copy = OperatorRow(**{name: getattr(row, name) for name in names})
+    _change(copy, change)
+    if change.logo is not None:
+        copy.logo = change.logo or None
+    return copy
+
+
+def _change(row: OperatorRow, change: OperatorChange) -> None:
+    if change.name is not None:
+        row.name = particulars.name(change.name)
+    if change.kra_pin is not None:
+        row.kra_pin = particulars.kra_pin(change.kra_pin)
+    if change.vat_registered is not None:
+        row.vat_registered = change.vat_registered
+    if change.excise_registered is not None:
+        row.excise_registered = change.excise_registered
+    if change.colour is not None:
+        row.colour = particulars.colour(change.colour)
+    if change.pay_to is not None:
+        row.pay_to = particulars.line("pay_to", change.pay_to)
+    if change.support_phone is not None:
+        row.support_phone = particulars.support_phone(change.support_phone) or None
+    if change.languages is not None:
+        row.languages = particulars.languages(change.languages)
 
 
 def _check_registered(row: OperatorRow) -> None:
@@ -72,18 +98,24 @@ def _check_registered(row: OperatorRow) -> None:
 
 
 async def set_logo(deps: Deps, picture: bytes | None) -> None:
-    """Put a picture on documents, or (None) take it away.
+    """Put a picture on documents and, made small, on portals; or (None) take it away.
 
     Raises `InvalidField` (``logo``), `DatabaseBusy`.
     """
-    if picture is not None:
-        check_png(picture, field="logo")
+    if picture == b"":
+        raise InvalidField("logo", "want a PNG picture")
+    await change_operator(deps, OperatorChange(logo=picture or b""))
+
+
+async def draft_logo(deps: Deps, picture: bytes) -> str:
+    """Keep a picture that may become the logo, to be looked at first; its name.
+
+    Raises `InvalidField` (``logo``), `DatabaseBusy`.
+    """
+    check_png(picture, field="logo")
     async with deps.db.begin() as tx:
-        row = await operators.operator_locked(tx)
-        row.logo = picture
-        if picture is not None:
-            # Documents that are issued with it name it by its hash, and show it for ever.
-            await logos.keep(tx, logo_name(picture), picture)
+        await logos.keep(tx, logo_name(picture), picture)
+    return logo_name(picture)
 
 
 async def add_tax_rate(deps: Deps, rate: Rate) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from billing.ids import SiteId
 from billing.subscription import Event, State, moved
 from controller.store import grant_sites, grants
+from controller.usecases import login_items
 from controller.usecases.agreements import check_place
 from controller.usecases.grants import put_item
 from controller.usecases.subscriptions import locked, wake
@@ -42,6 +43,7 @@ async def place(
         row.site_id = row.site_id if site_id is None else site_id
         row.devices = row.devices if devices is None else " ".join(dict.fromkeys(devices))
         changed = await _followed(tx, row, deps.now(), renamed=devices is not None)
+        changed |= await login_items.follow_in(tx, deps, row)
     wake(deps, changed)
 
 

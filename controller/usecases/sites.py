@@ -12,10 +12,11 @@ from billing.errors import InvalidField
 from billing.ids import SiteId
 from billing.plan import ID_SHAPE
 from controller.edge import wire
-from controller.store import items, plans, sites, tokens
+from controller.store import branches, items, plans, sites, tokens
+from controller.store.billing_rows import MAIN
 from controller.store.items import Change, Held
 from controller.store.rows import SiteRow
-from controller.usecases import blocking, garden
+from controller.usecases import blocking, faces, garden
 from controller.usecases.plans import item_key
 from controller.usecases.vouchers import chunks_for
 
@@ -44,7 +45,6 @@ __all__ = [
     "renew",
     "revoke_agent",
     "status",
-    "tell_wallets",
 ]
 
 JOIN_TOKEN_LIFE = timedelta(minutes=60)
@@ -52,7 +52,8 @@ GENERATION_MAX = 2**62
 NAME_MAX = 80
 PHONE_MAX = 20
 LANGUAGES = ("en", "sw")
-SITE_KEY = "site"
+NOT_AN_ID = "new"
+"""What the address of a page says where the id of a site stands: no site is called so."""
 
 
 class SiteExists(Exception):  # noqa: N818 - a refusal, see style
@@ -72,13 +73,15 @@ class JoinTokenRefused(Exception):  # noqa: N818 - a refusal, see style
 
 @dataclass(frozen=True, slots=True)
 class NewSite:
-    """A site as staff describe it: its id, and how its portal presents itself."""
+    """A site as staff describe it: its id, how its portal presents itself, whose it is, where."""
 
     id: SiteId
     name: str
     operator_name: str
     help_phone: str = ""
     language: str = "en"
+    branch_id: str = MAIN
+    place: Place | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,21 +119,25 @@ async def add_site(deps: Deps, site: NewSite) -> None:
         await plans.lock(tx)
         if await sites.load(tx, site.id) is not None:
             raise SiteExists(f"site {site.id} exists")
-        tx.add(
-            SiteRow(
-                id=site.id,
-                name=site.name,
-                operator_name=site.operator_name,
-                help_phone=site.help_phone,
-                language=site.language,
-                created_at=deps.now(),
-                generation=0,
-                digest=bytes(32),
-                applied_generation=0,
-                applied_digest=b"",
-                agent_version="",
-            )
+        if await branches.load(tx, site.branch_id) is None:
+            raise InvalidField("branch_id", f"there is no branch {site.branch_id[:40]}")
+        row = SiteRow(
+            id=site.id,
+            name=site.name,
+            operator_name=site.operator_name,
+            help_phone=site.help_phone,
+            language=site.language,
+            created_at=deps.now(),
+            generation=0,
+            digest=bytes(32),
+            applied_generation=0,
+            applied_digest=b"",
+            agent_version="",
+            branch_id=site.branch_id,
+            latitude_e6=None if site.place is None else site.place.latitude_e6,
+            longitude_e6=None if site.place is None else site.place.longitude_e6,
         )
+        tx.add(row)
         await tx.flush()
         offers = {
             item_key(row.id): wire.plan_body(plans.as_plan(row), rank=row.rank)
@@ -139,27 +146,10 @@ async def add_site(deps: Deps, site: NewSite) -> None:
         chunks = await chunks_for(tx, site.id)
         walls = (await garden.items_for(tx, [site.id]))[site.id]
         stays_out = (await blocking.items_for(tx, [site.id]))[site.id]
-        wanted = {SITE_KEY: _body(deps, site), **offers, **chunks, **walls, **stays_out}
+        shown = (await faces.items_for(tx, deps, [row]))[site.id]
+        wanted = {**shown, **offers, **chunks, **walls, **stays_out}
         await items.put(tx, site.id, wanted)
     deps.signals.wake("live")
-
-
-async def tell_wallets(deps: Deps) -> int:
-    """Tell every site the wallets that collect now, which are of our settings; how many had others.
-
-    Done at each start; where nothing changed, nothing moves. Raises `DatabaseBusy`.
-    """
-    async with deps.db.read() as tx:
-        wanted = {SiteId(one.id): _body(deps, one) for one in await sites.all_rows(tx)}
-        kept = await items.bodies(tx, SITE_KEY, wanted)
-    news = {one: {SITE_KEY: body} for one, body in wanted.items() if kept.get(one) != body}
-    if not news:  # looked at first, so that a start waits for no lock of a site
-        return 0
-    async with deps.db.begin() as tx:
-        told = await items.put_many(tx, news)
-    for site_id in told:
-        deps.signals.wake(f"site:{site_id}")
-    return len(told)
 
 
 async def place_site(deps: Deps, site_id: SiteId, place: Place | None) -> None:
@@ -308,19 +298,11 @@ async def _must_exist(tx: Tx, site_id: SiteId) -> SiteRow:
     return site
 
 
-def _body(deps: Deps, site: NewSite | SiteRow) -> bytes:
-    return wire.site_body(
-        operator_name=site.operator_name,
-        site_name=site.name,
-        help_phone=site.help_phone,
-        language=site.language,
-        rails=deps.wallets,
-    )
-
-
 def _check(site: NewSite) -> None:
     if not ID_SHAPE.fullmatch(site.id):
         raise InvalidField("id", "want 1 to 32 of a-z, 0-9 and -, starting with a letter or digit")
+    if site.id == NOT_AN_ID:
+        raise InvalidField("id", f"no site can be called {NOT_AN_ID}")
     for field, text in (("name", site.name), ("operator_name", site.operator_name)):
         if not text.strip() or len(text) > NAME_MAX or not text.isprintable():
             raise InvalidField(field, f"want 1 to {NAME_MAX} characters")

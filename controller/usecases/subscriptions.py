@@ -16,7 +16,7 @@ from billing.subscription import Event, Hold, State, moved
 from controller.store import subscriptions
 from controller.store.billing_rows import SubscriptionRow
 from controller.store.subscriptions import as_contract
-from controller.usecases import payers
+from controller.usecases import login_items, payers
 from controller.usecases.agreements import check_new, check_same
 from controller.usecases.billing_batch import bill_in
 from controller.usecases.period_grants import Changes, New, carry_out
@@ -99,6 +99,7 @@ async def end(deps: Deps, subscription_id: str, *, credit_rest: bool = True) -> 
             return
         row.bill_at = row.resume_at = None
         changed = await carry_out(tx, Changes(revoked=[row.grant_id]), now)
+        changed |= await login_items.follow_in(tx, deps, row)
         if was.state == State.ACTIVE or was.hold in {Hold.DEBT, Hold.STAFF}:
             stopped_at = now if was.state == State.ACTIVE else since
             await stop_in(tx, deps, subscriber, row, stopped_at=stopped_at, credit=credit_rest)

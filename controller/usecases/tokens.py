@@ -19,8 +19,8 @@ from billing.errors import InvalidField
 from billing.ids import GrantId, SiteId, grant_of
 from billing.proof import ProofKind
 from billing.token import SERIALS, Token, decode, encode, shown
-from controller.store import activation, notices, plans, sites, subscribers
-from controller.usecases import messages, token_keys
+from controller.store import activation, notices, operators, plans, sites, subscribers
+from controller.usecases import faces, messages, token_keys
 from controller.usecases.grants import give_in
 from controller.usecases.plans import must_be_sold
 from controller.usecases.sites import SiteUnknown
@@ -228,12 +228,15 @@ async def _send_in(tx: Tx, deps: Deps, token: TokenRow, code: TokenCode, *, to: 
     site, plan = await sites.load(tx, token.site_id), await plans.load(tx, token.plan_id)
     assert site is not None
     assert plan is not None
+    face = faces.face_of(
+        deps.settings.operator, await operators.operator(tx), site, wallets=deps.wallets
+    )
     text = token_message(
-        language=site.language,
+        language=face.language,
         site=site.name,
         plan=plan.name,
         code=shown(code),
-        help_phone=site.help_phone,
+        help_phone=face.help_phone,
     )
     await messages.queue_in(
         tx,

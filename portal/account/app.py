@@ -1,8 +1,9 @@
 """The routes of the page that sells tokens, and what each does.
 
 Where things go, under the site's own path: ``/<site>`` choose and pay · ``/<site>/order`` the form
-· ``/<site>/o/<key>`` how an order stands, and, once it is paid, the token. Every answer is the
-present truth; a page may be closed and opened again at any moment.
+· ``/<site>/o/<key>`` how an order stands, and, once it is paid, the token · ``/<site>/logo`` the
+operator's picture. Every answer is the present truth; a page may be closed and opened again at any
+moment.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from portal.account import screens
 from portal.account.pages import Pages
 from portal.account.shop import Refusal, ShopClosed
 from portal.captive import forms
+from portal.captive.desk import KEPT_FOR_EVER
 from portal.captive.door import HEADER_BYTES_MAX, refused
 from portal.captive.forms import Unacceptable
 from portal.captive.text import Tongue, tongue
@@ -67,6 +69,7 @@ def create_app(shop: Shop, *, root: str, asker: Callable[[Request], str]) -> Sta
     return Starlette(
         routes=[
             Route("/{site_id}", desk.counter, methods=["GET"]),
+            Route("/{site_id}/logo/{name}.png", desk.logo, methods=["GET"]),
             Route("/{site_id}/order", desk.place_order, methods=["POST"]),
             Route("/{site_id}/o/{key}", desk.order, methods=["GET"]),
         ],
@@ -133,6 +136,13 @@ class _Desk:
         screen = screens.sale_screen(face, site_id, sale, next_key=self._shop.new_key())
         return self._page(request, face, screen)
 
+    async def logo(self, request: Request) -> Response:
+        """The operator's picture, by a name that changes with it; a browser keeps it."""
+        _, face = await self._site(request)
+        if request.path_params["name"] != (face.logo or None):
+            raise Unacceptable(404, "logo", "no such picture")
+        return Response(await self._shop.logo(), headers=KEPT_FOR_EVER, media_type="image/png")
+
     async def _site(self, request: Request) -> tuple[str, SiteFace]:
         if sum(len(k) + len(v) for k, v in request.scope["headers"]) > HEADER_BYTES_MAX:
             raise Unacceptable(431, "headers", f"want at most {HEADER_BYTES_MAX} bytes in all")
@@ -160,13 +170,18 @@ class _Desk:
     def _tongue(self, request: Request, face: SiteFace) -> Tongue:
         query = forms.fields(request.scope["query_string"], "query")
         accepted = request.headers.get("accept-language", "")
-        return tongue(asked=query.get("lang"), accepted=accepted, default=face.language)
+        return tongue(
+            asked=query.get("lang"),
+            accepted=accepted,
+            default=face.language,
+            offered=face.languages,
+        )
 
     def _page(
         self, request: Request, face: SiteFace, screen: Screen, status: int = 200
     ) -> Response:
         page = self._pages.page(screen, self._tongue(request, face))
-        headers = {**_HEADERS, "Content-Security-Policy": self._pages.policy}
+        headers = {**_HEADERS, "Content-Security-Policy": page.policy}
         if "gzip" in request.headers.get("accept-encoding", "").lower():
             return Response(page.zipped, status, {**headers, "Content-Encoding": "gzip"})
         return Response(page.plain, status, headers)

@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from portal.account import screens
 from portal.captive import units, wallets
-from portal.captive.pages import GZIP_LEVEL, Page, policy_for
+from portal.captive.pages import GZIP_LEVEL, Page, dressing
 from portal.captive.pages import TEMPLATES as FRAME
 from portal.captive.screens import CARDS_SHOWN, PROMPT_S
 
@@ -39,7 +39,7 @@ class Pages:
         css = (FRAME / "style.css").read_text("utf-8").strip()
         css += (TEMPLATES / "token.css").read_text("utf-8").strip()
         js = (FRAME / "page.js").read_text("utf-8").strip()
-        self.policy = policy_for(css, js)
+        self._dressed = dressing(css, js)
         self._templates = jinja2.Environment(
             loader=jinja2.ChoiceLoader(
                 [jinja2.FileSystemLoader(TEMPLATES), jinja2.FileSystemLoader(FRAME)]
@@ -50,9 +50,9 @@ class Pages:
             lstrip_blocks=True,
             auto_reload=False,
         )
-        # Invariant: only these files, shipped with the package, enter a page unescaped.
+        # Invariant: only these files, shipped with the package, enter a page unescaped, and the
+        # colours that `portal.captive.colours.style` made.
         self._templates.globals.update(
-            css=Markup(css),  # noqa: S704 - see the invariant above
             js=Markup(js),  # noqa: S704 - see the invariant above
             units=units,
             wallets=wallets,
@@ -64,5 +64,7 @@ class Pages:
     def page(self, screen: Screen, tongue: Tongue) -> Page:
         """The screen in a language."""
         template = self._templates.get_template(_FILES[type(screen)])
-        plain = template.render(screen=screen, face=screen.face, t=tongue).encode("utf-8")
-        return Page(plain, gzip.compress(plain, GZIP_LEVEL, mtime=0))
+        face = screen.face
+        css, policy = self._dressed(face.colour, has_logo=bool(face.logo))
+        plain = template.render(screen=screen, face=face, t=tongue, css=css).encode("utf-8")
+        return Page(plain, gzip.compress(plain, GZIP_LEVEL, mtime=0), policy)

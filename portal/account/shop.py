@@ -82,6 +82,10 @@ class Shop(Protocol):
         """How a site presents itself; None when there is no such site."""
         ...
 
+    async def logo(self) -> bytes:
+        """The operator's picture, a PNG; empty when there is none."""
+        ...
+
     async def offers(self, site_id: str) -> Sequence[Offer]:
         """What is for sale as a token there, in the order to show."""
         ...

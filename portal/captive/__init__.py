@@ -19,10 +19,11 @@ Files:
 - ``screens.py``      which screen a device sees, as plain values. PURE
 - ``wallets.py``      what wallets are called, and what is true of one of them. PURE
 - ``units.py``        bytes, rates, clocks and prices for people. PURE
+- ``colours.py``      the operator's colour, made readable on light and dark
 - ``pages.py``        screens to bytes: templates, compression, content security policy
 - ``templates/``      one style sheet and one script, both inline; one template per screen
 - ``text/``           every sentence that a customer reads
 
 What a page weighs is a limit with a test: at most 14 KB compressed (the first flight of a TCP
-connection), one request.
+connection), one request; the operator's picture, where there is one, is a second, once.
 """

@@ -4,7 +4,8 @@ Every answer is the present truth of the device at the asking address; nothing i
 requests. Where things go: ``/`` what matters now · ``/packages`` choose and pay · ``/o/<order>``
 how an order stands · ``/ok`` just connected · ``/status`` what is left · ``/voucher`` redeem a
 code · ``/phone`` by the number that paid · ``/joined`` access on its way · ``/devices`` who uses
-the package, move it here · ``/tv`` devices without a browser · ``/help`` · ``/capport`` RFC 8908.
+the package, move it here · ``/tv`` devices without a browser · ``/help`` · ``/logo`` the operator's
+picture · ``/capport`` RFC 8908.
 
 A browser that is online keeps a badge in a cookie, so that it is known again under another network
 address. Whoever has none loses nothing but that.
@@ -22,7 +23,7 @@ from starlette.routing import Route
 
 from billing.payment import OrderStage
 from portal.captive import capport, codes, forms, screens
-from portal.captive.desk import PRIVATE, Desk, query, shown_badge
+from portal.captive.desk import KEPT_FOR_EVER, PRIVATE, Desk, query, shown_badge
 from portal.captive.door import Door, client_address, refused
 from portal.captive.forms import Unacceptable
 from portal.captive.gate import Refusal, Welcome
@@ -72,6 +73,7 @@ class _Portal:
                 Route("/redeem", self.redeem, methods=post),
                 Route("/joined", self.joined, methods=get),
                 Route("/help", self.help, methods=get),
+                Route("/logo/{name}.png", self.logo, methods=get),
                 Route("/capport", self.capport, methods=get),
                 *self._sharing.routes(),
             ],
@@ -207,6 +209,12 @@ class _Portal:
             contested=view.contested,
         )
         return self._desk.page(request, screen)
+
+    async def logo(self, request: Request) -> Response:
+        """The operator's picture, by a name that changes with it; a browser keeps it."""
+        if request.path_params["name"] != (self._desk.face.logo or None):
+            raise Unacceptable(404, "logo", "no such picture")
+        return Response(self._desk.gate.logo(), headers=KEPT_FOR_EVER, media_type="image/png")
 
     async def capport(self, request: Request) -> Response:
         """RFC 8908 for those who ask for it; the portal for everybody else."""

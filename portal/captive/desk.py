@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from starlette.datastructures import Headers
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 BADGE = "lango"
 """The name of the one cookie."""
 
+POLICIES_KEPT_MAX = 8
 BADGE_LENGTH_MAX = 128
 BADGE_KEPT_S = 365 * 86_400
 
@@ -48,6 +50,9 @@ STATUSES = {
 }
 """The HTTP status under which each refusal is shown."""
 
+KEPT_FOR_EVER = {"Cache-Control": "public, max-age=31536000, immutable"}
+"""Of what is asked for by a name that changes with what is in it."""
+
 PRIVATE = {"Cache-Control": "no-store"}
 _PAGE = {
     "Content-Type": "text/html; charset=utf-8",
@@ -64,9 +69,6 @@ class Desk:
     def __init__(self, gate: Gate, pages: Pages) -> None:
         self.gate = gate
         self._pages = pages
-        policy = {"Content-Security-Policy": pages.policy}
-        self._page_headers = Headers({**_PAGE, **policy}).raw
-        self._zipped_headers = [*self._page_headers, (b"content-encoding", b"gzip")]
 
     @property
     def face(self) -> SiteFace:
@@ -83,6 +85,7 @@ class Desk:
             asked=query(request).get("lang"),
             accepted=request.headers.get("accept-language", ""),
             default=self.face.language,
+            offered=self.face.languages,
         )
 
     def go(self, request: Request, path: str, more: str = "", *, status: int = 302) -> Response:
@@ -98,7 +101,7 @@ class Desk:
         zipped = "gzip" in request.headers.get("accept-encoding", "").lower()
         code = status if problem is None else STATUSES[problem]
         answer = Response(page.zipped if zipped else page.plain, code)
-        answer.raw_headers.extend(self._zipped_headers if zipped else self._page_headers)
+        answer.raw_headers.extend(_page_headers(page.policy, zipped=zipped))
         self._keep_badge(request, answer)
         return answer
 
@@ -109,6 +112,12 @@ class Desk:
         badge = self.gate.badge(address)
         if badge is not None and badge != shown_badge(request):
             answer.set_cookie(BADGE, badge, max_age=BADGE_KEPT_S, httponly=True, samesite="lax")
+
+
+@lru_cache(maxsize=POLICIES_KEPT_MAX)
+def _page_headers(policy: str, *, zipped: bool) -> list[tuple[bytes, bytes]]:
+    raw = Headers({**_PAGE, "Content-Security-Policy": policy}).raw
+    return [*raw, (b"content-encoding", b"gzip")] if zipped else raw
 
 
 def shown_badge(request: Request) -> str:

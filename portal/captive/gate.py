@@ -39,11 +39,25 @@ class Offer:
 
 
 @dataclass(frozen=True, slots=True)
+class Work:
+    """Work on the network that customers are told of, in both languages; ``on``: it is going on."""
+
+    from_at: datetime
+    until_at: datetime
+    text_en: str
+    text_sw: str
+    on: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class SiteFace:
     """How the site presents itself: names, help line, default language (``en`` or ``sw``).
 
     ``rails`` are the wallets that collect, as `billing.msisdn.WALLETS` names them, in the order to
-    show; of none or one there is nothing to choose.
+    show; of none or one there is nothing to choose. ``colour`` is the operator's (``#0b6e4f``), ""
+    for the portal's own; ``logo`` the name by which its picture is asked for, "" for none.
+    ``languages`` are those that can be chosen. ``works`` are announced; ``cut_off`` says that the
+    site has no line to the controller, ``down_since`` that the controller knows it to be silent.
     """
 
     operator_name: str
@@ -51,6 +65,12 @@ class SiteFace:
     help_phone: str
     language: str
     rails: tuple[str, ...] = ()
+    colour: str = ""
+    languages: tuple[str, ...] = ("en", "sw")
+    logo: str = ""
+    works: tuple[Work, ...] = ()
+    cut_off: bool = False
+    down_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +205,10 @@ class Gate(Protocol):
 
     def face(self) -> SiteFace:
         """The site's names and languages."""
+        ...
+
+    def logo(self) -> bytes:
+        """The operator's picture, a PNG; empty when there is none."""
         ...
 
     def offers(self) -> Sequence[Offer]:

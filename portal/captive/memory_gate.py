@@ -96,6 +96,7 @@ class MemoryGate:
     new_id: Callable[[], str] = lambda: uuid4().hex
     _devices: dict[str, _Device] = field(default_factory=dict)
     link: bool = True
+    picture: bytes = b""
     _vouchers: dict[str, AccessView | Refusal] = field(default_factory=dict)
     _shares: dict[str, _Share] = field(default_factory=dict)
     _screenless: dict[str, None] = field(default_factory=dict)
@@ -104,6 +105,10 @@ class MemoryGate:
     def face(self) -> SiteFace:
         """The names it was given."""
         return self.site_face
+
+    def logo(self) -> bytes:
+        """The picture it was given."""
+        return self.picture
 
     def offers(self) -> Sequence[Offer]:
         """The offers it was given."""

@@ -5,13 +5,17 @@ The same values always make the same bytes, so that `pages.Pages` may remember w
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, assert_never
 
 from billing.payment import OrderStage, Reason
 from portal.captive import codes
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
     from portal.captive.gate import (
         AccessView,
         DeviceView,
@@ -21,6 +25,7 @@ if TYPE_CHECKING:
         Refusal,
         ScreenlessView,
         SiteFace,
+        Work,
     )
 
 PROMPT_S = 60
@@ -51,6 +56,10 @@ CARDS_SHOWN = 4
 
 SLOW_AFTER_S = 8
 """An order that has not reached M-PESA by then is said to be slow."""
+
+ANNOUNCED_BEFORE = timedelta(days=3)
+ANNOUNCED_MAX = 2
+"""Works shown at once: more would hide what is for sale."""
 
 _POLLS = ((30, 2), (120, 4), (900, 20))
 """(order age below, seconds to the next look); older orders are not looked at by themselves."""
@@ -269,6 +278,15 @@ def order_screen(
         adding=adding,
         problem=problem,
     )
+
+
+def announced(works: Iterable[Work], now: datetime) -> tuple[Work, ...]:
+    """The works that customers are told of now: those under way, and those of the next days."""
+    told = sorted(
+        (one for one in works if one.from_at - ANNOUNCED_BEFORE <= now < one.until_at),
+        key=lambda one: one.from_at,
+    )
+    return tuple(replace(one, on=one.from_at <= now) for one in told[:ANNOUNCED_MAX])
 
 
 def shop(

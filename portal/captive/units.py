@@ -94,8 +94,27 @@ def end(until: datetime, seconds_left: int | None, t: Tongue) -> str:
     now = local - timedelta(seconds=seconds_left or 0)
     if now.date() == local.date():
         return hour
+    return f"{_day(local, t)}, {hour}"
+
+
+def moment(at: datetime, t: Tongue) -> str:
+    """A moment in East Africa Time, with its day: ``Fri 4 Dec, 22:00``."""
+    local = at.astimezone(EAT)
+    return f"{_day(local, t)}, {local:%H:%M}"
+
+
+def span(start: datetime, end: datetime, t: Tongue) -> str:
+    """From a moment until another, hours alone after the first day when it is the same day."""
+    here, there = start.astimezone(EAT), end.astimezone(EAT)
+    if (there - timedelta(minutes=1)).date() != here.date():
+        return f"{_day(here, t)} {here:%H:%M} – {_day(there, t)} {there:%H:%M}"  # noqa: RUF001
+    closing = f"{there:%H:%M}" if there.date() == here.date() else "24:00"
+    return f"{_day(here, t)} {here:%H:%M}–{closing}"  # noqa: RUF001
+
+
+def _day(local: datetime, t: Tongue) -> str:
     weekday = t(f"weekday.{local.isoweekday()}")
-    return f"{weekday} {local.day} {t(f'month.{local.month}')}, {hour}"
+    return f"{weekday} {local.day} {t(f'month.{local.month}')}"
 
 
 def _scaled(count: int, steps: tuple[tuple[int, str], ...], smallest: str) -> str:

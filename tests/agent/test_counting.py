@@ -37,7 +37,7 @@ def slowly(state: State, event: Counted, now: Instant) -> tuple[State, tuple[Eff
             sessions._report(draft, after)
     _every_end(draft)
     for session in closing if event.applied else ():
-        sessions._count_out(draft, session)
+        sessions.count_out(draft, session)
     if draft.due_at <= now.mono:
         orders.end_due(draft)
         _every_end(draft)

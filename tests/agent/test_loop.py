@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import shutil
 from dataclasses import dataclass, field
+from datetime import timedelta
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 import pytest
+from wirepb.v1 import desired_pb2
 
 from agent.courier import Courier
 from agent.gate import SiteGate
@@ -110,7 +112,11 @@ class Site:
             vitals=self.vitals,
         )
         self.gate = SiteGate(
-            loop=self.loop, uplink=self.uplink, resolve=LoopbackLan().resolve, secret="s3cret"
+            loop=self.loop,
+            uplink=self.uplink,
+            resolve=LoopbackLan().resolve,
+            secret="s3cret",
+            cut_off=lambda: self.courier.cut_off,
         )
         self.tasks = [
             asyncio.create_task(self.loop.run()),
@@ -605,3 +611,34 @@ async def test_a_box_that_is_slow_to_read_is_read_less_often(
     await site.clock.advance(60, step_ms=100)
 
     assert abs(site.plane.counts - before - counts) <= 1
+
+
+async def test_a_cut_off_site_announces_work_by_its_own_clock_after_a_restart_too(
+    site: Site,
+) -> None:
+    start = int((site.clock.now().wall + timedelta(hours=1)).timestamp() * 1_000)
+    work = desired_pb2.Work(from_ms=start, until_ms=start + 7_200_000, text_en="New mast.")
+    body = desired_pb2.ItemBody(works=desired_pb2.Works(works=[work])).SerializeToString()
+    site.controller.put_item("works", body)
+    await site.clock.advance(1)
+    before = [one.on for one in site.gate.face().works]
+    site.uplink.cut()
+    await site.kill()
+    await site.start()
+    await site.clock.advance(3_700)
+    during = [(one.on, one.text_en) for one in site.gate.face().works]
+    await site.clock.advance(7_200)
+
+    assert (before, during, site.gate.face().works) == ([False], [(True, "New mast.")], ())
+
+
+async def test_a_site_says_that_it_is_cut_off_once_that_lasts(site: Site) -> None:
+    site.uplink.cut()
+    await site.clock.advance(50)
+    at_first = site.gate.face().cut_off
+    await site.clock.advance(60)
+    lasting = site.gate.face().cut_off
+    site.uplink.mend()
+    await site.clock.advance(60)
+
+    assert (at_first, lasting, site.gate.face().cut_off) == (False, True, False)

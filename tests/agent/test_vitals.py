@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from agent.courier import HEARTBEAT_MS
 from agent.model import Instant
 from agent.status import of_box
 from agent.vitals import (
@@ -214,3 +215,25 @@ async def test_what_the_controller_knows_is_not_told_again(site: Site) -> None:
     assert first is not None
     assert site.controller.records != {}
     assert site.controller.vitals is None
+
+
+async def test_how_the_clock_is_is_told_soon_after_it_is_known_and_then_seldom(site: Site) -> None:
+    site.controller.clock = site.clock.now().wall
+    await site.clock.advance(HEARTBEAT_MS // 1_000 + 1)
+    told = site.controller.vitals
+    await site.clock.advance(FRESH_MS // 1_000 + 1)
+    soon = site.controller.vitals
+    await site.clock.advance(FRESH_MS // 1_000 + 1)
+
+    assert told is not None
+    assert told.clock_skew_ms is None
+    assert soon is not None
+    assert soon.clock_skew_ms is not None
+    assert site.controller.vitals is soon
+
+
+@pytest.mark.parametrize("said", [True, False, None])
+def test_a_box_tells_whether_its_portal_is_open(root: Path, said: bool | None) -> None:  # noqa: FBT001 - a case
+    machine = Box(lan="br-lan", wan="wan0", state_dir=root, root=root, portal_open=lambda: said)
+
+    assert machine.vitals(START).portal_open is said

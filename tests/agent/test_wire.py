@@ -280,3 +280,28 @@ def test_of_a_sites_wallets_those_are_read_that_can_be_named(
 
     assert isinstance(face, SiteFace)
     assert face.rails == known
+
+
+@pytest.mark.parametrize(
+    ("key", "body"),
+    [
+        ("logo", pb.ItemBody(logo=pb.Logo(png=b"GIF89a"))),
+        ("logo", pb.ItemBody(logo=pb.Logo(png=b"\x89PNG\r\n\x1a\n" + bytes(16_384)))),
+        ("logos", pb.ItemBody(logo=pb.Logo(png=b"\x89PNG\r\n\x1a\n"))),
+        ("works", pb.ItemBody(works=pb.Works(works=[pb.Work(from_ms=2, until_ms=2)]))),
+        ("works", pb.ItemBody(works=pb.Works(works=[pb.Work(from_ms=-1, until_ms=2)]))),
+        ("works", pb.ItemBody(works=pb.Works(works=[pb.Work(until_ms=1 << 62)]))),
+        ("works", pb.ItemBody(works=pb.Works(works=[pb.Work(until_ms=1)] * 33))),
+    ],
+)
+def test_a_logo_or_a_work_that_cannot_be_is_refused(key: str, body: pb.ItemBody) -> None:
+    with pytest.raises(Unreadable):
+        parse_item(key, body.SerializeToString())
+
+
+def test_of_the_operators_looks_what_cannot_be_is_left_out() -> None:
+    told = pb.Site(operator_name="O", language="en", colour="red}", languages=["fr", "sw", "sw"])
+    face = parse_item("site", pb.ItemBody(site=told).SerializeToString())
+
+    assert isinstance(face, SiteFace)
+    assert (face.colour, face.languages) == ("", ("sw",))

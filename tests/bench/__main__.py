@@ -20,6 +20,7 @@ NAMES = (
     "ledger",
     "outbox",
     "portal",
+    "radius",
     "routeros",
     "series",
     "shaper-build",

@@ -7,10 +7,12 @@ are searched.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import io
 import logging
 import re
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -26,7 +28,11 @@ from billing.payment import Evidence
 from controller import acting
 from controller.acting import Actor
 from controller.api.auth import BROWSER_COOKIE, COOKIE
-from controller.config import ConfigFaults, load_settings
+from controller.backup import keys
+from controller.backup.archive import unpack
+from controller.backup.create import create
+from controller.choices import opened
+from controller.config import ConfigFaults, Fixed, load_settings, settled
 from controller.logs import set_up_logs
 from controller.noc.pages.sign_in import STEP_COOKIE
 from controller.notify.africas_talking import AfricasTalkingSms
@@ -38,6 +44,7 @@ from controller.sandbox.airtel.app import build_app as build_airtel
 from controller.sandbox.daraja.app import build_app as build_mpesa
 from controller.sandbox.daraja.settings import SimSettings
 from controller.sandbox.paystack.app import build_app as build_cards
+from controller.store import chosen
 from controller.store.audit_rows import AuditRow
 from controller.store.payment_rows import MandateRow
 from controller.store.rows import PaymentRow
@@ -45,6 +52,7 @@ from controller.usecases import staff
 from controller.usecases.account_payments import AccountPayment, pay_account
 from controller.usecases.audit import seal_due
 from controller.usecases.cards import learn_card_in
+from controller.usecases.choosing import choose, to_be
 from controller.usecases.messages import send_due
 from controller.usecases.paybill import balance_due, pull_due, register_due
 from controller.usecases.phone_codes import send_code
@@ -54,12 +62,13 @@ from tests.support.builders import PHONE, SITE, a_world, hex_id, with_site
 from tests.support.certificates import rsa_keys
 from tests.support.charges import ANNE, a_subscriber
 from tests.support.daraja import served
+from tests.support.desk import at_desk
 from tests.support.office import an_office
 from tests.support.paystack import sim_settings as card_settings
 from tests.support.staff import KEY, PASSWORD, an_owner, browser
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
 
     from controller.deps import Deps
@@ -75,6 +84,9 @@ NAMES = (
     "sms-key",
     "mail-password",
     "card-token",
+    "chosen-secret",
+    "chosen-passkey",
+    "chosen-sms-key",
 )
 CANARIES = {name: f"Canary-{name}-7f3a9" for name in NAMES}
 FAULTS: tuple[dict[str, bool] | None, ...] = (
@@ -250,6 +262,66 @@ async def test_no_secret_is_heard_whatever_the_providers_do(
     assert len(log.getvalue().splitlines()) > len(FAULTS), "nothing was logged, nothing was tried"
     assert heard(log.getvalue()) == []
     assert heard(books_of(tmp_path)) == []
+
+
+async def test_secrets_that_are_chosen_on_screen_are_heard_nowhere(
+    sqlite_db: Database, tmp_path: Path, log: io.StringIO
+) -> None:
+    office = an_office(tmp_path, sqlite_db)
+    mpesa = {
+        "environment": "production",
+        "shortcode": "600111",
+        "consumer_key": "key",
+        "consumer_secret": CANARIES["chosen-secret"],
+        "passkey": CANARIES["chosen-passkey"],
+    }
+    sms = {"username": "lango", "api_key": CANARIES["chosen-sms-key"]}
+    shown = []
+    async with at_desk(office) as client, acting_at(office.deps):
+        await choose(office.deps, {"http.public_url": "https://pay.example.co.ke"})
+        for path, sent in (
+            ("mpesa", {**mpesa, "shortcode": CANARIES["chosen-secret"][:5]}),
+            ("mpesa", mpesa),
+            ("mpesa", {**mpesa, "till": "x"}),
+            ("sms", {**sms, "sender_id": "not a sender"}),
+            ("sms", sms),
+        ):
+            answer = await client.post(f"/noc/setup/{path}", data=sent)
+            shown += [answer.text, str(answer.headers)]
+            shown.append((await client.get(f"/noc/setup/{path}")).text)
+        shown.append((await client.get("/noc/audit")).text)
+    settings = await to_be(office.deps)
+    keys.make_recovery_key(tmp_path)
+    on_sqlite = {"database": {"url": str(sqlite_db.engine.url)}, "state_dir": str(tmp_path)}
+    fixed = Fixed((("controller.toml", on_sqlite),))
+    async with sqlite_db.read() as tx:
+        told = opened(await chosen.every(tx), office.deps.vault)
+    made = await asyncio.to_thread(create, settled(fixed, told), office.deps.now())
+    bare = tmp_path / "bare"
+    bare.mkdir()
+    unpack(made.path, keys.trial_identity(tmp_path), bare)
+    opened_backup = b"".join(path.read_bytes() for path in bare.iterdir() if path.is_file())
+
+    assert settings.mpesa is not None
+    assert settings.mpesa.passkey.get_secret_value() == CANARIES["chosen-passkey"]
+    assert settings.sms is not None
+    assert heard("".join(shown)) == []
+    assert heard(log.getvalue() + repr(settings)) == []
+    assert heard(books_of(tmp_path)) == []
+    assert heard(made.path.read_bytes() + opened_backup) == []
+    assert "hidden" in "".join(await audited_changes(sqlite_db)), "nothing was kept back"
+
+
+async def audited_changes(db: Database) -> list[str]:
+    async with db.read() as tx:
+        return list(await tx.scalars(select(AuditRow.changes)))
+
+
+@asynccontextmanager
+async def acting_at(deps: Deps) -> AsyncIterator[None]:
+    """Whatever is done in the block, a member of staff does."""
+    with acting.acting(replace(STAFF, at=deps.now())):
+        yield
 
 
 async def audited(db: Database) -> list[str]:

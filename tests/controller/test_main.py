@@ -26,11 +26,14 @@ from controller.config import CannotStart, Settings
 from controller.config_sections import AirtelSection, EdgeSettings, HttpSettings, ManagementSettings
 from controller.edge.authority import SERVER_NAME
 from controller.main import due_work, open_controller
+from controller.store.database import Database
 from controller.usecases.asking import CALLBACK_PATH
+from controller.usecases.choosing import choose
 from controller.usecases.plans import add_plan
 from controller.usecases.sites import NewSite, add_site, changes_since, new_join_token
 from tests.controller.edge.certificates import a_csr, a_key, private_pem
 from tests.controller.edge.doors import HOUR, SITE, a_settings, an_hour
+from tests.support.office import an_office
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -41,9 +44,10 @@ ROOT = Path(__file__).resolve().parents[2]
 RUN = """
 import sys
 from pathlib import Path
-from controller.config import load_settings
+from controller.choices import at_start
+from controller.config import read_fixed
 from controller.main import run_controller
-sys.exit(run_controller(load_settings(Path(sys.argv[1]))))
+sys.exit(run_controller(*at_start(read_fixed(Path(sys.argv[1])))))
 """
 START_MAX_S = 60.0
 STOP_MAX_S = 3.0
@@ -142,6 +146,30 @@ async def test_it_stops_within_three_seconds_when_asked(tmp_path: Path) -> None:
 
     assert code == 0
     assert took < STOP_MAX_S
+
+
+async def test_what_is_chosen_is_taken_over_by_itself(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    async with a_process(tmp_path) as controller:
+        await controller.event("controller_started")
+        pid = controller.process.pid
+        db = Database(f"sqlite+aiosqlite:///{state / 'lango.db'}")
+        await choose(an_office(state, db).deps, {**KEYS, "mpesa.base_url": "http://127.0.0.1:9"})
+        await db.close()
+        line = await controller.event("controller_started")
+        assert controller.process.pid == pid
+        code = await controller.stop()
+
+    assert line["payments"] == "mpesa"
+    assert code == 0
+
+
+KEYS = {
+    "mpesa.shortcode": "600111",
+    "mpesa.consumer_key": "key",
+    "mpesa.consumer_secret": "a secret of the page",
+    "mpesa.passkey": "a passkey of the page",
+}
 
 
 async def test_another_wallet_in_the_configuration_is_told_to_sites_at_the_next_start(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import httpx2
@@ -20,11 +21,14 @@ from billing.plan import Limits, Plan
 from controller.api.app import BUY
 from controller.notify.memory import MemorySms
 from controller.payments.memory import MemoryGateway
-from controller.store.rows import SiteRow
-from controller.usecases import messages
+from controller.store.rows import OutageRow, SiteRow
+from controller.usecases import maintenance, messages
+from controller.usecases.areas import Area
+from controller.usecases.operators import OperatorChange, change_operator
 from controller.usecases.plans import add_plan
 from controller.usecases.settle import take_callback
 from controller.usecases.sites import NewSite, add_site
+from tests.controller.test_png import a_png
 from tests.support.browser import DESK_SIZE, PHONE_SIZE, browsing
 from tests.support.builders import SITE, token_in
 from tests.support.database import db, sqlite_template
@@ -184,6 +188,42 @@ async def test_the_page_is_small(shop: str) -> None:
 
     assert answer.headers["content-encoding"] == "gzip"
     assert size <= PAGE_BYTES_MAX
+
+
+async def test_the_page_wears_the_operators_looks(office: Office, shop: str) -> None:
+    look = OperatorChange(colour="#ffee00", languages="sw", logo=a_png(noise=True))
+    await change_operator(office.deps, look)
+    async with a_client() as client:
+        page = await client.get(shop)
+        found = re.search(r'<img src="(/buy/[^"]+)"', page.text)
+        assert found is not None
+        picture = await client.get(f"{shop.partition('/buy')[0]}{found[1]}")
+        strange = await client.get(f"{shop}/logo/{'0' * 16}.png")
+
+    assert '<html lang="sw">' in page.text
+    assert "--go:#ffee00" in page.text
+    assert "img-src 'self' data:" in page.headers["content-security-policy"]
+    assert picture.content.startswith(b"\x89PNG")
+    assert len(picture.content) <= 16_384
+    assert "immutable" in picture.headers["cache-control"]
+    assert strange.status_code == 404
+
+
+async def test_the_page_says_what_is_planned_at_the_site_and_that_it_is_silent(
+    office: Office, shop: str
+) -> None:
+    now = office.clock()
+    start = now + timedelta(hours=1)
+    work = maintenance.Plan(Area(SITE), start, start + timedelta(hours=2), "New mast.", "Mlingoti.")
+    await maintenance.plan(office.deps, work)
+    await office.keep(OutageRow(site_id=SITE, began_at=now - timedelta(minutes=40)))
+    async with a_client() as client:
+        page = (await client.get(shop)).text
+        swahili = (await client.get(f"{shop}?lang=sw")).text
+
+    assert "This place has had no line since Mon 23 Nov, 11:20. We are on it." in page
+    assert "Work on the network: Mon 23 Nov 13:00–15:00" in page  # noqa: RUF001
+    assert ("New mast." in page, "Mlingoti." in swahili) == (True, True)
 
 
 async def test_a_double_tap_orders_once(office: Office, shop: str) -> None:

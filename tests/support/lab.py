@@ -53,7 +53,8 @@ class Lab:
         assert rig.site is not None, "a lab needs root"
         self.rig = rig
         self.site: Site = rig.site
-        self.agent: Child = rig.agent
+        if not rig.plan.empty:
+            self.agent: Child = rig.agent
         self.controller: Child = rig.controller
         self.fingers = fingers
         self.agent_config = rig.agent_config
@@ -243,11 +244,13 @@ async def a_lab(
     devices: int = 16,
     own_names: bool = False,
     certificate: Path | None = None,
+    empty: bool = False,
 ) -> AsyncIterator[Lab]:
     """A rig on free ports, up and its agent in step with the controller.
 
     With ``own_names`` the agent's own dnsmasq serves addresses and names; with a ``certificate``
-    (and its key in the same file) the portal is at https as well.
+    (and its key in the same file) the portal is at https as well. An ``empty`` one has no accounts
+    and no site, and no agent has joined.
     """
     plan = RigPlan(
         state_dir=state_dir,
@@ -256,12 +259,14 @@ async def a_lab(
         devices=devices,
         own_names=own_names,
         certificate=certificate,
+        empty=empty,
     )
     async with Rig(plan) as rig:
         fingers = Fingers(f"http://127.0.0.1:{plan.ports.daraja}")
         try:
             lab = Lab(rig, fingers)
-            await eventually(lambda: _in_step(rig), wait_s=30)
+            if not empty:
+                await eventually(lambda: _in_step(rig), wait_s=30)
             yield lab
         finally:
             await fingers.close()

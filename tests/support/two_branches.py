@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, Any
 from controller.store.alert_rows import AlertRow, AreaNoticeRow, MaintenanceRow
 from controller.store.billing_rows import (
     DebtRow,
+    DocumentLineRow,
     DocumentRow,
+    NumberSeriesRow,
     PriceRow,
     ReceivedRow,
     SubscriptionRow,
 )
 from controller.store.payment_rows import ArrivalRow, MandateRow, RefundRow
 from controller.store.rows import DoubleRedemptionRow, SmsRow, TokenKeyRow, TokenRow
+from controller.usecases.frozen import Buyer, Seller, frozen
 from tests.support.office import (
     NOON,
     a_grant,
@@ -93,7 +96,9 @@ def _of(branch: str, ids: dict[str, str]) -> list[Row]:
         _double(ids, first),
         _price(ids),
         _subscription(ids),
+        NumberSeriesRow(series=f"INV-{branch}", next_number=2),
         _document(ids),
+        _line(ids),
         _debt(ids),
         _received(ids),
         _arrival(ids),
@@ -210,7 +215,30 @@ def _document(ids: dict[str, str]) -> Row:
         vat_minor=0,
         total_minor=1_000,
         refers_to=None,
-        frozen="{}",
+        frozen=frozen(_seller(ids["branch"]), Buyer("Wanjiku", "", "", ids["msisdn"]), ()),
+    )
+
+
+def _seller(branch: str) -> Seller:
+    return Seller(branch.title(), "", branch, "01", "", "", "", "", "", "")
+
+
+def _line(ids: dict[str, str]) -> Row:
+    return DocumentLineRow(
+        document_id=ids["document"],
+        n=0,
+        kind="plan",
+        text="2 hours",
+        account="income:main:plan:hours-2",
+        subscription_id=None,
+        plan_id="hours-2",
+        tax_class="internet",
+        excise_bp=0,
+        vat_bp=0,
+        net_minor=1_000,
+        excise_minor=0,
+        vat_minor=0,
+        total_minor=1_000,
     )
 
 

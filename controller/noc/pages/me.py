@@ -21,6 +21,7 @@ from billing.errors import InvalidField
 from controller.api.errors import Refused
 from controller.api.needs import deps_of, staff_of
 from controller.noc import live
+from controller.noc.brand import brand_of
 from controller.noc.page import preferences_of, style_of
 from controller.noc.pages.sign_in import STEP_CHARS_MAX, STEP_COOKIE
 from controller.noc.paint import rendered
@@ -192,6 +193,7 @@ async def new_codes(request: Request) -> Response:
         "sign_in/codes.html",
         style_of(request),
         wanted=preferences_of(request),
+        brand=brand_of(request),
         codes=codes,
         to=HERE,
     )
@@ -266,6 +268,7 @@ async def make_token(request: Request) -> Response:
         "me/token.html",
         style_of(request),
         wanted=preferences_of(request),
+        brand=brand_of(request),
         token=made.secret,
         name=made.row.name,
         to=HERE,

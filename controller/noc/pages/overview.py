@@ -8,18 +8,22 @@ from typing import TYPE_CHECKING
 
 from controller.noc import incoming, lines, live, networks
 from controller.noc.incoming import Unmatched
+from controller.noc.pages.setup import steps_of
 from controller.noc.rates import Counted, followed, summed
 from controller.noc.text import midnight
 from controller.rights import Right
 from controller.store.alerts import open_alerts
+from controller.usecases.setup import progress
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from controller.noc.networks import SiteNow, Sizes, Tried
+    from controller.noc.pages.setup import Steps
     from controller.noc.rates import Rate
     from controller.noc.views import SessionView, Takings
+    from controller.rights import Who
     from controller.store.alert_rows import AlertRow
 
 BUSIEST = 5
@@ -82,6 +86,7 @@ class Overview:
     unmatched: tuple[lines.UnmatchedLine, ...]
     unmatched_count: int
     unmatched_minor: int
+    setup: Steps | None
     rates: Mapping[str, Rate]
 
 
@@ -102,6 +107,7 @@ async def look(asked: live.Asked) -> Overview:
         notices = await networks.last_notices(tx, ours, limit=NOTICES_MAX)
         waiting = await incoming.waiting_views(tx, now, branches=ours)
         # Money that is nobody's yet belongs to no branch.
+        begun = await progress(tx, asked.deps) if _sets_up(asked.who) else None
         unmatched = await incoming.unmatched(tx, limit=UNMATCHED_MAX) if ours is None else NOTHING
     behind = sum(not view.applied for view in waiting)
     rates = followed(_rates(asked.before), (_counted(view) for view in sessions))
@@ -135,11 +141,17 @@ async def look(asked: live.Asked) -> Overview:
         unmatched=tuple(lines.unmatched_line(row) for row in unmatched.first),
         unmatched_count=unmatched.count,
         unmatched_minor=unmatched.minor,
+        setup=None if begun is None or begun.next is None else steps_of(begun, now),
         rates=rates,
     )
 
 
 NOTHING = Unmatched(0, 0, ())
+
+
+def _sets_up(who: Who) -> bool:
+    """Whether the set-up is theirs to finish."""
+    return who.may(Right.RUN_SYSTEM) and who.branches is None
 
 
 def _busiest(sites: Sequence[SiteNow]) -> list[SiteNow]:
@@ -179,7 +191,7 @@ def _counted(view: SessionView) -> Counted:
     return Counted(row.id, row.seen_at, row.down_bytes, row.up_bytes)
 
 
-PANELS = ("tiles", "sites", "waiting", "unmatched", "sessions", "payments", "notices")
+PANELS = ("setup", "tiles", "sites", "waiting", "unmatched", "sessions", "payments", "notices")
 
 OVERVIEW = live.View(
     name="Overview",

@@ -237,10 +237,10 @@ def _price_line(row: PriceRow, today: date, known: list[BranchRow], *, of_all: b
     )
 
 
-def cards_of(plan: Plan) -> tuple[Card, ...]:
-    """How the portal shows a plan, in each of its languages, by the portal's own words."""
+def offer_of(plan: Plan) -> Offer:
+    """A plan as portals know it."""
     limits = plan.limits
-    offer = Offer(
+    return Offer(
         plan_id=plan.id,
         name=plan.name,
         price=plan.price,
@@ -251,6 +251,11 @@ def cards_of(plan: Plan) -> tuple[Card, ...]:
         quota_bytes=limits.quota_bytes,
         devices_max=limits.devices_max,
     )
+
+
+def cards_of(plan: Plan) -> tuple[Card, ...]:
+    """How the portal shows a plan, in each of its languages, by the portal's own words."""
+    limits, offer = plan.limits, offer_of(plan)
     made = []
     for language in LANGUAGES:
         t = portal_text.tongue(asked=language, accepted="", default="en")

@@ -12,7 +12,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, quote
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from markupsafe import Markup
 
@@ -20,6 +20,7 @@ from billing.errors import InvalidField
 from controller.api.auth import NotStaff, caller_of, refuse_other_origins
 from controller.api.errors import Refused
 from controller.api.needs import deps_of, staff_of
+from controller.noc.brand import brand_of, read_brand
 from controller.noc.page import ours, preferences_of, style_of
 from controller.noc.paint import rendered
 from controller.noc.words import word
@@ -39,6 +40,9 @@ if TYPE_CHECKING:
 
 STEP_COOKIE = "lango_step"
 STEP_CHARS_MAX = 400
+SETUP = "/noc/setup"
+"""Where a first owner begins."""
+
 WRONG_KEY = word("This is not the staff key.")
 KEY_OVER = word("There is an owner by now: sign in with your own account.")
 DO_NOT_FIT = word("These do not fit.")
@@ -49,7 +53,7 @@ LINK_OVER = word("This link was used, or is too old. Ask for a new one.")
 TAKEN = word("Somebody else signs in with this.")
 DIFFERENT = word("The two passwords differ.")
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(include_in_schema=False, dependencies=[Depends(read_brand)])
 
 
 async def form(
@@ -140,7 +144,7 @@ async def second(request: Request) -> Response:
         return _second(request, CODE_WRONG, status=HTTPStatus.UNAUTHORIZED)
     except TooSoon as soon:
         return _later(_second(request, WAIT, status=_SOON, s=soon.wait_s), soon)
-    return _come_in(request, RedirectResponse(ours(sent.get("back", "")), _OTHER), new)
+    return await _come_in(request, RedirectResponse(ours(sent.get("back", "")), _OTHER), new)
 
 
 _OTHER = HTTPStatus.SEE_OTHER
@@ -167,7 +171,7 @@ async def answer_passkey(request: Request) -> Response:
     )
     back = told.get("back")
     to = ours(back) if isinstance(back, str) else "/noc"
-    return _come_in(request, JSONResponse({"to": to}), new)
+    return await _come_in(request, JSONResponse({"to": to}), new)
 
 
 @router.get("/noc/welcome")
@@ -210,8 +214,9 @@ async def welcome(request: Request) -> Response:
         fault = f"{refused.problem[:1].upper()}{refused.problem[1:]}."
     if fault:
         return _welcome(request, told, token, fault, sent)
-    shown = _page(request, "sign_in/codes.html", HTTPStatus.OK, codes=done.codes, to="/noc")
-    return _come_in(request, shown, done.signed_in)
+    to = "/noc" if told.row is not None else SETUP
+    shown = _page(request, "sign_in/codes.html", HTTPStatus.OK, codes=done.codes, to=to)
+    return await _come_in(request, shown, done.signed_in)
 
 
 def _welcome(
@@ -257,8 +262,9 @@ def _second(
     )
 
 
-def _come_in(request: Request, response: Response, new: SignedIn) -> Response:
-    """``response`` with a session of its own; the step is over."""
+async def _come_in(request: Request, response: Response, new: SignedIn) -> Response:
+    """``response`` with a session of its own; the step is over, and the session that was there."""
+    await staff_of(request).end_session(request)
     staff_of(request).sign_in(request, response, new)
     response.delete_cookie(STEP_COOKIE, path="/", httponly=True, samesite="strict")
     return response
@@ -274,7 +280,8 @@ def _step(request: Request) -> str:
 
 
 def _page(request: Request, template: str, status: HTTPStatus, **values: object) -> Response:
-    html = rendered(template, style_of(request), wanted=preferences_of(request), **values)
+    frame = {"wanted": preferences_of(request), "brand": brand_of(request)}
+    html = rendered(template, style_of(request), **frame, **values)
     return HTMLResponse(html, status)
 
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from fastapi import Request  # noqa: TC002 - FastAPI reads the annotations
-from fastapi.responses import HTMLResponse, RedirectResponse  # noqa: TC002 - the same
+from fastapi.responses import RedirectResponse  # noqa: TC002 - the same
 
 from billing.errors import InvalidField
 from billing.ids import SiteId
@@ -291,18 +291,6 @@ async def place(request: Request, site_id: str) -> RedirectResponse:
 
     said = say("The place is kept.") if pasted else say("The site is on no map now.")
     return await live.tried(request, f"/noc/sites/{site_id}", kept(), said=said)
-
-
-@router.post("/noc/sites/{site_id}/join-tokens", response_model=None)
-async def join_token(request: Request, site_id: str) -> HTMLResponse:
-    """Show, this once, a token with which the site's agent joins."""
-    who = await _acts(request, site_id)
-    deps = deps_of(request)
-    secret = await sites.new_join_token(deps, SiteId(site_id))
-    token = deps.authority.join_token(join_address=deps.settings.join_address, secret=secret)
-    return live.shown_once(
-        request, who, "Join token", "site/join_token.html", site_id=site_id, token=token
-    )
 
 
 async def _acts(request: Request, site_id: str) -> Who:

@@ -1,4 +1,4 @@
-"""All sites, a hundred to a page, and a form that adds one."""
+"""All sites, a hundred to a page."""
 
 from __future__ import annotations
 
@@ -6,17 +6,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from fastapi import Request  # noqa: TC002 - FastAPI reads the annotations
-from fastapi.responses import RedirectResponse  # noqa: TC002 - the same
-
 from billing.errors import InvalidField
-from billing.ids import SiteId
-from controller.api.errors import REFUSALS, NotFound
-from controller.api.needs import deps_of
 from controller.noc import lines, live, networks
 from controller.noc.text import midnight
 from controller.rights import Right
-from controller.usecases.sites import NewSite, add_site
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -39,10 +32,7 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class Sites:
-    """A page of the list. ``next_after`` is where the next page begins; "" on the last.
-
-    ``is_adding``: somebody came to add a site, and finds the form open.
-    """
+    """A page of the list. ``next_after`` is where the next page begins; "" on the last."""
 
     now: datetime
     listed: tuple[Listed, ...]
@@ -51,7 +41,6 @@ class Sites:
     search: str
     after: str
     next_after: str
-    is_adding: bool
 
 
 async def look(asked: live.Asked) -> Sites:
@@ -86,7 +75,6 @@ async def look(asked: live.Asked) -> Sites:
         search=search,
         after=after,
         next_after=shown[-1].row.id if len(found) > PAGE else "",
-        is_adding=bool(asked.query.get("add")),
     )
 
 
@@ -101,29 +89,3 @@ SITES = live.View(
 )
 
 router = live.pages(SITES)
-
-
-@router.post("/noc/sites")
-async def add(request: Request) -> RedirectResponse:
-    """Add a site as the form says, and go on to its page."""
-    who = await live.acts(request, Right.RUN_SITES)
-    if who.branches is not None:
-        raise NotFound("site", "of all branches")
-    deps, sent = deps_of(request), await live.fields(request)
-    site_id, say = sent.get("id", "").lower(), live.words_of(request)
-    operator = deps.settings.operator
-    try:
-        await add_site(
-            deps,
-            NewSite(
-                id=SiteId(site_id),
-                name=sent.get("name", ""),
-                operator_name=operator.name,
-                help_phone=operator.help_phone,
-                language=sent.get("language") or operator.language,
-            ),
-        )
-    except REFUSALS as refusal:
-        return live.back(request, "/noc/sites", said=str(refusal), tone="bad")
-    said = say("The site is there. Next: let its agent join.")
-    return live.back(request, f"/noc/sites/{site_id}", said=said)

@@ -17,6 +17,7 @@ from fastapi.responses import HTMLResponse, Response
 from billing.errors import InvalidField
 from controller.api.needs import deps_of
 from controller.noc import live
+from controller.noc.brand import brand_of
 from controller.noc.page import preferences_of, style_of
 from controller.noc.paint import rendered
 from controller.noc.words import word
@@ -205,6 +206,7 @@ async def _link(request: Request, who: Who, invited: Invited) -> Response:
         "staff/link.html",
         style_of(request),
         wanted=preferences_of(request),
+        brand=brand_of(request),
         name=row.name,
         link=f"{deps.settings.public_url}/noc/welcome?token={invited.token}",
         until=invited.expires_at,

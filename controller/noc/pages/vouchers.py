@@ -11,7 +11,9 @@ from urllib.parse import urlencode
 
 from fastapi import Request  # noqa: TC002 - FastAPI reads the annotations
 from fastapi.responses import RedirectResponse, Response  # noqa: TC002 - FastAPI reads the annotations
+from pydantic import ValidationError
 
+from billing.errors import InvalidField
 from billing.ids import PlanId
 from billing.period import midnight
 from billing.voucher import parse_code, shown
@@ -36,6 +38,7 @@ from controller.usecases.voucher_sheets import voucher_sheet
 from controller.usecases.vouchers import create_vouchers
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from controller.deps import Deps
@@ -227,13 +230,7 @@ async def make(request: Request, deps: Needed) -> RedirectResponse:
     _ = live.words_of(request)
 
     async def deed() -> None:
-        key, until = held.once_of(sent), typed.day(sent, "until")
-        asked = VouchersIn(
-            plan_id=sent.get("plan", ""),
-            count=typed.whole(sent, "count"),
-            expires_at=None if until is None else midnight(until + timedelta(days=1)),
-            online_only=sent.get("where") == "online",
-        )
+        key, asked = held.once_of(sent), _batch_asked(sent)
 
         async def work() -> VouchersOut:
             batch, codes = await create_vouchers(
@@ -254,6 +251,25 @@ async def make(request: Request, deps: Needed) -> RedirectResponse:
         to=f"/noc/vouchers/made/{sent.get(held.ONCE, '')}",
         again="/noc/vouchers",
     )
+
+
+def _batch_asked(sent: Mapping[str, str]) -> VouchersIn:
+    until = typed.day(sent, "until")
+    try:
+        return VouchersIn(
+            plan_id=sent.get("plan", ""),
+            count=typed.whole(sent, "count"),
+            expires_at=None if until is None else midnight(until + timedelta(days=1)),
+            online_only=sent.get("where") == "online",
+        )
+    except ValidationError as strange:
+        first = strange.errors()[0]
+        field = str(first["loc"][0])
+        raise InvalidField(_ON_THE_FORM.get(field, field), first["msg"]) from strange
+
+
+_ON_THE_FORM = {"plan_id": "plan", "expires_at": "until"}
+"""What the fields of the API are called on the form."""
 
 
 @router.get("/noc/vouchers/made/{key}/sheet.pdf", response_model=None)

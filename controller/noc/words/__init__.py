@@ -10,10 +10,13 @@ from __future__ import annotations
 from controller.noc.words import (
     alerts,
     audit,
+    joining,
     money,
     network,
+    offering,
     overview,
     people,
+    setup,
     shell,
     sign_in,
     why,
@@ -31,6 +34,9 @@ SWAHILI: dict[str, str] = {
     **why.WORDS,
     **sign_in.WORDS,
     **alerts.WORDS,
+    **joining.WORDS,
+    **setup.WORDS,
+    **offering.WORDS,
 }
 
 

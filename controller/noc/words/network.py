@@ -3,9 +3,6 @@
 WORDS = {
     # sites
     "Id": "Kitambulisho",
-    "Small letters, digits and -, as estate-1. It stays.": (
-        "Herufi ndogo, tarakimu na -, kama estate-1. Hakibadiliki."
-    ),
     "Name": "Jina",
     "What people call the place.": "Jinsi watu wanavyopaita.",
     "Language of its portal": "Lugha ya tovuti yake",
@@ -27,7 +24,6 @@ WORDS = {
         "Hakuna vituo bado. Kituo ni mahali pamoja penye lango moja: kiongeze hapa, kisha wakala"
         " wake ajiunge."
     ),
-    "The site is there. Next: let its agent join.": "Kituo kipo. Sasa: wakala wake ajiunge.",
     # one site
     "Place": "Mahali",
     "Where it is": "Kiko wapi",
@@ -52,7 +48,6 @@ WORDS = {
     "The site was asked. What it sees appears below.": (
         "Kituo kimeombwa. Kinachoona kitaonekana hapa chini."
     ),
-    "Let an agent join": "Ruhusu wakala kujiunga",
     "Time shown": "Muda unaoonyeshwa",
     "1 hour": "Saa 1",
     "24 hours": "Saa 24",
@@ -96,11 +91,6 @@ WORDS = {
     "Nobody has looked yet. Ask the site above: devices, addresses, the way out.": (
         "Hakuna aliyekagua bado. Omba kituo hapo juu: vifaa, anwani, njia ya kutoka."
     ),
-    "Join token for {site}": "Tokeni ya kujiunga ya {site}",
-    "It is good once, for an hour, and is shown only now. On the gateway:": (
-        "Inafaa mara moja, kwa saa moja, na inaonyeshwa sasa tu. Kwenye lango:"
-    ),
-    "To the site: it comes online by itself": "Kwenye kituo: kitaingia mtandaoni chenyewe",
     # the map
     "Nearer": "Karibu",
     "Farther": "Mbali",

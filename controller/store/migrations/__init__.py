@@ -51,6 +51,13 @@ def head() -> str:
     return found
 
 
+@cache
+def known() -> frozenset[str]:
+    """Every migration that this program knows, by its revision."""
+    scripts = ScriptDirectory(str(Path(__file__).parent))
+    return frozenset(script.revision for script in scripts.walk_revisions())
+
+
 def _engine(db_url: str) -> Engine:
     engine = create_engine(db_url.replace("+aiosqlite", ""))
     if engine.dialect.name == "sqlite":

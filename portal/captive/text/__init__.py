@@ -11,8 +11,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from portal.captive.text import en, sw
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 TABLES = {"en": en.TEXTS, "sw": sw.TEXTS}
 """The tables by ISO 639-1 code."""
@@ -61,17 +65,22 @@ class Tongue:
         return f"{path}?{'&'.join(wanted)}" if wanted else path
 
 
-def tongue(*, asked: str | None, accepted: str, default: str) -> Tongue:
+def tongue(
+    *, asked: str | None, accepted: str, default: str, offered: Sequence[str] = tuple(TABLES)
+) -> Tongue:
     """The language for a request: what was asked, else Kiswahili if preferred, else the site's.
+
+    None but those ``offered``, as far as we speak them.
 
     ``accepted`` is the Accept-Language header. English in it says little (phones ship with it), so
     it does not overrule the site's own language.
     """
-    if asked in TABLES:
+    spoken = [code for code in offered if code in TABLES] or ["en"]
+    if asked in spoken:
         return Tongue(asked, chosen=True)
-    if _preferred(accepted) == "sw":
+    if "sw" in spoken and _preferred(accepted) == "sw":
         return Tongue("sw")
-    return Tongue(default if default in TABLES else "en")
+    return Tongue(default if default in spoken else spoken[0])
 
 
 @lru_cache(maxsize=HEADERS_KEPT_MAX)

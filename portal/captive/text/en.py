@@ -22,6 +22,12 @@ TEXTS = {
     "shop.put_out": "Device {ref} now has your place. See what you can do.",
     "offer.uptime": "{time} of use",
     "busy": "One moment…",
+    # what is wrong, or will be
+    "news.cut_off": "The line from here to us is down, and we are on it. What you paid for goes"
+    " on; vouchers and codes work.",
+    "news.down": "This place has had no line since {since}. We are on it.",
+    "work.soon": "Work on the network: {span}",
+    "work.now": "Work on the network until {until}",
     # an order under way
     "sent.title": "Waiting for {wallet}",
     "sent.asked": "We asked {phone} to pay {price} for {plan}.",

@@ -22,6 +22,12 @@ TEXTS = {
     "shop.put_out": "Kifaa {ref} sasa kina nafasi yako. Ona unachoweza kufanya.",
     "offer.uptime": "{time} za matumizi",
     "busy": "Subiri kidogo…",
+    # what is wrong, or will be
+    "news.cut_off": "Laini ya hapa kuja kwetu imekatika, na tunaishughulikia. Ulicholipia"
+    " kinaendelea; vocha na namba zinafanya kazi.",
+    "news.down": "Mahali hapa hapana laini tangu {since}. Tunaishughulikia.",
+    "work.soon": "Kazi kwenye mtandao: {span}",
+    "work.now": "Kazi kwenye mtandao hadi {until}",
     # an order under way
     "sent.title": "Tunasubiri {wallet}",
     "sent.asked": "Tumeomba {phone} ilipe {price} kwa {plan}.",

@@ -85,8 +85,8 @@ class Item(_message.Message):
     KEY_FIELD_NUMBER: _builtins.int
     BODY_FIELD_NUMBER: _builtins.int
     key: _builtins.str
-    """"site", "garden", "blocked", "token-keys", "plan/<plan id>", "grant/<grant id>", "pool/<pool id>",
-    "slot/<number>", "vouchers/<batch>/<number>", "probe/<probe id>".
+    """"site", "logo", "works", "garden", "blocked", "token-keys", "plan/<plan id>", "grant/<grant id>", "pool/<pool id>",
+    "slot/<number>", "vouchers/<batch>/<number>", "probe/<probe id>", "login/<name>".
     """
     body: _builtins.bytes
     def __init__(
@@ -117,6 +117,9 @@ class ItemBody(_message.Message):
     VOUCHERS_FIELD_NUMBER: _builtins.int
     PROBE_FIELD_NUMBER: _builtins.int
     BLOCKED_FIELD_NUMBER: _builtins.int
+    LOGO_FIELD_NUMBER: _builtins.int
+    WORKS_FIELD_NUMBER: _builtins.int
+    LOGIN_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def site(self) -> Global___Site: ...
     @_builtins.property
@@ -137,6 +140,12 @@ class ItemBody(_message.Message):
     def probe(self) -> Global___Probe: ...
     @_builtins.property
     def blocked(self) -> Global___Blocked: ...
+    @_builtins.property
+    def logo(self) -> Global___Logo: ...
+    @_builtins.property
+    def works(self) -> Global___Works: ...
+    @_builtins.property
+    def login(self) -> Global___Login: ...
     def __init__(
         self,
         *,
@@ -150,12 +159,15 @@ class ItemBody(_message.Message):
         vouchers: Global___VoucherChunk | None = ...,
         probe: Global___Probe | None = ...,
         blocked: Global___Blocked | None = ...,
+        logo: Global___Logo | None = ...,
+        works: Global___Works | None = ...,
+        login: Global___Login | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["blocked", b"blocked", "garden", b"garden", "grant", b"grant", "kind", b"kind", "plan", b"plan", "pool", b"pool", "probe", b"probe", "site", b"site", "token_keys", b"token_keys", "token_slot", b"token_slot", "vouchers", b"vouchers"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["blocked", b"blocked", "garden", b"garden", "grant", b"grant", "kind", b"kind", "login", b"login", "logo", b"logo", "plan", b"plan", "pool", b"pool", "probe", b"probe", "site", b"site", "token_keys", b"token_keys", "token_slot", b"token_slot", "vouchers", b"vouchers", "works", b"works"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["blocked", b"blocked", "garden", b"garden", "grant", b"grant", "kind", b"kind", "plan", b"plan", "pool", b"pool", "probe", b"probe", "site", b"site", "token_keys", b"token_keys", "token_slot", b"token_slot", "vouchers", b"vouchers"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["blocked", b"blocked", "garden", b"garden", "grant", b"grant", "kind", b"kind", "login", b"login", "logo", b"logo", "plan", b"plan", "pool", b"pool", "probe", b"probe", "site", b"site", "token_keys", b"token_keys", "token_slot", b"token_slot", "vouchers", b"vouchers", "works", b"works"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["site", "plan", "grant", "pool", "garden", "token_keys", "token_slot", "vouchers", "probe", "blocked"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["site", "plan", "grant", "pool", "garden", "token_keys", "token_slot", "vouchers", "probe", "blocked", "logo", "works", "login"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 
@@ -172,16 +184,24 @@ class Site(_message.Message):
     HELP_PHONE_FIELD_NUMBER: _builtins.int
     LANGUAGE_FIELD_NUMBER: _builtins.int
     RAILS_FIELD_NUMBER: _builtins.int
+    COLOUR_FIELD_NUMBER: _builtins.int
+    LANGUAGES_FIELD_NUMBER: _builtins.int
     operator_name: _builtins.str
     site_name: _builtins.str
     help_phone: _builtins.str
     language: _builtins.str
     """"en" or "sw"."""
+    colour: _builtins.str
+    """The operator's colour, "#rrggbb"; "" for the portal's own."""
     @_builtins.property
     def rails(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The wallets that collect by asking a phone ("mpesa", "airtel"), in the order to show. None or one:
         there is nothing to choose. An agent shows those that it knows.
         """
+
+    @_builtins.property
+    def languages(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The languages that customers may choose, of "en" and "sw"; none: both."""
 
     def __init__(
         self,
@@ -191,14 +211,89 @@ class Site(_message.Message):
         help_phone: _builtins.str = ...,
         language: _builtins.str = ...,
         rails: _abc.Iterable[_builtins.str] | None = ...,
+        colour: _builtins.str = ...,
+        languages: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["help_phone", b"help_phone", "language", b"language", "operator_name", b"operator_name", "rails", b"rails", "site_name", b"site_name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["colour", b"colour", "help_phone", b"help_phone", "language", b"language", "languages", b"languages", "operator_name", b"operator_name", "rails", b"rails", "site_name", b"site_name"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Site: _TypeAlias = Site  # noqa: Y015
+
+@_typing.final
+class Logo(_message.Message):
+    """The operator's picture on the portal."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PNG_FIELD_NUMBER: _builtins.int
+    png: _builtins.bytes
+    """A whole PNG of at most 16,384 bytes."""
+    def __init__(
+        self,
+        *,
+        png: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["png", b"png"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Logo: _TypeAlias = Logo  # noqa: Y015
+
+@_typing.final
+class Works(_message.Message):
+    """Work on the network that customers are told of beforehand, each by the site's own clock."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WORKS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def works(self) -> _containers.RepeatedCompositeFieldContainer[Global___Work]: ...
+    def __init__(
+        self,
+        *,
+        works: _abc.Iterable[Global___Work] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["works", b"works"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Works: _TypeAlias = Works  # noqa: Y015
+
+@_typing.final
+class Work(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FROM_MS_FIELD_NUMBER: _builtins.int
+    UNTIL_MS_FIELD_NUMBER: _builtins.int
+    TEXT_EN_FIELD_NUMBER: _builtins.int
+    TEXT_SW_FIELD_NUMBER: _builtins.int
+    from_ms: _builtins.int
+    """Milliseconds since 1970; it is over at `until_ms`."""
+    until_ms: _builtins.int
+    text_en: _builtins.str
+    text_sw: _builtins.str
+    def __init__(
+        self,
+        *,
+        from_ms: _builtins.int = ...,
+        until_ms: _builtins.int = ...,
+        text_en: _builtins.str = ...,
+        text_sw: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["from_ms", b"from_ms", "text_en", b"text_en", "text_sw", b"text_sw", "until_ms", b"until_ms"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Work: _TypeAlias = Work  # noqa: Y015
 
 @_typing.final
 class Limits(_message.Message):
@@ -550,6 +645,38 @@ class Blocked(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Blocked: _TypeAlias = Blocked  # noqa: Y015
+
+@_typing.final
+class Login(_message.Message):
+    """By what a subscriber dials in (PPPoE): answered by the site's own RADIUS, where it has one. An
+    agent that does not know the item has none.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    SECRET_FIELD_NUMBER: _builtins.int
+    CAUSE_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Lower case; also the last part of the key."""
+    secret: _builtins.str
+    """In the clear: CHAP and MS-CHAPv2 can be answered by nobody who does not hold it."""
+    cause: _builtins.str
+    """Good for every grant whose cause_id is this with ":" and more behind it."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        secret: _builtins.str = ...,
+        cause: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cause", b"cause", "name", b"name", "secret", b"secret"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Login: _TypeAlias = Login  # noqa: Y015
 
 @_typing.final
 class TokenKeys(_message.Message):

@@ -235,6 +235,7 @@ class SiteVitals(_message.Message):
     LOSS_PPM_FIELD_NUMBER: _builtins.int
     CLOCK_SKEW_MS_FIELD_NUMBER: _builtins.int
     AGENT_MEMORY_KIB_FIELD_NUMBER: _builtins.int
+    PORTAL_OPEN_FIELD_NUMBER: _builtins.int
     taken_at_ms: _builtins.int
     """Wall clock of the site when this was read, milliseconds since 1970."""
     boot: _builtins.str
@@ -260,6 +261,8 @@ class SiteVitals(_message.Message):
     """How far the site's clock is ahead of the controller's. With it, `taken_at_ms` can be believed."""
     agent_memory_kib: _builtins.int
     """What the agent itself has in memory."""
+    portal_open: _builtins.bool
+    """Whether the portal takes connections from the LAN; absent: the agent does not say."""
     def __init__(
         self,
         *,
@@ -278,10 +281,11 @@ class SiteVitals(_message.Message):
         loss_ppm: _builtins.int | None = ...,
         clock_skew_ms: _builtins.int | None = ...,
         agent_memory_kib: _builtins.int | None = ...,
+        portal_open: _builtins.bool | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_agent_memory_kib", b"_agent_memory_kib", "_clock_skew_ms", b"_clock_skew_ms", "_cpu_pct", b"_cpu_pct", "_disk_pct", b"_disk_pct", "_lan_down_bytes", b"_lan_down_bytes", "_lan_up_bytes", b"_lan_up_bytes", "_loss_ppm", b"_loss_ppm", "_memory_pct", b"_memory_pct", "_rtt_ms", b"_rtt_ms", "_temperature_c", b"_temperature_c", "_wan_down_bytes", b"_wan_down_bytes", "_wan_up_bytes", b"_wan_up_bytes", "agent_memory_kib", b"agent_memory_kib", "clock_skew_ms", b"clock_skew_ms", "cpu_pct", b"cpu_pct", "disk_pct", b"disk_pct", "lan_down_bytes", b"lan_down_bytes", "lan_up_bytes", b"lan_up_bytes", "loss_ppm", b"loss_ppm", "memory_pct", b"memory_pct", "rtt_ms", b"rtt_ms", "temperature_c", b"temperature_c", "wan_down_bytes", b"wan_down_bytes", "wan_up_bytes", b"wan_up_bytes"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_agent_memory_kib", b"_agent_memory_kib", "_clock_skew_ms", b"_clock_skew_ms", "_cpu_pct", b"_cpu_pct", "_disk_pct", b"_disk_pct", "_lan_down_bytes", b"_lan_down_bytes", "_lan_up_bytes", b"_lan_up_bytes", "_loss_ppm", b"_loss_ppm", "_memory_pct", b"_memory_pct", "_portal_open", b"_portal_open", "_rtt_ms", b"_rtt_ms", "_temperature_c", b"_temperature_c", "_wan_down_bytes", b"_wan_down_bytes", "_wan_up_bytes", b"_wan_up_bytes", "agent_memory_kib", b"agent_memory_kib", "clock_skew_ms", b"clock_skew_ms", "cpu_pct", b"cpu_pct", "disk_pct", b"disk_pct", "lan_down_bytes", b"lan_down_bytes", "lan_up_bytes", b"lan_up_bytes", "loss_ppm", b"loss_ppm", "memory_pct", b"memory_pct", "portal_open", b"portal_open", "rtt_ms", b"rtt_ms", "temperature_c", b"temperature_c", "wan_down_bytes", b"wan_down_bytes", "wan_up_bytes", b"wan_up_bytes"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_agent_memory_kib", b"_agent_memory_kib", "_clock_skew_ms", b"_clock_skew_ms", "_cpu_pct", b"_cpu_pct", "_disk_pct", b"_disk_pct", "_lan_down_bytes", b"_lan_down_bytes", "_lan_up_bytes", b"_lan_up_bytes", "_loss_ppm", b"_loss_ppm", "_memory_pct", b"_memory_pct", "_rtt_ms", b"_rtt_ms", "_temperature_c", b"_temperature_c", "_wan_down_bytes", b"_wan_down_bytes", "_wan_up_bytes", b"_wan_up_bytes", "agent_memory_kib", b"agent_memory_kib", "boot", b"boot", "clock_skew_ms", b"clock_skew_ms", "cpu_pct", b"cpu_pct", "disk_pct", b"disk_pct", "lan_down_bytes", b"lan_down_bytes", "lan_up_bytes", b"lan_up_bytes", "loss_ppm", b"loss_ppm", "memory_pct", b"memory_pct", "rtt_ms", b"rtt_ms", "taken_at_ms", b"taken_at_ms", "temperature_c", b"temperature_c", "uptime_s", b"uptime_s", "wan_down_bytes", b"wan_down_bytes", "wan_up_bytes", b"wan_up_bytes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_agent_memory_kib", b"_agent_memory_kib", "_clock_skew_ms", b"_clock_skew_ms", "_cpu_pct", b"_cpu_pct", "_disk_pct", b"_disk_pct", "_lan_down_bytes", b"_lan_down_bytes", "_lan_up_bytes", b"_lan_up_bytes", "_loss_ppm", b"_loss_ppm", "_memory_pct", b"_memory_pct", "_portal_open", b"_portal_open", "_rtt_ms", b"_rtt_ms", "_temperature_c", b"_temperature_c", "_wan_down_bytes", b"_wan_down_bytes", "_wan_up_bytes", b"_wan_up_bytes", "agent_memory_kib", b"agent_memory_kib", "boot", b"boot", "clock_skew_ms", b"clock_skew_ms", "cpu_pct", b"cpu_pct", "disk_pct", b"disk_pct", "lan_down_bytes", b"lan_down_bytes", "lan_up_bytes", b"lan_up_bytes", "loss_ppm", b"loss_ppm", "memory_pct", b"memory_pct", "portal_open", b"portal_open", "rtt_ms", b"rtt_ms", "taken_at_ms", b"taken_at_ms", "temperature_c", b"temperature_c", "uptime_s", b"uptime_s", "wan_down_bytes", b"wan_down_bytes", "wan_up_bytes", b"wan_up_bytes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__agent_memory_kib: _TypeAlias = _typing.Literal["agent_memory_kib"]  # noqa: Y015
     _WhichOneofArgType__agent_memory_kib: _TypeAlias = _typing.Literal["_agent_memory_kib", b"_agent_memory_kib"]  # noqa: Y015
@@ -299,6 +303,8 @@ class SiteVitals(_message.Message):
     _WhichOneofArgType__loss_ppm: _TypeAlias = _typing.Literal["_loss_ppm", b"_loss_ppm"]  # noqa: Y015
     _WhichOneofReturnType__memory_pct: _TypeAlias = _typing.Literal["memory_pct"]  # noqa: Y015
     _WhichOneofArgType__memory_pct: _TypeAlias = _typing.Literal["_memory_pct", b"_memory_pct"]  # noqa: Y015
+    _WhichOneofReturnType__portal_open: _TypeAlias = _typing.Literal["portal_open"]  # noqa: Y015
+    _WhichOneofArgType__portal_open: _TypeAlias = _typing.Literal["_portal_open", b"_portal_open"]  # noqa: Y015
     _WhichOneofReturnType__rtt_ms: _TypeAlias = _typing.Literal["rtt_ms"]  # noqa: Y015
     _WhichOneofArgType__rtt_ms: _TypeAlias = _typing.Literal["_rtt_ms", b"_rtt_ms"]  # noqa: Y015
     _WhichOneofReturnType__temperature_c: _TypeAlias = _typing.Literal["temperature_c"]  # noqa: Y015
@@ -323,6 +329,8 @@ class SiteVitals(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__loss_ppm) -> _WhichOneofReturnType__loss_ppm | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__memory_pct) -> _WhichOneofReturnType__memory_pct | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__portal_open) -> _WhichOneofReturnType__portal_open | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__rtt_ms) -> _WhichOneofReturnType__rtt_ms | None: ...
     @_typing.overload

@@ -40,7 +40,7 @@ async def test_what_is_not_said_of_the_operator_stays(office: Office) -> None:
         "colour": "#aa00ff",
         "pay_to": "",
         "support_phone": None,
-        "languages": "en,sw",
+        "languages": "",
         "has_logo": False,
     }
 

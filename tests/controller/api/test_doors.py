@@ -30,6 +30,9 @@ OPEN_TO_ALL = {
     "/noc/preferences": "a language and a colour, kept by the browser",
     "/noc/static": "style and script",
     "/d/{document_id}": "the address of a document is its secret",
+    "/i/{code}": "so is that of an install script",
+    "/i/{code}/agent.tar.gz": "the same",
+    "/i/{code}/step": "the same",
 }
 PROVIDERS = "/callbacks/"
 """Providers have no key: their addresses are the secret."""

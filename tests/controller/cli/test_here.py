@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from controller.store.database import Database
+from controller.usecases.choosing import choose
 from tests.controller.cli.lango import lango, lango_here
+from tests.support.office import an_office
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,7 +20,7 @@ NOBODY = "http://127.0.0.1:9"
 COMMANDS = [
     "",
     *("run", "trial", "status", "doctor", "version"),
-    *("config check", "config show", "db upgrade"),
+    *("config check", "config show", "config forget", "db upgrade"),
     *("site list", "site add", "site show", "site join-token"),
     *("plan list", "plan add", "plan withdraw"),
     *(
@@ -87,6 +90,30 @@ async def test_settings_are_shown_without_secrets(tmp_path: Path) -> None:
 
     assert "hunter2" not in shown.out + as_json.out
     assert as_json.json["database"]["url"] == "postgresql+psycopg://…"
+
+
+async def test_each_setting_says_where_it_comes_from(tmp_path: Path) -> None:
+    config = tmp_path / "controller.toml"
+    config.write_text(f"state_dir = '{tmp_path}'\n[http]\nport = 9080\n")
+    await lango_here("db", "upgrade", "--config", str(config))
+    db = Database(f"sqlite+aiosqlite:///{tmp_path / 'lango.db'}")
+    await choose(
+        an_office(tmp_path, db).deps, {"sms.username": "mtaa", "sms.api_key": "never-shown"}
+    )
+    await db.close()
+    shown = await lango_here("config", "show", "--config", str(config), "--json")
+    checked = await lango_here("config", "check", "--config", str(config))
+    forgot = await lango_here("config", "forget", "sms", "--config", str(config))
+    after = await lango_here("config", "show", "--config", str(config), "--json")
+    wrong = await lango_here("config", "forget", "edge", "--config", str(config))
+
+    assert shown.json["told_by"]["sms.username"] == "chosen on screen"
+    assert shown.json["told_by"]["http.port"] == "controller.toml"
+    assert shown.json["told_by"]["edge.port"] == "default"
+    assert "sms.username: chosen on screen" in checked.err
+    assert "never-shown" not in shown.out + checked.out + checked.err
+    assert "2 chosen setting(s)" in forgot.err
+    assert (after.json["sms"], wrong.code) == (None, 2)
 
 
 def a_house(tmp_path: Path) -> tuple[Path, str]:

@@ -55,6 +55,15 @@ def test_what_is_absent_is_unknown_and_zero_is_zero() -> None:
     assert found == Vitals(MORNING, "b1", 7, cpu_pct=0, memory_pct=40)
 
 
+def test_a_portal_that_is_shut_is_not_one_of_which_nothing_is_known() -> None:
+    shut = wire.vitals(pb.SiteVitals(taken_at_ms=NOW_MS, boot="b1", portal_open=False))
+    older = wire.vitals(told())
+
+    assert shut is not None
+    assert older is not None
+    assert (shut.portal_open, older.portal_open) == (False, None)
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [

@@ -19,10 +19,12 @@ COUNTED = re.compile(rf"(?<![\w.])_n\(\s*{TEXT},\s*{TEXT}")
 
 FOLDERS = (
     "money", "payments", "exceptions", "plans", "vouchers", "counter", "reports", "invoices",
+    "setup",
 )  # fmt: skip
 MODULES = (
     "money_board.py", "navigation.py", "pages/payments.py", "pages/exceptions.py",
     "pages/plans.py", "pages/vouchers.py", "pages/counter.py", "pages/reports.py",
+    "pages/setup.py", "pages/setup_accounts.py", "setup_board.py",
 )  # fmt: skip
 
 

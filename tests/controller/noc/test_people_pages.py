@@ -419,7 +419,7 @@ async def test_pages_of_live_sessions_follow_one_another_without_a_gap(
     [
         *((f"{verb} {PHONE}", "") for verb in ("why", "disconnect", "extend", "message", "note")),
         (f"edit {PHONE}", 'id="edit-title"'),
-        ("add site", '<details class="menu" open>'),
+        ("add site", 'action="/noc/sites/new"'),
         ("add customer", 'action="/noc/customers/add"'),
         ("make vouchers", '<details class="more-form" open>'),
     ],
@@ -448,10 +448,12 @@ async def test_staff_of_a_branch_are_offered_nothing_that_concerns_all(office: O
             (await client.get(f"/noc/search/hits?q={typed}")).text.count('"hit" href="')
             for typed in ("add site", "make vouchers", "add customer")
         ]
-        sites = (await client.get("/noc/sites?add=1")).text
+        sites = (await client.get("/noc/sites")).text
+        new_site = await client.get("/noc/sites/new")
 
     assert offered == [0, 0, 1]
-    assert 'action="/noc/sites"' not in sites.replace('method="get" action="/noc/sites"', "")
+    assert "/noc/sites/new" not in sites
+    assert new_site.status_code == 404
 
 
 async def test_every_hit_leads_to_the_page_of_what_was_found(office: Office) -> None:

@@ -101,7 +101,7 @@ OFFERED = """
   cashier  | dark                     | Dark mode -> dark
   cashier  | dar                      | Dark mode -> dark
   cashier  | da                       | -
-  owner    | add site                 | Add a site -> /noc/sites?add=1
+  owner    | add site                 | Add a site -> /noc/sites/new
   cashier  | add site                 | -
 """
 

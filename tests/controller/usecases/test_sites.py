@@ -18,6 +18,7 @@ from controller.payments.memory import MemoryGateway
 from controller.store import items, sites
 from controller.store.items import digest_of
 from controller.store.rows import JoinTokenRow, SiteRow
+from controller.usecases import faces
 from controller.usecases.grants import give
 from controller.usecases.ingest import Batch, Notice, SiteRecord, ingest
 from controller.usecases.plans import add_plan, withdraw_plan
@@ -36,7 +37,6 @@ from controller.usecases.sites import (
     renew,
     revoke_agent,
     status,
-    tell_wallets,
 )
 from tests.support.builders import MAC, OTHER_SITE, SITE, a_plan
 
@@ -454,7 +454,7 @@ async def test_a_new_site_is_told_which_wallets_collect(world: World) -> None:
 async def test_sites_are_told_of_another_wallet_and_of_nothing_else(world: World) -> None:
     agent = Agent()
     await agent.follow(world)
-    told = await tell_wallets(with_airtel(world))
+    told = await faces.tell_all(with_airtel(world))
     change = await agent.follow(world)
 
     assert change is not None
@@ -465,8 +465,8 @@ async def test_sites_are_told_of_another_wallet_and_of_nothing_else(world: World
 async def test_where_the_wallets_are_what_they_were_nothing_moves(world: World) -> None:
     agent = Agent()
     await agent.follow(world)
-    told = [await tell_wallets(world.deps)]
-    told += [await tell_wallets(with_airtel(world)) for _ in range(2)]
+    told = [await faces.tell_all(world.deps)]
+    told += [await faces.tell_all(with_airtel(world)) for _ in range(2)]
     await agent.follow(world)
 
     assert told == [0, 1, 0]
@@ -477,7 +477,7 @@ async def test_a_site_that_waits_hears_of_the_wallets_at_once(world: World) -> N
     deps = with_airtel(world)
     with deps.signals.listen(f"site:{SITE}") as news:
         news.clear()
-        await tell_wallets(deps)
+        await faces.tell_all(deps)
 
         assert news.is_set()
 
@@ -486,4 +486,4 @@ async def test_a_start_without_news_waits_for_nobody_who_holds_a_site(world: Wor
     async with world.deps.db.begin() as tx, asyncio.timeout(5):
         await sites.lock(tx, SITE)
 
-        assert await tell_wallets(world.deps) == 0
+        assert await faces.tell_all(world.deps) == 0

@@ -1,0 +1,279 @@
+"""The two ports at which NASes ask and tell.
+
+A question is answered at once, from memory. An account is answered when it is journalled, and not
+at all while the disk takes nothing: the NAS tells it again. The same packet from the same port gets
+the very same answer (RFC 5080, 2.2.2). Who is not known by address gets none.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections import Counter, OrderedDict
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from agent import log
+from agent.loop import NotKept
+from agent.model import Accounted, Lost, Noticed, Redialled
+from agent.radius import answers, packets
+from agent.radius.packets import PACKET_BYTES_MAX, Alive, Doubt, Told
+from agent.radius.steering import Said
+from agent.radius.verdict import Crowded, Welcome, verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+    from agent.loop import Loop
+    from agent.model import Session
+    from agent.radius.packets import Access
+    from agent.radius.settings import Nas, Radius
+    from agent.radius.steer import Steer
+    from agent.radius.verdict import Verdict
+
+ANSWERS_MAX = 4_096
+"""Answers that are kept for those who ask again."""
+
+ANSWERS_KEPT_MS = 30_000
+TASKS_MAX = 2_000
+"""Accounts and questions that may wait for the disk or for a NAS; beyond it they get no answer."""
+
+BIND_RETRY_S = 5
+READ_AT_ONCE = 64
+UNHEARD_INTERIMS = 2
+
+Place = tuple[str, int]
+"""An address and a port."""
+
+
+@dataclass(frozen=True, slots=True)
+class Came:
+    """A packet, where it came from, and the way back."""
+
+    raw: bytes
+    sender: Place
+    send: Callable[[bytes], object]
+
+    @property
+    def key(self) -> tuple[Place, bytes]:
+        """What a packet that is sent again has in common with the first."""
+        return self.sender, self.raw
+
+
+class Server:
+    """The site's RADIUS. ``tally`` counts what came, by what became of it."""
+
+    def __init__(self, loop: Loop, radius: Radius, steer: Steer) -> None:
+        self.tally: Counter[str] = Counter()
+        self.ready = asyncio.Event()
+        self._loop = loop
+        self._radius = radius
+        self.steer = steer
+        self._nases = {str(nas.address): nas for nas in radius.nases}
+        self._answers: OrderedDict[tuple[Place, bytes], tuple[int, bytes]] = OrderedDict()
+        self._tasks: dict[tuple[Place, bytes], asyncio.Task[None]] = {}
+
+    async def run(self) -> None:
+        """Answer until cancelled; a port that is taken is waited for."""
+        self._warn()
+        ports: list[_Port] = []
+        try:
+            for port, take in (
+                (self._radius.auth_port, self.asked),
+                (self._radius.acct_port, self.told),
+            ):
+                ports.append(await self._bound(port, take))
+            self.ready.set()
+            await asyncio.Event().wait()
+        finally:
+            for one in ports:
+                one.close()
+            for task in list(self._tasks.values()):
+                task.cancel()
+
+    def status(self) -> dict[str, object]:
+        """What ``lango-agent status`` says of it."""
+        dials = sum(one.dial is not None for one in self._loop.state.sessions.values())
+        return {
+            "radius_nases": len(self._nases),
+            "radius_logins": len(self._loop.state.logins),
+            "radius_sessions": dials,
+            "radius_packets": dict(sorted(self.tally.items())),
+            "radius_without_message_authenticator": list(self._radius.weak),
+        }
+
+    def asked(self, came: Came) -> None:
+        """A packet came to the port where access is asked for."""
+        nas = self._known(came)
+        if nas is None:
+            return
+        match packets.asked(came.raw, nas):
+            case Doubt() as doubt:
+                self.tally[doubt.value] += 1
+            case Alive() as alive:
+                self._answer(came, answers.here(alive))
+            case access:
+                self._judge(access, nas, came)
+
+    def told(self, came: Came) -> None:
+        """A packet came to the port where accounts are told."""
+        nas = self._known(came)
+        if nas is None:
+            return
+        match packets.told(came.raw, nas):
+            case Doubt() as doubt:
+                self.tally[doubt.value] += 1
+            case Told(account=None) as told:
+                self._answer(came, answers.noted(told))
+            case told:
+                self._later(came, self._keep(told, nas, came))
+
+    def _known(self, came: Came) -> Nas | None:
+        """Which NAS sent this, if it is to be looked at at all."""
+        nas = self._nases.get(came.sender[0])
+        if nas is None:
+            self.tally["unknown_nas"] += 1
+            return None
+        if came.key in self._tasks:
+            return None
+        kept = self._answers.get(came.key)
+        if kept is not None and self._loop.now().mono - kept[0] < ANSWERS_KEPT_MS:
+            self.tally["again"] += 1
+            came.send(kept[1])
+            return None
+        return nas
+
+    def _judge(
+        self,
+        access: Access,
+        nas: Nas,
+        came: Came,
+    ) -> None:
+        found = verdict(self._loop.state, access, self._loop.now())
+        if isinstance(found, Crowded):
+            self._later(came, self._make_room(access, found, nas, came))
+            return
+        self._say(access, found, nas, came)
+
+    def _say(
+        self,
+        access: Access,
+        found: Verdict,
+        nas: Nas,
+        came: Came,
+    ) -> None:
+        self.tally["accepted" if isinstance(found, Welcome) else "refused"] += 1
+        self._answer(came, answers.answer(access, found, nas, self._radius))
+
+    async def _make_room(
+        self,
+        access: Access,
+        crowded: Crowded,
+        nas: Nas,
+        came: Came,
+    ) -> None:
+        """Ask who holds the places; ghosts give way, and so does a line of the very same device."""
+        await asyncio.gather(*(self._shaken(one, access) for one in crowded.sessions))
+        found = verdict(self._loop.state, access, self._loop.now())
+        self._say(access, found, nas, came)
+
+    async def _shaken(self, session: Session, access: Access) -> None:
+        if session.dial is None:
+            return
+        if session.mac == access.mac:
+            await self._loop.kept(Redialled(session.id))
+            return
+        said = await self.steer.ask(session)
+        unheard_ms = self._loop.now().mono - session.heard_at
+        limit_ms = (UNHEARD_INTERIMS * self._radius.interim_s + 60) * 1_000
+        if said is Said.UNKNOWN:
+            await self._loop.kept(Lost(session.id))
+        elif said is Said.SILENT and unheard_ms >= limit_ms:
+            await self._loop.kept(Redialled(session.id))
+
+    async def _keep(self, told: Told, nas: Nas, came: Came) -> None:
+        assert told.account is not None, "what means nothing is not kept"
+        try:
+            await self._loop.kept(Accounted(told.account))
+        except NotKept:
+            self.tally["not_kept"] += 1
+            return
+        self.tally["accounts"] += 1
+        self._answer(came, answers.noted(told))
+        self.steer.heard(nas, told.account)
+
+    def _later(self, came: Came, work: Coroutine[Any, Any, None]) -> None:
+        if len(self._tasks) >= TASKS_MAX:
+            work.close()
+            self.tally["too_many"] += 1
+            return
+        task = asyncio.ensure_future(work)
+        self._tasks[came.key] = task
+        task.add_done_callback(lambda done: self._done(came.key, done))
+
+    def _done(self, key: tuple[Place, bytes], task: asyncio.Task[None]) -> None:
+        del self._tasks[key]
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("radius", error=repr(error))
+
+    def _answer(self, came: Came, answer: bytes) -> None:
+        self._answers[came.key] = (self._loop.now().mono, answer)
+        if len(self._answers) > ANSWERS_MAX:
+            self._answers.popitem(last=False)
+        came.send(answer)
+
+    def _warn(self) -> None:
+        if not self._radius.weak:
+            return
+        names = ", ".join(self._radius.weak)
+        log.warning("radius", without_message_authenticator=names)
+        text = f"{names}: requests are believed without a Message-Authenticator (CVE-2024-3596)"
+        self._loop.hint(Noticed(code="radius_weak", text=text))
+
+    async def _bound(self, port: int, take: Callable[[Came], None]) -> _Port:
+        while True:
+            try:
+                return _Port(str(self._radius.listen), port, take)
+            except OSError as error:
+                log.warning("trouble", part="radius", port=port, error=str(error))
+                await asyncio.sleep(BIND_RETRY_S)
+
+
+class _Port:
+    """One port: hands packets over, with the way back.
+
+    All that wait are read in one go, as far as `READ_AT_ONCE`: asyncio's own reads one a turn.
+    """
+
+    def __init__(self, address: str, port: int, take: Callable[[Came], None]) -> None:
+        """Bind. Raises `OSError`."""
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        self._take = take
+        self._socket = socket.socket(family, socket.SOCK_DGRAM)
+        try:
+            self._socket.bind((address, port))
+        except OSError:
+            self._socket.close()
+            raise
+        self._socket.setblocking(False)  # noqa: FBT003 - the library's
+        asyncio.get_running_loop().add_reader(self._socket, self._readable)
+
+    def close(self) -> None:
+        """Give the port back."""
+        asyncio.get_running_loop().remove_reader(self._socket)
+        self._socket.close()
+
+    def _readable(self) -> None:
+        for _ in range(READ_AT_ONCE):
+            try:
+                raw, sender = self._socket.recvfrom(PACKET_BYTES_MAX)
+            except OSError:
+                return
+            self._take(Came(raw, (sender[0], sender[1]), partial(self._send, sender)))
+
+    def _send(self, sender: Any, answer: bytes) -> None:
+        # Whoever gets no answer, because a buffer is full, asks again.
+        with suppress(OSError):
+            self._socket.sendto(answer, sender)

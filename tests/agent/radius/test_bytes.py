@@ -1,0 +1,156 @@
+"""Bytes that anybody can send: none of them raises, and none that is not signed means anything."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+from pyrad.packet import AccessRequest, AccountingRequest, AcctPacket, AuthPacket
+
+from agent.model import Account, AccountStatus
+from agent.radius import mschap, packets, rates, words
+from agent.radius.packets import Access, Doubt, Told
+from agent.radius.settings import Kind, Nas
+from shaping.plane import Burst, Rate
+from tests.support.radius import HERE, NAS_SECRET
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+NAS = Nas(
+    name="tower-1",
+    address=ip_address(HERE),
+    secret_file=Path("/nowhere"),
+    secret=NAS_SECRET.encode(),
+)
+WEAK = Nas(**{**{name: getattr(NAS, name) for name in NAS.__slots__}, "weak": True})
+HEADERS = st.builds(
+    lambda code, size, rest: bytes((code, 7)) + size.to_bytes(2) + rest,
+    st.sampled_from((AccessRequest, AccountingRequest, 12, 40, 0)),
+    st.integers(0, 4_200),
+    st.binary(max_size=300),
+)
+ATTRIBUTES = st.lists(st.tuples(st.integers(1, 255), st.binary(max_size=60)), max_size=12)
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(HEADERS)
+@example(b"")
+@example(bytes((1, 1, 0, 20)) + bytes(16))
+def test_no_bytes_raise(raw: bytes) -> None:
+    for nas in (NAS, WEAK):
+        assert not isinstance(packets.asked(raw, NAS), Access) or nas.weak
+        packets.asked(raw, nas)
+        assert not isinstance(packets.told(raw, nas), Told)
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(ATTRIBUTES)
+def test_whatever_a_nas_signs_is_read_or_doubted(pairs: list[tuple[int, bytes]]) -> None:
+    question = AuthPacket(secret=NAS.secret, dict=words.dictionary(), id=7)
+    account = AcctPacket(secret=NAS.secret, dict=words.dictionary(), id=7)
+    for packet in (question, account):
+        for kind, value in pairs:
+            if kind not in {26, 80}:
+                packet.setdefault(kind, []).append(value)
+    question.authenticator = bytes(16)
+    question.add_message_authenticator()
+
+    assert isinstance(packets.asked(question.RequestPacket(), NAS), Access | Doubt)
+    assert isinstance(packets.told(account.RequestPacket(), NAS), Told | Doubt)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(4, 200), st.integers(0, 7))
+def test_a_bit_that_changed_on_the_way_is_seen(place: int, bit: int) -> None:
+    packet = AcctPacket(secret=NAS.secret, dict=words.dictionary(), id=7)
+    for name, value in (("Acct-Status-Type", 1), ("Acct-Session-Id", "1"), ("User-Name", "a")):
+        packet.AddAttribute(name, value)
+    raw = bytearray(packet.RequestPacket())
+    raw[place % len(raw)] ^= 1 << bit
+
+    assert isinstance(packets.told(bytes(raw), NAS), Doubt)
+
+
+def test_an_attribute_that_runs_past_the_end_is_no_packet() -> None:
+    raw = bytes((1, 1, 0, 23)) + bytes(16) + bytes((1, 9, 65))
+
+    assert packets.attributes(raw) is None
+    assert packets.asked(raw, WEAK) is Doubt.MALFORMED
+
+
+def test_two_proofs_are_none() -> None:
+    packet = AuthPacket(secret=NAS.secret, dict=words.dictionary(), id=7)
+    packet.AddAttribute("User-Name", "a")
+    packet.authenticator = bytes(16)
+    packet.add_message_authenticator()
+    raw = packet.RequestPacket()
+    doubled = raw[:2] + (len(raw) + 18).to_bytes(2) + raw[4:] + bytes((80, 18)) + bytes(16)
+
+    assert isinstance(packets.asked(raw, NAS), Access)
+    assert packets.asked(doubled, NAS) is Doubt.FORGED
+
+
+def test_an_account_says_what_it_means() -> None:
+    packet = AcctPacket(secret=NAS.secret, dict=words.dictionary(), id=7)
+    given = {
+        "User-Name": "a",
+        "Acct-Session-Id": "81000001",
+        "Acct-Status-Type": 3,
+        "Acct-Input-Octets": 5,
+        "Acct-Input-Gigawords": 2,
+        "Acct-Output-Octets": 6,
+        "Acct-Session-Time": 60,
+        "Class": b"lango:g1",
+        "Calling-Station-Id": "02-00-00-00-00-0A",
+        "Framed-IP-Address": "10.9.0.5",
+    }
+    for name, value in given.items():
+        packet.AddAttribute(name, value)
+
+    told = packets.told(packet.RequestPacket(), NAS)
+
+    assert isinstance(told, Told)
+    assert isinstance(told.account, Account)
+    assert told.account.status is AccountStatus.INTERIM
+    assert (told.account.up_bytes, told.account.down_bytes) == (2 * 2**32 + 5, 6)
+    assert told.account.grant_id == "g1"
+    assert told.account.mac == "02:00:00:00:00:0a"
+    assert told.account.address == "10.9.0.5"
+
+
+@pytest.mark.parametrize(
+    ("message", "digest"),
+    [
+        (b"", "31d6cfe0d16ae931b73c59d7e0c089c0"),
+        (b"abc", "a448017aaf21d8525fc10ae87aa6729d"),
+        (b"1234567890" * 8, "e33b4ddc9c38f2199c3e7b164fcc0536"),
+    ],
+)
+def test_md4_is_that_of_rfc_1320(message: bytes, digest: str) -> None:
+    assert mschap.md4(message).hex() == digest
+
+
+@pytest.mark.parametrize(
+    ("rate", "said"),
+    [
+        (Rate(4_000_000, 2_000_000), "2000000/4000000"),
+        (
+            Rate(4_000_000, 2_000_000, Burst(8_000_000, 1_000_000, 1_000_000)),
+            "2000000/4000000 2000000/8000000 2000000/4000000 4/2",
+        ),
+    ],
+)
+def test_a_speed_in_routeros_words(rate: Rate, said: str) -> None:
+    assert rates.rate_limit(rate) == said
+
+
+def test_a_volume_of_more_than_four_gigabytes_is_told_in_two_words() -> None:
+    words_of: Callable[[int], object] = lambda n: dict(rates.volume(Kind.MIKROTIK, n))  # noqa: E731
+
+    assert words_of(2**32) == {"Mikrotik-Total-Limit": 0, "Mikrotik-Total-Limit-Gigawords": 1}
+    assert rates.volume(Kind.WISPR, 2**32) == ()

@@ -1,0 +1,151 @@
+"""The ``[radius]`` table: all its faults at once, and no secret that everybody can read."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from agent import doctor
+from agent.config import ConfigFaults, parse, with_secrets
+from agent.findings import Verdict
+from agent.radius.settings import Kind, Radius, Unpaid
+from agent.status import line
+
+PACKAGING = Path(__file__).parents[3] / "packaging"
+GOOD = """
+[radius]
+listen = "10.0.0.1"
+unpaid = "list"
+
+[[radius.nas]]
+name = "tower-1"
+address = "10.0.0.2"
+secret_file = "{folder}/tower-1"
+kind = "wispr"
+coa_port = 1700
+without_message_authenticator = true
+
+[[radius.nas]]
+name = "tower-2"
+address = "10.0.0.3"
+secret_file = "{folder}/tower-2"
+"""
+
+BAD = """
+[radius]
+auth_port = 0
+unpaid = "shoot"
+lisen = "10.0.0.1"
+
+[[radius.nas]]
+name = "Tower 1"
+address = "10.0.0"
+secret_file = "secret"
+secret = "in the open"
+
+[[radius.nas]]
+name = "tower-2"
+"""
+
+
+def radius_of(text: str) -> Radius:
+    found = parse(tomllib.loads(text)).radius
+    assert found is not None
+    return found
+
+
+def test_a_good_table_is_read(tmp_path: Path) -> None:
+    radius = radius_of(GOOD.format(folder=tmp_path))
+
+    assert radius.unpaid is Unpaid.LIST
+    assert [nas.kind for nas in radius.nases] == [Kind.WISPR, Kind.MIKROTIK]
+    assert radius.weak == ("tower-1",)
+    assert radius.nases[1].coa_port == 3799
+
+
+def test_the_example_is_one_that_is_read() -> None:
+    lines = (PACKAGING / "examples" / "agent.toml").read_text().partition("# [radius]")[2]
+    shown = [line[2:] for line in lines.splitlines() if " = " in line or line.startswith("# [[")]
+
+    radius = radius_of("\n".join(("[radius]", *shown)))
+
+    assert radius.nases[0].name == "tower-1"
+    assert not radius.weak
+
+
+def test_all_faults_are_told_at_once() -> None:
+    with pytest.raises(ConfigFaults) as caught:
+        parse(tomllib.loads(BAD))
+
+    faults = "\n".join(caught.value.faults)
+    for key in (
+        "radius.auth_port: want 1 to 65535, got 0",
+        'radius.unpaid: want "refuse" or "list"',
+        "radius.lisen: there is no such key; did you mean listen?",
+        "radius.nas Tower 1.name",
+        "radius.nas Tower 1.address",
+        "radius.nas Tower 1.secret_file: want an absolute path",
+        "radius.nas Tower 1.secret: there is no such key; did you mean secret_file?",
+        "radius.nas tower-2: address is missing",
+        "radius.nas tower-2: secret_file is missing",
+    ):
+        assert key in faults
+
+
+@pytest.mark.parametrize("text", ["radius = 5", "[radius]", "[radius]\nnas = 5"])
+def test_a_table_without_a_nas_is_none(text: str) -> None:
+    with pytest.raises(ConfigFaults):
+        parse(tomllib.loads(text))
+
+
+def test_secrets_come_from_files_of_their_own(tmp_path: Path) -> None:
+    for name in ("tower-1", "tower-2"):
+        (tmp_path / name).write_text(f"the secret of {name}\n")
+        (tmp_path / name).chmod(0o600)
+
+    known = with_secrets(parse(tomllib.loads(GOOD.format(folder=tmp_path)))).radius
+
+    assert known is not None
+    assert [nas.secret for nas in known.nases] == [
+        b"the secret of tower-1",
+        b"the secret of tower-2",
+    ]
+    assert "the secret" not in repr(known)
+
+
+def test_secrets_that_are_none_are_all_told(tmp_path: Path) -> None:
+    (tmp_path / "tower-1").write_text("short")
+    (tmp_path / "tower-1").chmod(0o604)
+
+    with pytest.raises(ConfigFaults) as caught:
+        with_secrets(parse(tomllib.loads(GOOD.format(folder=tmp_path))))
+
+    faults = "\n".join(caught.value.faults)
+    assert "want 12 to 128 letters, got 5" in faults
+    assert "everybody here can read it" in faults
+    assert "No such file" in faults
+    assert "short" not in faults
+
+
+def test_one_secret_for_two_is_a_fault(tmp_path: Path) -> None:
+    for name in ("tower-1", "tower-2"):
+        (tmp_path / name).write_text("one secret for all")
+        (tmp_path / name).chmod(0o600)
+
+    with pytest.raises(ConfigFaults, match="tower-1, tower-2: each NAS wants a secret of its own"):
+        with_secrets(parse(tomllib.loads(GOOD.format(folder=tmp_path))))
+
+
+def test_a_weak_nas_is_red(tmp_path: Path) -> None:
+    weak = radius_of(GOOD.format(folder=tmp_path))
+    printed: list[str] = []
+    doctor.printed([doctor.weak_nases(weak)], printed.append, colours=True)
+    said = line("radius_without_message_authenticator", ["tower-1"], colours=True)
+
+    assert printed[0].startswith("\033[31mFAIL")
+    assert said.startswith("\033[31m")
+    assert "tower-1" in said
+    strong = Radius(nases=weak.nases[1:])
+    assert doctor.weak_nases(strong).verdict is Verdict.PASS

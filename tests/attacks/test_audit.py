@@ -1,0 +1,75 @@
+"""Whatever changes something leaves a row in the audit log, in the same transaction."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tests.attacks import doors
+from tests.attacks.asking import application, asked, asking, bearer, prepared, went_well
+from tests.attacks.conftest import copied
+from tests.attacks.tables import Watcher, changed
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.attacks.business import Business
+    from tests.attacks.doors import Deed
+
+WITHOUT = {
+    "/api/v1/alert-routes/{route_id}/resume": "this one is not paused: there is nothing to do",
+    "/noc/preferences": "a cookie of the browser's own",
+}
+"""What succeeds and leaves no row of its own, and why."""
+
+REFUSED = "CREATE TRIGGER no_audit BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'full'); END"
+LET_IN = "DROP TRIGGER no_audit"
+
+
+def test_every_route_that_changes_something_is_driven() -> None:
+    driven = {deed.key for deed in doors.API}
+
+    assert driven.isdisjoint(doors.ASKING_ONLY | doors.NOT_DRIVEN)
+    assert driven | set(doors.ASKING_ONLY) | set(doors.NOT_DRIVEN) == doors.writing_api()
+
+
+def test_every_form_is_driven() -> None:
+    driven = {deed.key for deed in doors.ACTS}
+
+    assert driven.isdisjoint(doors.ENTRY | doors.ELSEWHERE)
+    assert driven | set(doors.ENTRY) | set(doors.ELSEWHERE) == doors.acts()
+
+
+async def test_what_succeeds_is_in_the_log_and_what_cannot_be_is_not_done(
+    stocked: Business, tmp_path: Path
+) -> None:
+    guilty = {}
+    for deed in (*doors.API, *doors.ACTS):
+        business = copied(stocked, tmp_path / "lango.db")
+        if fault := await fault_of(business, deed):
+            guilty[deed.key] = fault
+        await business.office.deps.db.close()
+
+    assert guilty == {}
+
+
+async def fault_of(business: Business, deed: Deed) -> str:
+    """What is wrong with the log of a deed; "" for nothing."""
+    app, watcher, ids = application(business), Watcher(business), dict(business.ids)
+    async with asking(app, cookies=business.owner_cookies) as client:
+        await prepared(client, business, deed, ids)
+        before = watcher.rows()
+        watcher.run(REFUSED)
+        unheard = await asked(client, deed, ids, headers=bearer(business, deed))
+        left = changed(before, watcher.rows())
+        watcher.run(LET_IN)
+        answer = await asked(client, deed, ids, headers=bearer(business, deed))
+        after = watcher.rows()
+    await app.state.hub.close()
+    watcher.close()
+    if not went_well(business, answer):
+        return f"{answer.status_code} {answer.text[:300]}"
+    if deed.path in WITHOUT:
+        return "" if not changed(before, after) else f"changed {changed(before, after)}"
+    if went_well(business, unheard) or left:
+        return f"without the log: {unheard.status_code}, changed {left}"
+    return "" if len(after["audit"]) > len(before["audit"]) else "no row"

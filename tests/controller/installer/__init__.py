@@ -1,0 +1,1 @@
+"""Tests of how a machine becomes a gateway by one command."""
