@@ -97,16 +97,20 @@ class Outlook:
     subscribers_known: int
     codes: Mapping[str, VoucherCode] = field(default_factory=dict, repr=False)
 
+    def is_new(self, key: str) -> bool:
+        """Whether what this row becomes was not there before."""
+        return _origin(key) not in self.known
+
     @property
     def counts(self) -> dict[str, int]:
         """How many of what are new, known, and left out by reason."""
         told = self.proposal
         keys = [one.key for one in told.customers] + [one.key for one in told.codes]
         counts = {
-            "plans": sum(_origin(one.key) not in self.known for one in told.plans),
-            "subscriptions": sum(_origin(one.key) not in self.known for one in told.customers),
-            "vouchers": sum(_origin(one.key) not in self.known for one in told.codes),
-            "known": sum(_origin(key) in self.known for key in keys),
+            "plans": sum(self.is_new(one.key) for one in told.plans),
+            "subscriptions": sum(self.is_new(one.key) for one in told.customers),
+            "vouchers": sum(self.is_new(one.key) for one in told.codes),
+            "known": sum(not self.is_new(key) for key in keys),
             "left": len(told.left),
         }
         return counts | {f"left_{why}": n for why, n in Counter(_reasons(told)).items()}
@@ -158,9 +162,9 @@ async def bring_over(deps: Deps, new: NewImport, import_id: str) -> Outlook:
         before = await _outlook(tx, new, told)
         await _begun(tx, new, import_id, before, deps.now())
     for one in told.plans:
-        if _origin(one.key) not in before.known:
+        if before.is_new(one.key):
             await _plan(deps, new, one, import_id, before.plans[one.key])
-    fresh = (one for one in told.customers if _origin(one.key) not in before.known)
+    fresh = (one for one in told.customers if before.is_new(one.key))
     for some in _in_lots(sorted(fresh, key=lambda one: one.msisdn)):
         await _customers(deps, new, some, import_id, before.plans)
     codes = await _codes(deps, new, import_id, before)

@@ -1,4 +1,4 @@
-"""An emulated router with customers of every kind on it, a twentieth of them broken; and its file."""
+"""An emulated router with customers of every kind, a part of them broken; and its file."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from tests.support.router import Emulated
 if TYPE_CHECKING:
     from tests.routeros.emulator import Box
 
-EVERY_BROKEN = 20
-"""One row in so many is broken, in turn in each of the ways below."""
+Ways = tuple[dict[str, str | None], ...]
+TWENTIETH = 20
 
-BROKEN_SECRETS: tuple[dict[str, str | None], ...] = (
+BROKEN_SECRETS: Ways = (
     {"profile": "nowhere"},
     {"profile": "fast?"},
     {"caller-id": "zz:zz"},
     {"comment": "no phone here"},
     {"comment": "0712000001 or 0722000002"},
     {"disabled": "true"},
-    {"name": ""},
+    {"name": None},
 )
-BROKEN_USERS: tuple[dict[str, str | None], ...] = (
+BROKEN_USERS: Ways = (
     {"profile": "nowhere"},
     {"limit-uptime": "some time"},
     {"limit-bytes-in": "5000"},
@@ -34,13 +34,16 @@ BROKEN_USERS: tuple[dict[str, str | None], ...] = (
 )
 
 
+BROKEN_QUEUES: Ways = ({"max-limit": "0/0"}, {"target": "10.9.0.0/16"}, {"name": "house #"})
+
+
 def phone(number: int) -> str:
     """A phone as people write it, one for each number."""
     return f"07{number:08d}"
 
 
-def crowded(box: Box, *, secrets: int, users: int, queues: int) -> None:
-    """Fill a router with so many rows of each kind, five in a hundred of them broken."""
+def crowded(box: Box, *, secrets: int, users: int, queues: int, every: int = TWENTIETH) -> None:
+    """Fill a router with so many rows of each kind, one in ``every`` of them broken."""
     box.add("/ppp/profile", name="10M", rate_limit="3M/10M 6M/20M 3M/10M 8/8")
     box.add("/ppp/profile", name="fast?", rate_limit="1M/1M")
     odd = box.table("/ppp/profile").find("fast?")
@@ -50,13 +53,13 @@ def crowded(box: Box, *, secrets: int, users: int, queues: int) -> None:
     for n in range(secrets):
         words = {"name": f"ppp{n}", "password": "pw-hidden", "profile": "10M", "service": "pppoe"}
         row = box.add("/ppp/secret", **words, comment=f"Jane {n} {phone(n)}")
-        _break(box, "/ppp/secret", row, n, BROKEN_SECRETS)
+        _break(box, "/ppp/secret", row, n, every, BROKEN_SECRETS)
     if secrets:
         box.dial("ppp0", "pw-hidden")  # the router makes a queue of its own
     for n in range(users):
         words = {"name": f"K{n:06d}", "profile": "1H-2M", "limit_uptime": "1h"}
         row = box.add("/ip/hotspot/user", **words)
-        _break(box, "/ip/hotspot/user", row, n, BROKEN_USERS)
+        _break(box, "/ip/hotspot/user", row, n, every, BROKEN_USERS)
     for n in range(queues):
         address = f"10.5.{n // 250}.{n % 250 + 1}"
         row = box.add(
@@ -65,21 +68,20 @@ def crowded(box: Box, *, secrets: int, users: int, queues: int) -> None:
             target=f"{address}/32",
             max_limit="1M/4M",
         )
-        broken = ({"max-limit": "0/0"}, {"target": "10.9.0.0/16"}, {"name": f"q{n}"})
-        _break(box, "/queue/simple", row, n, broken)
+        _break(box, "/queue/simple", row, n, every, BROKEN_QUEUES)
 
 
-def _break(
-    box: Box, menu: str, row: str, n: int, ways: tuple[dict[str, str | None], ...]
-) -> None:
-    if n % EVERY_BROKEN == EVERY_BROKEN - 1:
-        box.plant(menu, row, **ways[n // EVERY_BROKEN % len(ways)])  # type: ignore[arg-type]
+def _break(box: Box, menu: str, row: str, n: int, every: int, ways: Ways) -> None:  # noqa: PLR0917
+    """One row in ``every`` is broken, in turn in each of these ways."""
+    if n % every == every - 1:
+        way = ways[n // every % len(ways)]
+        box.plant(menu, row, **{k: v and v.replace("#", str(n)) for k, v in way.items()})
 
 
-def file_of(major: int, *, secrets: int, users: int, queues: int) -> str:
+def file_of(major: int, **rows: int) -> str:
     """The file that the agent reads of such a router."""
     with Emulated(major=major) as router:
-        router.do(lambda box: crowded(box, secrets=secrets, users=users, queues=queues))
+        router.do(lambda box: crowded(box, **rows))
         talk = sign_in(router.a_router())
         try:
             return json.dumps(router_reading.read(talk))

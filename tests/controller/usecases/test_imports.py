@@ -14,7 +14,6 @@ from billing.charge import Mode
 from billing.errors import InvalidField
 from billing.ids import RedemptionId, SiteId
 from controller.importing.mapping import Terms
-from controller.store.audit_rows import AuditRow
 from controller.store.billing_rows import DocumentRow, SubscriptionRow
 from controller.store.import_rows import ImportItemRow
 from controller.store.rows import GrantRow, PlanRow, SubscriberRow, VoucherRow
@@ -41,8 +40,8 @@ PRICES = {"10M": 2_500_00, "1H-2M": 20_00, "4M/1M": 1_500_00}
 
 @cache
 def read_of(major: int) -> str:
-    """The file of a router with 60 secrets, 60 codes and 60 queues."""
-    return file_of(major, secrets=60, users=60, queues=60)
+    """The file of a router with 30 secrets, 30 codes and 30 queues; one in five is broken."""
+    return file_of(major, secrets=30, users=30, queues=30, every=5)
 
 
 @pytest.fixture(params=(6, 7))
@@ -80,10 +79,10 @@ async def test_a_look_counts_and_names_everything_and_changes_nothing(
 
     assert await rows_of(world) == before
     counts = told.counts
-    assert (counts["plans"], counts["subscriptions"], counts["vouchers"]) == (3, 114, 57)
+    assert (counts["plans"], counts["subscriptions"], counts["vouchers"]) == (3, 48, 24)
     rows = counts["subscriptions"] + counts["vouchers"] + counts["left"]
     assert counts["left_made_by_router"] == 2
-    assert rows - counts["left_made_by_router"] == 180
+    assert rows - counts["left_made_by_router"] == 90
     assert {one.reason for one in told.proposal.left} == {
         "made_by_router",
         "no_plan",
@@ -93,6 +92,10 @@ async def test_a_look_counts_and_names_everything_and_changes_nothing(
         "one_way",
         "many",
         "no_phone",
+        "two_phones",
+        "disabled",
+        "partly_used",
+        "used_up",
     }
     assert all(one.text for one in told.proposal.left)
 
@@ -103,14 +106,14 @@ async def test_it_is_brought_over_once(world: World, text: str) -> None:
     again = await bring_over(world.deps, wanted(world, text), SECOND)
 
     assert await rows_of(world) == after
-    assert (after["subscription"], after["voucher"], after["import_item"]) == (114, 57, 174)
+    assert (after["subscription"], after["voucher"], after["import_item"]) == (48, 24, 75)
     assert done.codes == again.codes
-    assert len(set(done.codes.values())) == 57
+    assert len(set(done.codes.values())) == 24
     assert {k: v for k, v in again.counts.items() if not k.startswith("left")} == {
         "plans": 0,
         "subscriptions": 0,
         "vouchers": 0,
-        "known": 171,
+        "known": 72,
     }
 
 
@@ -132,7 +135,7 @@ async def test_customers_are_served_at_once_and_billed_when_it_is_time(
         invoices = await tx.scalar(select(func.count()).select_from(DocumentRow))
         held = {one.id: one for one in await tx.scalars(select(GrantRow))}
     assert {line.state for line in billed} == {"active"}
-    assert invoices == 114
+    assert invoices == 48
     assert all(held[line.grant_id or ""].ended_reason == "renewed" for line in lines)
     assert all(held[line.grant_id or ""].ended_at is None for line in billed)
 
@@ -170,9 +173,9 @@ async def test_undone_it_is_as_if_it_had_not_been(world: World, text: str) -> No
     repeated = await undo(world.deps, FIRST)
     anew = await bring_over(world.deps, wanted(world, text), SECOND)
 
-    assert undone.counts == {"subscriptions": 114, "vouchers": 57, "plans": 3, "kept": 0}
+    assert undone.counts == {"subscriptions": 48, "vouchers": 24, "plans": 3, "kept": 0}
     assert repeated.counts == {"subscriptions": 0, "vouchers": 0, "plans": 0, "kept": 0}
-    assert anew.counts["subscriptions"] == 114
+    assert anew.counts["subscriptions"] == 48
     assert set(anew.plans.values()) == {"10m-2", "1h-2m-1h-2", "4m-1m-2"}
     async with world.deps.db.read() as tx:
         lines = (await tx.scalars(select(SubscriptionRow))).all()
@@ -180,7 +183,7 @@ async def test_undone_it_is_as_if_it_had_not_been(world: World, text: str) -> No
             select(func.count()).select_from(GrantRow).where(GrantRow.ended_at.is_(None))
         )
     assert sorted({line.state for line in lines}) == ["ended", "pending"]
-    assert alive == 114
+    assert alive == 48
 
 
 async def test_what_was_used_or_billed_since_is_kept_and_named(world: World, text: str) -> None:
@@ -197,7 +200,7 @@ async def test_what_was_used_or_billed_since_is_kept_and_named(world: World, tex
 
     undone = await undo(world.deps, FIRST)
 
-    assert undone.counts == {"subscriptions": 113, "vouchers": 56, "plans": 2, "kept": 2}
+    assert undone.counts == {"subscriptions": 47, "vouchers": 23, "plans": 2, "kept": 2}
     assert "/ip/hotspot/user K000000" in undone.kept
     world.clock.advance(6 * 86_400)
     await bill_due(world.deps)
@@ -205,7 +208,7 @@ async def test_what_was_used_or_billed_since_is_kept_and_named(world: World, tex
     assert late.counts["kept"] == 2
 
 
-@pytest.mark.parametrize("nth", [1, 3, 8, 9, 10])
+@pytest.mark.parametrize("nth", [1, 3, 8])
 async def test_what_came_half_way_is_finished(world: World, nth: int) -> None:
     """A process that dies after the plans and some customers: the same file again."""
     text = read_of(7)
@@ -216,8 +219,8 @@ async def test_what_came_half_way_is_finished(world: World, nth: int) -> None:
     done = await bring_over(world.deps, wanted(world, text), SECOND)
 
     after = await rows_of(world)
-    assert (after["subscription"], after["voucher"], after["import_item"]) == (114, 57, 174)
-    assert len(done.codes) == 57
+    assert (after["subscription"], after["voucher"], after["import_item"]) == (48, 24, 75)
+    assert len(done.codes) == 24
 
 
 async def test_codes_that_are_partly_used_are_made_good_only_when_told(world: World) -> None:
@@ -236,7 +239,11 @@ async def test_without_prices_nothing_is_sold_and_the_names_are_told(
 ) -> None:
     told = await preview(world.deps, wanted(world, text, terms=Terms({"1H-2M": 0})))
 
-    assert (told.counts["plans"], told.counts["subscriptions"], told.counts["vouchers"]) == (0, 0, 0)
+    assert (told.counts["plans"], told.counts["subscriptions"], told.counts["vouchers"]) == (
+        0,
+        0,
+        0,
+    )
     assert set(told.proposal.unpriced) == {"10M", "4M/1M"}
     free = {one.text for one in told.proposal.left if "free" in one.text}
     assert free == {"plan '1H-2M 1h' would be free at every portal"}
@@ -255,7 +262,7 @@ async def test_doors(world: World, text: str) -> None:
         ({"terms": Terms({"10M": -1})}, InvalidField),
     ):
         with pytest.raises(error):
-            await bring_over(world.deps, replace(wanted(world, text), **changes), FIRST)  # type: ignore[arg-type]
+            await bring_over(world.deps, replace(wanted(world, text), **changes), FIRST)
     assert (await rows_of(world))["import_item"] == 0
     with pytest.raises(ImportUnknown):
         await undo(world.deps, SECOND)
@@ -274,6 +281,3 @@ def test_rows_that_are_none_are_counted() -> None:
 
     assert (broken.reason, broken.text) == ("broken", "2 rows cannot be read")
     assert noone.reason == "no_plan"
-
-
-__all__ = ["AuditRow"]
