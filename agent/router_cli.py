@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import getpass
 import json
 import os
 import re
 import secrets
 import sys
+from dataclasses import replace
+from functools import partial
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent import config as configs
+from agent import identity as identities
 from agent import router as routers
+from agent import sealing
 from agent.network import files
 from shaping.plane import PlaneError
 
@@ -57,6 +62,9 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     )
     confirm.set_defaults(command=_confirm)
     read = verbs.add_parser("read", parents=[shared], help="users, plans and queues, for an import")
+    read.add_argument("--user", help="sign in as this administrator; asks for the password")
+    told = "with the passwords of those who dial in, sealed for the controller; wants --user"
+    read.add_argument("--passwords", action="store_true", help=told)
     read.set_defaults(command=_read)
 
 
@@ -189,21 +197,41 @@ def _confirm(config: Config, _: argparse.Namespace) -> int:
     return OK
 
 
-def _read(config: Config, _: argparse.Namespace) -> int:
-    """Print what is on the router as JSON. Raises `PlaneError`."""
+def _read(config: Config, options: argparse.Namespace) -> int:
+    """Print what is on the router as JSON. Raises `PlaneError`, `IdentityError`."""
     from agent import router_reading
 
+    if options.passwords and not options.user:
+        _complain("--passwords: the agent's own user may not see them; say --user")
+        return USAGE
+    seal = None
+    if options.passwords:
+        identity = identities.load(config.state_dir)
+        seal = partial(sealing.seal, identity.ca_pem, identity.site_id)
     lane = routers.lane(_must_have(config), patience_s=READ_S)
+    if options.user:
+        lane.router = replace(lane.router, user=options.user, password=_typed())
     try:
-        told = asyncio.run(lane.run(router_reading.read))
+        told = asyncio.run(lane.run(partial(router_reading.read, seal=seal)))
     finally:
         lane.close()
     json.dump(told, sys.stdout, ensure_ascii=False, indent=1)
     sys.stdout.write("\n")
     for menu, why in told["unread"].items():
         _tell(f"{menu} was not read: {why}")
-    _tell("Passwords are not in it: the agent's user may not see them.")
+    _tell(
+        "Passwords in it can be opened by the controller of this site alone."
+        if options.passwords
+        else "Passwords are not in it."
+    )
     return OK
+
+
+def _typed() -> str:
+    """A password from the terminal or standard input, where no other program can see it."""
+    if sys.stdin.isatty():
+        return getpass.getpass("password: ", sys.stderr)
+    return sys.stdin.readline(routers.PASSWORD_CHARS_MAX + 1).rstrip("\r\n")
 
 
 def _must_have(config: Config) -> RouterOs:

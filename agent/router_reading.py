@@ -1,6 +1,7 @@
 """What an existing router knows of customers, as plain data for an import. Nothing is changed.
 
-Passwords are not asked for: whoever reads this file could dial in as anybody. Counters and dates
+Passwords are not asked for, or sealed for the controller at once: whoever could read them in this
+file could dial in as anybody. Counters and dates
 are read only where they say what somebody has used of what they paid for.
 """
 
@@ -9,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from shaping.routeros.session import Talk
 
@@ -39,16 +40,26 @@ MENUS: Mapping[str, tuple[str, ...]] = {
 """The menus that are read, and what of each row; properties that a row lacks are left away."""
 
 
-def read(talk: Talk) -> dict[str, Any]:
+SECRETS, PASSWORD, SEALED = "/ppp/secret", "password", "sealed"
+
+
+def read(talk: Talk, seal: Callable[[str], str] | None = None) -> dict[str, Any]:
     """Every row of those menus; ``unread`` says which the router did not tell, and why.
 
+    With ``seal`` the passwords of those who dial in are read as well, and stand there sealed.
     Raises OSError, LibRouterosError and ValueError, as the connection does.
     """
-    orders = [(f"{menu}/print", f"=.proplist={','.join(words)}") for menu, words in MENUS.items()]
+    more = {SECRETS: (PASSWORD,)} if seal is not None else {}
+    asked = {menu: ",".join((*words, *more.get(menu, ()))) for menu, words in MENUS.items()}
+    orders = [(f"{menu}/print", f"=.proplist={words}") for menu, words in asked.items()]
     answers = talk.ask(orders)
     rows, unread = {}, {}
     for (menu, words), answer in zip(MENUS.items(), answers, strict=True):
         rows[menu] = [{k: v for k, v in row.items() if k in words} for row in answer.rows]
         if answer.trap is not None:
             unread[menu] = answer.trap
+        if seal is not None and menu == SECRETS:
+            for kept, row in zip(rows[menu], answer.rows, strict=True):
+                if row.get(PASSWORD):
+                    kept[SEALED] = seal(row[PASSWORD])
     return {"form": FORM, "version": talk.version, "rows": rows, "unread": unread}

@@ -13,7 +13,7 @@ from billing.period import midnight
 from billing.voucher import shown
 from controller.api.shapes import MoneyShape, Words
 from controller.api.statement_shapes import Day
-from controller.importing.mapping import Terms
+from controller.importing.mapping import Left, Terms
 from controller.store.import_rows import ImportRow
 from controller.usecases.imports import NewImport, Outlook, Undone
 
@@ -86,6 +86,11 @@ class LeftOut(BaseModel):
     reason: str
     text: str
 
+    @classmethod
+    def of(cls, one: Left) -> Self:
+        """From what the mapping says."""
+        return cls(menu=one.menu, name=one.name, reason=one.reason, text=one.text)
+
 
 class NewCode(BaseModel):
     """A code of the router, and the voucher that takes its place."""
@@ -95,7 +100,9 @@ class NewCode(BaseModel):
 
 
 class OutlookOut(BaseModel):
-    """What an import does, or would do. ``unpriced`` are names that want a price, with their rows.
+    """What an import does, or would do. Who is ``loginless`` dialled in, and wants a new login.
+
+    ``unpriced`` are names that want a price, with their rows.
 
     ``codes`` are told by an import only, and by each repetition of it.
     """
@@ -103,6 +110,7 @@ class OutlookOut(BaseModel):
     counts: dict[str, int]
     plans: list[ImportPlan]
     left: list[LeftOut]
+    loginless: list[LeftOut]
     unpriced: dict[str, int]
     codes: list[NewCode]
 
@@ -124,10 +132,8 @@ class OutlookOut(BaseModel):
                 )
                 for one in proposal.plans
             ],
-            left=[
-                LeftOut(menu=one.menu, name=one.name, reason=one.reason, text=one.text)
-                for one in proposal.left
-            ],
+            left=[LeftOut.of(one) for one in proposal.left],
+            loginless=[LeftOut.of(one) for one in told.loginless],
             unpriced=dict(proposal.unpriced),
             codes=[
                 NewCode(name=one.name, code=shown(told.codes[one.key]))

@@ -147,6 +147,9 @@ def _told(screen: Screen, told: dict[str, Any], *, every: bool) -> None:
         f"{counts['plans']} new plans, {counts['subscriptions']} new subscriptions, "
         f"{counts['vouchers']} new vouchers; {counts['known']} were brought over before."
     )
+    screen.say(f"{counts['logins']} customers go on dialling in as they do.")
+    for one in told["loginless"]:
+        screen.say(f"  {one['name']} wants a new login: {one['text']}")
     for name, rows in told["unpriced"].items():
         screen.say(f'{rows} rows want a price: --price "{name}=KES"')
     left = told["left"]

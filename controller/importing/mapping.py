@@ -63,7 +63,10 @@ class Proposed:
 
 @dataclass(frozen=True, slots=True)
 class Customer:
-    """A subscriber with a subscription by the month. ``login`` is by what they dial in, or ""."""
+    """A subscriber with a subscription by the month.
+
+    ``login`` is by what they dial in, or "", and ``sealed`` its password as the agent sealed it.
+    """
 
     key: str
     row: str
@@ -72,6 +75,7 @@ class Customer:
     plan_key: str
     devices: tuple[str, ...]
     login: str = ""
+    sealed: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,7 +311,8 @@ def _customer(
     person = texts.without_phones(comment) or texts.without_phones(row["name"]) or row["name"]
     named = f"{menu} {row['name']}"[:ROW_MAX]
     clean = "".join(letter for letter in person if letter.isprintable())[:PERSON_MAX].strip()
-    return Customer(_key(menu, row), named, found[0], clean, plan, devices, login)
+    sealed = row.get("sealed", "") if login else ""
+    return Customer(_key(menu, row), named, found[0], clean, plan, devices, login, sealed)
 
 
 def _key(menu: str, row: dict[str, str]) -> str:

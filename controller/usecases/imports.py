@@ -8,8 +8,10 @@ that they can be told again.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
+import re
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -22,13 +24,17 @@ from billing.msisdn import Msisdn
 from billing.period import Cycle, Unit, anchored
 from billing.subscription import Event, State
 from billing.voucher import VoucherCode, new_code
+from controller.edge import wire
 from controller.importing import router_file
-from controller.importing.mapping import Proposal, Terms, proposed
-from controller.store import audit, imports, people, plans, sites, subscribers
-from controller.store.billing_rows import SubscriptionRow
+from controller.importing.mapping import Left, Proposal, Terms, proposed
+from controller.store import audit, grants, imports, items, people, plans, sites, subscribers
+from controller.store import logins as login_rows
+from controller.store.billing_rows import LoginRow, SubscriptionRow
 from controller.store.bulk_rows import new_names
 from controller.store.import_rows import ImportItemRow, ImportRow
 from controller.usecases import login_items
+from controller.usecases.login_items import Credentials
+from controller.usecases.logins import NAME_SHAPE
 from controller.usecases.meant import words
 from controller.usecases.period_grants import Changes, New, carry_out
 from controller.usecases.plans import add_plan, withdraw_plan
@@ -59,6 +65,7 @@ NAME_MAX = 120
 RANK = 900
 """Where plans of an import stand in lists: after those that staff made."""
 
+_SECRET = re.compile(r"[\x21-\x7e]{1,64}")
 MONTHLY = Cycle(Unit.MONTH)
 
 _T = TypeVar("_T")
@@ -89,12 +96,17 @@ class NewImport:
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """What an import would do, or did. ``known`` rows were brought over before."""
+    """What an import would do, or did. ``known`` rows were brought over before.
+
+    ``logins`` are by what customers go on dialling in; ``loginless`` are brought over without.
+    """
 
     proposal: Proposal
     plans: Mapping[str, PlanId]
     known: Mapping[str, ImportItemRow]
     subscribers_known: int
+    logins: Mapping[str, Credentials] = field(default_factory=dict, repr=False)
+    loginless: tuple[Left, ...] = ()
     codes: Mapping[str, VoucherCode] = field(default_factory=dict, repr=False)
 
     def is_new(self, key: str) -> bool:
@@ -109,6 +121,7 @@ class Outlook:
         counts = {
             "plans": sum(self.is_new(one.key) for one in told.plans),
             "subscriptions": sum(self.is_new(one.key) for one in told.customers),
+            "logins": sum(self.is_new(key) for key in self.logins),
             "vouchers": sum(self.is_new(one.key) for one in told.codes),
             "known": sum(not self.is_new(key) for key in keys),
             "left": len(told.left),
@@ -147,9 +160,9 @@ class Undone:
 
 async def preview(deps: Deps, new: NewImport) -> Outlook:
     """What an import would do; nothing is changed. Raises `InvalidField`, `SiteUnknown`."""
-    told = _told(deps, new)
+    told, logins = await asyncio.to_thread(_told, deps, new)
     async with deps.db.read() as tx:
-        return await _outlook(tx, new, told)
+        return await _outlook(tx, new, told, logins)
 
 
 async def bring_over(deps: Deps, new: NewImport, import_id: str) -> Outlook:
@@ -157,16 +170,16 @@ async def bring_over(deps: Deps, new: NewImport, import_id: str) -> Outlook:
 
     Raises `InvalidField`, `SiteUnknown`, `ImportIdUsed`, `DatabaseBusy`.
     """
-    told = _told(deps, new)
+    told, logins = await asyncio.to_thread(_told, deps, new)
     async with deps.db.begin() as tx:
-        before = await _outlook(tx, new, told)
+        before = await _outlook(tx, new, told, logins)
         await _begun(tx, new, import_id, before, deps.now())
     for one in told.plans:
         if before.is_new(one.key):
             await _plan(deps, new, one, import_id, before.plans[one.key])
     fresh = (one for one in told.customers if before.is_new(one.key))
     for some in _in_lots(sorted(fresh, key=lambda one: one.msisdn)):
-        await _customers(deps, new, some, import_id, before.plans)
+        await _customers(deps, new, some, import_id, before)
     codes = await _codes(deps, new, import_id, before)
     return replace(before, codes=codes)
 
@@ -205,17 +218,34 @@ async def undo(deps: Deps, import_id: str) -> Undone:
     return Undone(counts, tuple(kept))
 
 
-def _told(deps: Deps, new: NewImport) -> Proposal:
-    """The proposal for a file. Raises `InvalidField`."""
+_Logins = dict[str, "Credentials | Left"]
+
+
+def _told(deps: Deps, new: NewImport) -> tuple[Proposal, _Logins]:
+    """The proposal for a file, and by what customers dial in. Raises `InvalidField`."""
     if not deps.now() < new.begins_at <= deps.now() + BEGINS_MAX:
         raise InvalidField("begins_at", f"want a day to come, within {BEGINS_MAX.days} days")
     for name, price in new.terms.prices.items():
         if price < 0:
             raise InvalidField(f"prices.{name[:40]}", "want 0 or more")
-    return proposed(router_file.read(new.text), new.terms)
+    told = proposed(router_file.read(new.text), new.terms)
+    return told, {one.key: _login(deps, new.site_id, one) for one in told.customers if one.sealed}
 
 
-async def _outlook(tx: Tx, new: NewImport, told: Proposal) -> Outlook:
+def _login(deps: Deps, site_id: SiteId, one: Customer) -> Credentials | Left:
+    """By what a customer goes on dialling in, or why that cannot be. A short password stays so."""
+    try:
+        secret = deps.authority.unseal(one.sealed, site_id=site_id)
+    except InvalidField as wrong:
+        return Left(router_file.SECRETS, one.login, "no_login", f"its password: {wrong.problem}")
+    if not NAME_SHAPE.fullmatch(one.login):
+        return Left(router_file.SECRETS, one.login, "no_login", "a login has no such letters")
+    if not _SECRET.fullmatch(secret):
+        return Left(router_file.SECRETS, one.login, "no_login", "its password has no such letters")
+    return Credentials(one.login, secret)
+
+
+async def _outlook(tx: Tx, new: NewImport, told: Proposal, logins: _Logins) -> Outlook:
     if await sites.load(tx, new.site_id) is None:
         raise SiteUnknown(f"there is no site {new.site_id[:40]}")
     keys = [one.key for one in told.plans]
@@ -224,7 +254,16 @@ async def _outlook(tx: Tx, new: NewImport, told: Proposal) -> Outlook:
     phones = {one.msisdn for one in told.customers}
     there = await subscribers.phones_among(tx, phones)
     ids = await _plan_ids(tx, told.plans, known)
-    return Outlook(told, ids, known, len(there))
+    good = {key: one for key, one in logins.items() if isinstance(one, Credentials)}
+    fresh = {one.name for key, one in good.items() if _origin(key) not in known}
+    taken = await login_rows.names_among(tx, fresh)
+    bad = [one for one in logins.values() if isinstance(one, Left)]
+    bad += [
+        Left(router_file.SECRETS, name, "no_login", "another subscription dials in by this name")
+        for name in sorted(taken)
+    ]
+    good = {key: one for key, one in good.items() if one.name not in taken}
+    return Outlook(told, ids, known, len(there), good, tuple(bad))
 
 
 async def _plan_ids(
@@ -302,11 +341,12 @@ async def _customers(
     new: NewImport,
     some: Sequence[Customer],
     import_id: str,
-    ids: Mapping[str, PlanId],
+    before: Outlook,
 ) -> None:
     """Subscribers and subscriptions of some rows, served from now and billed from later on."""
     now = deps.now()
     given: list[New] = []
+    dialling: dict[str, Credentials] = {}
     async with deps.db.begin() as tx:
         done = await imports.known(tx, new.site_id, [_origin(one.key) for one in some])
         site = await sites.load(tx, new.site_id)
@@ -314,7 +354,7 @@ async def _customers(
         fresh = [one for one in some if _origin(one.key) not in done]
         held = await _payers(tx, fresh, site.branch_id, now)
         for one, line in zip(fresh, new_names(len(fresh), now), strict=True):
-            row = _subscription(new, one, held[one.msisdn], ids[one.plan_key], now)
+            row = _subscription(new, one, held[one.msisdn], before.plans[one.plan_key], now)
             row.id = line
             grant = _meanwhile(row, now)
             row.grant_id = grant.grant_id
@@ -322,8 +362,31 @@ async def _customers(
             tx.add(row)
             made = Made(one.key, imports.SUBSCRIPTION, line, one.row)
             tx.add(made.row(new.site_id, import_id))
+            if one.key in before.logins:
+                dialling[line] = before.logins[one.key]
+        await tx.flush()
+        bodies = _login_items(tx, deps, new.site_id, dialling, now)
         changed = await carry_out(tx, Changes(given=given), now)
+        changed |= set(await items.put_many(tx, {new.site_id: bodies}))
     wake(deps, changed)
+
+
+def _login_items(
+    tx: Tx, deps: Deps, site_id: SiteId, dialling: Mapping[str, Credentials], now: datetime
+) -> dict[str, bytes | None]:
+    """Keep by what these subscriptions are dialled in; what the site is told of it."""
+    bodies: dict[str, bytes | None] = {}
+    for line, one in dialling.items():
+        sealed = deps.vault.seal(one.secret.encode())
+        tx.add(
+            LoginRow(
+                subscription_id=line, name=one.name, sealed=sealed, site_id=site_id, set_at=now
+            )
+        )
+        cause = f"{grants.SUBSCRIPTION}{line}"
+        body = wire.login_body(name=one.name, secret=one.secret, cause=cause)
+        bodies[login_items.item_key(one.name)] = body
+    return bodies
 
 
 async def _payers(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import sys
 from hashlib import sha256
 from ssl import PEM_cert_to_DER_cert
 from typing import TYPE_CHECKING
@@ -10,10 +12,17 @@ from typing import TYPE_CHECKING
 import pytest
 
 from agent import config as configs
+from agent import identity as identities
 from agent import router as routers
 from agent.clock import SystemClock
+from agent.identity import Identity
 from agent.main import ERROR, OK, USAGE, main
+from billing.errors import InvalidField
+from billing.ids import SiteId
+from controller.edge.authority import open_authority
 from tests.routeros.console import pasted
+from tests.routeros.emulator import PASSWORD, USER
+from tests.support.clock import MORNING
 from tests.support.router import Emulated
 
 if TYPE_CHECKING:
@@ -164,6 +173,33 @@ def test_what_cannot_be_is_named(
     assert said.out == ""
     assert named in said.err
     assert not (tmp_path / "router.password").exists()
+
+
+def test_passwords_are_read_by_an_administrator_and_sealed(
+    emulated: Emulated,
+    config: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    authority = open_authority(tmp_path / "controller", MORNING)
+    identity = Identity("kahawa", "127.0.0.1:1", b"", b"", authority.ca_pem, MORNING)
+    identities.save(identity, tmp_path)
+    emulated.do(lambda box: box.add("/ppp/secret", name="jane", password="hidden-1"))
+    adopted(emulated, config, capsys)
+    words = ["router", "read", "--config", str(config), "--passwords"]
+
+    assert main(words) == USAGE
+    monkeypatch.setattr(sys, "stdin", io.StringIO(f"{PASSWORD}\n"))
+    assert main([*words, "--user", USER]) == OK
+    told = capsys.readouterr().out
+
+    (secret,) = json.loads(told)["rows"]["/ppp/secret"]
+    assert "hidden-1" not in told
+    assert "password" not in secret
+    assert authority.unseal(secret["sealed"], site_id=SiteId("kahawa")) == "hidden-1"
+    with pytest.raises(InvalidField):
+        authority.unseal(secret["sealed"], site_id=SiteId("ruiru"))
 
 
 def test_what_is_on_a_router_is_read_without_its_passwords(

@@ -10,6 +10,8 @@ from shaping.routeros.session import sign_in
 from tests.support.router import Emulated
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.routeros.emulator import Box
 
 Ways = tuple[dict[str, str | None], ...]
@@ -78,12 +80,12 @@ def _break(box: Box, menu: str, row: str, n: int, every: int, ways: Ways) -> Non
         box.plant(menu, row, **{k: v and v.replace("#", str(n)) for k, v in way.items()})
 
 
-def file_of(major: int, **rows: int) -> str:
-    """The file that the agent reads of such a router."""
+def file_of(major: int, seal: Callable[[str], str] | None = None, **rows: int) -> str:
+    """The file that the agent reads of such a router; with ``seal`` with its passwords."""
     with Emulated(major=major) as router:
         router.do(lambda box: crowded(box, **rows))
         talk = sign_in(router.a_router())
         try:
-            return json.dumps(router_reading.read(talk))
+            return json.dumps(router_reading.read(talk, seal))
         finally:
             talk.close()

@@ -16,8 +16,8 @@ WORDS = {
     ),
     "A router with RouterOS 6.49 or 7. A small Linux machine beside it joins by one command, and"
     " gives a line to paste into the router.": (
-        "Ruta yenye RouterOS 6.49 au 7. Mashine ndogo ya Linux kando yake hujiunga kwa amri moja, na"
-        " hutoa mstari wa kubandika kwenye ruta."
+        "Ruta yenye RouterOS 6.49 au 7. Mashine ndogo ya Linux kando yake hujiunga kwa amri moja,"
+        " na hutoa mstari wa kubandika kwenye ruta."
     ),
     "On the machine beside the router": "Kwenye mashine iliyo kando ya ruta",
     "Paste this there, once, with the router's address as that machine reaches it:": (

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 import pytest
 from sqlalchemy import func, select
 
+from agent import sealing
+from agent.model import Login
+from agent.wire import parse_item
 from billing.charge import Mode
 from billing.errors import InvalidField
 from billing.ids import RedemptionId, SiteId
 from controller.importing.mapping import Terms
-from controller.store.billing_rows import DocumentRow, SubscriptionRow
+from controller.store.billing_rows import DocumentRow, LoginRow, SubscriptionRow
 from controller.store.import_rows import ImportItemRow
-from controller.store.rows import GrantRow, PlanRow, SubscriberRow, VoucherRow
+from controller.store.rows import GrantRow, PlanRow, SiteItemRow, SubscriberRow, VoucherRow
 from controller.usecases.billing_run import bill_due
 from controller.usecases.imports import (
     ImportIdUsed,
@@ -112,6 +115,7 @@ async def test_it_is_brought_over_once(world: World, text: str) -> None:
     assert {k: v for k, v in again.counts.items() if not k.startswith("left")} == {
         "plans": 0,
         "subscriptions": 0,
+        "logins": 0,
         "vouchers": 0,
         "known": 72,
     }
@@ -232,6 +236,44 @@ async def test_codes_that_are_partly_used_are_made_good_only_when_told(world: Wo
     assert (told.counts["left_partly_used"], told.counts["left_used_up"]) == (1, 1)
     assert "left_partly_used" not in good.counts
     assert good.counts["vouchers"] == told.counts["vouchers"] + 1
+
+
+async def test_who_dials_in_goes_on_doing_so_and_the_file_tells_nobody_how(world: World) -> None:
+    seal = partial(sealing.seal, world.deps.authority.ca_pem, SITE)
+    text = file_of(7, seal, secrets=4, users=0, queues=0)
+
+    done = await bring_over(world.deps, wanted(world, text), FIRST)
+    async with world.deps.db.read() as tx:
+        kept = {row.name: row for row in await tx.scalars(select(LoginRow))}
+        item = await tx.get_one(SiteItemRow, (SITE, "login/ppp1"))
+    undone = await undo(world.deps, FIRST)
+
+    assert "pw-hidden" not in text
+    assert done.loginless == ()
+    assert done.counts["logins"] == 4
+    assert set(kept) == {f"ppp{n}" for n in range(4)}
+    login = parse_item(item.key, item.body or b"")
+    assert isinstance(login, Login)
+    assert (login.secret, login.cause) == ("pw-hidden", f"sub:{kept['ppp1'].subscription_id}")
+    assert undone.counts["subscriptions"] == 4
+    async with world.deps.db.read() as tx:
+        assert await tx.scalar(select(func.count()).select_from(LoginRow)) == 0
+
+
+async def test_passwords_of_another_site_or_of_nobody_are_told_by_name(world: World) -> None:
+    strange = partial(sealing.seal, world.deps.authority.ca_pem, "ruiru")
+    text = file_of(7, strange, secrets=3, users=0, queues=0)
+    broken = text.replace('"sealed": "', '"sealed": "!')
+
+    told = await preview(world.deps, wanted(world, text))
+    worse = await preview(world.deps, wanted(world, broken))
+
+    assert told.counts["logins"] == worse.counts["logins"] == 0
+    assert [one.name for one in told.loginless] == ["ppp0", "ppp1", "ppp2"]
+    assert {one.text for one in (*told.loginless, *worse.loginless)} == {
+        "its password: it was not sealed for this controller and site"
+    }
+    assert told.counts["subscriptions"] == 3
 
 
 async def test_without_prices_nothing_is_sold_and_the_names_are_told(
