@@ -203,6 +203,7 @@ async def operate(
         )
         if (keeper := _keeper(file, clock)) is not None:
             _tell_garden(loop, keeper)
+            box.pool = keeper.pool
             group.create_task(keeper.run())
         if identity is not None and isinstance(parts.uplink, GrpcUplink):
             group.create_task(_renew(file, identity, parts.uplink, clock))
