@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "2026_11_26_imports"
-down_revision = "2026_11_26_logins"
+down_revision = "2026_11_26_address_pools"
 branch_labels = None
 depends_on = None
 
