@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import json
+import subprocess
 import sys
 from hashlib import sha256
 from ssl import PEM_cert_to_DER_cert
@@ -180,7 +180,6 @@ def test_passwords_are_read_by_an_administrator_and_sealed(
     config: Path,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     authority = open_authority(tmp_path / "controller", MORNING)
     identity = Identity("kahawa", "127.0.0.1:1", b"", b"", authority.ca_pem, MORNING)
@@ -190,9 +189,15 @@ def test_passwords_are_read_by_an_administrator_and_sealed(
     words = ["router", "read", "--config", str(config), "--passwords"]
 
     assert main(words) == USAGE
-    monkeypatch.setattr(sys, "stdin", io.StringIO(f"{PASSWORD}\n"))
-    assert main([*words, "--user", USER]) == OK
-    told = capsys.readouterr().out
+    ran = subprocess.run(
+        [sys.executable, "-m", "agent.main", *words, "--user", USER],
+        input=f"{PASSWORD}\n",
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    told = ran.stdout
 
     (secret,) = json.loads(told)["rows"]["/ppp/secret"]
     assert "hidden-1" not in told
