@@ -26,22 +26,25 @@ async def make(deps: Deps) -> str:
     told, state_dir = deps.settings.backup.recipient, deps.settings.state_dir
     if told:
         raise InvalidField("recovery_key", "is set by backup.recipient, and made elsewhere")
+    secret, recipient = keys.new_recovery_key()
     async with deps.db.begin() as tx:
         notes = await chosen.notes(tx)
         known = keys.recipient_of(state_dir)
         if known and not must_confirm(known, notes):
             raise InvalidField("recovery_key", "there is one already: `lango backup key --replace`")
-        try:
-            secret = keys.make_recovery_key(state_dir, instead=bool(known))
-        except OSError as error:
-            problem = f"its public half could not be kept: {error.strerror}"
-            raise InvalidField("recovery_key", problem) from error
         note = {
-            "recipient": keys.recipient_of(state_dir),
+            "recipient": recipient,
+            "before": known,
             "kept": False,
             "ending": _hidden(deps, secret[-ASKED_CHARS:]),
         }
         await chosen.note(tx, KEY_NOTE, json.dumps(note), deps.now())
+    # Invariant: backups are encrypted to no key made here that is not noted as one to be confirmed.
+    try:
+        keys.keep_recipient(state_dir, recipient)
+    except OSError as error:
+        problem = f"its public half could not be kept: {error.strerror}"
+        raise InvalidField("recovery_key", problem) from error
     deps.signals.wake("live")
     return secret
 
@@ -56,6 +59,8 @@ async def confirm(deps: Deps, ending: str) -> None:
         if row is None:
             raise InvalidField("ending", "no key was made here")
         told = json.loads(row.told)
+        if told["recipient"] != keys.recipient_of(deps.settings.state_dir):
+            raise InvalidField("ending", "backups use another key: make one anew")
         offered = _hidden(deps, ending.replace(" ", "").upper()[-ASKED_CHARS:])
         if not hmac.compare_digest(offered, told["ending"]):
             raise InvalidField("ending", f"these are not its last {ASKED_CHARS} letters")
