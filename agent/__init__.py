@@ -31,6 +31,8 @@ SHELL:
 - ``visitors.py`` the portal's connections: bounded for each address, in time and in size
 - ``lan.py``      who is on the LAN
 - ``radius/``     answers NASes and gives them orders, where a site has any
+- ``router.py``   a MikroTik router as the box; ``router_cli.py`` lets the agent in and reads it
+  (``router_reading.py``, ``sealing.py``), ``router_checks.py`` looks whether it can be worked with
 - ``network/``    the site's own addresses and names, and changes of them without a risk
 - ``probes/``     a look at the LAN and the uplink, when somebody asks for one
 - ``identity.py`` key, certificate signing request, certificate, renewal

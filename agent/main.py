@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from agent import config as configs
-from agent import doctor, log, small, status
+from agent import doctor, log, router_cli, small, status
 from agent import identity as identities
 from agent.clock import SystemClock
 from agent.config import Config, ConfigFaults
@@ -177,6 +177,7 @@ def _parser() -> argparse.ArgumentParser:
     examine.set_defaults(command=_doctor)
     network_cli.add(commands)
     probes_cli.add(commands)
+    router_cli.add(commands)
     return parser
 
 

@@ -13,12 +13,12 @@ from agent.lan import Lan
 from shaping.plane import PlaneError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Callable, Mapping
 
     from agent.clock import Clock
     from shaping.plane import MonotonicMs, Neighbour
     from shaping.routeros.plane import RouterPlane
-    from shaping.routeros.session import Lane
+    from shaping.routeros.session import Lane, Talk
 
 TLS_PORT, PLAIN_PORT = 8729, 8728
 PORT_MAX = 65_535
@@ -127,7 +127,12 @@ def _impossible(told: Mapping[str, Any]) -> list[str]:
     return faults
 
 
-def lane(router: RouterOs, *, patience_s: float | None = None) -> Lane:
+def lane(
+    router: RouterOs,
+    *,
+    patience_s: float | None = None,
+    greeting: Callable[[Talk], object] | None = None,
+) -> Lane:
     """The one way to the router. Raises `PlaneError` (no retry) when there is no password."""
     # Deferred: only sites with a router take the library for it.
     from shaping.routeros.session import PATIENCE_S, Lane, Router
@@ -139,7 +144,7 @@ def lane(router: RouterOs, *, patience_s: float | None = None) -> Lane:
         password=password(router.password_file),
         fingerprint=router.fingerprint,
     )
-    return Lane(where, patience_s=patience_s or PATIENCE_S)
+    return Lane(where, patience_s=patience_s or PATIENCE_S, greeting=greeting)
 
 
 def password(path: Path) -> str:
@@ -159,13 +164,15 @@ def box(
 ) -> tuple[RouterPlane, Lan]:
     """The router as a plane and as a LAN, over one connection. Raises `PlaneError` (no retry).
 
-    Of a router with networks only what it sees in them counts, and its ports have its name.
+    Of a router with networks only what it sees in them counts, and its ports have its name. That
+    it works is told to the router, which undoes its adoption otherwise: over TLS alone.
     """
-    from shaping.routeros import neighbours
+    from shaping.routeros import adoption, neighbours
     from shaping.routeros.plane import RouterPlane
     from shaping.routeros.rows import Wiring
 
-    way = lane(router, patience_s=patience_s)
+    greeting = adoption.confirm if router.fingerprint is not None else None
+    way = lane(router, patience_s=patience_s, greeting=greeting)
     wiring = Wiring(router.interfaces, router.portal, portal_port)
     missed = asyncio.Event()
 

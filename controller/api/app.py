@@ -23,6 +23,7 @@ from controller.api import (
     garden,
     grants,
     health,
+    imports,
     install,
     invoices,
     ledger,
@@ -163,7 +164,7 @@ def _v1() -> APIRouter:
         router.include_router(part.router)
     for part in (papers, reports, voucher_sales, messages, audit, search):
         router.include_router(part.router)
-    for part in (alerts, maintenance):
+    for part in (alerts, maintenance, imports):
         router.include_router(part.router)
     for part in (arrivals, refunds, account_payments, mandates, statements, reconciliations):
         router.include_router(part.router)

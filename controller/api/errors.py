@@ -32,6 +32,7 @@ from controller.usecases.branches import BranchExists, BranchUnknown
 from controller.usecases.debts import DebtSettled, DebtUnknown
 from controller.usecases.factors import PasskeyRefused
 from controller.usecases.grants import DevicesFull, GrantOfSubscription, GrantOver, GrantUnknown
+from controller.usecases.imports import ImportIdUsed, ImportUnknown
 from controller.usecases.live_sessions import SessionUnknown
 from controller.usecases.maintenance import (
     MaintenanceDiffers,
@@ -124,6 +125,8 @@ KNOWN: dict[type[Exception], tuple[HTTPStatus, str]] = {
     BillingRefusal: (HTTPStatus.UNPROCESSABLE_ENTITY, "refused"),
     SiteUnknown: (HTTPStatus.NOT_FOUND, "not_found"),
     PlanUnknown: (HTTPStatus.NOT_FOUND, "not_found"),
+    ImportUnknown: (HTTPStatus.NOT_FOUND, "not_found"),
+    ImportIdUsed: (HTTPStatus.CONFLICT, "import_id_used"),
     GrantUnknown: (HTTPStatus.NOT_FOUND, "not_found"),
     SessionUnknown: (HTTPStatus.NOT_FOUND, "not_found"),
     TokenUnknown: (HTTPStatus.NOT_FOUND, "not_found"),

@@ -15,9 +15,11 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature, InvalidTag, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from billing.errors import InvalidField
@@ -44,6 +46,10 @@ TOKEN_PREFIX = "lango1."  # noqa: S105 - a format's name, no secret
 
 # A gateway without a clock boots in 1970 and must still be able to reach us to learn the time.
 DAWN = datetime(1970, 1, 1, tzinfo=UTC)
+
+SEALED_FOR = b"lango sealed for the controller\0"
+POINT_BYTES, SEALED_AT = 65, 77
+"""An agent's key stands first, and then a nonce of 12 bytes (``agent/sealing.py``)."""
 
 AgentKey = ec.EllipticCurvePublicKey | rsa.RSAPublicKey
 
@@ -114,6 +120,25 @@ class Authority:
             issued_at=now,
             expires_at=certificate.not_valid_after_utc,
         )
+
+    def unseal(self, text: str, *, site_id: SiteId) -> str:
+        """The secret that the agent of this site sealed. Raises `InvalidField` (``sealed``).
+
+        What is agreed on is bound to the site and to this use, and signs nothing.
+        """
+        try:
+            told = base64.b64decode(text, validate=True)
+            point, nonce, sealed = told[:POINT_BYTES], told[POINT_BYTES:SEALED_AT], told[SEALED_AT:]
+            theirs = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), point)
+            info = SEALED_FOR + point + site_id.encode()
+            key = HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=info).derive(
+                self._key.exchange(ec.ECDH(), theirs)
+            )
+            return AESGCM(key).decrypt(nonce, sealed, None).decode()
+        except (ValueError, InvalidTag) as strange:
+            raise InvalidField("sealed", "it was not sealed for this controller and site") from (
+                strange
+            )
 
     def server_pair(self, now: datetime) -> ServerPair:
         """A new key and certificate for this controller's gRPC servers."""

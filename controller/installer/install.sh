@@ -8,7 +8,7 @@ PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 export LC_ALL PATH
 
 PYTHON=${LANGO_PYTHON:-python3}
-ROOT= DRY= START=yes REPLACE= LAN= WAN= LAN_ADDRESS= LAN_RANGE=
+ROOT= DRY= START=yes REPLACE= LAN= WAN= LAN_ADDRESS= LAN_RANGE= ROUTER= ME=
 STEP= TOLD= WORK= KEPT= MISSING=
 
 usage() {
@@ -20,6 +20,8 @@ Makes this machine the gateway of site $SITE.
   --wan IF           the interface to the internet; without it, that of the default route
   --address A/24     the gateway's own address on the LAN; without it, the one that the LAN has
   --range A-B        the addresses for devices
+  --router ADDRESS   a MikroTik router forwards, this machine stands beside it; with
+                     --lan IF, --wan IF: interfaces of the router (else bridge and ether1)
   --replace          give up an earlier enrolment of this machine
   --no-start         install and join, and start nothing
   --root DIR         install below DIR and leave the system alone: to try it
@@ -73,7 +75,7 @@ options() {
         --no-start) START= ;;
         --replace) REPLACE=yes ;;
         --help | -h) usage; exit 0 ;;
-        --lan | --wan | --address | --range | --root)
+        --lan | --wan | --address | --range | --root | --router)
             [ $# -ge 2 ] || refuse "$1 wants a value behind it"
             case $1 in
             --lan) LAN=$2 ;;
@@ -81,6 +83,7 @@ options() {
             --address) LAN_ADDRESS=$2 ;;
             --range) LAN_RANGE=$2 ;;
             --root) ROOT=${2%/} ;;
+            --router) ROUTER=$2 ;;
             esac
             shift ;;
         *) refuse "there is no option $1; --help says which there are" ;;
@@ -94,6 +97,10 @@ options() {
     *) refuse "--root: want a path that begins with /" ;;
     esac
     case $LAN_ADDRESS in *[!0-9./]*) refuse "--address: want something like 10.0.0.1/24" ;; esac
+    case $ROUTER in
+    '') ;;
+    *[!A-Za-z0-9.:-]*) refuse "--router: want the router's address, like 10.9.0.1" ;;
+    esac
     case $LAN_RANGE in *[!0-9.-]*) refuse "--range: want something like 10.0.0.50-10.0.0.250" ;; esac
     HOME_DIR=$ROOT/opt/lango-agent
     TOML=$ROOT/etc/lango/agent.toml
@@ -117,7 +124,10 @@ look() {
         "$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
             refuse "Python 3.11 or newer is wanted (Debian 12, Ubuntu 24.04); this is $("$PYTHON" -V)"
     fi
-    if [ -e "$TOML" ]; then KEPT=yes; else wiring; fi
+    if [ -e "$TOML" ]; then KEPT=yes
+    elif [ -n "$ROUTER" ]; then beside
+    else wiring
+    fi
 }
 
 missing() {
@@ -127,9 +137,23 @@ missing() {
     elif ! "$PYTHON" -c 'import venv, ensurepip' 2>/dev/null; then
         MISSING=" python3-venv"
     fi
-    [ -z "$ROOT" ] || return 0
+    [ -z "$ROOT$ROUTER" ] || return 0
     has dnsmasq || MISSING="$MISSING dnsmasq-base"
     ldconfig -p 2>/dev/null | grep -q 'libnftables[.]so[.]1' || MISSING="$MISSING libnftables1"
+}
+
+# Beside a router: which address of this machine it is that the router reaches.
+beside() {
+    LAN=${LAN:-bridge} WAN=${WAN:-ether1}
+    for one in "$LAN" "$WAN"; do
+        case $one in *[!A-Za-z0-9._/-]*) refuse "'$one' is no name of an interface" ;; esac
+    done
+    [ "$LAN" != "$WAN" ] || refuse "$LAN cannot lead to the devices and to the internet"
+    ME=${LAN_ADDRESS%/*}
+    if [ -z "$ME" ] && has ip; then
+        ME=$(ip -4 -o route get "$ROUTER" 2>/dev/null | sed -n 's/.* src \([0-9.]*\).*/\1/p')
+    fi
+    [ -n "$ME" ] || refuse "which address does the router know this machine by? Say --address A"
 }
 
 wiring() {
@@ -206,20 +230,24 @@ plan() {
     else say "    with its Python packages, each checked by its hash"
     fi
     if [ -n "$KEPT" ]; then say "  - leaves $TOML as it is"
+    elif [ -n "$ROUTER" ]; then
+        say "  - writes $TOML: the router $ROUTER forwards, devices on its $LAN, this machine is $ME"
     else say "  - writes $TOML: devices on $LAN ($LAN_ADDRESS, they get $LAN_RANGE), internet on $WAN"
     fi
     if [ -n "$ROOT" ]; then say "  - leaves the system alone: all of it is below $ROOT"
+    elif [ -n "$ROUTER" ]; then say "  - writes the user lango-agent and its unit"
     else say "  - writes /etc/sysctl.d/60-lango-gateway.conf (this machine forwards), the user lango-agent and its unit"
     fi
     say "  - joins at $JOIN_AT, with a code that is good once"
-    if starts; then say "  - starts the agent: from then on a device behind it has no internet until it has paid"
+    if [ -n "$ROUTER" ]; then say "  - starts nothing: it says the line that is pasted into the router first"
+    elif starts; then say "  - starts the agent: from then on a device behind it has no internet until it has paid"
     elif [ -n "$START" ] && [ -z "$ROOT" ]; then say "  - starts nothing, for there is no systemd here; it says how to"
     else say "  - starts nothing"
     fi
     say "No rule of this machine's own firewall is touched; the agent keeps a table of its own."
 }
 
-starts() { [ -n "$START" ] && [ -z "$ROOT" ] && [ -d /run/systemd/system ]; }
+starts() { [ -n "$START" ] && [ -z "$ROUTER" ] && [ -z "$ROOT" ] && [ -d /run/systemd/system ]; }
 
 # ---- doing it
 
@@ -292,13 +320,17 @@ print(told.lan, told.wan, told.state_dir)' "$told") || refuse "$told cannot be u
     wired=${wired#* }
     WAN=${wired%% *}
     STATE=${wired#* }
-    say "Devices are on $LAN, the internet is on $WAN."
+    [ -n "$ROUTER" ] || say "Devices are on $LAN, the internet is on $WAN."
     tell "step=chosen&lan=$LAN&wan=$WAN"
 }
 
 write_toml() {
     told=$TOML.new
     mkdir -p "${TOML%/*}"
+    if [ -n "$ROUTER" ]; then
+        write_router_toml
+        return
+    fi
     cat >"$told" <<END
 # How this gateway is wired. Everything that the site sells and says comes from the controller.
 state_dir = "$STATE"
@@ -320,11 +352,27 @@ upstreams = ["9.9.9.9", "149.112.112.112"]
 END
 }
 
+write_router_toml() {
+    cat >"$told" <<END
+# How this site is wired. Everything that it sells and says comes from the controller.
+state_dir = "$STATE"
+plane = "routeros"
+
+[routeros]
+host = "$ROUTER"
+# What the router says when the line of lango-agent router adopt is pasted into it.
+fingerprint = "0000000000000000000000000000000000000000000000000000000000000000"
+user = "lango"
+password_file = "$STATE/router.password"
+interfaces = ["$LAN"]
+portal = "$ME"
+END
+}
+
 system() {
     STEP=system
     if [ -z "$ROOT" ]; then
-        install -D -m 0644 "$HOME_DIR/60-lango-gateway.conf" /etc/sysctl.d/60-lango-gateway.conf
-        sysctl -q -p /etc/sysctl.d/60-lango-gateway.conf || say "Not every line of it could be set here."
+        [ -n "$ROUTER" ] || forwarding
         user
         install -d -m 0700 "$STATE"
         chown lango-agent: "$STATE"
@@ -335,6 +383,11 @@ system() {
         chmod 0700 "$STATE"
         cp "$HOME_DIR/lango-agent.service" "$ROOT/etc/systemd/system/"
     fi
+}
+
+forwarding() {
+    install -D -m 0644 "$HOME_DIR/60-lango-gateway.conf" /etc/sysctl.d/60-lango-gateway.conf
+    sysctl -q -p /etc/sysctl.d/60-lango-gateway.conf || say "Not every line of it could be set here."
 }
 
 user() {
@@ -366,6 +419,12 @@ print(json.load(open(sys.argv[1]))["site_id"])' "$STATE/identity.json") || known
 
 starting() {
     STEP=started
+    if [ -n "$ROUTER" ]; then
+        say "Paste the line below into a terminal of the router (--routeros 6 makes that of version 6):"
+        "$AGENT" router adopt --config "$TOML" --wan "$WAN" || refuse "there is no line, as is said above"
+        say "When that is done and confirmed: systemctl enable --now lango-agent"
+        return 0
+    fi
     if ! starts; then
         say "Nothing was started. To start it:"
         if [ -z "$ROOT" ] && [ -d /run/systemd/system ]; then say "  systemctl enable --now lango-agent"
@@ -386,6 +445,7 @@ starting() {
 # Last: much of what it looks for is there only when the agent runs.
 doctor() {
     STEP=checked
+    [ -z "$ROUTER" ] || return 0
     code=0
     starts || say "Before it runs, some of this is not there yet:"
     "$AGENT" doctor --config "$TOML" || code=$?

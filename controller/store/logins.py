@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from controller.store.billing_rows import LoginRow
+from controller.store.bulk_rows import among
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from controller.store.database import Tx
 
 
@@ -20,3 +23,8 @@ async def load(tx: Tx, subscription_id: str) -> LoginRow | None:
 async def named(tx: Tx, name: str) -> LoginRow | None:
     """The login of a name, or None."""
     return (await tx.scalars(select(LoginRow).where(LoginRow.name == name))).first()
+
+
+async def names_among(tx: Tx, names: Collection[str]) -> set[str]:
+    """Which of these names are logins."""
+    return set(await tx.scalars(select(LoginRow.name).where(among(tx, LoginRow.name, names))))

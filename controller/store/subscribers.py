@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from billing.msisdn import Msisdn
-from controller.store.database import ROW_LOCK, inserted
+from controller.store.bulk_rows import among
+from controller.store.database import ROW_LOCK, inserted, inserting
 from controller.store.rows import SubscriberRow
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from datetime import datetime
 
     from controller.store.database import Tx
@@ -24,6 +26,28 @@ async def locked(tx: Tx, msisdn: Msisdn, now: datetime) -> SubscriberRow:
         select(SubscriberRow).where(SubscriberRow.msisdn == msisdn).with_for_update(key_share=True)
     )
     return (await tx.scalars(query)).one()
+
+
+async def locked_many(
+    tx: Tx, phones: Collection[Msisdn], now: datetime
+) -> dict[str, SubscriberRow]:
+    """Subscribers by their phones, made where they are new (`created_at` is ``now``), locked."""
+    values = [
+        {"id": secrets.token_hex(16), "msisdn": phone, "created_at": now}
+        for phone in sorted(set(phones))
+    ]
+    if not values:
+        return {}
+    statement = inserting(tx, SubscriberRow).on_conflict_do_nothing()
+    await (await tx.connection()).execute(statement, values)
+    query = (
+        select(SubscriberRow)
+        .where(among(tx, SubscriberRow.msisdn, phones))
+        .order_by(SubscriberRow.id)
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    )
+    return {row.msisdn: row for row in await tx.scalars(query)}
 
 
 async def insert(tx: Tx, msisdn: Msisdn, now: datetime) -> bool:
@@ -46,6 +70,12 @@ async def by_phone(tx: Tx, msisdn: str, *, lock: bool = False) -> SubscriberRow 
     """The subscriber with this phone, or None; held by this transaction when asked."""
     subscriber_id = await tx.scalar(select(SubscriberRow.id).where(SubscriberRow.msisdn == msisdn))
     return None if subscriber_id is None else await by_id(tx, subscriber_id, lock=lock)
+
+
+async def phones_among(tx: Tx, phones: Collection[str]) -> set[str]:
+    """Which of these phones are subscribers'."""
+    query = select(SubscriberRow.msisdn).where(among(tx, SubscriberRow.msisdn, phones))
+    return set(await tx.scalars(query))
 
 
 async def phone(tx: Tx, subscriber_id: str) -> Msisdn:

@@ -14,6 +14,7 @@ does it wake those who wait (`Signals`). Each is idempotent by the id that its i
 - ``refunds.py``   money goes back; ``giving_back.py`` its bookings, ``unselling.py`` an order's
 - ``mandates.py``, ``cards.py``  consents to collect; ``collecting.py`` charges what is owed
 - ``statements.py``, ``reconcile.py``  what providers say, line by line, beside the books
+- ``imports.py``   what another system knew is brought over, and undone
 - ``doors.py``     addresses that providers post to for ever; ``places.py`` where money lands
 - ``schedule.py``  PURE: when to ask the provider again
 - ``redeem.py``    a voucher becomes a grant

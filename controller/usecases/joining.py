@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 CODE_LENGTH = 12
 TYPED_MAX = 20
+ROUTER = "10.9.0.1"
+"""Stands in the command where the router's address goes."""
+
 _MISREAD = str.maketrans("OIL", "011", "- ")
 _INTERFACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,14}")
 
@@ -85,6 +88,16 @@ class Command:
     sha256: str
     expires_at: datetime
     is_https: bool
+
+    @property
+    def for_router(self) -> str:
+        """The same for a machine beside a router, whose address is typed in."""
+        return f"{self.command} -s -- --router {ROUTER}"
+
+    @property
+    def careful_for_router(self) -> str:
+        """As `careful`, beside a router."""
+        return f"{self.careful} --router {ROUTER}"
 
 
 async def new_code(deps: Deps, site_id: SiteId) -> str:

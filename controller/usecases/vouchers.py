@@ -20,7 +20,7 @@ from controller.store.vouchers import Hashes, Offline
 from controller.usecases.plans import must_be_sold
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Awaitable, Callable, Collection, Sequence
     from datetime import datetime
 
     from billing.ids import PlanId, SiteId
@@ -78,9 +78,28 @@ async def create_vouchers(
         raise InvalidField("expires_at", "want a moment to come")
     if sites_named is not None and not offline:
         raise InvalidField("sites", "want none of them, or a batch that is not online only")
-    await _check(deps, plan_id, sites_named or ())
     codes = await asyncio.to_thread(_fresh, count)
     where = None if sites_named is None else tuple(dict.fromkeys(sites_named))
+    batch = await keep_codes(deps, plan_id, codes, expires_at, where=where, offline=offline)
+    return batch, tuple(sorted(codes))
+
+
+async def keep_codes(
+    deps: Deps,
+    plan_id: PlanId,
+    codes: Sequence[VoucherCode],
+    expires_at: datetime | None,
+    *,
+    where: tuple[SiteId, ...] | None,
+    offline: bool = True,
+    beside: Callable[[Tx, str], Awaitable[None]] | None = None,
+) -> str:
+    """Keep codes, of which none is kept yet, as a batch; its name.
+
+    ``beside`` is done in the same transaction, with the batch's name. Raises as `create_vouchers`.
+    """
+    now = deps.now()
+    await _check(deps, plan_id, where or ())
     known_by = Offline(secrets.token_bytes(SALT_BYTES), ROUNDS, where) if offline else None
     hashes = await _hashed(deps, codes, known_by)
     batch = f"{now:%Y%m%d}-{secrets.token_hex(4)}"
@@ -97,10 +116,12 @@ async def create_vouchers(
             expires_at=expires_at,
             offline=known_by,
         )
+        if beside is not None:
+            await beside(tx, batch)
         changed = await _told(tx, batch) if offline else []
     for site_id in changed:
         deps.signals.wake(f"site:{site_id}")
-    return batch, tuple(sorted(codes))
+    return batch
 
 
 def _fresh(count: int) -> tuple[VoucherCode, ...]:

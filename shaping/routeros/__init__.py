@@ -18,6 +18,7 @@ Files:
 - ``texts.py``   PURE  time spans and pairs of figures
 - ``rows.py``    PURE  the rows that a desired state comes to
 - ``ops.py``     PURE  the sentences between what was seen and what is wanted; what rows mean
+- ``adoption.py``      the script that lets an agent in (its words are PURE), and its confirmation
 - ``session.py``       one connection and one lane to a router, over librouteros' codec
 - ``plane.py``         RouterPlane: the three methods
 - ``neighbours.py``    who is on the router's LAN, asked again and again

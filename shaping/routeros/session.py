@@ -224,12 +224,21 @@ def _secured(sock: socket.socket, router: Router) -> socket.socket:
 
 
 class Lane:
-    """The one way to a router. Each piece of work has the connection to itself."""
+    """The one way to a router. Each piece of work has the connection to itself.
+
+    ``greeting`` is what is done first on every new connection.
+    """
 
     def __init__(
-        self, router: Router, *, patience_s: float = PATIENCE_S, silence_s: float = SILENCE_S
+        self,
+        router: Router,
+        *,
+        patience_s: float = PATIENCE_S,
+        silence_s: float = SILENCE_S,
+        greeting: Callable[[Talk], object] | None = None,
     ) -> None:
         self.router = router
+        self._greeting = greeting
         self._patience_s = patience_s
         self._silence_s = silence_s
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="router")
@@ -294,6 +303,8 @@ class Lane:
             except (ConnectionClosed, ConnectionError, ssl.SSLEOFError):
                 self._hang_up()
         self._talk = sign_in(self.router, silence_s=self._silence_s)
+        if self._greeting is not None:
+            self._greeting(self._talk)
         return work(self._talk)
 
     def _rest(self, why: str) -> None:

@@ -42,6 +42,8 @@ ALWAYS_DYNAMIC = (
 )
 LIST, LIST6 = "/ip/firewall/address-list", "/ipv6/firewall/address-list"
 LEASE = "/ip/dhcp-server/lease"
+SCHEDULER = "/system/scheduler"
+DEVICE_MODE = Version(7, 17)
 
 
 def live(box: Box, path: str, row: Row) -> dict[str, str]:
@@ -161,7 +163,7 @@ def filled_in(box: Box, path: str, words: dict[str, str]) -> None:
         address = prefix_text(words["address"], host_bits=False) or ""
         words.setdefault("network", address.split("/")[0])
         words["actual-interface"] = words["interface"]
-    elif path in ("/system/script", "/system/scheduler"):
+    elif path in ("/system/script", SCHEDULER):
         words["owner"] = "admin"
     elif path == "/file":
         words.update(type=".txt file", size=str(len(words.get("contents", ""))))
@@ -175,6 +177,26 @@ def added(box: Box, path: str, row: Row) -> None:
     """What follows from a new row."""
     if path in (LIST, LIST6) and "timeout" in row.words:
         box.end_in(path, row, seconds(row.words["timeout"]))
+    elif path == SCHEDULER:
+        _wound(box, row)
+
+
+def _wound(box: Box, row: Row) -> None:
+    """A scheduler runs when its interval is over; without one it waits for its day."""
+    interval = seconds(row.words["interval"])
+    asleep = row.on("disabled") or not interval
+    box.end_in(SCHEDULER, row, None if asleep else interval)
+
+
+def _event(box: Box, row: Row) -> None:
+    """A scheduler's time has come: it counts, is wound again, and its script runs."""
+    from tests.routeros import console
+
+    count = str(int(row.words["run-count"]) + 1)
+    box.table(SCHEDULER).change(row, {"run-count": count})
+    _wound(box, row)
+    if box.version < DEVICE_MODE or box.table("/system/device-mode").only().on("scheduler"):
+        console.scheduled(box, row.words["on-event"], row.words["policy"])
 
 
 def changed(box: Box, path: str, row: Row, words: Mapping[str, str | None]) -> None:
@@ -185,6 +207,8 @@ def changed(box: Box, path: str, row: Row, words: Mapping[str, str | None]) -> N
         row.words["dynamic"] = truth(timeout is not None)
     elif path == "/ip/address":
         row.words["actual-interface"] = row.words["interface"]
+    elif path == SCHEDULER:
+        _wound(box, row)
     elif path == "/system/clock":
         _set_clock(box, words)
     elif path == "/radius/incoming" and box.radius is not None:
@@ -231,6 +255,8 @@ def run_out(box: Box, path: str, row: Row) -> None:
         hotspot.unbound(box, row)
     elif path == "/ppp/active":
         ppp.hung_up(box, row, "session-timeout")
+    elif path == SCHEDULER:
+        _event(box, row)
     elif path != "/certificate":
         box.table(path).remove(row)
 

@@ -335,7 +335,8 @@ def _network(box: Box) -> None:
         ("telnet", 23), ("ftp", 21), ("www", 80), ("ssh", 22), ("www-ssl", 443),
         ("api", 8728), ("winbox", 8291), ("api-ssl", 8729),
     ):  # fmt: skip
-        planted(box, "/ip/service", name=name, port=str(port), proto="tcp")
+        secure = {"certificate": "none"} if name.endswith("-ssl") else {}
+        planted(box, "/ip/service", name=name, port=str(port), proto="tcp", **secure)
     server = {"interface": "bridge", "address-pool": "hs-pool", "lease-time": "1h"}
     planted(box, "/ip/dhcp-server", name="dhcp1", **server)
     packages = ("routeros",) if box.version >= Version(7) else ("system", "ppp", "hotspot", "dhcp")

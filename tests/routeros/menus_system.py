@@ -15,8 +15,8 @@ src-mac-address  mac:not
 protocol         text
 src-port         text
 dst-port         text
-in-interface     ref:/interface
-out-interface    ref:/interface
+in-interface     ref:/interface,!
+out-interface    ref:/interface,!
 in-interface-list text
 out-interface-list text
 connection-state text
@@ -323,6 +323,18 @@ NETWORK = (
         vrf                   text =main 7.15+
         """,
         single=True,
+    ),
+    menu(
+        "/ip/dns/static",
+        """
+        name     text
+        address  ip
+        ttl      time =1d
+        dynamic  bool ro =false
+        disabled bool =false
+        comment  text
+        """,
+        required="address",
     ),
     menu(
         "/radius",

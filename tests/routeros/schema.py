@@ -250,8 +250,14 @@ def _refs(text: str, argument: str, names: Names) -> str | None:
 
 
 def _ref(text: str, argument: str, names: Names) -> str | None:
-    """``ref:/menu,word,word``: a row of that menu by name or id, or one of the words."""
+    """``ref:/menu,word,word``: a row of that menu by name or id, or one of the words.
+
+    The word ``!`` stands for any row but the one named after it.
+    """
     path, *words = argument.split(",")
+    if "!" in words and text.startswith("!"):
+        name = names.named(path, text[1:])
+        return None if name is None else f"!{name}"
     return text if text in words else names.named(path, text)
 
 

@@ -66,6 +66,13 @@ class Drawn:
     wide: list[tuple[int, Row]] = field(default_factory=list)
 
 
+def is_named(wanted: str | None, interface: str) -> bool:
+    """Whether a rule's interface is this one, or with ``!`` any other."""
+    if wanted is None:
+        return True
+    return (wanted.lstrip("!") == interface) != wanted.startswith("!")
+
+
 def passed(box: Box, address: str, up: int, down: int, *, mac: str, to: str) -> Passed:
     """Let a device's bytes try to pass, count those that do."""
     online = ppp.online_at(box, address)
@@ -147,8 +154,8 @@ def meets(box: Box, rule: Row, flow: Flow) -> bool:
         and (src_list is None or hotspot.on_list(box, src_list, flow.src))
         and (dst_list is None or hotspot.on_list(box, dst_list, flow.dst))
         and words.get("src-mac-address", flow.mac) == flow.mac
-        and words.get("in-interface", flow.into) == flow.into
-        and words.get("out-interface", flow.out) == flow.out
+        and is_named(words.get("in-interface"), flow.into)
+        and is_named(words.get("out-interface"), flow.out)
         and words.get("protocol", "tcp") == "tcp"
         and words.get("dst-port", "443") == "443"
         and "established" in words.get("connection-state", "established")

@@ -40,8 +40,11 @@ if TYPE_CHECKING:
 BRANCHES_MAX = 200
 SAME_NAMES_MAX = 50
 TYPED_KEPT_MAX = 150
-TYPED = ("name", "id", "branch", "language", "place", "back")
+TYPED = ("name", "id", "branch", "language", "place", "kind", "back")
 """Fields of the form that are kept when it is refused."""
+
+MIKROTIK = "mikrotik"
+"""A site whose packets a MikroTik router forwards; the agent's machine stands beside it."""
 
 COOKIE = "lango_joining"
 """The code of a site, sealed, in the browser that made it: here only its hash is kept."""
@@ -69,6 +72,7 @@ class Joining:
     expires_at: datetime | None
     code_hash: str
     unreachable: tuple[Unreachable, ...]
+    kind: str
     back: str
     tones: Mapping[str, str]
 
@@ -106,6 +110,7 @@ async def look(asked: live.Asked) -> Joining:
         expires_at=None if token is None else token.expires_at,
         code_hash="" if token is None else token.secret_hash,
         unreachable=joining.unreachable(asked.deps),
+        kind=_kind(asked.query.get("kind", "")),
         back=_back(asked.query.get("back", "")),
         tones=joining_board.SAID,
     )
@@ -157,7 +162,7 @@ async def add(request: Request) -> RedirectResponse:
         return live.back(
             request, f"/noc/sites/new?{urlencode(typed)}", said=str(refusal), tone="bad"
         )
-    return await _with_code(request, site_id, sent.get("back", ""))
+    return await _with_code(request, site_id, sent)
 
 
 @router.post("/noc/sites/{site_id}/joining")
@@ -167,7 +172,7 @@ async def new_code(request: Request, site_id: str) -> RedirectResponse:
     async with deps_of(request).db.read() as tx:
         if not await scope.belongs(tx, "site", site_id, who.branches):
             raise NotFound("site", site_id)
-    return await _with_code(request, SiteId(site_id), (await live.fields(request)).get("back", ""))
+    return await _with_code(request, SiteId(site_id), await live.fields(request))
 
 
 def _must_be_of_all(who: Who) -> None:
@@ -176,12 +181,15 @@ def _must_be_of_all(who: Who) -> None:
         raise NotFound("site", "of all branches")
 
 
-async def _with_code(request: Request, site_id: SiteId, back: str) -> RedirectResponse:
+async def _with_code(
+    request: Request, site_id: SiteId, sent: Mapping[str, str]
+) -> RedirectResponse:
     deps = deps_of(request)
     code = await joining.new_code(deps, site_id)
     path = f"/noc/sites/{site_id}/joining"
-    back = _back(back)
-    query = f"?{urlencode({'back': back})}" if back else ""
+    kept = {"kind": _kind(sent.get("kind", "")), "back": _back(sent.get("back", ""))}
+    asked = urlencode({name: value for name, value in kept.items() if value})
+    query = f"?{asked}" if asked else ""
     response = live.back(request, f"{path}{query}")
     sealed = deps.vault.seal(json.dumps({"site": site_id, "code": code}).encode())
     response.set_cookie(
@@ -223,6 +231,11 @@ def _ids(name: str) -> list[str]:
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
     stem = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:28].strip("-") or "site"
     return [stem, *(f"{stem}-{n}" for n in range(2, SAME_NAMES_MAX))]
+
+
+def _kind(told: str) -> str:
+    """What forwards at the site, where that is no Linux gateway; else ""."""
+    return MIKROTIK if told == MIKROTIK else ""
 
 
 def _back(to: str) -> str:

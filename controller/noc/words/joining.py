@@ -14,9 +14,26 @@ WORDS = {
         "Mashine yenye violesura viwili vya mtandao, Debian 12 au Ubuntu 24.04 au mpya zaidi."
         " Hujiunga kwa amri moja."
     ),
-    "Does not join by one command yet. Until then a small Linux machine goes between it and the"
-    " devices.": (
-        "Bado haijiungi kwa amri moja. Kwa sasa mashine ndogo ya Linux huwekwa kati yake na vifaa."
+    "A router with RouterOS 6.49 or 7. A small Linux machine beside it joins by one command, and"
+    " gives a line to paste into the router.": (
+        "Ruta yenye RouterOS 6.49 au 7. Mashine ndogo ya Linux kando yake hujiunga kwa amri moja,"
+        " na hutoa mstari wa kubandika kwenye ruta."
+    ),
+    "On the machine beside the router": "Kwenye mashine iliyo kando ya ruta",
+    "Paste this there, once, with the router's address as that machine reaches it:": (
+        "Bandika hii hapo, mara moja, pamoja na anwani ya ruta jinsi mashine hiyo inavyoifikia:"
+    ),
+    "At its end it gives one line. Paste that into a terminal of the router, as its administrator."
+    " It says its plan, makes a user who may little, and undoes all of it after ten minutes, unless"
+    " the agent signs in:": (
+        "Mwishoni hutoa mstari mmoja. Ubandike kwenye terminal ya ruta, kama msimamizi wake. Husema"
+        " mpango wake, huunda mtumiaji mwenye ruhusa chache, na huondoa yote baada ya dakika kumi,"
+        " isipokuwa wakala ameingia:"
+    ),
+    "Before that, the SHA-256 that the router says goes into /etc/lango/agent.toml. The line holds"
+    " a password: show it to nobody.": (
+        "Kabla ya hapo, SHA-256 inayosemwa na ruta huwekwa kwenye /etc/lango/agent.toml. Mstari una"
+        " nenosiri: usimwonyeshe mtu."
     ),
     "Small letters, digits and -, as estate-1. It stays. Empty: made from the name.": (
         "Herufi ndogo, tarakimu na -, kama estate-1. Hakibadiliki. Ukiacha wazi hutokana na jina."

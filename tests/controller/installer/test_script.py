@@ -167,3 +167,35 @@ def test_the_sum_is_what_sha256sum_says(tmp_path: Path) -> None:
     check = careful_command("http://x/i/A", sum_of(script)).split(" && ")[1]
 
     assert subprocess.run(["sh", "-c", check], cwd=tmp_path, check=False).returncode == 0
+
+
+BESIDE = ("--router", "10.9.0.1", "--address", "10.9.0.2")
+
+
+def test_beside_a_router_it_says_who_forwards_and_that_it_starts_nothing(tmp_path: Path) -> None:
+    code, told = ran(
+        written(WORDS), "--dry-run", "--root", f"{tmp_path}/box", *BESIDE, cwd=tmp_path
+    )
+
+    assert code == 0, told
+    assert "the router 10.9.0.1 forwards, devices on its bridge, this machine is 10.9.0.2" in told
+    assert "the line that is pasted into the router first" in told
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (("--router", "10.9.0.1;x", "--address", "10.9.0.2"), "--router: want the router's"),
+        ((*BESIDE, "--lan", "ether1"), "ether1 cannot lead to the devices and to the internet"),
+        ((*BESIDE, "--lan", "a b"), "'a b' is no name of an interface"),
+    ],
+)
+def test_beside_a_router_what_cannot_be_is_refused(
+    options: tuple[str, ...], sentence: str, tmp_path: Path
+) -> None:
+    code, told = ran(
+        written(WORDS), "--dry-run", "--root", f"{tmp_path}/box", *options, cwd=tmp_path
+    )
+
+    assert code == 1
+    assert sentence in told

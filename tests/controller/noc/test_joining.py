@@ -56,6 +56,23 @@ async def test_a_site_is_made_of_a_name_alone_and_its_command_is_shown(office: O
     assert page.headers["cache-control"] == "no-store"
 
 
+async def test_a_mikrotik_site_shows_how_the_machine_beside_the_router_joins(
+    office: Office,
+) -> None:
+    async with at_desk(office, Role.TECHNICIAN) as client:
+        to = await made(client, name="Ruiru", kind="mikrotik")
+        page = (await client.get(to)).text
+        plain = await made(client, name="Thika", kind="linux")
+        refused = await made(client, name="", kind="mikrotik")
+        again = (await client.get(refused)).text
+
+    assert to == "/noc/sites/ruiru/joining?kind=mikrotik"
+    assert told(page).endswith(" --router 10.9.0.1")
+    assert "lango-agent router confirm" in page
+    assert plain == "/noc/sites/thika/joining"
+    assert 'value="mikrotik" checked' in again
+
+
 async def test_a_site_has_the_branch_the_place_and_the_id_that_were_typed(office: Office) -> None:
     await office.keep(a_branch("thika"))
     async with at_desk(office) as client:

@@ -1,0 +1,1 @@
+"""What routers tell, as plans, customers and codes."""
