@@ -38,8 +38,13 @@ def make_recovery_key(state_dir: Path, *, instead: bool = False) -> str:
     if path.exists() and not instead:
         raise KeyThere("there is a recovery key already; backups are encrypted to it")
     identity = x25519.Identity.generate()
-    write_private(path, f"{identity.to_public()}\n".encode())
+    keep_recipient(state_dir, str(identity.to_public()))
     return str(identity)
+
+
+def keep_recipient(state_dir: Path, recipient: str) -> None:
+    """Let backups be encrypted to this public half from now on. Raises ``OSError``."""
+    write_private(state_dir / RECIPIENT_FILE, f"{recipient}\n".encode())
 
 
 def recipient_of(state_dir: Path, told: str = "") -> str:

@@ -6,6 +6,8 @@ import hmac
 import json
 from typing import TYPE_CHECKING
 
+from pyrage import x25519
+
 from billing.errors import InvalidField
 from controller.backup import keys
 from controller.store import chosen
@@ -26,22 +28,26 @@ async def make(deps: Deps) -> str:
     told, state_dir = deps.settings.backup.recipient, deps.settings.state_dir
     if told:
         raise InvalidField("recovery_key", "is set by backup.recipient, and made elsewhere")
+    identity = x25519.Identity.generate()
+    secret, recipient = str(identity), str(identity.to_public())
     async with deps.db.begin() as tx:
         notes = await chosen.notes(tx)
         known = keys.recipient_of(state_dir)
         if known and not must_confirm(known, notes):
             raise InvalidField("recovery_key", "there is one already: `lango backup key --replace`")
-        try:
-            secret = keys.make_recovery_key(state_dir, instead=bool(known))
-        except OSError as error:
-            problem = f"its public half could not be kept: {error.strerror}"
-            raise InvalidField("recovery_key", problem) from error
         note = {
-            "recipient": keys.recipient_of(state_dir),
+            "recipient": recipient,
+            "instead": known,
             "kept": False,
             "ending": _hidden(deps, secret[-ASKED_CHARS:]),
         }
         await chosen.note(tx, KEY_NOTE, json.dumps(note), deps.now())
+    # Only a key that is noted is used: one that nobody saw would pass for one that was kept.
+    try:
+        keys.keep_recipient(state_dir, recipient)
+    except OSError as error:
+        problem = f"its public half could not be kept: {error.strerror}"
+        raise InvalidField("recovery_key", problem) from error
     deps.signals.wake("live")
     return secret
 
@@ -56,6 +62,8 @@ async def confirm(deps: Deps, ending: str) -> None:
         if row is None:
             raise InvalidField("ending", "no key was made here")
         told = json.loads(row.told)
+        if keys.recipient_of(deps.settings.state_dir) != told["recipient"]:
+            raise InvalidField("ending", "this key is not in use: make another")
         offered = _hidden(deps, ending.replace(" ", "").upper()[-ASKED_CHARS:])
         if not hmac.compare_digest(offered, told["ending"]):
             raise InvalidField("ending", f"these are not its last {ASKED_CHARS} letters")

@@ -166,4 +166,5 @@ def must_confirm(recipient: str, notes: dict[str, SetupNoteRow]) -> bool:
     if row is None:
         return False
     told = json.loads(row.told)
-    return told["recipient"] == recipient and not told["kept"]
+    made = {told["recipient"], told.get("instead")}
+    return recipient in made and not told["kept"]

@@ -25,13 +25,17 @@ JsonBody = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Deed:
-    """One request. ``keep`` names what it makes, by the ``id`` of its answer."""
+    """One request. ``keep`` names what it makes, by the ``id`` of its answer.
+
+    ``files`` are sent by a form in place of its ``content``.
+    """
 
     method: str
     path: str
     content: Mapping[str, Any] | None = None
     first: tuple[Deed, ...] = ()
     keep: str = ""
+    files: Mapping[str, bytes] | None = None
 
     @property
     def key(self) -> tuple[str, str]:
@@ -158,6 +162,7 @@ API: tuple[Deed, ...] = (
     Deed("PATCH", f"{PREFIX}/sites/{{site_id}}", {"place": "-1.2921, 36.8219"}),
     _api("/sites/{site_id}/branch", {"branch_id": "nakuru"}),
     _api("/sites/{site_id}/join-tokens"),
+    _api("/sites/{site_id}/join-commands"),
     NEW_POOL,
     _api("/sites/{site_id}/pools/{pool_id}", {**POOL, "name": "Another"}, NEW_POOL),
     _api("/sites/{site_id}/pools/{pool_id}/remove", None, NEW_POOL),
@@ -248,6 +253,10 @@ API: tuple[Deed, ...] = (
         _api("/subscriptions/{subscription_id}/pause", {}),
     ),
     _api("/subscriptions/{subscription_id}/suspend", None, NEW_SUBSCRIPTION),
+    _api(
+        "/subscriptions/{subscription_id}/credentials",
+        {"name": "wanjiku@kahawa", "secret": "four-wet-goats"},
+    ),
     _api(
         "/account-payments",
         {"subscriber": "{phone}", "amount": kes("10.00"), "payer": "{phone}", "rail": "mpesa"},
@@ -380,23 +389,64 @@ def _act(path: str, content: JsonBody | None = None, *first: Deed, keep: str = "
     return Deed("POST", f"/noc{path}", content, first, keep)
 
 
+def _sends(path: str) -> Deed:
+    return Deed("POST", f"/noc{path}", files={"logo": base64.b64decode(SMALL_PNG)})
+
+
+NEW_ADDRESS = _act("/setup/address", {"public_url": "https://kahawa.example.com"})
+NEW_ACCOUNT = _act(
+    "/setup/mpesa",
+    {
+        "environment": "sandbox",
+        "shortcode": "600222",
+        "till": "600333",
+        "consumer_key": "a-consumer-key",
+        "consumer_secret": "a-consumer-secret",
+        "passkey": "a-passkey",
+    },
+    NEW_ADDRESS,
+)
+SETUP: tuple[Deed, ...] = (
+    NEW_ADDRESS,
+    _act("/setup/address/look", {}),
+    _act("/setup/aside", {"step": "sms", "aside": "1"}),
+    _act(
+        "/setup/business",
+        {
+            "name": "Kahawa Net",
+            "kra_pin": "P051234567X",
+            "vat": "1",
+            "support_phone": "0712 345 678",
+            "languages": "sw,en",
+            "colour": "#0b6e4f",
+        },
+    ),
+    _sends("/setup/business/logo"),
+    NEW_ACCOUNT,
+    _act("/setup/mpesa/test", {"phone": "0712 345 678"}),
+    _act(
+        "/setup/sms",
+        {
+            "carrier": "africas_talking",
+            "username": "kahawa",
+            "api_key": "an-api-key",
+            "sender_id": "KAHAWA",
+        },
+    ),
+    _act("/setup/sms/test", {"phone": "0712 345 678"}),
+    _act("/setup/{section}/forget", {}, NEW_ACCOUNT),
+    _act("/setup/plans", {"template": "cafe", "cafe-1h": "20", "cafe-day": "100"}),
+    _act("/setup/backups/confirm", {"ending": "{ending}"}),
+    _act("/setup/backups/key", {}),
+)
+"""The set-up; each of its forms is posted by somebody of all branches."""
+
 NEW_PASSWORD = "seven dry camels hum"
 PROOF = {"password": "four wet goats sing"}
 ACTS: tuple[Deed, ...] = (
     _act("/preferences", {"language": "sw", "theme": "dark", "redacted": "1", "back": "/noc"}),
-    _act(
-        "/sites",
-        {
-            "id": "estate-8",
-            "name": "Estate 8",
-            "language": "en",
-            "branch": "{branch}",
-            "place": "-1.2921, 36.8219",
-        },
-    ),
     _act("/sites/{site_id}/probes", {"kind": "arp", "target": "10.77.0.10"}),
     _act("/sites/{site_id}/place", {"place": "-1.2921, 36.8219"}),
-    _act("/sites/{site_id}/join-tokens", {}),
     _act("/sessions/{session_id}/disconnect", {"back": "/noc/sessions"}),
     _act(
         "/sessions/undo",
@@ -559,6 +609,77 @@ ACTS: tuple[Deed, ...] = (
     _act("/me/sessions/end", {}),
     _act("/me/tokens", {**PROOF, "name": "a program", "role": "support", "days": "30"}),
     _act("/me/tokens/{token_id}/revoke", {}),
+    _act(
+        "/brand",
+        {
+            "name": "Kahawa Net",
+            "colour": "#0a7d5a",
+            "support_phone": "0712 345 678",
+            "languages": "sw,en",
+            "pay_to": "PayBill 600111",
+            "logo": "none",
+        },
+    ),
+    _sends("/brand/logo"),
+    _act(
+        "/maintenance",
+        {
+            "area": "site:{site_id}",
+            "from": "2026-11-24T22:00",
+            "lasts": "2",
+            "lasts_unit": "hours",
+            "tell": "3600",
+            "text_en": "We mend the mast.",
+            "text_sw": "Tunatengeneza mnara.",
+            "once": "{once}",
+        },
+    ),
+    _act("/maintenance/{window_id}/end", {}),
+    _act(
+        "/promotions",
+        {
+            "kind": "coupon",
+            "name": "Ten off",
+            "code": "KARIBU20",
+            "share": "10",
+            "periods": "1",
+            "uses": "5",
+            "plan": "{plan_id}",
+            "segment": "business",
+            "branch": "{branch}",
+            "from_day": "2026-11-23",
+            "last_day": "2026-12-24",
+        },
+    ),
+    _act(
+        "/promotions",
+        {
+            "kind": "loyalty",
+            "name": "Every tenth",
+            "id": "tenth",
+            "every": "10",
+            "reward": "50",
+            "plan": "{plan_id}",
+        },
+    ),
+    _act(
+        "/promotions",
+        {"kind": "referral", "name": "Two", "id": "two", "referrer": "50", "referred": "20"},
+    ),
+    _act("/promotions/{promotion_id}/withdraw", {}, NEW_PROMOTION),
+    _act(
+        "/sites/new",
+        {
+            "name": "Estate 7",
+            "id": "estate-7",
+            "branch": "{branch}",
+            "language": "sw",
+            "place": "-1.2921, 36.8219",
+            "back": "/noc/setup",
+        },
+    ),
+    _act("/sites/{site_id}/joining", {"back": "/noc/setup"}),
+    *SETUP,
 )
 """What forms of the dashboard post; each succeeds in the business, posted by the owner."""
 

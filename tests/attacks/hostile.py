@@ -17,6 +17,9 @@ SCRIPT = f"<script>window.{MARK}=1</script>"
 PRINTABLE = (
     f"../..'\"><img src=x onerror=window.{MARK}=1>{SCRIPT}{{{{7*7}}}}${{7*7}}'; DROP TABLE plan;--"
 )
+HALF = "\ud800"
+"""Half a character: JSON can say it, UTF-8 cannot."""
+
 FORMULA = '=HYPERLINK("http://evil.example/","x")'
 TEXTS = (
     PRINTABLE,
@@ -25,7 +28,7 @@ TEXTS = (
     "nul\0here",
     "\u202etxt.exe\u2066",
     "x" * 10_000,
-    "\ud800",
+    HALF,
     "//[",
 )
 NUMBERS = (-1, 0, 2**63, -(2**63) - 1, 10**40, 1.5, True)
@@ -47,19 +50,19 @@ _NUMBER = re.compile(r"[0-9.,]+$")
 def instead_of(value: Any) -> tuple[Any, ...]:
     """What is sent where this value would be right."""
     if isinstance(value, bool):
-        return ("\ud800", 2)
+        return (HALF, 2)
     if isinstance(value, int):
-        return (*NUMBERS, "\ud800")
+        return (*NUMBERS, HALF)
     if not isinstance(value, str):
         return ()
     if _MOMENT.match(value):
-        return (*MOMENTS, "\ud800")
+        return (*MOMENTS, HALF)
     return (*TEXTS, *DAYS) if _DAY.match(value) else TEXTS
 
 
 def typed_instead_of(value: str) -> tuple[str, ...]:
     """The same for a field of a form, which has no surrogates but numbers as text."""
-    texts = tuple(text for text in TEXTS if text != "\ud800")
+    texts = tuple(text for text in TEXTS if text != HALF)
     more = DAYS if _DAY.match(value) else ()
     return (*texts, *more, *(TYPED_NUMBERS if _NUMBER.match(value) else ()))
 
