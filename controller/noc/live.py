@@ -27,7 +27,7 @@ from starlette.routing import compile_path
 from billing.errors import InvalidField
 from controller.api.auth import NotStaff, refuse_other_origins
 from controller.api.errors import REFUSALS, Refused, refusal_of
-from controller.api.needs import deps_of, hub_of, staff_of, who_asks
+from controller.api.needs import deps_of, hub_of, must_be_keepable, staff_of, who_asks
 from controller.noc import page
 from controller.noc.brand import brand_of, read_brand
 from controller.noc.hub import Subject
@@ -190,7 +190,7 @@ async def fields_as_typed(request: Request) -> dict[str, str]:
     """The same with the spaces, which may be part of a password."""
     sent = parse_qs((await request.body()).decode(errors="replace"), keep_blank_values=True)
     for name, values in sent.items():
-        _keepable(name, values[-1])
+        must_be_keepable(name, values[-1])
     return {name: values[-1] for name, values in sent.items()}
 
 
@@ -264,8 +264,6 @@ async def _seen(request: Request, view: View, asked: Asked) -> Seen:
 
 
 def _asked(request: Request, who: Who, query: Mapping[str, str], path: dict[str, str]) -> Asked:
-    for name, value in path.items():
-        _keepable(name, value)
     deps = deps_of(request)
     return Asked(who=who, query=query, path=path, now=deps.now(), deps=deps)
 
@@ -308,14 +306,7 @@ def _query(items: Sequence[tuple[str, str]]) -> dict[str, str]:
     for name, value in items:
         if len(name) + len(value) > QUERY_CHARACTERS_MAX:
             raise InvalidField(name[:40], f"is longer than {QUERY_CHARACTERS_MAX} characters")
-        _keepable(name, value)
     return {name: value for name, value in items if value}
-
-
-def _keepable(name: str, value: str) -> None:
-    """Raise `InvalidField` for what PostgreSQL takes in no text, not even to look for it."""
-    if "\0" in value:
-        raise InvalidField(name[:40].replace("\0", ""), "holds a character that is none")
 
 
 def _whole(request: Request, view: View, *, who: Who, seen: Seen) -> Response:

@@ -14,14 +14,14 @@ from controller.payments.memory import MemoryGateway
 from controller.signals import Signals
 from controller.store.database import Database
 from tests.attacks.business import Business, a_business, with_cards
-from tests.support.database import postgres, sqlite_template, sqlite_url
-from tests.support.office import Office, SetClock, an_office
+from tests.support.database import db, db_url, postgres, postgres_db, sqlite_template, sqlite_url
+from tests.support.office import Office, SetClock, an_office, office
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-__all__ = ["postgres", "sqlite_template"]
+__all__ = ["db", "db_url", "office", "postgres", "postgres_db", "sqlite_template"]
 
 
 @pytest.fixture(scope="session")

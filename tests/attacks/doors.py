@@ -19,6 +19,9 @@ from controller.api.rights import PREFIX, RIGHTS_OF
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+NAMES = re.compile(r"\{(\w+)\}")
+"""Names in a path or a field."""
+
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 JsonBody = dict[str, Any]
 
@@ -724,7 +727,7 @@ def acts() -> set[tuple[str, str]]:
 
 def filled(text: str, ids: Mapping[str, str]) -> str:
     """A text with the names in braces filled in; what nobody knows is called "none"."""
-    return re.sub(r"\{(\w+)\}", lambda found: ids.get(found[1], "none"), text)
+    return NAMES.sub(lambda found: ids.get(found[1], "none"), text)
 
 
 def filled_in(content: Any, ids: Mapping[str, str]) -> Any:

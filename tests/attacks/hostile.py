@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
+import os
 import re
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     Path = tuple[str | int, ...]
+
+EACH_EVERYWHERE = bool(os.environ.get("ATTACK_ALL"))
+"""Whether every value is sent in every field, and not only each somewhere."""
 
 MARK = "owned"
 SCRIPT = f"<script>window.{MARK}=1</script>"
@@ -88,3 +93,27 @@ def with_at(content: Any, at: Path, value: Any) -> Any:
     n = at[0]
     assert isinstance(n, int)
     return [*content[:n], with_at(content[n], at[1:], value), *content[n + 1 :]]
+
+
+def one_by_one(
+    content: Any,
+    bad_for: Callable[[Path, Any], tuple[Any, ...]] = lambda _, value: instead_of(value),
+) -> Iterator[Any]:
+    """The body with one bad value at a time.
+
+    Of the fields of one kind each has its turn, until every bad value of that kind was sent.
+    """
+    of_kind: dict[str, tuple[list[Path], tuple[Any, ...]]] = {}
+    for at, value in places(content):
+        if bad := bad_for(at, value):
+            of_kind.setdefault(repr(bad), ([], bad))[0].append(at)
+    for fields, bad in of_kind.values():
+        for at, value in _turns(fields, bad):
+            yield with_at(content, at, value)
+
+
+def _turns(fields: list[Path], bad: tuple[Any, ...]) -> Iterator[tuple[Path, Any]]:
+    if EACH_EVERYWHERE:
+        return itertools.product(fields, bad)
+    turns = range(max(len(fields), len(bad)))
+    return ((fields[n % len(fields)], bad[n % len(bad)]) for n in turns)

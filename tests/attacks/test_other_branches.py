@@ -5,7 +5,6 @@ The API's routes are asked by every role in ``tests/controller/api/test_rights_m
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 from tests.attacks import doors
@@ -32,7 +31,6 @@ OF_ALL = {
 }
 """Names that stand for nothing a branch has."""
 
-NAMES = re.compile(r"\{(\w+)\}")
 OWN = frozenset({"/noc/preferences", "/noc/me/tokens/{token_id}/revoke"})
 
 
@@ -50,7 +48,7 @@ def aimed(deed: Deed, ours: Mapping[str, str], others: Mapping[str, str]) -> Ite
             doors.filled_in(dict(deed.content or {}), {**ours, "once": "cd" * 16}),
         )
     for field, value in (deed.content or {}).items():
-        for name in set(NAMES.findall(value)) - set(OF_ALL):
+        for name in set(doors.NAMES.findall(value)) - set(OF_ALL):
             if field == "payer":
                 continue  # any phone may pay
             told = doors.filled_in(dict(deed.content or {}), {**ours, "once": "cd" * 16})

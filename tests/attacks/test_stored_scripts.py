@@ -18,11 +18,12 @@ from controller.usecases.probes import ask
 from tests.attacks import doors
 from tests.attacks.asking import application, asked, asking, bearer, ids_for
 from tests.attacks.doors import Deed, filled, kes
+from tests.attacks.providers import told_of, with_providers
 from tests.support.browser import DESK_SIZE, browsing
 from tests.support.builders import a_batch, a_record
 from tests.support.builders import opened as session_opened
 from tests.support.incoming import came
-from tests.support.office import opened
+from tests.support.office import caller, opened
 from tests.support.staff import PASSWORD
 
 if TYPE_CHECKING:
@@ -80,6 +81,10 @@ async def stored(business: Business) -> None:
         code = {"code": business.owner.code(office)}
         assert (await client.post("/noc/second", data=code, headers=evil)).status_code == 303
     await app.state.hub.close()
+    for door, words in told_of(with_providers(office), EVIL[:60]):
+        async with caller(door.office, None) as client:
+            answer = await client.post(door.path, content=words, headers=dict(door.headers(words)))
+            assert answer.is_success, (door.name, answer.text)
     await came(office, "SGHEVIL001", 700, reference=EVIL[:60], payer_name=EVIL[:60])
     await came(office, "SGHEVIL002", 700, reference=EVIL[:60], payer=SHORT, payer_name=SHORT)
     probe = await ask(office.deps, site, "arp")
@@ -107,6 +112,15 @@ def addresses(business: Business) -> list[str]:
         "/noc/customers?q=img",
         "/noc/search?q=SGHEVIL",
         "/noc/payments/SGHEVIL001",
+        "/noc/payments/UGEF0RGED2",
+        "/noc/payments/UGE5L8M35",
+        f"/noc/brand?name={SHORT}&pay_to={SHORT}&support_phone={SHORT}",
+        f"/noc/brand/portal?name={SHORT}&colour=%230a7d5a",
+        f"/noc/brand/paper?name={SHORT}&colour=%230a7d5a&pay_to={SHORT}",
+        f"/noc/promotions?kind=coupon&name={SHORT}&code={SHORT}",
+        f"/noc/maintenance?text_en={SHORT}&text_sw={SHORT}&area={SHORT}",
+        f"/noc/sites/new?name={SHORT}&place={SHORT}&back=javascript:owned=1",
+        "/noc/sites/evil/joining?back=javascript:owned=1",
         f"/noc/search?q={SCRIPT}",
         "/buy/evil",
         "/buy/site-thika",
