@@ -11,8 +11,6 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from email.parser import BytesParser
-from email.policy import HTTP
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 from urllib.parse import parse_qs, parse_qsl, quote, urlencode, urlsplit
@@ -35,6 +33,7 @@ from controller.noc.navigation import FRONT, ON_A_PHONE, home_of, place_of, plac
 from controller.noc.page import ours, preferences_of, style_of
 from controller.noc.pages import sign_in
 from controller.noc.paint import rendered
+from controller.noc.uploads import picture_of
 from controller.noc.words import LANGUAGES, said
 from controller.rights import Right, Role, Who
 
@@ -196,16 +195,7 @@ async def fields_as_typed(request: Request) -> dict[str, str]:
 
 async def file_of(request: Request, field: str) -> bytes:
     """The file that a form sent as ``multipart/form-data``. Raises `InvalidField`."""
-    kind = request.headers.get("content-type", "").encode("latin-1", "replace")
-    told = BytesParser(policy=HTTP).parsebytes(
-        b"Content-Type: " + kind + b"\r\n\r\n" + await request.body()
-    )
-    for part in told.iter_parts() if told.is_multipart() else ():
-        if part.get_param("name", header="content-disposition") == field:
-            found = part.get_payload(decode=True)
-            if isinstance(found, bytes) and found:
-                return found
-    raise InvalidField(field, "choose a file")
+    return picture_of(await request.body(), request.headers.get("content-type", ""), field)
 
 
 def shown_once(
