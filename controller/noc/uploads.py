@@ -24,11 +24,11 @@ def picture_of(body: bytes, content_type: str, field: str) -> bytes:
     """
     kind = _KIND.fullmatch(content_type.strip())
     if kind is None:
-        raise InvalidField(field, "want a file")
+        raise InvalidField(field, "choose a file")
     line = b"\r\n--" + kind[1].encode()
     for part in (b"\r\n" + body).split(line, PARTS_MAX)[1:PARTS_MAX]:
         head, _, content = part.partition(b"\r\n\r\n")
         named = _NAME.search(head[:HEAD_BYTES_MAX])
         if named is not None and named[1] == field.encode() and content:
             return content
-    raise InvalidField(field, "choose a picture first")
+    raise InvalidField(field, "choose a file")

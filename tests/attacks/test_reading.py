@@ -13,7 +13,7 @@ from controller.noc.pages.every import PAGES
 from tests.attacks import doors
 from tests.attacks.asking import application, asking, ids_for
 from tests.attacks.doors import filled
-from tests.attacks.hostile import DAYS, FORMULA, MOMENTS, PRINTABLE, SCRIPT
+from tests.attacks.hostile import DAYS, EACH_EVERYWHERE, FORMULA, MOMENTS, PRINTABLE, SCRIPT
 from tests.attacks.tables import Watcher, changed
 
 if TYPE_CHECKING:
@@ -51,16 +51,23 @@ def names_asked() -> dict[str, set[str]]:
 
 
 def questions(business: Business) -> Iterator[tuple[str, dict[str, str]]]:
-    """Each path as it is meant, and then with one bad value after another."""
-    names = names_asked()
+    """Each path as it is meant, then with a script in each question, then with other bad values.
+
+    Those take turns from path to path, and are all sent in each with ``ATTACK_ALL=1``.
+    """
+    names, turn = names_asked(), 0
     for path in readable():
         real = filled(path, ids_for(path, {**business.ids, "key": "ab" * 16, "batch": "none"}))
         yield real, {}
-        for name in sorted(names.get(path, ())):
+        asked_for = sorted(names.get(path, ()))
+        for name in asked_for:
             yield real, {name: PRINTABLE[:150]}
-        for n, name in enumerate(sorted(names.get(path, ()))):
-            yield real, {name: ODD[n % len(ODD)]}
-        for odd in IN_PATHS if "{" in path else ():
+        for name in asked_for if EACH_EVERYWHERE else asked_for[turn % 3 :: 3]:
+            turn += 1
+            yield real, {name: ODD[turn % len(ODD)]}
+        if "{" in path:
+            turn += 1
+            odd = IN_PATHS[turn % len(IN_PATHS)]
             yield filled(path, dict.fromkeys(business.ids, odd.replace("/", "%2f"))), {"q": odd}
 
 

@@ -19,7 +19,7 @@ from tests.attacks import doors
 from tests.attacks.asking import application, asked, asking, bearer, ids_for
 from tests.attacks.doors import Deed, filled, kes
 from tests.attacks.providers import told_of, with_providers
-from tests.support.browser import DESK_SIZE, browsing
+from tests.support.browser import browsing
 from tests.support.builders import a_batch, a_record
 from tests.support.builders import opened as session_opened
 from tests.support.incoming import came
@@ -27,11 +27,14 @@ from tests.support.office import caller, opened
 from tests.support.staff import PASSWORD
 
 if TYPE_CHECKING:
-    from playwright.async_api import Page
+    from playwright.async_api import Page, ViewportSize
 
     from tests.attacks.business import Business
 
 pytestmark = pytest.mark.browser
+
+SMALL: ViewportSize = {"width": 360, "height": 360}
+"""Nobody looks: less to paint."""
 
 SHORT = "<img src=x onerror=owned=1>"
 SCRIPT = "<script>window.owned=1</script>"
@@ -142,7 +145,7 @@ async def test_no_page_runs_what_somebody_is_called(business: Business) -> None:
     await stored(business)
     guilty, console, shown = {}, [], 0
     async with opened(business.office) as url, browsing() as browser:
-        context = await browser.new_context(viewport=DESK_SIZE)
+        context = await browser.new_context(viewport=SMALL)
         await context.add_init_script(LISTENER)
         cookies = [{"name": n, "value": v, "url": url} for n, v in business.owner_cookies.items()]
         await context.add_cookies(cookies)  # type: ignore[arg-type]
