@@ -1,4 +1,4 @@
-"""The edge daemon: keeps one site working with or without the centre.
+"""The edge daemon: keeps a site working with or without the centre.
 
 It serves the captive portal, decides who may pass, tells the data plane, counts, and reports. It
 only ever dials out. Everything it must not forget is in its journal before it acts.
@@ -35,10 +35,12 @@ SHELL:
 - ``probes/``     a look at the LAN and the uplink, when somebody asks for one
 - ``identity.py`` key, certificate signing request, certificate, renewal
 - ``clock.py``    the only place that reads a clock
+- ``router.py``   a MikroTik router as the box, ``routers.py`` several of one site
 - ``log.py``      what goes to the log, one line an event
 - ``config.py``   one frozen dataclass, all faults reported together
 - ``serving.py``  the portal's sockets and servers
-- ``running.py``  composition of a running agent; ``status.py`` what it says of itself
+- ``running.py``  composition of a running agent; ``status.py`` what it says of itself;
+  ``hosting.py`` several small sites in one process
 - ``doctor.py``   what is wrong on this machine (``findings.py``); ``main.py`` the command itself
 
 The agent never imports ``controller``, nor fastapi, sqlalchemy or pydantic: boxes are small.

@@ -10,7 +10,7 @@ from ipaddress import IPv4Address, IPv4Interface, IPv6Interface, ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agent import router
+from agent import router, routers
 from agent.network import plan
 from agent.network.plan import Network
 from agent.radius import settings as radius
@@ -32,7 +32,7 @@ class Config:
     """How this agent is set up.
 
     ``plane`` is ``linux``, ``routeros`` or ``memory``; of a Linux gateway devices are on ``lan``,
-    the internet is behind ``wan``, and of a router all that is in ``routeros``.
+    the internet is behind ``wan``; of routers, all there is to know is in ``routers``.
     The portal is at ``http://<portal_host>/``; the agent itself listens on ``portal_port``. With a
     ``certificate`` for that name it is at https as well, and phones are told so (RFC 8908).
     ``network`` is the LAN's addresses and names; None leaves dnsmasq to the operator. ``radius`` is
@@ -50,7 +50,7 @@ class Config:
     certificate_key: Path | None = None
     network: Network | None = None
     radius: Radius | None = None
-    routeros: RouterOs | None = None
+    routers: tuple[RouterOs, ...] = ()
 
 
 class ConfigFaults(Exception):  # noqa: N818 - a list of faults, each a sentence
@@ -115,7 +115,9 @@ def with_secrets(config: Config) -> Config:
 
 def parse(raw: Mapping[str, Any]) -> Config:
     """A configuration from parsed TOML. Raises `ConfigFaults` with everything that is wrong."""
-    flat, faults = _flat({key: value for key, value in raw.items() if key != "radius"})
+    flat, faults = _flat(
+        {key: value for key, value in raw.items() if key not in {"radius", "router"}}
+    )
     values: dict[str, Any] = {}
     tables: dict[str, dict[str, Any]] = {"network": {}, "routeros": {}}
     for key, value in flat.items():
@@ -136,10 +138,10 @@ def parse(raw: Mapping[str, Any]) -> Config:
     config = Config(**values)
     faults += _impossible(config)
     if config.plane == "routeros":
-        config, more = _with_router(config, tables)
+        config, more = _with_routers(config, raw, tables)
         faults += more
-    elif "routeros" in raw:
-        faults.append('routeros: only with plane = "routeros"')
+    elif table := next((key for key in ("routeros", "router") if key in raw), ""):
+        faults.append(f'{table}: only with plane = "routeros"')
     elif "network" in raw and not faults:
         config, more = _with_network(config, tables["network"])
         faults += more
@@ -182,15 +184,21 @@ def _with_network(config: Config, told: Mapping[str, Any]) -> tuple[Config, list
     return replace(config, network=network), [f"{k}: {why}" for k, why in plan.faults(network)]
 
 
-def _with_router(
-    config: Config, tables: Mapping[str, Mapping[str, Any]]
+def _with_routers(
+    config: Config, raw: Mapping[str, Any], tables: Mapping[str, Mapping[str, Any]]
 ) -> tuple[Config, list[str]]:
-    """The configuration with its router, and what is wrong with that."""
-    told = {key.removeprefix("routeros."): one for key, one in tables["routeros"].items()}
-    found, faults = router.parsed(told)
+    """The configuration with its router or its routers, and what is wrong with them."""
+    if "router" in raw:
+        found, faults = routers.read(raw["router"])
+        if "routeros" in raw:
+            faults.append("routeros: one router, or [[router]] for each of several")
+    else:
+        told = {key.removeprefix("routeros."): one for key, one in tables["routeros"].items()}
+        single, faults = router.parsed(told)
+        found = () if single is None else (single,)
     if tables["network"]:
         faults.append("network: the router keeps the LAN's addresses and names")
-    return replace(config, routeros=found), faults
+    return replace(config, routers=found), faults
 
 
 def _interface4(text: str) -> IPv4Interface:

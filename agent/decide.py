@@ -100,7 +100,7 @@ def _step(draft: Draft, event: Event) -> None:  # noqa: C901, PLR0912 - one for 
             joining.make_room(draft, event.mac)
             sessions.open_for(draft, event.mac, address=event.address)
         case Counted():
-            sessions.counted(draft, event.counters, applied=event.applied)
+            sessions.counted(draft, event.counters, applied=event.applied, unread=event.unread)
         case Ordered():
             orders.placed(draft, event)
         case Answered():

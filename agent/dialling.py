@@ -60,21 +60,25 @@ def accounted(draft: Draft, account: Account) -> None:
         _restarted(draft, account)
         return
     place = dial_place(account.nas, account.key)
-    session = draft.session_at(place)
+    session, before = draft.session_at(place), draft.hung_up.get(place)
+    if session is not None and _is_of_before(draft, session, before, account):
+        assert before is not None, "who was there before is known"
+        _late(draft, before, account)
+        return
     if session is not None and _is_another(draft, session, account):
         _over(draft, session, Why.LEFT)
-        session = None
+        session, before = None, draft.hung_up[place]
     if session is not None:
-        _continued(draft, session, account)
+        if not _is_somebody_elses(session, account):
+            _continued(draft, session, account)
         return
-    before = draft.hung_up.get(place)
     if before is None or _is_another(draft, before, account):
         _opened(draft, account, base=NO_VOLUME)
     elif account.status is AccountStatus.INTERIM and _is_news(_dial(before), account):
         base = _dial(before).base + before.meter.usage
         if not _opened(draft, account, base=base):
             _late(draft, before, account)
-    else:
+    elif not _is_somebody_elses(before, account):
         _late(draft, before, account)
 
 
@@ -160,21 +164,43 @@ def _restarted(draft: Draft, account: Account) -> None:
 def _is_another(draft: Draft, known: Session, account: Account) -> bool:
     """Whether a NAS means another session than the one that is known by this name.
 
-    A packet that was heard before, or is older than what is known, never does.
+    A packet that was heard before, or is older than what is known, never does; but a NAS that began
+    anew may have lost its clock, and somebody else's session is another whatever its time.
     """
     dial = _dial(known)
-    if account.mark in dial.marks or (account.stamp and account.stamp < dial.stamp):
+    if account.mark in dial.marks:
         return False
+    older = bool(account.stamp and account.stamp < dial.stamp)
+    if _is_somebody_elses(known, account):
+        return not (older and account.status is AccountStatus.STOP)
+    if account.status is AccountStatus.START and dial.dead:
+        return True
+    return not older and _is_another_of_the_same(draft, known, account)
+
+
+def _is_another_of_the_same(draft: Draft, known: Session, account: Account) -> bool:
+    """Whether somebody dialled in anew under this name of a session, by what clocks say."""
+    dial = _dial(known)
     newer = bool(account.stamp and dial.stamp and account.stamp > dial.stamp)
     if account.status is not AccountStatus.START:
         return newer and account.seconds + SLACK_S < dial.seconds
-    if dial.dead:
-        return True
     if dial.stamp and account.stamp and not newer:
         return False
     if known.opened_at.boot != draft.now.boot:
         return True
     return draft.mono - account.late_s * 1_000 > known.opened_at.mono + SLACK_MS
+
+
+def _is_somebody_elses(known: Session, account: Account) -> bool:
+    """Whether a NAS tells of another than who dialled in under this name of a session before."""
+    return account.login.lower() != _dial(known).login.lower()
+
+
+def _is_of_before(draft: Draft, session: Session, before: Session | None, account: Account) -> bool:
+    """Whether what is told is late, and of who had the name of this session before."""
+    if before is None or not _is_somebody_elses(session, account):
+        return False
+    return not (_is_somebody_elses(before, account) or _is_another(draft, before, account))
 
 
 def _is_news(dial: Dial, account: Account) -> bool:

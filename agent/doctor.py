@@ -45,8 +45,9 @@ async def examine(config: Config, at: Instant) -> list[Finding]:
             from agent.network import checks
 
             findings += await checks.findings(config.state_dir, config.network, at)
-    elif config.routeros is not None:
-        findings += await router_checks.findings(config.routeros)
+    elif config.routers:
+        looks = await asyncio.gather(*map(router_checks.findings, config.routers))
+        findings += [one for found in looks for one in found]
     else:
         text = "the memory plane moves no packets"
         findings.append(Finding("plane", Verdict.WARN, text, 'set plane = "linux" on a gateway'))

@@ -23,7 +23,7 @@ from billing.msisdn import masked, parse_msisdn, wallet_of
 from billing.voucher import ALPHABET
 from portal.captive.gate import AccessView, DeviceView, OrderView, Refusal, SiteFace, Welcome
 from portal.captive.screens import announced
-from shaping.plane import MacAddress, Neighbour, Sight
+from shaping.plane import MacAddress, Neighbour, SessionKey, Sight
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -271,7 +271,9 @@ class SiteGate:
 
     def _online(self, mac: MacAddress, address: IPv4Address | IPv6Address) -> bool:
         session = self._session(mac)
-        return session is not None and (address == session.ipv4 or address in session.ipv6)
+        if session is None or SessionKey(session.id) in self._loop.unreached:
+            return False
+        return address == session.ipv4 or address in session.ipv6
 
     def _uses(self, mac: MacAddress) -> list[GrantUse]:
         state = self._loop.state

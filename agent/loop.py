@@ -37,7 +37,7 @@ from agent.journal import JournalError
 from agent.model import BINDING, Counted, Noticed, Resync, Ticked
 from agent.outbox import Level, latest
 from agent.uplink.seam import AppliedState
-from shaping.plane import Desired, MonotonicMs, PlaneError
+from shaping.plane import Desired, MonotonicMs, Partial, PlaneError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from agent.clock import Clock
     from agent.journal import Journal
     from agent.model import Effect, Event, Fact, Instant, State
-    from shaping.plane import DataPlane
+    from shaping.plane import DataPlane, SessionKey
 
 R = TypeVar("R")
 
@@ -68,6 +68,9 @@ COUNT_SHARE = 200
 
 COUNT_MAX_MS = 3_500
 """... but happens at least this often: sooner than `agent.sessions.STALLED_MS`."""
+
+REACH_MS = 2_000
+"""When it is tried again to reach a box that did not answer while others did."""
 
 RETRY_MS = (1_000, 2_000, 5_000, 10_000)
 """Waits before the plane or the disk is tried again; the last one repeats."""
@@ -138,6 +141,7 @@ class _Trouble:
 class Loop:
     """A site at work. ``state`` is what it knows now; it is changed by this loop alone.
 
+    ``unreached`` are sessions at a box that does not answer while others of the site do.
     ``disk`` is where the journal's work is done, one piece at a time; a thread of its own unless
     something else is given.
     """
@@ -170,6 +174,7 @@ class Loop:
         self._plan = Plan()
         self._last = Desired()
         self._refused: tuple[str, ...] = ()
+        self.unreached: frozenset[SessionKey] = frozenset()
         self._clean = False
         self._mend_at = 0
         self._count_at = 0
@@ -178,7 +183,8 @@ class Loop:
     @property
     def healthy(self) -> bool:
         """Whether the plane and the disk last did what they were told."""
-        return not (self._plane_trouble.failures or self._disk_trouble.failures)
+        troubled = self._plane_trouble.failures or self._disk_trouble.failures
+        return not (troubled or self.unreached)
 
     def now(self) -> Instant:
         """The present moment, by the loop's clock."""
@@ -368,10 +374,14 @@ class Loop:
         if not self.state.sessions or mono < max(count_at, self._plane_trouble.again_at):
             return None
         try:
-            return Counted(await self._plane.counters(), applied=self._clean)
+            counters = await self._plane.counters()
         except PlaneError as error:
             self._plane_trouble.failed(mono, error)
             return None
+        unread = counters.unread if isinstance(counters, Partial) else frozenset()
+        if unread:
+            self._mend_at = min(self._mend_at, mono + REACH_MS)
+        return Counted(counters, applied=self._clean, unread=unread | self.unreached)
 
     async def _apply(self) -> bool:
         mono = self._clock.now().mono
@@ -395,7 +405,8 @@ class Loop:
             return False
         self._plane_trouble.over()
         self._last, self._clean = want, True
-        self._mend_at = mono + MEND_MS
+        self.unreached = applied.unreached
+        self._mend_at = mono + (REACH_MS if applied.unreached else MEND_MS)
         self._note_applied()
         for text in applied.drift[:DRIFT_NOTICES_MAX]:
             self.hint(Noticed(code="drift", text=text))

@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     log.to_stderr()
     try:
-        return int(options.command(configs.load(options.config), options))
+        return _carried_out(options)
     except ConfigFaults as wrong:
         for fault in wrong.faults:
             _complain(fault)
@@ -50,6 +50,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UplinkError as error:
         _complain(str(error))
         return UNREACHABLE
+
+
+def _carried_out(options: argparse.Namespace) -> int:
+    if options.command is _run:
+        places = options.configs or [configs.DEFAULT_PATH]
+        if len(places) > 1 or places[0].is_dir():
+            return _host(places, options)
+        (options.config,) = places
+    return int(options.command(configs.load(options.config), options))
 
 
 def _join(config: Config, options: argparse.Namespace) -> int:
@@ -95,6 +104,20 @@ def _run(config: Config, options: argparse.Namespace) -> int:
     return OK
 
 
+def _host(places: Sequence[Path], options: argparse.Namespace) -> int:
+    """Run several sites in this process."""
+    small.one_heap()
+    # Deferred, as for one site.
+    from agent import hosting
+
+    files = hosting.read(places)
+    if options.dry_run:
+        _say(f"would run {len(files)} sites: {', '.join(str(one.path) for one in files)}")
+        return OK
+    asyncio.run(hosting.run(places, files, clock=SystemClock()))
+    return OK
+
+
 def _status(config: Config, options: argparse.Namespace) -> int:
     values = status.read(config.state_dir, now=SystemClock().now().wall)
     if values is None:
@@ -133,7 +156,15 @@ def _parser() -> argparse.ArgumentParser:
     join.add_argument("--dry-run", action="store_true", help="say what would be done")
     join.add_argument("--replace", action="store_true", help="give up an earlier enrolment")
     join.set_defaults(command=_join)
-    run = commands.add_parser("run", parents=[shared], help="run the site")
+    run = commands.add_parser("run", help="run the site, or several")
+    run.add_argument(
+        "--config",
+        dest="configs",
+        type=Path,
+        action="append",
+        metavar="CONFIG",
+        help=f"default: {configs.DEFAULT_PATH}; again for each of several sites, or their folder",
+    )
     run.add_argument("--dry-run", action="store_true", help="run on a pretended box and controller")
     run.set_defaults(command=_run)
     renew = commands.add_parser("renew", parents=[shared], help="get a fresh certificate now")

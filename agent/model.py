@@ -438,10 +438,14 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """The data plane was read. ``applied``: it was at the desired state when it was."""
+    """The data plane was read. ``applied``: it was at the desired state when it was.
+
+    ``unread`` are sessions at a box that did not answer: they may be open there, and counting.
+    """
 
     counters: Mapping[SessionKey, Counter]
     applied: bool = True
+    unread: frozenset[SessionKey] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from dataclasses import dataclass
-from ipaddress import IPv4Address
+from dataclasses import dataclass, replace
+from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,7 +36,8 @@ class RouterOs:
 
     ``fingerprint`` pins its certificate (SHA-256); None, by ``tls = false``, is for a link that
     nobody else is on. ``portal`` is this machine's address, as the router reaches it: it leads
-    devices there, so it must not be in their own network.
+    devices there, so it must not be in their own network. Of several routers, each has a ``name``
+    and the ``networks`` of its devices; a single one has all there are.
     """
 
     host: str
@@ -46,6 +47,13 @@ class RouterOs:
     portal: IPv4Address
     port: int
     fingerprint: str | None
+    name: str = ""
+    networks: tuple[IPv4Network, ...] = ()
+
+    @property
+    def called(self) -> str:
+        """What staff call it."""
+        return self.name or self.host
 
 
 KEYS: dict[str, tuple[type, str | None]] = {
@@ -61,21 +69,23 @@ KEYS: dict[str, tuple[type, str | None]] = {
 """What [routeros] may hold, of which type, and an example where it must be there."""
 
 
-def parsed(told: Mapping[str, Any]) -> tuple[RouterOs | None, list[str]]:
+def parsed(
+    told: Mapping[str, Any], *, place: str = "routeros"
+) -> tuple[RouterOs | None, list[str]]:
     """The router of a configuration, from keys without their table, and what is wrong with it."""
     faults = [
-        f"routeros.{key}: [routeros] wants it, {like}"
+        f"{place}.{key}: it must be there, {like}"
         for key, (_, like) in KEYS.items()
         if like is not None and key not in told
     ]
     tls = told.get("tls", True)
     if tls and "fingerprint" not in told:
         like = "the SHA-256 of the router's certificate; or tls = false on a link of its own"
-        faults.append(f"routeros.fingerprint: [routeros] wants it, {like}")
+        faults.append(f"{place}.fingerprint: it must be there, {like}")
     if faults:
         return None, faults
     fingerprint = told["fingerprint"].replace(":", "").lower() if tls else None
-    faults = list(_impossible({**told, "fingerprint": fingerprint}))
+    faults = [f"{place}.{one}" for one in _impossible({**told, "fingerprint": fingerprint})]
     if faults:
         return None, faults
     router = RouterOs(
@@ -93,29 +103,27 @@ def parsed(told: Mapping[str, Any]) -> tuple[RouterOs | None, list[str]]:
 def _impossible(told: Mapping[str, Any]) -> list[str]:
     faults = []
     if not _HOST.fullmatch(told["host"]):
-        faults.append(f"routeros.host: {told['host']!r} is no host name and no address")
+        faults.append(f"host: {told['host']!r} is no host name and no address")
     if not 0 < told.get("port", TLS_PORT) <= PORT_MAX:
-        faults.append(f"routeros.port: want 1 to {PORT_MAX}, got {told['port']}")
+        faults.append(f"port: want 1 to {PORT_MAX}, got {told['port']}")
     if told["fingerprint"] is not None and not _FINGERPRINT.fullmatch(told["fingerprint"]):
-        faults.append("routeros.fingerprint: want 64 hexadecimal digits")
+        faults.append("fingerprint: want 64 hexadecimal digits")
     if not told["user"]:
-        faults.append("routeros.user: want a name")
+        faults.append("user: want a name")
     if not Path(told["password_file"]).is_absolute():
-        faults.append(
-            f"routeros.password_file: want an absolute path, got {told['password_file']!r}"
-        )
+        faults.append(f"password_file: want an absolute path, got {told['password_file']!r}")
     names = told["interfaces"]
     if not names or len(set(map(str, names))) < len(names):
-        faults.append(f"routeros.interfaces: want names, each once, got {names!r}")
+        faults.append(f"interfaces: want names, each once, got {names!r}")
     faults += [
-        f"routeros.interfaces: {name!r} is no interface name"
+        f"interfaces: {name!r} is no interface name"
         for name in names
         if not isinstance(name, str) or not _INTERFACE.fullmatch(name)
     ]
     try:
         IPv4Address(told["portal"])
     except ValueError:
-        faults.append(f"routeros.portal: {told['portal']!r} is no IPv4 address")
+        faults.append(f"portal: {told['portal']!r} is no IPv4 address")
     return faults
 
 
@@ -140,19 +148,24 @@ def password(path: Path) -> str:
         text = path.read_text().partition("\n")[0]
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "is no text"
-        raise PlaneError(f"routeros.password_file: {path}: {why}", retry=False) from error
+        raise PlaneError(f"password_file: {path}: {why}", retry=False) from error
     if not 0 < len(text) <= PASSWORD_CHARS_MAX:
-        raise PlaneError(f"routeros.password_file: {path} holds no password", retry=False)
+        raise PlaneError(f"password_file: {path} holds no password", retry=False)
     return text
 
 
-def box(router: RouterOs, portal_port: int, clock: Clock) -> tuple[RouterPlane, Lan]:
-    """The router as a plane and as a LAN, over one connection. Raises `PlaneError` (no retry)."""
+def box(
+    router: RouterOs, portal_port: int, clock: Clock, *, patience_s: float | None = None
+) -> tuple[RouterPlane, Lan]:
+    """The router as a plane and as a LAN, over one connection. Raises `PlaneError` (no retry).
+
+    Of a router with networks only what it sees in them counts, and its ports have its name.
+    """
     from shaping.routeros import neighbours
     from shaping.routeros.plane import RouterPlane
     from shaping.routeros.rows import Wiring
 
-    way = lane(router)
+    way = lane(router, patience_s=patience_s)
     wiring = Wiring(router.interfaces, router.portal, portal_port)
     missed = asyncio.Event()
 
@@ -165,6 +178,13 @@ def box(router: RouterOs, portal_port: int, clock: Clock) -> tuple[RouterPlane, 
         await clock.wait(missed.wait(), at_most_ms=int(seconds * 1_000))
 
     def follow() -> AsyncIterator[Neighbour]:
-        return neighbours.follow(way, router.interfaces, wait=wait)
+        seen = neighbours.follow(way, router.interfaces, wait=wait)
+        return _own(seen, router) if router.networks else seen
 
     return RouterPlane(way, wiring, now=now), Lan(follow, clock, missed=missed.set)
+
+
+async def _own(seen: AsyncIterator[Neighbour], router: RouterOs) -> AsyncIterator[Neighbour]:
+    async for one in seen:
+        if one.address is None or any(one.address in network for network in router.networks):
+            yield replace(one, port=f"{router.name}/{one.port}" if one.port else "")

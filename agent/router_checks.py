@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+from dataclasses import replace
 from ipaddress import IPv4Interface
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,17 @@ LOOK_S = 20.0
 
 
 async def findings(router: RouterOs) -> list[Finding]:
-    """Look at the router, which is told nothing; a check that fails keeps no other from running."""
+    """Look at the router, which is told nothing; a check that fails keeps no other from running.
+
+    Of several routers, each finding begins with the name of its own.
+    """
+    found = await _findings(router)
+    if not router.name:
+        return found
+    return [replace(one, check=f"{router.name}: {one.check}") for one in found]
+
+
+async def _findings(router: RouterOs) -> list[Finding]:
     found = [_secret(router), _link(router)]
     if found[0].verdict is Verdict.FAIL:
         return found
@@ -67,7 +78,7 @@ def _interface(talk: Talk, name: str, router: RouterOs) -> Iterator[Finding]:
     check = f"router interface {name}"
     (found,) = _rows(talk, ("/interface/print", "=.proplist=name,running", f"?name={name}"))
     if not found:
-        yield Finding(check, Verdict.FAIL, "it is not there", "set [routeros] interfaces")
+        yield Finding(check, Verdict.FAIL, "it is not there", "set interfaces to its name there")
         return
     words = ("/ip/address/print", "=.proplist=address,interface", f"?interface={name}")
     (addresses,) = _rows(talk, words)

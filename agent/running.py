@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from agent import identity as identities
-from agent import log, router, serving, small, status
+from agent import log, routers, serving, small, status
 from agent.clock import SystemClock
 from agent.courier import Courier
 from agent.gate import SiteGate
@@ -38,7 +38,7 @@ from billing.money import Money
 from portal.captive.gate import Offer, SiteFace
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
     from ipaddress import IPv4Address, IPv6Address
 
     from agent.clock import Clock
@@ -100,6 +100,12 @@ class Parts:
     plane: DataPlane
     lan: Watch
     uplink: Uplink
+    close: Callable[[], None] = lambda: None
+
+    async def uplink_closed(self) -> None:
+        """Let go of the way to the controller."""
+        if isinstance(self.uplink, GrpcUplink):
+            await self.uplink.close()
 
 
 async def run(file: ConfigFile, *, dry_run: bool) -> None:
@@ -112,7 +118,7 @@ async def run(file: ConfigFile, *, dry_run: bool) -> None:
     identity = None if dry_run else identities.load(config.state_dir)
     journal = Journal(config.state_dir / JOURNAL)
     try:
-        parts = _pretended(clock) if identity is None else _real(config, identity, clock)
+        parts = _pretended(clock) if identity is None else real(config, identity, clock)
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -120,7 +126,7 @@ async def run(file: ConfigFile, *, dry_run: bool) -> None:
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait({work, stopping}, return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
-        _notify("STOPPING=1")
+        notify("STOPPING=1")
         work.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await work
@@ -151,11 +157,18 @@ def version() -> str:
 
 
 async def operate(
-    file: ConfigFile, parts: Parts, journal: Journal, *, clock: Clock, identity: Identity | None
+    file: ConfigFile,
+    parts: Parts,
+    journal: Journal,
+    *,
+    clock: Clock,
+    identity: Identity | None,
+    alone: bool = True,
 ) -> None:
     """Put ``parts`` together and keep them going until cancelled.
 
-    ``identity`` None means: there is no certificate that could run out.
+    ``identity`` None means: there is no certificate that could run out. Whoever is not ``alone`` in
+    its process leaves the process's own affairs to its host.
     """
     config = file.values
     loop = Loop(journal=journal, plane=parts.plane, clock=clock)
@@ -183,7 +196,8 @@ async def operate(
         group.create_task(_deliver(loop, courier))
         group.create_task(parts.lan.watch(loop))
         group.create_task(settle(loop, journal, clock))
-        group.create_task(_stay_small(loop, clock))
+        if alone:
+            group.create_task(_stay_small(loop, clock))
         group.create_task(serving.serve(config, gate, clock, door))
         group.create_task(Prober(loop, config).run())
         radius = _radius(config, loop)
@@ -199,27 +213,32 @@ async def operate(
                 journal=journal,
                 box=box,
                 radius=radius,
+                alone=alone,
             )
         )
         if (keeper := _keeper(file, clock)) is not None:
             _tell_garden(loop, keeper)
+            box.pool = keeper.pool
             group.create_task(keeper.run())
         if identity is not None and isinstance(parts.uplink, GrpcUplink):
             group.create_task(_renew(file, identity, parts.uplink, clock))
-        _notify("READY=1")
+        if alone:
+            notify("READY=1")
 
 
-def _real(config: Config, identity: Identity, clock: Clock) -> Parts:
+def real(config: Config, identity: Identity, clock: Clock) -> Parts:
+    """The parts of a real site. Raises `PlaneError` (no retry) for wrong wiring."""
     uplink = GrpcUplink(identity.credentials, version=version())
-    plane, lan = _box(config, clock)
-    return Parts(site_id=identity.site_id, plane=plane, lan=lan, uplink=uplink)
+    if config.routers:
+        beside, lan = routers.boxes(config.routers, config.portal_port, clock)
+        return Parts(identity.site_id, beside, lan, uplink, beside.close)
+    plane, watch = _box(config, clock)
+    return Parts(identity.site_id, plane, watch, uplink)
 
 
 def _box(config: Config, clock: Clock) -> tuple[DataPlane, Watch]:
     if config.plane == "memory":
         return _memory_plane(clock), LoopbackLan()
-    if config.routeros is not None:
-        return router.box(config.routeros, config.portal_port, clock)
     from shaping.linux.neighbours import follow
     from shaping.linux.nft import LinuxConfig
     from shaping.linux.plane import LinuxPlane
@@ -311,6 +330,7 @@ async def _tell_status(
     journal: Journal,
     box: Box,
     radius: Server | None,
+    alone: bool,
 ) -> None:
     await _begun(loop)
     while True:
@@ -335,7 +355,8 @@ async def _tell_status(
         }
         with contextlib.suppress(OSError):
             status.write(state_dir, values, at=loop.now().wall)
-        _notify("WATCHDOG=1")
+        if alone:
+            notify("WATCHDOG=1")
         await asyncio.sleep(status.PERIOD_S)
 
 
@@ -400,7 +421,7 @@ async def _renew(config: ConfigFile, identity: Identity, uplink: GrpcUplink, clo
         await clock.sleep(RENEW_LOOK_S)
 
 
-def _notify(message: str) -> None:
+def notify(message: str) -> None:
     """Tell systemd, when it wants to know."""
     address = os.environ.get("NOTIFY_SOCKET", "")
     if not address:

@@ -136,17 +136,29 @@ _SERVED: dict[str, Any] = {
 def _listening(config: Config, port: int) -> list[socket.socket]:
     """Sockets that only the LAN reaches (only this machine, on the memory plane).
 
-    Beside a router: where the router leads devices, and nowhere else.
+    Beside routers: where they lead devices, and nowhere else.
     """
     if config.plane == "memory":
         return [_socket(socket.AF_INET, "127.0.0.1", port, device=None)]
-    if config.routeros is not None:
-        return [_socket(socket.AF_INET, str(config.routeros.portal), port, device=None)]
+    if config.routers:
+        return _all_open(sorted({str(one.portal) for one in config.routers}), port)
     sockets = [_socket(socket.AF_INET, "0.0.0.0", port, device=config.lan)]
     if socket.has_ipv6:
         with contextlib.suppress(OSError):
             sockets.append(_socket(socket.AF_INET6, "::", port, device=config.lan))
     return sockets
+
+
+def _all_open(addresses: list[str], port: int) -> list[socket.socket]:
+    """A socket at each address, or none. Raises `OSError`."""
+    made: list[socket.socket] = []
+    try:
+        made.extend(_socket(socket.AF_INET, one, port, device=None) for one in addresses)
+    except OSError:
+        for one in made:
+            one.close()
+        raise
+    return made
 
 
 def _socket(

@@ -112,8 +112,16 @@ def close(draft: Draft, session: Session, why: Why) -> None:
         draft.put_use(grants.rested(use, draft.mono, idle=why is Why.IDLE))
 
 
-def counted(draft: Draft, counters: Mapping[SessionKey, Counter], *, applied: bool) -> None:
+def counted(
+    draft: Draft,
+    counters: Mapping[SessionKey, Counter],
+    *,
+    applied: bool,
+    unread: frozenset[SessionKey] = frozenset(),
+) -> None:
     """Take what the plane counted; ``applied`` says that closed sessions were closed by then.
+
+    Not so those ``unread``, whose box did not answer: their last reading is still to come.
 
     Most sessions of most counts are as they were: those cost one look.
     """
@@ -136,7 +144,8 @@ def counted(draft: Draft, counters: Mapping[SessionKey, Counter], *, applied: bo
         _end_watched(draft)
     if applied:
         for session in closing:
-            count_out(draft, session)
+            if SessionKey(session.id) not in unread:
+                count_out(draft, session)
 
 
 def end_due(draft: Draft) -> None:

@@ -80,6 +80,8 @@ class Vitals:
     clock_skew_ms: int | None = None
     agent_memory_kib: int | None = None
     portal_open: bool | None = None
+    dhcp_leases: int | None = None
+    dhcp_addresses: int | None = None
 
 
 class Calls:
@@ -142,6 +144,8 @@ class Box:
         self._zones = tuple(sorted(zones.glob("thermal_zone*/temp")))
         self._ticks: tuple[int, int] | None = None
         self._read: tuple[int, Vitals] | None = None
+        self.pool: Callable[[Instant], tuple[int, int] | None] = _no_pool
+        """Addresses that devices have and that there are; set where our own DHCP gives them out."""
 
     def vitals(self, now: Instant, seen: LinkSeen = NOTHING_SEEN) -> Vitals:
         """How the box is; not read again within `FRESH_MS`."""
@@ -154,6 +158,7 @@ class Box:
     def _look(self, now: Instant, seen: LinkSeen) -> Vitals:
         wires = traffic(_text(self._proc / "self/net/dev"))
         wan, lan = wires.get(self._wan), wires.get(self._lan)
+        pool = self.pool(now)
         return Vitals(
             taken_at=now.wall,
             boot=now.boot.replace("-", "")[:BOOT_LETTERS],
@@ -171,6 +176,8 @@ class Box:
             clock_skew_ms=seen.clock_skew_ms,
             agent_memory_kib=resident_kib(_text(self._proc / "self/statm")),
             portal_open=self._portal_open(),
+            dhcp_leases=pool and pool[0],
+            dhcp_addresses=pool and pool[1],
         )
 
     def _cpu_pct(self) -> int | None:
@@ -188,6 +195,10 @@ class Box:
             if used + disk.f_bavail > 0:
                 return 100 * used // (used + disk.f_bavail)
         return None
+
+
+def _no_pool(_now: Instant) -> None:
+    return None
 
 
 def traffic(dev: str) -> dict[str, tuple[int, int]]:

@@ -308,6 +308,8 @@ def _vitals(vitals: Vitals) -> edge_pb2.SiteVitals:
         clock_skew_ms=vitals.clock_skew_ms,
         agent_memory_kib=vitals.agent_memory_kib,
         portal_open=vitals.portal_open,
+        dhcp_leases=vitals.dhcp_leases,
+        dhcp_addresses=vitals.dhcp_addresses,
     )
 
 

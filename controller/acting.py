@@ -80,6 +80,13 @@ def asking(scope: MutableMapping[str, Any]) -> Iterator[None]:
 
 
 @contextmanager
+def telling(scope: MutableMapping[str, Any]) -> Iterator[None]:
+    """What is done in the block is told of whoever asks, though the request only reads: a file."""
+    with _found_by(lambda: _of_any(scope)):
+        yield
+
+
+@contextmanager
 def _found_by(find: Callable[[], Actor | None]) -> Iterator[None]:
     was = _WHO.set(find)
     try:
@@ -89,8 +96,12 @@ def _found_by(find: Callable[[], Actor | None]) -> Iterator[None]:
 
 
 def _of_request(scope: MutableMapping[str, Any]) -> Actor | None:
+    return None if scope["method"] in SAFE_METHODS else _of_any(scope)
+
+
+def _of_any(scope: MutableMapping[str, Any]) -> Actor | None:
     who = scope["state"].get("who")
-    if who is None or scope["method"] in SAFE_METHODS:
+    if who is None:
         return None
     path = _template(scope)
     return Actor(

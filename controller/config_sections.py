@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import time
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -50,9 +51,22 @@ WANTS = {
 }
 """What each shape is called when a value does not have it."""
 
+
+def _is_an_address(url: str) -> str:
+    """The address itself. Raises `ValueError` for what has its shape and no host or no port."""
+    try:
+        found = urlsplit(url)
+        whole = bool(found.hostname) and found.port != 0
+    except ValueError:
+        whole = False
+    if not whole:
+        raise ValueError(f"want {WANTS[URL_SHAPE]}")
+    return url
+
+
 Port = Annotated[int, Field(ge=0, le=65_535)]
 Host = Annotated[str, StringConstraints(pattern=HOST_SHAPE)]
-Url = Annotated[str, StringConstraints(pattern=URL_SHAPE)]
+Url = Annotated[str, StringConstraints(pattern=URL_SHAPE), AfterValidator(_is_an_address)]
 Threshold = Annotated[int, Field(ge=0, le=10**12)]
 Word = Annotated[str, StringConstraints(min_length=1, max_length=80)]
 Place = Annotated[str, StringConstraints(pattern=PLACE_SHAPE)]

@@ -35,6 +35,8 @@ def check_png(picture: bytes, *, field: str) -> bytes:
     parts = _parts(picture[len(_SIGNATURE) :])
     if parts is None or parts[0][0] != b"IHDR" or parts[-1][0] != b"IEND":
         raise InvalidField(field, "this PNG is cut off or damaged")
+    if sum(kind == b"IHDR" for kind, _ in parts) != 1:
+        raise InvalidField(field, "this PNG says its size more than once")
     rows_bytes = _rows_bytes(parts[0][1], field)
     is_palette = parts[0][1][9] == _PALETTE_TYPE
     if is_palette and not any(kind == b"PLTE" and body for kind, body in parts):

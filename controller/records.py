@@ -182,6 +182,8 @@ class Vitals:
     clock_skew_ms: int | None = None
     agent_memory_kib: int | None = None
     portal_open: bool | None = None
+    dhcp_leases: int | None = None
+    dhcp_addresses: int | None = None
 
     def is_late(self, now: datetime) -> bool:
         """Whether these were read too long ago to say how the box is.

@@ -10,8 +10,11 @@ Files:
 - ``plane.py``   PURE  the Protocol and its values: Desired, Access, Pool, Cap, Counter, PlaneError
 - ``pools.py``   PURE  pools inside pools, checked and read as paths
 - ``diff.py``    PURE  observed and desired in, ordered changes out
+- ``split.py``   PURE  one desired state for several boxes of a site
+- ``together.py``      those boxes as one plane, of which none harms another
 - ``memory.py``        the shipped fake: behaves like a box, moves no packet (``--dry-run``)
 - ``linux/``           nftables and HTB on a Linux gateway (its own front page explains the recipe)
+- ``routeros/``        MikroTik routers, over their API
 
 Nothing in here imports ``billing``, ``agent``, ``controller`` or ``portal``.
 """

@@ -143,12 +143,24 @@ class Applied:
     """What an `apply` did: how many objects it changed, and what it found out of place.
 
     ``drift`` lists, in words for staff, what somebody else had changed in the plane's own objects;
-    ``refused`` what the box did not take, piece by piece, with all the rest done.
+    ``refused`` what the box did not take, piece by piece, with all the rest done. ``unreached``
+    are sessions of which nobody knows: one of several boxes did not answer.
     """
 
     changes: int
     drift: tuple[str, ...] = ()
     refused: tuple[str, ...] = ()
+    unreached: frozenset[SessionKey] = frozenset()
+
+
+class Partial(dict[SessionKey, Counter]):
+    """Counters of a plane of several boxes that did not all answer: ``unread`` are with those."""
+
+    def __init__(
+        self, counters: Mapping[SessionKey, Counter], *, unread: frozenset[SessionKey]
+    ) -> None:
+        super().__init__(counters)
+        self.unread = unread
 
 
 class Sight(Enum):

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from agent.clock import Clock
+    from agent.model import Instant
     from agent.network.plan import Network, Served
     from agent.network.situation import Situation
 
@@ -49,6 +50,13 @@ class Keeper:
         self._by_name: bool | None = None
         self._served: Served | None = None
         self._trial: str | None = None
+
+    def pool(self, now: Instant) -> tuple[int, int] | None:
+        """Addresses that devices have, and that there are to have; None when nobody can say."""
+        try:
+            return situation.pool_use(self._folder, self._network, now)
+        except OSError:
+            return None
 
     def set_garden(self, names: Iterable[str]) -> None:
         """The names that are reached before payment, each with all below it.

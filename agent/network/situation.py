@@ -91,6 +91,17 @@ def leased(folder: Path, now: Instant) -> tuple[Lease, ...]:
     return leases(text, now_s=int(now.wall.timestamp()))
 
 
+def pool_use(folder: Path, network: Network, now: Instant) -> tuple[int, int]:
+    """How many addresses of the range that is served devices have, and how many there are.
+
+    Raises `OSError`.
+    """
+    trial = pending(folder)
+    wanted = network if trial is None or trial.over(now) else trial.of(network)
+    taken = sum(wanted.first <= one.address <= wanted.last for one in leased(folder, now))
+    return taken, int(wanted.last) - int(wanted.first) + 1
+
+
 def _read(path: Path, bytes_max: int) -> str | None:
     try:
         with path.open("rb") as file:

@@ -48,7 +48,7 @@ def answer(access: Access, verdict: Verdict, nas: Nas, radius: Radius) -> bytes:
         case Welcome():
             return _rendered(access, AccessAccept, accepted(verdict, nas, radius))
         case Poor(proof=proof):
-            if radius.unpaid is Unpaid.LIST:
+            if radius.unpaid is Unpaid.LIST and nas.kind is Kind.MIKROTIK:
                 return _rendered(access, AccessAccept, _listed(proof, nas, radius))
             return _rendered(access, AccessReject, (("Reply-Message", NOTHING_LEFT),))
         case Crowded():
@@ -87,16 +87,16 @@ def here(alive: Alive) -> bytes:
 
 
 def _listed(proof: Words, nas: Nas, radius: Radius) -> Words:
-    """What a NAS is told of somebody who is to see a page, and nothing else."""
-    listed: Words = ()
-    if nas.kind is Kind.MIKROTIK:
-        listed = (("Mikrotik-Address-List", radius.unpaid_list),)
+    """What a NAS is told of somebody who is to see a page, and nothing else.
+
+    Only RouterOS can be told of a list: any other would let them everywhere.
+    """
     return (
         *proof,
         ("Class", OURS + UNPAID.encode()),
         ("Acct-Interim-Interval", radius.interim_s),
         *rates.spoken(nas.kind, UNPAID_RATE),
-        *listed,
+        ("Mikrotik-Address-List", radius.unpaid_list),
         ("Session-Timeout", UNPAID_S),
     )
 

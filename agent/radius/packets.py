@@ -43,6 +43,10 @@ TEXT_MAX = 128
 BYTES_MAX = 2**60
 """A session that moved an exabyte did not."""
 
+CLOCK_SET = 1_704_067_200
+"""The beginning of 2024 (UTC). A NAS that tells of a moment before it has no clock: boards without
+a battery begin in 1970, and the first to dial in after a power cut do so before the time is got."""
+
 TIMED_OUT = 5
 """Acct-Terminate-Cause of a session whose time was over."""
 
@@ -236,6 +240,7 @@ def _account(packet: AcctPacket, nas: Nas) -> Account | None:
     if status is AccountStatus.RESTART:
         return Account(nas=nas.name, status=status, mark=mark)
     spelt = _first(packet, words.USER_NAME)
+    stamp = _number(packet, words.EVENT_TIMESTAMP)
     up = _octets(packet, words.ACCT_INPUT_OCTETS, words.ACCT_INPUT_GIGAWORDS)
     down = _octets(packet, words.ACCT_OUTPUT_OCTETS, words.ACCT_OUTPUT_GIGAWORDS)
     high_too = packet.get(words.ACCT_INPUT_GIGAWORDS) or packet.get(words.ACCT_OUTPUT_GIGAWORDS)
@@ -252,7 +257,7 @@ def _account(packet: AcctPacket, nas: Nas) -> Account | None:
         down_bytes=up if nas.swapped else down,
         up_bytes=down if nas.swapped else up,
         wraps=not high_too,
-        stamp=_number(packet, words.EVENT_TIMESTAMP),
+        stamp=stamp if stamp >= CLOCK_SET else 0,
         late_s=_number(packet, words.ACCT_DELAY_TIME),
         timed_out=_number(packet, words.ACCT_TERMINATE_CAUSE) == TIMED_OUT,
     )

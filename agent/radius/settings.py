@@ -43,7 +43,7 @@ class Unpaid(StrEnum):
     """What becomes of a subscriber who has nothing to use."""
 
     REFUSE = "refuse"  # no access
-    LIST = "list"  # access, on a list of addresses that the NAS leads to a page (RouterOS)
+    LIST = "list"  # access, on a list of addresses that RouterOS leads to a page; others: no access
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from agent import log
+from agent.desired import rate_now
 from agent.model import AccountStatus, Dial, Lost, Noticed, Steered, dial_place
 from agent.radius import steering
 from agent.radius.line import Line
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
     from billing.ids import SessionId
 
 LOOK_MS = 1_000
+REST_US = 500
+"""Rest after a look for each session: some twenty times what the look took."""
+
 GRACE_MS = 1_000
 """A session so young may yet be confirmed to be as it was let in."""
 
@@ -39,6 +43,7 @@ AGAIN_MS = (2_000, 5_000, 10_000, 30_000, 60_000)
 DEAF_AFTER = 3
 """Orders in vain before staff are told."""
 
+DEAF_AGAIN_MS = 3_600_000
 INTERIMS_MISSED = 3
 STRAYS_MAX = 4_096
 
@@ -59,6 +64,7 @@ class Steer:
         self._nases = {nas.name: nas for nas in radius.nases}
         self._lines = {nas.name: Line(nas, radius) for nas in radius.nases}
         self._tried: dict[str, _Tried] = {}
+        self._deaf_again_at: dict[str, int] = {}
         self._asking: dict[str, asyncio.Task[None]] = {}
         self._strays: OrderedDict[str, Dial] = OrderedDict()
         self._waiting: OrderedDict[str, Dial] = OrderedDict()
@@ -66,12 +72,16 @@ class Steer:
         self._seen: Mapping[SessionId, Session] | None = None
 
     async def run(self) -> None:
-        """Look at every session, whenever something changed and now and then."""
+        """Look at every session, whenever something changed and now and then.
+
+        A look at many takes long, and accounts of many change something all the time: it rests.
+        """
         self._loop.listen(lambda _facts, _resync: self._notice())
         try:
             while True:
                 self.look()
                 self._moved.clear()
+                await self._loop.wait(asyncio.Event().wait(), at_most_ms=self._rest_ms())
                 await self._loop.wait(self._moved.wait(), at_most_ms=LOOK_MS)
         finally:
             for task in self._asking.values():
@@ -126,6 +136,9 @@ class Steer:
                 self._begin(place, self._end_stray(place, dial))
         for key in self._tried.keys() - state.sessions.keys() - self._strays.keys():
             del self._tried[key]
+
+    def _rest_ms(self) -> int:
+        return min(LOOK_MS, len(self._loop.state.sessions) * REST_US // 1_000)
 
     def _notice(self) -> None:
         if self._loop.state.sessions is not self._seen:
@@ -186,7 +199,14 @@ class Steer:
         turn = len(self.again_ms) if quiet else min(failures, len(self.again_ms))
         wait = self.again_ms[turn - 1]
         self._tried[key] = _Tried(failures, self._loop.now().mono + wait)
-        if failures == DEAF_AFTER and said is not Said.UNKNOWN and not quiet:
+        if failures >= DEAF_AFTER and said is not Said.UNKNOWN and not quiet:
+            self._deaf(nas, said)
+
+    def _deaf(self, nas: Nas, said: Said) -> None:
+        """Tell staff, once in a while for all sessions of a NAS."""
+        mono = self._loop.now().mono
+        if mono >= self._deaf_again_at.get(nas.name, mono):
+            self._deaf_again_at[nas.name] = mono + DEAF_AGAIN_MS
             log.warning("radius", nas=nas.name, order="not carried out", answer=said.value)
             text = f"NAS {nas.name} does not carry out orders ({said.value}): is its CoA port open?"
             self._loop.hint(Noticed(code="nas_deaf", text=text))
@@ -194,7 +214,7 @@ class Steer:
     def _wanted(self, nas: Nas, session: Session) -> str:
         state = self._loop.state
         use = state.grants[session.grant_id]
-        return steering.wanted(nas, welcome(state, use, self._loop.now()), use.grant.limits)
+        return steering.wanted(nas, rate_now(state, use), use.grant.limits)
 
     def _change(self, nas: Nas, session: Session, dial: Dial) -> Callable[[int], Order]:
         state = self._loop.state

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from agent.radius.settings import Nas
     from agent.radius.verdict import Welcome
     from billing.plan import Limits
+    from shaping.plane import Rate
 
 
 class Said(StrEnum):
@@ -48,9 +49,9 @@ class Order:
     raw: bytes
 
 
-def wanted(nas: Nas, welcome: Welcome, limits: Limits) -> str:
+def wanted(nas: Nas, rate: Rate, limits: Limits) -> str:
     """What a NAS is to hold a session to, in words that stay the same while nothing changes."""
-    said = rates.spoken(nas.kind, welcome.rate)
+    said = rates.spoken(nas.kind, rate)
     until = ("until", f"{limits.validity_s}/{limits.uptime_s}")
     return "; ".join(f"{name}={value}" for name, value in (*said, until))
 

@@ -7,7 +7,7 @@ everything stays as it is.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -97,6 +97,8 @@ class Thresholds:
     free_grants: int = 10
     cloned_devices: int = 1
     double_redemptions: int = 3
+    sign_in_tries: int = 10
+    sign_in_host_tries: int = 30
 
     @classmethod
     def of(cls, told: Mapping[str, int]) -> Thresholds:
@@ -140,7 +142,8 @@ class OfficeFacts:
 
     Payments are those of the last 15 minutes that came to an end. ``not_connected_s`` and
     ``unmatched_s`` are the age of the oldest of each, 0 where there is none. ``prompts`` were sent
-    to phones within the time of ``callback_silence_s``; ``hour`` is Nairobi's.
+    to phones within the time of ``callback_silence_s``; ``hour`` is Nairobi's. ``sign_in_tries``
+    wrong passwords were tried for one person lately, ``host_tries`` from one address for anybody.
     """
 
     hour: int = 0
@@ -157,6 +160,11 @@ class OfficeFacts:
     free_grants: int | None = None
     cloned_devices: int | None = None
     double_redemptions: int | None = None
+    sign_in_tries: int | None = None
+    sign_in_who: str = ""
+    sign_in_where: str = ""
+    host_tries: int | None = None
+    host: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -343,6 +351,20 @@ def _double_redemptions(facts: OfficeFacts, at: Thresholds) -> Seen:
     return _over(facts.double_redemptions, warn=many, well=many)
 
 
+def _guessed_at(facts: OfficeFacts, at: Thresholds) -> Seen:
+    many = at.sign_in_tries - 1
+    seen = _over(facts.sign_in_tries, warn=many, well=many)
+    said = (("who", facts.sign_in_who), ("where", facts.sign_in_where))
+    return replace(seen, values=(*seen.values, *said)) if seen.mood is Mood.BAD else seen
+
+
+def _guessing(facts: OfficeFacts, at: Thresholds) -> Seen:
+    many = at.sign_in_host_tries - 1
+    seen = _over(facts.host_tries, warn=many, well=many)
+    said = (("where", facts.host),)
+    return replace(seen, values=(*seen.values, *said)) if seen.mood is Mood.BAD else seen
+
+
 SITE_RULES: tuple[Rule[SiteFacts], ...] = (
     Rule("agent_silent", _agent_silent, is_upstream=True),
     Rule("wan_loss", _wan_loss, holds_s=300, clears_s=300),
@@ -368,6 +390,8 @@ OFFICE_RULES: tuple[Rule[OfficeFacts], ...] = (
     Rule("free_access", _free_access, clears_s=600),
     Rule("cloned_devices", _cloned_devices, holds_s=60, clears_s=600),
     Rule("double_redemptions", _double_redemptions),
+    Rule("sign_in_person", _guessed_at, clears_s=600),
+    Rule("sign_in_address", _guessing, clears_s=600),
 )
 """What is looked at for the operator as a whole."""
 

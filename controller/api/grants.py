@@ -63,7 +63,7 @@ async def give_grant(deps: Needed, request: Request, asked: GrantIn) -> Response
             device_mac=asked.device_mac,
             msisdn=parse_msisdn(asked.phone) if asked.phone else None,
         )
-        return await _shown(grant_id, deps)
+        return await shown_grant(grant_id, deps)
 
     return await replay.once(deps, request, asked, work)
 
@@ -88,7 +88,8 @@ async def show_grant(grant_id: Id, deps: Needed) -> GrantDetailOut:
     )
 
 
-async def _shown(grant_id: str, deps: Needed) -> GrantOut:
+async def shown_grant(grant_id: str, deps: Needed) -> GrantOut:
+    """A grant as it is answered. Raises `NotFound`."""
     async with deps.db.read() as tx:
         found = await views.grant_view(tx, grant_id)
     if found is None:
@@ -100,7 +101,7 @@ async def _shown(grant_id: str, deps: Needed) -> GrantOut:
 async def add_device(grant_id: Id, deps: Needed, asked: DeviceIn) -> GrantOut:
     """Let one more device use it. The same device again changes nothing."""
     await usecase.add_device(deps, GrantId(grant_id), asked.device_mac)
-    return await _shown(grant_id, deps)
+    return await shown_grant(grant_id, deps)
 
 
 @router.post("/{grant_id}/suspend")
@@ -110,18 +111,18 @@ async def suspend_grant(grant_id: Id, deps: Needed) -> GrantOut:
     One of a subscription goes with that: suspend the subscription.
     """
     await usecase.suspend(deps, GrantId(grant_id))
-    return await _shown(grant_id, deps)
+    return await shown_grant(grant_id, deps)
 
 
 @router.post("/{grant_id}/resume")
 async def resume_grant(grant_id: Id, deps: Needed) -> GrantOut:
     """Let it pass again. One of a subscription goes with that: resume the subscription."""
     await usecase.resume(deps, GrantId(grant_id))
-    return await _shown(grant_id, deps)
+    return await shown_grant(grant_id, deps)
 
 
 @router.post("/{grant_id}/revoke")
 async def revoke_grant(grant_id: Id, deps: Needed) -> GrantOut:
     """End it now. Revoking again changes nothing."""
     await usecase.revoke(deps, GrantId(grant_id))
-    return await _shown(grant_id, deps)
+    return await shown_grant(grant_id, deps)

@@ -79,8 +79,9 @@ async def install_script(request: Request, code: str) -> Response:
     turnstile, address = _turnstile(request), client_address(request)
     if wait := turnstile.wait_s(address):
         return _script(refusing(f"too many wrong codes came from here: wait {wait} s"))
-    await asyncio.to_thread(bundle)
     try:
+        await joining.must_be_young(deps_of(request), code)
+        await asyncio.to_thread(bundle)
         return _script(await joining.script_of(deps_of(request), code))
     except joining.CodeUnknown as unknown:
         turnstile.wrong(address)

@@ -75,6 +75,8 @@ class VitalsOut(BaseModel):
     lan_up_bytes: int | None
     agent_memory_kib: int | None
     portal_open: bool | None
+    dhcp_leases: int | None
+    dhcp_addresses: int | None
 
     @classmethod
     def of(cls, row: SiteVitalsRow) -> VitalsOut:

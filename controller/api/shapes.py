@@ -21,6 +21,7 @@ from controller.noc.views import (
     TokenView,
     TransactionView,
 )
+from controller.store.people_rows import BlockedDeviceRow
 from controller.store.rows import DoubleRedemptionRow, NoticeRow, OutageRow
 from controller.usecases.outages import duration_s, is_down
 
@@ -416,6 +417,68 @@ class DeviceIn(_In):
     """One more device for a grant."""
 
     device_mac: Mac
+
+
+class GiveMoreIn(_In):
+    """A plan for nothing for the holder of a session, and why."""
+
+    plan_id: Words
+    reason: Words
+
+
+class DisconnectedOut(BaseModel):
+    """A device that was taken off its grant; ``POST /grants/{grant_id}/devices`` undoes it."""
+
+    grant_id: str
+    mac: str
+
+
+class BlockIn(_In):
+    """A device that may do nothing at a site, or (null) at any, and why."""
+
+    mac: Mac
+    site_id: Words | None = None
+    reason: Words
+
+
+class UnblockIn(_In):
+    """A device that may have again what it owns, there where it was blocked."""
+
+    mac: Mac
+    site_id: Words | None = None
+
+
+class BlockOut(BaseModel):
+    """That a device is blocked at a site, or (null) everywhere; by whom, and why."""
+
+    mac: str
+    site_id: str | None
+    at: datetime
+    staff_name: str
+    reason: str
+
+    @classmethod
+    def of(cls, row: BlockedDeviceRow) -> Self:
+        """From a row."""
+        return cls(
+            mac=row.mac,
+            site_id=row.site_id or None,
+            at=row.at,
+            staff_name=row.staff_name,
+            reason=row.reason,
+        )
+
+
+class BlocksOut(BaseModel):
+    """Devices that are blocked, newest first."""
+
+    data: list[BlockOut]
+
+
+class UnblockedOut(BaseModel):
+    """Whether the device had been blocked there."""
+
+    was_blocked: bool
 
 
 class GrantOut(BaseModel):

@@ -34,16 +34,21 @@ def make_recovery_key(state_dir: Path, *, instead: bool = False) -> str:
 
     Raises `KeyThere` unless it is made ``instead`` of one (backups that are there keep theirs).
     """
-    path = state_dir / RECIPIENT_FILE
-    if path.exists() and not instead:
+    if (state_dir / RECIPIENT_FILE).exists() and not instead:
         raise KeyThere("there is a recovery key already; backups are encrypted to it")
+    secret, recipient = new_recovery_key()
+    keep_recipient(state_dir, recipient)
+    return secret
+
+
+def new_recovery_key() -> tuple[str, str]:
+    """A new recovery key, of which nothing is kept yet: its secret and its public half."""
     identity = x25519.Identity.generate()
-    keep_recipient(state_dir, str(identity.to_public()))
-    return str(identity)
+    return str(identity), str(identity.to_public())
 
 
 def keep_recipient(state_dir: Path, recipient: str) -> None:
-    """Let backups be encrypted to this public half from now on. Raises ``OSError``."""
+    """Have backups encrypted to this public half from now on. Raises ``OSError``."""
     write_private(state_dir / RECIPIENT_FILE, f"{recipient}\n".encode())
 
 

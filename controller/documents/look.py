@@ -20,6 +20,19 @@ PHONE_WIDTH_MAX, PHONE_HEIGHT_MAX = 224, 64
 
 COLOURS_MAX = 256
 
+_UNREADABLE = (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError)
+"""What Pillow raises for a picture whose parts are whole and mean nothing, or too much."""
+
+
+def is_readable(png: bytes) -> bool:
+    """Whether the picture can be put on paper and on portals."""
+    try:
+        small_logo(png)
+        phone_logo(png)
+    except _UNREADABLE:
+        return False
+    return True
+
 
 @lru_cache(16)
 def small_logo(png: bytes) -> tuple[bytes, int, int]:

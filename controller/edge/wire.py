@@ -70,6 +70,8 @@ VITALS_RANGES: dict[str, range] = {
     "clock_skew_ms": range(-(1 << 42), 1 << 42),
     "agent_memory_kib": range(1 << 32),
     "portal_open": range(2),
+    "dhcp_leases": range(1 << 24),
+    "dhcp_addresses": range(1, 1 << 24),
 }
 """What each number can be; `Vitals` has a field for each."""
 

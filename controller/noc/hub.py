@@ -5,7 +5,7 @@ hub looks only while somebody watches: when something happened (topic ``live``),
 the subject's own interval, and never more often than every `GAP_S`, whatever the number of viewers.
 What is looked at is painted once for each style that somebody wants. Each panel carries the number
 of the look that last changed it, so a viewer is sent what changed since what he saw, and a slow
-viewer skips what he missed.
+viewer skips what he missed. A tab may watch several subjects over one stream.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Mapping, Sequence
 
     from controller.signals import Signals
 
@@ -52,13 +52,14 @@ class Subject:
     """Something to be looked at; two of one ``key`` are the same.
 
     ``look`` is given what it gave the last time (None the first time). ``paint`` makes panels by
-    name. ``every_s`` is how old what is watched may become.
+    name. ``every_s`` is how old what is watched may become; nobody looks again within ``gap_s``.
     """
 
     key: Hashable
     look: Callable[[object], Awaitable[object]] = field(compare=False)
     paint: Callable[[object, Style], Mapping[str, str]] = field(compare=False)
     every_s: float
+    gap_s: float = GAP_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +80,13 @@ class Panel:
 
 @dataclass(eq=False, slots=True)
 class Viewer:
-    """One open tab: how it wants to be shown things, what it has seen, and its alarm clock."""
+    """One open tab: how it wants to be shown things, what it has seen, and its alarm clock.
+
+    ``seen`` is the last look of each thing that it watches.
+    """
 
     style: Style
-    seen: int = -1
+    seen: dict[Watched, int] = field(default_factory=dict)
     news: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -133,17 +137,19 @@ class Watched:
             task.cancel()
         return task
 
-    async def changes(self, viewer: Viewer) -> AsyncIterator[dict[str, str]]:
-        """What changes, from everything on; ends when the looking ends."""
-        while self._task is not None:
-            viewer.news.clear()
-            if self.looks:
-                panels = self._panels(viewer.style)
-                changed = {n: p.html for n, p in panels.items() if p.changed_in > viewer.seen}
-                viewer.seen = self.looks
-                if changed:
-                    yield changed
-            await viewer.news.wait()
+    @property
+    def is_looking(self) -> bool:
+        """Whether it is still looked at for those who watch."""
+        return self._task is not None
+
+    def changed(self, viewer: Viewer) -> dict[str, str]:
+        """What a viewer has not seen yet; from now on he has."""
+        if not self.looks:
+            return {}
+        seen = viewer.seen.get(self, -1)
+        viewer.seen[self] = self.looks
+        panels = self._panels(viewer.style)
+        return {name: panel.html for name, panel in panels.items() if panel.changed_in > seen}
 
     async def _run(self) -> None:
         with self._signals.listen("live") as live:
@@ -179,7 +185,7 @@ class Watched:
                 for style in {viewer.style for viewer in self.viewers}:
                     self._panels(style)
                 took_s = clock() - began_s
-            self._rest_until_s = began_s + max(GAP_S, took_s * REST_PER_LOOK)
+            self._rest_until_s = began_s + max(self._subject.gap_s, took_s * REST_PER_LOOK)
         for viewer in self.viewers:
             viewer.news.set()
 
@@ -210,7 +216,7 @@ class Hub:
     @property
     def viewers(self) -> int:
         """How many tabs watch."""
-        return sum(len(watched.viewers) for watched in self._watched.values())
+        return len({viewer for watched in self._watched.values() for viewer in watched.viewers})
 
     async def seen(self, subject: Subject, style: Style, *, anew: bool = False) -> Seen:
         """A subject as it is now; one look for all who ask at once.
@@ -232,19 +238,22 @@ class Hub:
 
     @asynccontextmanager
     async def watch(
-        self, subject: Subject, style: Style
+        self, subject: Subject, style: Style, *beside: Subject
     ) -> AsyncIterator[AsyncIterator[dict[str, str]]]:
-        """What changes of a subject, from everything on; ends when the hub stops.
+        """What changes of a subject and of those beside it, from everything on.
 
-        Raises `TooManyViewers`.
+        Ends when the hub stops, or when the subject cannot be looked at. Raises `TooManyViewers`.
         """
         self.refuse_crowd(subject)
-        watched, viewer = self._of(subject), Viewer(style)
-        watched.enter(viewer)
+        viewer = Viewer(style)
+        watched = [self._of(one) for one in (subject, *beside)]
+        for one in watched:
+            one.enter(viewer)
         try:
-            yield watched.changes(viewer)
+            yield _changes(watched, viewer)
         finally:
-            watched.leave(viewer)
+            for one in watched:
+                one.leave(viewer)
 
     async def close(self) -> None:
         """Stop looking and wait until it has stopped; every stream ends."""
@@ -268,3 +277,14 @@ class Hub:
                 return False
             del self._watched[idle]
         return True
+
+
+async def _changes(watched: Sequence[Watched], viewer: Viewer) -> AsyncIterator[dict[str, str]]:
+    """What changes of all of these, as long as the first is looked at."""
+    first = watched[0]
+    while first.is_looking:
+        viewer.news.clear()
+        changed = {name: html for one in watched for name, html in one.changed(viewer).items()}
+        if changed:
+            yield changed
+        await viewer.news.wait()

@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 WAITING_AFTER = timedelta(seconds=20)
 """A payment gives access within a second or two: before this, nobody need look."""
 
+TOO_LONG = timedelta(seconds=10)
+"""Whoever paid longer ago than this and is not online is an exception."""
+
 WAITING_WITHIN = timedelta(hours=24)
 """What was paid longer ago is no longer shown as waiting."""
 

@@ -26,8 +26,9 @@ from billing.errors import InvalidField
 from controller.api.auth import NotStaff, refuse_other_origins
 from controller.api.errors import REFUSALS, Refused, refusal_of
 from controller.api.needs import deps_of, hub_of, must_be_keepable, staff_of, who_asks
-from controller.noc import page
+from controller.noc import counts, page
 from controller.noc.brand import brand_of, read_brand
+from controller.noc.columns import APART, FIELD
 from controller.noc.hub import Subject
 from controller.noc.navigation import FRONT, ON_A_PHONE, home_of, place_of, places_of
 from controller.noc.page import ours, preferences_of, style_of
@@ -36,6 +37,7 @@ from controller.noc.paint import rendered
 from controller.noc.uploads import picture_of
 from controller.noc.words import LANGUAGES, said
 from controller.rights import Right, Role, Who
+from controller.store import saved_views
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -43,6 +45,8 @@ if TYPE_CHECKING:
 
     from controller.deps import Deps
     from controller.noc.hub import Seen, Style
+    from controller.noc.navigation import Place
+    from controller.store.staff_rows import SavedViewRow
 
 RETRY_MS = 2_000
 STILL_EVERY = timedelta(seconds=5)
@@ -50,6 +54,9 @@ STILL_EVERY = timedelta(seconds=5)
 
 QUERY_FIELDS_MAX = 20
 QUERY_CHARACTERS_MAX = 256
+PASSING = frozenset({"cursor", "after", "undo", "add"})
+"""Fields of an address that say where in a list somebody is, or what they are about to do."""
+
 FLASH = "lango_said"
 FLASH_CHARACTERS_MAX = 400
 FLASH_LASTS_S = 60
@@ -85,7 +92,8 @@ class View:
     how old what a tab shows may become; 0: the page is not live. ``images`` are other places from
     which it may load pictures, as a content security policy names them; ``frames``: pages of ours
     are shown within it. ``own`` is what this browser alone is shown, beside a look that is shared:
-    the template's ``own``.
+    the template's ``own``. ``is_kept``: staff can keep the page as they
+    narrowed it, under a name.
     """
 
     name: str
@@ -98,6 +106,7 @@ class View:
     images: Callable[[Deps], Sequence[str]] | None = None
     own: Callable[[Request, Any], object] | None = None
     frames: bool = False
+    is_kept: bool = False
 
     def matched(self, path: str) -> dict[str, str] | None:
         """What the path says where the template of this view's has names; None: another page."""
@@ -140,14 +149,14 @@ def pages(*views: View) -> Pages:
     return Pages(views)
 
 
-async def acts(request: Request, right: Right) -> Who:
+async def acts(request: Request, right: Right | None) -> Who:
     """Who posts a form of a page: signed in, from our own page, and with the right.
 
     Raises `Refused`.
     """
     who = await who_asks(request)
     refuse_other_origins(request)
-    _must(who, right)
+    must(who, right)
     return who
 
 
@@ -221,7 +230,8 @@ def words_of(request: Request) -> Callable[..., str]:
     return lambda english, **values: said(language, english, **values)
 
 
-def _must(who: Who, right: Right | None) -> None:
+def must(who: Who, right: Right | None) -> None:
+    """Raise `Refused` unless they have the right of a page; None is everybody's."""
     if right is not None and not who.may(right):
         raise Refused(
             HTTPStatus.FORBIDDEN, "no_right", f"your role does not have the right {right.value}"
@@ -235,13 +245,23 @@ def _shower(view: View) -> Callable[[Request], Awaitable[Response]]:
         who = await who_asks(request)
         if view.path == FRONT and home_of(who) != FRONT:
             return RedirectResponse(home_of(who), HTTPStatus.SEE_OTHER)
-        _must(who, view.right)
+        must(who, view.right)
         query = _query(request.query_params.multi_items())
         asked = _asked(request, who, query, cast("dict[str, str]", request.path_params))
         seen = await _seen(request, view, asked)
-        return _whole(request, view, who=who, seen=seen)
+        counted = await hub_of(request).seen(_counts(request, who), style_of(request))
+        return _whole(
+            request, view, who=who, seen=seen, saved=await _saved(asked, view), counted=counted
+        )
 
     return shown
+
+
+async def _saved(asked: Asked, view: View) -> list[SavedViewRow]:
+    if not view.is_kept:
+        return []
+    async with asked.deps.db.read() as tx:
+        return await saved_views.of(tx, asked.who.id, view.path)
 
 
 async def _seen(request: Request, view: View, asked: Asked) -> Seen:
@@ -290,17 +310,30 @@ def _may(who: Who) -> Callable[[str], bool]:
     return lambda right: who.may(Right(right))
 
 
+def asked_of(request: Request, who: Who) -> Asked:
+    """What the address of a request asks for. Raises `InvalidField`."""
+    return _asked(request, who, _query(request.query_params.multi_items()), {})
+
+
 def _query(items: Sequence[tuple[str, str]]) -> dict[str, str]:
     if len(items) > QUERY_FIELDS_MAX:
         raise InvalidField("query", f"has more than {QUERY_FIELDS_MAX} fields")
     for name, value in items:
         if len(name) + len(value) > QUERY_CHARACTERS_MAX:
             raise InvalidField(name[:40], f"is longer than {QUERY_CHARACTERS_MAX} characters")
-    return {name: value for name, value in items if value}
+    return _joined(items)
 
 
-def _whole(request: Request, view: View, *, who: Who, seen: Seen) -> Response:
-    panels = {name: Markup(html) for name, html in seen.panels.items()}  # noqa: S704 - our own templates, escaped
+def _whole(
+    request: Request,
+    view: View,
+    *,
+    who: Who,
+    seen: Seen,
+    saved: Sequence[SavedViewRow],
+    counted: Seen,
+) -> Response:
+    panels = _safe(seen.panels)
     here = _here(request)
     html = rendered(
         view.template,
@@ -310,7 +343,8 @@ def _whole(request: Request, view: View, *, who: Who, seen: Seen) -> Response:
         panels=panels,
         stream=f"/noc/events?page={quote(here, safe='')}" if view.every_s else "",
         every_s=view.every_s,
-        **_frame(request, view.name, who),
+        saved=saved,
+        **{**_frame(request, view.name, who), "counts": _safe(counted.panels)},
     )
     response = HTMLResponse(html)
     _forget_flash(request, response)
@@ -320,10 +354,23 @@ def _whole(request: Request, view: View, *, who: Who, seen: Seen) -> Response:
     return response
 
 
+def _safe(panels: Mapping[str, str]) -> dict[str, Markup]:
+    return {name: Markup(html) for name, html in panels.items()}  # noqa: S704 - our own templates, escaped
+
+
+def _places(request: Request, who: Who) -> tuple[Place, ...]:
+    shown = {view.path for view in cast("Sequence[View]", request.app.state.views)}
+    return () if who is NOBODY else places_of(who, shown)
+
+
+def _counts(request: Request, who: Who) -> Subject:
+    nobody = Who("", "", who.role, who.branches)
+    return counts.subject(deps_of(request), nobody, _places(request, who))
+
+
 def _frame(request: Request, name: str, who: Who) -> dict[str, object]:
     """What the frame around every page says."""
     shown = {view.path for view in cast("Sequence[View]", request.app.state.views)}
-    places = () if who is NOBODY else places_of(who, shown)
     return {
         "title": name,
         "brand": brand_of(request),
@@ -331,7 +378,10 @@ def _frame(request: Request, name: str, who: Who) -> dict[str, object]:
         "may": _may(who),
         "now": deps_of(request).now(),
         "here": _here(request),
-        "places": places,
+        "narrowed": narrowed(request.query_params.multi_items()),
+        "narrowing": [*_narrowing(request.query_params.multi_items()).items()],
+        "places": _places(request, who),
+        "counts": {},
         "on_a_phone": ON_A_PHONE,
         "place": place_of(request.url.path),
         "searches": "/noc/search" in shown,
@@ -339,6 +389,31 @@ def _frame(request: Request, name: str, who: Who) -> dict[str, object]:
         "languages": LANGUAGES,
         "flash": _flash(request),
     }
+
+
+def narrowed(items: Sequence[tuple[str, str]]) -> str:
+    """What narrows a list, as the end of an address; without the place in it and what was done."""
+    kept = _narrowing(items)
+    return f"?{urlencode(kept)}" if kept else ""
+
+
+def narrowed_by(query: str) -> str:
+    """The same of the end of an address. Raises `InvalidField`."""
+    items = parse_qsl(query.removeprefix("?"))
+    _query(items)
+    return narrowed(items)
+
+
+def _narrowing(items: Sequence[tuple[str, str]]) -> dict[str, str]:
+    return {name: value for name, value in _joined(items).items() if name not in PASSING}
+
+
+def _joined(items: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """Fields that say something; columns may be said one by one, of others the last counts."""
+    found = {name: value for name, value in items if value}
+    if FIELD in found:
+        found[FIELD] = APART.join(value for name, value in items if name == FIELD and value)
+    return found
 
 
 def _here(request: Request) -> str:
@@ -400,7 +475,7 @@ async def live_events(request: Request, page: str = "/noc") -> Response:
         yield f"retry: {RETRY_MS}\n\n"
         gate, now = staff_of(request), deps_of(request).now
         looked_at = now()
-        async with hub.watch(subject, style) as changes:
+        async with hub.watch(subject, style, _counts(request, who)) as changes:
             async for panels in changes:
                 if now() - looked_at >= STILL_EVERY:
                     looked_at = now()
@@ -420,7 +495,7 @@ def _watched(request: Request, who: Who, address: str) -> tuple[View, Asked, str
     for view in cast("Sequence[View]", request.app.state.views):
         named = None if parts.netloc else view.matched(parts.path)
         if named is not None and view.every_s:
-            _must(who, view.right)
+            must(who, view.right)
             query = _query(parse_qsl(parts.query))
             return view, _asked(request, who, query, named), parts.path
     raise InvalidField("page", "is not a page that is live")

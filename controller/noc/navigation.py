@@ -29,6 +29,11 @@ class Place:
     keys: str
     icon: str
 
+    @property
+    def counted(self) -> str:
+        """The name of the panel in which stands how much is open there."""
+        return f"count-{self.icon}"
+
 
 PLACES = (
     Place(word("Overview"), FRONT, Right.SEE_SITES, "g o", "overview"),

@@ -31,6 +31,7 @@ from controller.store.rows import (
 )
 from controller.store.series import DAY_S, HOUR_S, second
 from controller.store.series_rows import SiteRollupRow, SiteSampleRow, SiteVitalsRow
+from controller.store.staff_rows import StaffRow, StaffTryRow
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -55,6 +56,13 @@ ENDED = (
 )
 AFTER_COLON = "z"
 """Sorts after what the inbox puts behind an order's id, in every collation."""
+
+
+GUESSED_WITHIN = timedelta(minutes=15)
+"""Whoever tried a wrong password so shortly ago may be at it still."""
+
+HOSTS_TOLD = 3
+"""Of so many addresses it is told that they guess at one account."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,6 +266,47 @@ async def cloned_devices(tx: Tx, now: datetime) -> int:
         .limit(CLONES_MAX)
     )
     return len(list(await tx.scalars(query)))
+
+
+@dataclass(frozen=True, slots=True)
+class Guessed:
+    """Sign-ins that failed, one after the other: how many, of whom, and from where."""
+
+    tries: int = 0
+    who: str = ""
+    where: str = ""
+
+
+async def guessed_person(tx: Tx, now: datetime) -> Guessed:
+    """The member of the staff for whom most wrong passwords were tried lately, from anywhere."""
+    row = StaffTryRow
+    lately = (row.login.is_not(None), row.last_at > now - GUESSED_WITHIN)
+    query = (
+        select(row.login, func.sum(row.failures).label("tries"), func.max(StaffRow.name))
+        .join(StaffRow, StaffRow.login == row.login)
+        .where(*lately)
+        .group_by(row.login)
+        .order_by(func.sum(row.failures).desc(), row.login)
+        .limit(1)
+    )
+    found = (await tx.execute(query)).first()
+    if found is None:
+        return Guessed()
+    login, tries, name = found
+    hosts = select(row.host).where(*lately, row.login == login)
+    hosts = hosts.order_by(row.failures.desc(), row.host).limit(HOSTS_TOLD)
+    places = [host for host in await tx.scalars(hosts) if host]
+    return Guessed(int(tries), f"{name} ({login})", ", ".join(dict.fromkeys(places)))
+
+
+async def guessing_host(tx: Tx, now: datetime) -> Guessed:
+    """The address from which most sign-ins failed lately, whoever's they were to be."""
+    row = StaffTryRow
+    query = select(row.failures, row.host).where(
+        row.login.is_(None), row.host.is_not(None), row.last_at > now - GUESSED_WITHIN
+    )
+    found = (await tx.execute(query.order_by(row.failures.desc(), row.host).limit(1))).first()
+    return Guessed() if found is None else Guessed(int(found[0]), where=found[1] or "")
 
 
 async def double_redemptions(tx: Tx, now: datetime) -> int:

@@ -178,12 +178,11 @@ async def without_reference(tx: Tx, payment: PaymentRow) -> ArrivalRow | None:
     )
     pushed_at = payment.pushed_at
     found = list(await tx.scalars(query.limit(NEAR_MAX)))
-    return min(found, key=lambda one: (*apart(pushed_at, one.at), one.id), default=None)
 
+    def unlikeliness(one: ArrivalRow) -> tuple[bool, timedelta, str]:
+        return one.at < pushed_at, abs(one.at - pushed_at), one.id
 
-def apart(pushed_at: datetime, paid_at: datetime) -> tuple[bool, timedelta]:
-    """How unlikely it is that money is that of a push: before it is worse than long after it."""
-    return paid_at < pushed_at, abs(paid_at - pushed_at)
+    return min(found, key=unlikeliness, default=None)
 
 
 async def waiting_for(tx: Tx, payment: PaymentRow) -> list[str]:

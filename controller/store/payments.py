@@ -9,7 +9,7 @@ from sqlalchemy import Row, func, select
 
 from billing.payment import PaymentState
 from controller.store import array_rows
-from controller.store.arrivals import CLOCKS_APART_S, NEAR_MAX, SAME_MONEY_S, apart
+from controller.store.arrivals import CLOCKS_APART_S, SAME_MONEY_S
 from controller.store.bulk_rows import among
 from controller.store.database import ROW_LOCK
 from controller.store.rows import PaymentRow
@@ -153,15 +153,16 @@ async def answered_by(tx: Tx, seen: Seen, *, at_a_till: bool) -> str | None:
 
 
 async def without_receipt(tx: Tx, seen: Seen) -> str | None:
-    """The order that was found paid by asking, and whose receipt this may be; the likeliest.
+    """The order that was found paid by asking, and whose receipt this may be.
 
-    Money at a Till has no reference: amount, place and the time must do. Each order takes one
-    receipt, so that none is booked twice.
+    Money at a Till has no reference: amount, place and the time must do. Of several it is the order
+    that was found first, because of later money less can be its own. Each takes one receipt, so
+    that none is booked twice.
     """
     if seen.at is None:
         return None
     around = timedelta(seconds=SAME_MONEY_S)
-    query = select(PaymentRow).where(
+    query = select(PaymentRow.order_id).where(
         PaymentRow.rail == seen.rail,
         PaymentRow.shortcode == seen.place,
         PaymentRow.amount_minor == seen.amount.minor,
@@ -170,13 +171,9 @@ async def without_receipt(tx: Tx, seen: Seen) -> str | None:
         PaymentRow.pushed_at.between(seen.at - around, seen.at + around),
         PaymentRow.settled_at >= seen.at - timedelta(seconds=CLOCKS_APART_S),
     )
-    paid_at = seen.at
-    near = {
-        row.order_id: apart(row.pushed_at, paid_at)
-        for row in await tx.scalars(query.limit(NEAR_MAX))
-        if row.pushed_at is not None
-    }
-    return min(near, key=lambda name: (near[name], name), default=None)
+    is_after = PaymentRow.pushed_at > seen.at
+    query = query.order_by(is_after, PaymentRow.settled_at, PaymentRow.order_id).limit(1)
+    return await tx.scalar(query)
 
 
 async def holder_of_provider_id(tx: Tx, rail: str, provider_id: str) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, insert, or_, select
 
 from controller.store.database import inserted
 from controller.store.people_rows import (
@@ -14,6 +14,8 @@ from controller.store.people_rows import (
     SubscriberNoteRow,
     SubscriberWordRow,
 )
+from controller.store.rows import SiteRow
+from controller.store.scope import within
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
     from billing.ids import SiteId
     from controller.store.database import Tx
+    from controller.store.scope import Branches
 
 
 async def renamed(
@@ -86,6 +89,23 @@ async def blocked_among(tx: Tx, site_ids: Collection[SiteId]) -> dict[SiteId, li
         one: list(dict.fromkeys(mac for place, mac in found if place in {EVERYWHERE, one}))
         for one in site_ids
     }
+
+
+async def blocks(
+    tx: Tx, *, site_id: str | None, branches: Branches, limit: int
+) -> list[BlockedDeviceRow]:
+    """Devices that are blocked, newest first; at one site ("": everywhere) where asked.
+
+    Whoever is held to some branches is shown what is blocked at their sites, and everywhere.
+    """
+    row = BlockedDeviceRow
+    query = select(row)
+    if site_id is not None:
+        query = query.where(row.site_id == site_id)
+    if branches is not None:
+        theirs = select(SiteRow.id).where(within(SiteRow, branches))
+        query = query.where(or_(row.site_id == EVERYWHERE, row.site_id.in_(theirs)))
+    return list(await tx.scalars(query.order_by(row.at.desc(), row.mac).limit(limit)))
 
 
 async def blocks_of(tx: Tx, mac: str) -> list[BlockedDeviceRow]:

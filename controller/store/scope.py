@@ -154,6 +154,7 @@ _KINDS: dict[str, tuple[type[Any], Callable[[str], Condition]]] = {
     "document": (DocumentRow, document_named),
     "price": (PriceRow, lambda name: PriceRow.id == name),
     "grant": (GrantRow, lambda name: GrantRow.id == name),
+    "session": (SessionRow, lambda name: SessionRow.id == name),
     "token": (TokenRow, lambda name: TokenRow.id == name),
     "payment": (PaymentRow, lambda name: PaymentRow.order_id == name),
     "received": (ReceivedRow, lambda name: ReceivedRow.id == name),

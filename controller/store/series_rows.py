@@ -95,7 +95,7 @@ class SiteMeterRow(Row):
 
 
 class SiteVitalsRow(Row):
-    """The newest that an agent said of its box (wire v1.4); None where it does not know.
+    """The newest that an agent said of its box (wire v1.9); None where it does not know.
 
     The four interface counters are cumulative since ``boot``, a name for this life of the machine.
     """
@@ -119,6 +119,8 @@ class SiteVitalsRow(Row):
     lan_up_bytes: Mapped[int | None]
     agent_memory_kib: Mapped[int | None]
     portal_open: Mapped[bool | None] = mapped_column(Boolean)
+    dhcp_leases: Mapped[int | None]
+    dhcp_addresses: Mapped[int | None]
 
 
 class SessionHourRow(Row):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -147,17 +148,25 @@ async def failures(
     return {row.subject: (row.failures, row.last_at) for row in await tx.scalars(query)}
 
 
-async def keep_failures(tx: Tx, counts: Mapping[str, int], now: datetime) -> None:
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """Of which account, and from where, a try was; None: it is not told of by that."""
+
+    login: str | None = None
+    host: str | None = None
+
+
+async def keep_failures(
+    tx: Tx, counts: Mapping[str, int], now: datetime, tried: Mapping[str, Tried]
+) -> None:
     """Keep how often each has failed by now; what is a day old is forgotten."""
     for subject in sorted(counts):
-        statement = inserting(tx, StaffTryRow).values(
-            subject=subject, failures=counts[subject], last_at=now
-        )
-        await tx.execute(
-            statement.on_conflict_do_update(
-                index_elements=["subject"], set_={"failures": counts[subject], "last_at": now}
-            )
-        )
+        of = tried.get(subject, Tried())
+        told = {
+            "failures": counts[subject], "last_at": now, "login": of.login, "host": of.host,
+        }  # fmt: skip
+        statement = inserting(tx, StaffTryRow).values(subject=subject, **told)
+        await tx.execute(statement.on_conflict_do_update(index_elements=["subject"], set_=told))
     await tx.execute(delete(StaffTryRow).where(StaffTryRow.last_at < now - KEPT_FOR))
     await tx.execute(delete(StaffStepRow).where(StaffStepRow.expires_at < now - KEPT_FOR))
 

@@ -164,7 +164,11 @@ class StaffDeviceRow(Row):
 
 
 class StaffTryRow(Row):
-    """Failed sign-ins of one (account, address), of one address, or of one known browser."""
+    """Failed sign-ins of one (account, address), of one address, or of one known browser.
+
+    ``login`` is that of the account, where there is one; ``host`` is from where they came. Tries of
+    no account are told of by their address alone, and have neither.
+    """
 
     __tablename__ = "staff_try"
     __table_args__ = (CheckConstraint("failures >= 0", name="failures_not_negative"),)
@@ -172,6 +176,8 @@ class StaffTryRow(Row):
     subject: Mapped[str] = mapped_column(String(64), primary_key=True, info=HIDDEN)
     failures: Mapped[int] = mapped_column(Integer)
     last_at: Mapped[datetime] = mapped_column(index=True)
+    login: Mapped[str | None] = mapped_column(String(120))
+    host: Mapped[str | None] = mapped_column(String(64))
 
 
 class ApiTokenRow(Row):
@@ -203,3 +209,18 @@ class ApiTokenRow(Row):
     expires_at: Mapped[datetime | None]
     used_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
+
+
+class SavedViewRow(Row):
+    """A page as somebody of the staff narrowed it: a name, and the end of its address.
+
+    ``staff_id`` is an account, or "key" for whoever holds the controller's own key.
+    """
+
+    __tablename__ = "saved_view"
+    __table_args__ = (CheckConstraint("name <> ''", name="named"),)
+
+    staff_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    place: Mapped[str] = mapped_column(String(40), primary_key=True)
+    name: Mapped[str] = mapped_column(String(40), primary_key=True)
+    query: Mapped[str] = mapped_column(String(1000))

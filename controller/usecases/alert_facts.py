@@ -125,6 +125,7 @@ class _Known:
             disk_pct=None if said is None else said.disk_pct,
             temperature_c=None if said is None else said.temperature_c,
             clock_skew_ms=None if said is None else said.clock_skew_ms,
+            dhcp_pct=_dhcp_pct(said),
             outbox_pct=_outbox_pct(site),
             certificate_s=_left_s(self.ends.get(site.id), now),
             voucher_tries=self.tries.get(site.id, 0),
@@ -193,6 +194,13 @@ def _outbox_pct(site: SiteSigns) -> int | None:
     return site.outbox_records * 100 // site.outbox_records_max
 
 
+def _dhcp_pct(said: SiteVitalsRow | None) -> int | None:
+    """How full the addresses are that the site itself gives out, rounded up to 100 at most."""
+    if said is None or said.dhcp_leases is None or not said.dhcp_addresses:
+        return None
+    return min(100, -(-said.dhcp_leases * 100 // said.dhcp_addresses))
+
+
 async def _windows(tx: Tx, now: datetime) -> tuple[tuple[str, Area], ...]:
     rows = await maintenance.windows(tx, since=now, until=now + SECOND, branches=None)
     return tuple((row.id, Area(row.site_id, row.branch_id)) for row in rows if row.from_at <= now)
@@ -205,6 +213,7 @@ async def _office(tx: Tx, now: datetime, thresholds: Thresholds) -> OfficeFacts:
     prompts, callbacks = await kept.callbacks(
         tx, now, within=thresholds.callback_silence_s * SECOND, source=CALLBACK
     )
+    person, host = await kept.guessed_person(tx, now), await kept.guessing_host(tx, now)
     return OfficeFacts(
         hour=now.astimezone(text.NAIROBI).hour,
         payments_tried=tried,
@@ -220,6 +229,11 @@ async def _office(tx: Tx, now: datetime, thresholds: Thresholds) -> OfficeFacts:
         free_grants=await kept.free_grants(tx, now),
         cloned_devices=await kept.cloned_devices(tx, now),
         double_redemptions=await kept.double_redemptions(tx, now),
+        sign_in_tries=person.tries,
+        sign_in_who=person.who,
+        sign_in_where=person.where,
+        host_tries=host.tries,
+        host=host.where,
     )
 
 

@@ -2,7 +2,8 @@
 
 Staff are told when one opens and how it ends. Lost whole, the money has gone as if the provider had
 taken it back by itself: out of the books, with what it paid for. A part that went is told to staff,
-who book it: nobody knows from here which part of what was sold it was for.
+who book it: nobody knows from here which part of what was sold it was for. So is money that goes a
+second time, because some of it had been given back.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from billing.money import Money
 from controller.payments.gateway import CallbackUnreadable, Resolution
-from controller.store import arrivals, notices
+from controller.store import arrivals, notices, refunds
 from controller.usecases.refunds import returned
 
 if TYPE_CHECKING:
@@ -39,7 +40,9 @@ async def take_told(deps: Deps, *, rail: str, body: bytes, headers: Mapping[str,
         return False
     async with deps.db.read() as tx:
         arrival = await arrivals.seen(tx, rail, dispute.receipt)
-    if dispute.resolution is Resolution.LOST and _is_whole(dispute, arrival):
+        given_back = arrival is not None and await refunds.gone_minor(tx, arrival.id) > 0
+    lost_whole = dispute.resolution is Resolution.LOST and _is_whole(dispute, arrival)
+    if lost_whole and not given_back:
         reason = "its holder disputed it, and won"
         await returned(deps, rail, dispute.receipt, reason=reason, at=deps.now())
         return True

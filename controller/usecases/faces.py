@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from billing.ids import SiteId
-from controller.documents.look import phone_logo
+from controller.documents.look import is_readable, phone_logo
 from controller.edge import wire
 from controller.store import items, operators, sites
 from portal.captive.gate import SiteFace
@@ -78,8 +78,10 @@ def languages_of(settings: OperatorSettings, operator: OperatorRow) -> tuple[str
 
 
 def logo_of(operator: OperatorRow) -> bytes:
-    """The operator's picture as portals show it; empty when there is none."""
-    return b"" if operator.logo is None else phone_logo(operator.logo)
+    """The operator's picture as portals show it; empty when there is none that can be read."""
+    if operator.logo is None or not is_readable(operator.logo):
+        return b""
+    return phone_logo(operator.logo)
 
 
 def logo_name(picture: bytes) -> str:

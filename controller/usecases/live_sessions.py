@@ -70,8 +70,8 @@ async def reconnect(deps: Deps, gone: Disconnected) -> None:
     await add_device(deps, gone.grant_id, gone.mac)
 
 
-async def move(deps: Deps, session_id: str, mac: str) -> None:
-    """Let another device use the grant of a session instead of the session's own.
+async def move(deps: Deps, session_id: str, mac: str) -> GrantId:
+    """Let another device use the grant of a session instead of the session's own; the grant.
 
     Raises `InvalidField` (``device_mac``), `SessionUnknown`, `GrantUnknown`, `GrantOver`,
     `DevicesFull`, `DatabaseBusy`.
@@ -90,6 +90,7 @@ async def move(deps: Deps, session_id: str, mac: str) -> None:
         told = {"from": session.mac, "to": mac}
         audit.note(tx, "move", ("session", session_id), after=told)
     _wake(deps, changed)
+    return GrantId(grant.id)
 
 
 async def give_more(deps: Deps, session_id: str, *, plan_id: PlanId, reason: str) -> GrantId:

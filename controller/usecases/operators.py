@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from billing.errors import InvalidField
 from billing.tax import Rate, Tax
+from controller.documents.look import is_readable
 from controller.png import check_png
 from controller.store import logos, operators
 from controller.store.billing_rows import OperatorRow
@@ -43,7 +44,7 @@ async def change_operator(deps: Deps, change: OperatorChange) -> None:
     Raises `InvalidField`, `DatabaseBusy`.
     """
     if change.logo:
-        check_png(change.logo, field="logo")
+        _check_logo(change.logo)
     async with deps.db.begin() as tx:
         row = await operators.operator_locked(tx)
         _change(row, change)
@@ -112,10 +113,16 @@ async def draft_logo(deps: Deps, picture: bytes) -> str:
 
     Raises `InvalidField` (``logo``), `DatabaseBusy`.
     """
-    check_png(picture, field="logo")
+    _check_logo(picture)
     async with deps.db.begin() as tx:
         await logos.keep(tx, logo_name(picture), picture)
     return logo_name(picture)
+
+
+def _check_logo(picture: bytes) -> None:
+    """Raise `InvalidField` for what could not be put on paper and on portals."""
+    if not is_readable(check_png(picture, field="logo")):
+        raise InvalidField("logo", "this PNG cannot be read")
 
 
 async def add_tax_rate(deps: Deps, rate: Rate) -> None:

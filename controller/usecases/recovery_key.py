@@ -6,8 +6,6 @@ import hmac
 import json
 from typing import TYPE_CHECKING
 
-from pyrage import x25519
-
 from billing.errors import InvalidField
 from controller.backup import keys
 from controller.store import chosen
@@ -28,8 +26,7 @@ async def make(deps: Deps) -> str:
     told, state_dir = deps.settings.backup.recipient, deps.settings.state_dir
     if told:
         raise InvalidField("recovery_key", "is set by backup.recipient, and made elsewhere")
-    identity = x25519.Identity.generate()
-    secret, recipient = str(identity), str(identity.to_public())
+    secret, recipient = keys.new_recovery_key()
     async with deps.db.begin() as tx:
         notes = await chosen.notes(tx)
         known = keys.recipient_of(state_dir)
@@ -37,12 +34,12 @@ async def make(deps: Deps) -> str:
             raise InvalidField("recovery_key", "there is one already: `lango backup key --replace`")
         note = {
             "recipient": recipient,
-            "instead": known,
+            "before": known,
             "kept": False,
             "ending": _hidden(deps, secret[-ASKED_CHARS:]),
         }
         await chosen.note(tx, KEY_NOTE, json.dumps(note), deps.now())
-    # Only a key that is noted is used: one that nobody saw would pass for one that was kept.
+    # Invariant: backups are encrypted to no key made here that is not noted as one to be confirmed.
     try:
         keys.keep_recipient(state_dir, recipient)
     except OSError as error:
@@ -62,8 +59,8 @@ async def confirm(deps: Deps, ending: str) -> None:
         if row is None:
             raise InvalidField("ending", "no key was made here")
         told = json.loads(row.told)
-        if keys.recipient_of(deps.settings.state_dir) != told["recipient"]:
-            raise InvalidField("ending", "this key is not in use: make another")
+        if told["recipient"] != keys.recipient_of(deps.settings.state_dir):
+            raise InvalidField("ending", "backups use another key: make one anew")
         offered = _hidden(deps, ending.replace(" ", "").upper()[-ASKED_CHARS:])
         if not hmac.compare_digest(offered, told["ending"]):
             raise InvalidField("ending", f"these are not its last {ASKED_CHARS} letters")

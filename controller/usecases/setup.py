@@ -166,5 +166,5 @@ def must_confirm(recipient: str, notes: dict[str, SetupNoteRow]) -> bool:
     if row is None:
         return False
     told = json.loads(row.told)
-    made = {told["recipient"], told.get("instead")}
-    return recipient in made and not told["kept"]
+    made_here = {told["recipient"], told.get("before", "")}
+    return bool(recipient) and recipient in made_here and not told["kept"]

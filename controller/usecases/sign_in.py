@@ -389,7 +389,12 @@ async def _take_turn(deps: Deps, login: str, caller: Caller) -> _Subjects:
         free = {subjects.own: slowing.FREE_OF_ACCOUNT}
         if subjects.address:
             free[subjects.address] = slowing.FREE_OF_ADDRESS
-        await _count(tx, free, deps.now())
+        is_account = await staff.by_login(tx, login) is not None
+        where = host.removesuffix("/32")[:64]
+        tried = {subjects.address: sign_ins.Tried(host=where)}
+        if is_account:
+            tried[subjects.own] = sign_ins.Tried(login, where)
+        await _count(tx, free, deps.now(), tried)
         return subjects
 
 
@@ -397,7 +402,7 @@ async def take_turn(deps: Deps, subject: str) -> str:
     """Count a try of somebody by itself, as failed; for `forgive_turn`. Raises `TooSoon`."""
     own = _hash(deps, TRY, subject)
     async with deps.db.begin() as tx:
-        await _count(tx, {own: slowing.FREE_OF_ACCOUNT}, deps.now())
+        await _count(tx, {own: slowing.FREE_OF_ACCOUNT}, deps.now(), {})
     return own
 
 
@@ -407,13 +412,15 @@ async def forgive_turn(deps: Deps, turn: str) -> None:
         await sign_ins.forgive(tx, [turn])
 
 
-async def _count(tx: Tx, free: Mapping[str, int], now: datetime) -> None:
+async def _count(
+    tx: Tx, free: Mapping[str, int], now: datetime, tried: Mapping[str, sign_ins.Tried]
+) -> None:
     failed = await sign_ins.failures(tx, list(free), now)
     longest = max(slowing.wait(*failed[one], now, free=free[one]) for one in free)
     if longest > timedelta():
         raise TooSoon(-(-longest // timedelta(seconds=1)))
     counts = {one: slowing.counted(*failed[one], now) for one in free}
-    await sign_ins.keep_failures(tx, counts, now)
+    await sign_ins.keep_failures(tx, counts, now, tried)
 
 
 async def _take_step_turn(deps: Deps, step: str, caller: Caller) -> tuple[_Subjects, StaffRow]:

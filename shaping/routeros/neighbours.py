@@ -36,15 +36,21 @@ class Tables:
         self._known: dict[IPv4Address, tuple[MacAddress, bool]] = {}
         self._ports: dict[MacAddress, str] = {}
 
+    @property
+    def ports_known(self) -> int:
+        """Of how many devices the port is remembered: those that the bridge told of last."""
+        return len(self._ports)
+
     def take(
         self, arp: Sequence[Mapping[str, str]], hosts: Sequence[Mapping[str, str]]
     ) -> Iterator[Neighbour]:
         """The sightings that a look at both tables means."""
+        before, self._ports = self._ports, {}
         for row in hosts:
             mac = MacAddress(row.get("mac-address", "").lower())
             port = row.get("on-interface") or row.get("interface", "")
-            before, self._ports[mac] = self._ports.get(mac), port
-            if before is not None and before != port:
+            self._ports[mac] = port
+            if before.get(mac, port) != port:
                 yield Neighbour(Sight.MOVED, mac, None, port)
         now = dict(_entries(arp))
         for address, (mac, _) in self._known.items():

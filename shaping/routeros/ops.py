@@ -79,6 +79,9 @@ PROPERTIES: Mapping[str, tuple[str, ...]] = {
 }
 """The menus that rows of ours are in, and what is read of each row besides its id and comment."""
 
+PLACE_BEFORE = "place-before"
+"""Before which row a new one is put: not a word of the row, and said only when it is added."""
+
 OUR_LISTS = (OPEN, GARDEN, BOOT)
 RULES = (FILTER, FILTER6, MANGLE, NAT)
 TAKING = frozenset(
@@ -153,6 +156,9 @@ _CUT, _LESS, _BLOCK, _END, _POOLS, _RATES, _METERS, _THIN, _GIVE, _RULES, _MOVES
 """When what is done: ends, strangers' changes, blocks, gone meters, pools from the outermost in,
 speeds, new meters, gone pools from the innermost out, ways, rules one by one, their order."""
 
+_AHEAD = 1_000_000
+"""When queues of ours go before a stranger's: last, and all of them together."""
+
 
 def _orders(
     seen: Mapping[str, Sequence[Seen]], wanted: Sequence[Row], now: MonotonicMs
@@ -163,6 +169,7 @@ def _orders(
     for name, stray in (*strays, *doubles):
         yield _gone(name, stray, seen[QUEUES])
     turn = _RULES
+    rival = _strangers_queue(seen[QUEUES])
     for row in wanted:
         if row.menu not in seen:
             continue
@@ -170,18 +177,20 @@ def _orders(
         have = held.get(row.name)
         when = _when(row, turn)
         if have is None:
-            yield when, _add(row, now)
+            yield when, _add(row, now, rival)
             continue
         words = differing(row, have)
         if words and row.menu == LISTS and words.keys() != {"timeout"}:
             yield when - 1, Sentence(f"{row.menu}/remove", {".id": have.id}, row.name)
-            yield when, _add(row, now)
+            yield when, _add(row, now, rival)
         elif words:
             when = _RATES if when == _METERS else when
             words = {**words, **_timeout(row, now)} if "timeout" in words else words
             yield when, Sentence(f"{row.menu}/set", {".id": have.id, **words}, row.name)
     for number, sentence in enumerate(_moves(seen, wanted, held)):
         yield _MOVES + number, sentence
+    for sentence in _ahead(seen[QUEUES], wanted, held):
+        yield _AHEAD, sentence
 
 
 def _ours(
@@ -227,8 +236,10 @@ def _when(row: Row, turn: int) -> int:
     return turn if row.place is not Place.ANYWHERE else _BLOCK
 
 
-def _add(row: Row, now: MonotonicMs) -> Sentence:
+def _add(row: Row, now: MonotonicMs, rival: Seen | None) -> Sentence:
     words = {"comment": row.mark, **row.words, **_timeout(row, now)}
+    if rival is not None and _is_outer_queue(row):
+        words[PLACE_BEFORE] = rival.id
     return Sentence(f"{row.menu}/add", words, row.name)
 
 
@@ -317,10 +328,42 @@ def _firsts(
 def _rival(menu: str, row: Row, one: Seen) -> bool:
     """Whether ``one`` must not come before ``row``: then packets never reach it."""
     if menu == QUEUES:
-        return bool(one.mark) and one.mark != row.mark
+        return one.mark != row.mark and (bool(one.mark) or _is_strangers(one))
     same_chain = one.words.get("chain") == row.words["chain"]
     asleep = one.is_so("disabled") or one.is_so("dynamic")
     return same_chain and not (one.mark or asleep or one.words.get("action") in TAKING)
+
+
+def _ahead(
+    queues: Sequence[Seen], wanted: Sequence[Row], held: Mapping[Name, Seen]
+) -> Iterator[Sentence]:
+    """Put our queues before strangers': the first that fits a packet has it, and it alone counts.
+
+    Many operators have one queue around their whole LAN.
+    """
+    rival = _strangers_queue(queues)
+    if rival is None:
+        return
+    behind = {row.id for row in queues[queues.index(rival) :]}
+    for row in wanted:
+        if row.name in held and held[row.name].id in behind and _is_outer_queue(row):
+            yield _move(QUEUES, held[row.name].id, rival.id, row.name)
+
+
+def _strangers_queue(queues: Sequence[Seen]) -> Seen | None:
+    """The first queue of somebody else that could have packets of our devices."""
+    return next((one for one in queues if _is_strangers(one)), None)
+
+
+def _is_strangers(one: Seen) -> bool:
+    """Whether it is somebody else's queue inside of no other; what the router made is passed by."""
+    asleep = one.is_so("disabled") or one.is_so("dynamic")
+    return not (one.mark or asleep) and one.words.get("parent", "none") == "none"
+
+
+def _is_outer_queue(row: Row) -> bool:
+    """Whether it is a queue of devices that is inside of no other."""
+    return row.menu == QUEUES and row.words.get("parent") == "none"
 
 
 def _move(menu: str, what: str, before: str, name: Name) -> Sentence:

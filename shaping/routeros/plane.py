@@ -12,6 +12,7 @@ from shaping.plane import Applied, Desired, PlaneError, SessionKey
 from shaping.pools import pool_rates
 from shaping.routeros.ops import (
     OUR_LISTS,
+    PLACE_BEFORE,
     PROPERTIES,
     RULES,
     Seen,
@@ -276,10 +277,12 @@ class _Box:
         assert self._mirror is not None
         touched: dict[str, list[str]] = {}
         whole = set()
+        befores: dict[str, str] = {}
         for one, answer in zip(sentences, answers, strict=True):
             menu, verb = one.name[0], one.command.rpartition("/")[2]
             identity = answer.ret if verb == "add" else one.words.get(".id", "")
             touched.setdefault(menu, []).append(identity)
+            befores[menu] = one.words.get(PLACE_BEFORE) or befores.get(menu, "")
             if answer.trap is not None or not identity or verb == "move":
                 whole.add(menu)
         whole |= {menu for menu, ids in touched.items() if len(ids) > READ_BACK_MAX}
@@ -290,7 +293,7 @@ class _Box:
                 raise PlaneError(f"{menu} cannot be read back: {answer.trap}")
             fresh = self._seen(answer)
             if menu not in whole:
-                fresh = _merged(self._mirror[menu], set(touched[menu]), fresh)
+                fresh = _merged(self._mirror[menu], set(touched[menu]), fresh, before=befores[menu])
             self._mirror[menu] = fresh
 
     def _meters(self, talk: Talk) -> tuple[str | None, list[Seen]]:
@@ -375,8 +378,11 @@ def _these(menu: str, ids: Sequence[str]) -> tuple[str, ...]:
     return printed(menu, properties, *(f"?.id={one}" for one in ids), *ors)
 
 
-def _merged(known: Sequence[Seen], ids: set[str], fresh: Sequence[Seen]) -> list[Seen]:
-    """The rows of a menu, those with ``ids`` as they were read just now."""
+def _merged(
+    known: Sequence[Seen], ids: set[str], fresh: Sequence[Seen], *, before: str
+) -> list[Seen]:
+    """The rows of a menu, those with ``ids`` as read just now; new ones ``before`` one, or last."""
     now = {row.id: row for row in fresh}
     kept = [now.pop(row.id, row) for row in known if row.id not in ids or row.id in now]
-    return [*kept, *now.values()]
+    at = next((place for place, row in enumerate(kept) if row.id == before), len(kept))
+    return [*kept[:at], *now.values(), *kept[at:]]

@@ -49,6 +49,16 @@ STORIES = {
         60   | count a 100/0 unapplied=yes          |
         61   | count a 200/0                        | read a 200/0 v61 u60; close a time
     """,
+    "a session behind a router that does not answer waits for its last count, others do not": """
+        0    | seen a 10.0.0.5                      |
+        0    | seen b 10.0.0.6                      |
+        0    | grant g1 for=a validity=60           | open a g1 10.0.0.5
+        0    | grant g2 for=b validity=60           | open b g2 10.0.0.6
+        60   | tick                                 |
+        60   | count b 100/0 unread=a               | read b 100/0 v60 u60; close b time
+        70   | count unread=a                       |
+        80   | count a 700/0                        | read a 700/0 v80 u60; close a time
+    """,
     "validity runs on while the device is away": """
         0    | seen a 10.0.0.5                      |
         0    | grant g1 for=a validity=1000         | open a g1 10.0.0.5

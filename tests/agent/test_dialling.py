@@ -137,3 +137,66 @@ def test_a_login_that_is_taken_back_ends_its_session() -> None:
     (session,) = site.state.sessions.values()
 
     assert session.closed == "revoked"
+
+
+def test_a_name_of_a_session_that_another_dials_in_under_costs_the_first_nothing() -> None:
+    """RouterOS counts session names from the same number at each start; the Start was lost."""
+    site = Told(validity=36_000)
+    site.at(0, Accounted(START))
+    site.at(300, Accounted(replace(INTERIM, stamp=1_000)))
+    other = replace(INTERIM, mark=b"other", login="otieno", grant_id="g2", stamp=1_400)
+    site.at(700, Accounted(replace(other, seconds=400, down_bytes=90_000)))
+    readings = [one for one in site.facts if isinstance(one, Reading)]
+
+    assert max(one.down_bytes_total for one in readings if one.grant_id == "g1") == 500
+
+
+def test_a_nas_whose_clock_fell_back_tells_of_somebody_else() -> None:
+    site = Told(validity=36_000)
+    site.at(0, Accounted(replace(START, stamp=1_700_000_000)))
+    site.at(300, Accounted(replace(INTERIM, stamp=1_700_000_300)))
+    other = replace(START, mark=b"other", login="otieno", grant_id="g2", stamp=60)
+    site.at(700, Accounted(other))
+    more = replace(other, status=AccountStatus.INTERIM, mark=b"more", stamp=360)
+    site.at(1_000, Accounted(replace(more, seconds=300, down_bytes=90_000)))
+    readings = [one for one in site.facts if isinstance(one, Reading)]
+
+    assert max(one.down_bytes_total for one in readings if one.grant_id == "g1") == 500
+
+
+def test_what_is_told_late_of_who_had_the_name_before_counts_for_them() -> None:
+    site = Told(validity=36_000)
+    site.items |= dict([login_item("otieno", "kiboko-7-simba", "sub:2")])
+    site.items |= dict([grant_item("g2", limits=site.limits, devices=(), cause_id="sub:2:1")])
+    site.change(1)
+    site.at(2, Accounted(START))
+    site.at(300, Accounted(INTERIM))
+    other = replace(START, mark=b"other", login="otieno", grant_id="g2")
+    site.at(700, Accounted(other))
+    late = replace(INTERIM, status=AccountStatus.STOP, mark=b"late", seconds=400, down_bytes=800)
+    site.at(701, Accounted(late))
+    counted = {one.grant_id: one.down_bytes_total for one in site.facts if isinstance(one, Reading)}
+
+    assert counted == {"g1": 800}
+    assert [one.grant_id for one in site.state.sessions.values()] == ["g2"]
+
+
+def test_who_dials_in_before_a_restarted_nas_has_the_time_is_not_taken_for_a_ghost() -> None:
+    site = Told(validity=36_000)
+    site.at(0, Accounted(replace(START, stamp=1_790_000_000)))
+    site.at(300, Accounted(replace(INTERIM, stamp=1_790_000_300)))
+    site.at(600, Accounted(Account(nas="tower-1", status=AccountStatus.RESTART, mark=b"restart")))
+    site.at(610, Accounted(replace(START, mark=b"again", stamp=1_780_000_000)))
+
+    assert len(site.state.sessions) == 1
+
+
+def test_a_nas_without_a_clock_uses_a_name_again_and_each_byte_counts() -> None:
+    site = Told(validity=36_000)
+    site.at(0, Accounted(replace(START, stamp=1_790_000_000)))
+    site.at(300, Accounted(replace(INTERIM, stamp=1_790_000_300)))
+    site.at(900, Accounted(replace(START, mark=b"again")))
+    site.at(920, Accounted(replace(INTERIM, mark=b"more", seconds=20, down_bytes=70)))
+    best = {one.session_id: one.down_bytes_total for one in site.facts if isinstance(one, Reading)}
+
+    assert sum(best.values()) == 570

@@ -62,9 +62,8 @@ def loaded(tmp_path: Path, text: str) -> configs.Config:
 
 
 def test_a_router_is_read(tmp_path: Path) -> None:
-    read = loaded(tmp_path, GOOD.format(pin=PIN)).routeros
+    (read,) = loaded(tmp_path, GOOD.format(pin=PIN)).routers
 
-    assert read is not None
     assert (read.port, read.fingerprint) == (8729, PIN.lower())
     assert read.interfaces == ("bridge-hs", "vlan20")
     assert str(read.portal) == "10.9.0.2"
@@ -101,9 +100,8 @@ def test_a_router_that_cannot_be_is_told_by_its_key(
 
 def test_a_router_without_tls_is_read_when_that_is_said(tmp_path: Path) -> None:
     text = GOOD.format(pin=PIN).replace(f'fingerprint = "{PIN}"', "tls = false")
-    read = loaded(tmp_path, text).routeros
+    (read,) = loaded(tmp_path, text).routers
 
-    assert read is not None
     assert (read.port, read.fingerprint) == (8728, None)
 
 

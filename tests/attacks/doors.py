@@ -121,6 +121,10 @@ NEW_GRANT = _api(
     keep="grant_id",
 )
 FOR_FOUR = _api("/grants", {**(NEW_GRANT.content or {}), "plan_id": "four"}, keep="grant_id")
+BLOCKED = _api(
+    "/devices/block",
+    {"mac": "02:00:00:00:00:56", "site_id": "{site_id}", "reason": "floods"},
+)
 NEW_TOKEN_KEY = _api("/sites/{site_id}/token-keys")
 NEW_TOKEN = _api(
     "/tokens",
@@ -183,6 +187,11 @@ API: tuple[Deed, ...] = (
     _api("/grants/{grant_id}/suspend"),
     _api("/grants/{grant_id}/resume", None, _api("/grants/{grant_id}/suspend")),
     _api("/grants/{grant_id}/revoke"),
+    _api("/sessions/{session_id}/disconnect"),
+    _api("/sessions/{session_id}/move", {"device_mac": "02:00:00:00:00:55"}),
+    _api("/sessions/{session_id}/give", {"plan_id": "{plan_id}", "reason": "a long outage"}),
+    BLOCKED,
+    _api("/devices/unblock", {"mac": "02:00:00:00:00:56", "site_id": "{site_id}"}, BLOCKED),
     _api("/plans", PLAN),
     _api("/plans/{plan_id}/withdraw"),
     NEW_PRICE,
@@ -444,6 +453,7 @@ SETUP: tuple[Deed, ...] = (
 )
 """The set-up; each of its forms is posted by somebody of all branches."""
 
+KEPT_VIEW = _act("/views/keep", {"place": "/noc/customers", "query": "?q=a", "name": "of mine"})
 NEW_PASSWORD = "seven dry camels hum"
 PROOF = {"password": "four wet goats sing"}
 ACTS: tuple[Deed, ...] = (
@@ -479,7 +489,7 @@ ACTS: tuple[Deed, ...] = (
         },
     ),
     _act(
-        "/customers/{phone}/edit",
+        "/customers/{subscriber}/edit",
         {
             "name": "Wanjiku",
             "email": "w@example.com",
@@ -490,10 +500,10 @@ ACTS: tuple[Deed, ...] = (
             "branch_id": "{branch}",
         },
     ),
-    _act("/customers/{phone}/note", {"text": "calls in the evening"}),
-    _act("/customers/{phone}/message", {"text": "We are on the mast now."}),
+    _act("/customers/{subscriber}/note", {"text": "calls in the evening"}),
+    _act("/customers/{subscriber}/message", {"text": "We are on the mast now."}),
     _act(
-        "/customers/{phone}/give",
+        "/customers/{subscriber}/give",
         {
             "site_id": "{site_id}",
             "plan_id": "{plan_id}",
@@ -682,6 +692,8 @@ ACTS: tuple[Deed, ...] = (
         },
     ),
     _act("/sites/{site_id}/joining", {"back": "/noc/setup"}),
+    KEPT_VIEW,
+    _act("/views/forget", {"place": "/noc/customers", "name": "of mine"}, KEPT_VIEW),
     *SETUP,
 )
 """What forms of the dashboard post; each succeeds in the business, posted by the owner."""

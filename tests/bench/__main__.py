@@ -16,6 +16,7 @@ NAMES = (
     "crash",
     "dashboard",
     "forward",
+    "hosted",
     "invoice",
     "ledger",
     "outbox",

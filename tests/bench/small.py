@@ -196,8 +196,8 @@ def _online(state_dir: Path, devices: int, figures: _Figures, *, kills: int) -> 
         site.start()
         _arrive(booth, range(1, devices + 1))
         time.sleep(SETTLE_S)
-        figures.rss_mb[devices] = _memory_mb(site.pid, "Rss")
-        figures.anon_mb[devices] = _memory_mb(site.pid, "Anonymous")
+        figures.rss_mb[devices] = memory_mb(site.pid, "Rss")
+        figures.anon_mb[devices] = memory_mb(site.pid, "Anonymous")
         print(f"  {devices}: {figures.rss_mb[devices]:.1f} MB", file=sys.stderr)
         meters = _meters(booth.gateway)
         if devices == FEW:
@@ -210,13 +210,13 @@ def _online(state_dir: Path, devices: int, figures: _Figures, *, kills: int) -> 
             site.await_adopted()
             _await_shown(booth, counted)
             figures.readopt_s.append(time.perf_counter() - began)
-            figures.readopt_cpu_s.append(_cpu_s(site.pid))
+            figures.readopt_cpu_s.append(cpu_s(site.pid))
             print(f"  kill {number + 1}: {figures.readopt_s[-1]:.2f} s", file=sys.stderr)
         figures.correct &= _meters(booth.gateway) == meters and len(meters) == 2 * devices
         figures.correct &= len(booth.open_addresses()) == devices
         if kills:
             time.sleep(SETTLE_S)
-            figures.back_rss_mb.append(_memory_mb(site.pid, "Rss"))
+            figures.back_rss_mb.append(memory_mb(site.pid, "Rss"))
 
 
 def _cold_boots(kept: Path, folder: Path, figures: _Figures) -> None:
@@ -229,7 +229,7 @@ def _cold_boots(kept: Path, folder: Path, figures: _Figures) -> None:
             site.start()
             _await_open(booth, range(1, MANY + 1), last=last)
             figures.cold_boot_s.append(time.perf_counter() - began)
-            figures.cold_boot_cpu_s.append(_cpu_s(site.pid))
+            figures.cold_boot_cpu_s.append(cpu_s(site.pid))
         print(f"  cold {number + 1}: {figures.cold_boot_s[-1]:.2f} s", file=sys.stderr)
 
 
@@ -343,18 +343,18 @@ def _status_page() -> bytes:
 
 def _idle_cpu_pct(pid: int) -> float:
     """Percent of one processor that it takes when nothing happens."""
-    before = _cpu_s(pid)
+    before = cpu_s(pid)
     time.sleep(IDLE_S)
-    return 100 * (_cpu_s(pid) - before) / IDLE_S
+    return 100 * (cpu_s(pid) - before) / IDLE_S
 
 
-def _cpu_s(pid: int) -> float:
+def cpu_s(pid: int) -> float:
     """Processor time of a process so far, user and system (proc(5), stat, fields 14 and 15)."""
     fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(") ")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def _memory_mb(pid: int, what: str) -> float:
+def memory_mb(pid: int, what: str) -> float:
     """Resident memory, or the part of it that is no file's, from the kernel."""
     lines = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines()
     (line,) = (line for line in lines if line.startswith(f"{what}:"))

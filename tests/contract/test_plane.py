@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field, replace
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv4Network, ip_address, ip_network
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
@@ -25,6 +25,8 @@ from shaping.plane import (
     SessionKey,
 )
 from shaping.routeros.rows import LISTS, QUEUES
+from shaping.together import Box as Member
+from shaping.together import Together
 from tests.support.gateway import KEY, PHONE, SERVER4, Street, an_access, mac_of, v4_of
 from tests.support.router import Emulated
 
@@ -155,9 +157,10 @@ class RouterBox:
 
         A router has no budgets of bytes: they end with the reading that finds them used up.
         """
-        return self._passes(up=PING_BYTES) and self._passes(down=PING_BYTES)
+        return self.passes(up=PING_BYTES) and self.passes(down=PING_BYTES)
 
-    def _passes(self, **sizes: int) -> bool:
+    def passes(self, **sizes: int) -> bool:
+        """Whether the phone's bytes pass; a reading is taken then."""
         address, mac = str(v4_of(PHONE)), mac_of(PHONE).upper()
         passed = self.router.do(lambda box: box.pass_bytes(address, mac=mac, to=SERVER4, **sizes))
         asyncio.run(self.plane.counters())
@@ -191,6 +194,64 @@ class RouterBox:
         self.router.do(lambda box: box.pass_time(-(-ms // 1_000)))
 
 
+@dataclass
+class PairBox:
+    """Two routers of one site, one of each version; the phone is behind the newer one."""
+
+    seven: Emulated
+    six: Emulated
+    plane: Together = field(init=False)
+    first: RouterBox = field(init=False)
+    second: RouterBox = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.first, self.second = RouterBox(self.seven), RouterBox(self.six)
+        self._begin()
+
+    def _begin(self) -> None:
+        near, far = (ip_network(f"10.77.0.{part}/25") for part in (0, 128))
+        assert isinstance(near, IPv4Network)
+        assert isinstance(far, IPv4Network)
+        boxes = (
+            Member("seven", self.first.plane, (near,)),
+            Member("six", self.second.plane, (far,)),
+        )
+        self.plane = Together(boxes, now=self.now)
+
+    def now(self) -> MonotonicMs:
+        return self.seven.now()
+
+    def ping(self) -> bool:
+        return self.first.ping()
+
+    def lose_everything(self) -> None:
+        for one in (self.first, self.second):
+            one.lose_everything()
+
+    def successor(self) -> None:
+        for one in (self.first, self.second):
+            one.successor()
+        self._begin()
+
+    def remove_access(self) -> None:
+        self.first.remove_access()
+
+    def remove_garden(self) -> None:
+        self.first.remove_garden()
+
+    def remove_pools(self) -> None:
+        self.first.remove_pools()
+
+    def pass_time(self, ms: int) -> None:
+        for one in (self.first, self.second):
+            one.pass_time(ms)
+
+    def close(self) -> None:
+        asyncio.run(self.plane.clear())
+        for one in (self.first, self.second):
+            one.lane.close()
+
+
 @pytest.fixture(scope="module")
 def router_six() -> Iterator[Emulated]:
     with Emulated(major=6) as router:
@@ -215,11 +276,18 @@ def wired_street() -> Iterator[Street]:
         pytest.param("linux", marks=pytest.mark.root),
         "router_six",
         "router_seven",
+        "pair",
     ]
 )
 def box(request: pytest.FixtureRequest) -> Iterator[Box]:
     if request.param == "memory":
         yield MemoryBox()
+        return
+    if request.param == "pair":
+        names = ("router_seven", "router_six")
+        pair = PairBox(*map(request.getfixturevalue, names))
+        yield pair
+        pair.close()
         return
     if request.param != "linux":
         routed = RouterBox(request.getfixturevalue(request.param))
@@ -238,6 +306,11 @@ def apply(box: Box, desired: Desired) -> Applied:
 
 def counters(box: Box) -> dict[SessionKey, Counter]:
     return dict(asyncio.run(box.plane.counters()))
+
+
+def said(texts: tuple[str, ...]) -> list[str]:
+    """The texts of a plane, without the name of the box."""
+    return [text.rpartition(": ")[2] for text in texts]
 
 
 def one(**changes: Any) -> Desired:
@@ -470,7 +543,7 @@ def test_pools_removed_by_hand_are_given_back_and_told(box: Box) -> None:
     box.remove_pools()
     drift = apply(box, desired).drift
 
-    assert {f"the pool {key} was changed" for key in TREE} <= set(drift)
+    assert {f"the pool {key} was changed" for key in TREE} <= set(said(drift))
     assert apply(box, desired) == Applied(0)
     assert box.ping()
 
@@ -531,5 +604,5 @@ def test_a_garden_changed_by_hand_is_mended_and_told(box: Box) -> None:
     before = box.ping()
     drift = apply(box, Desired(garden=GARDEN)).drift
 
-    assert "the walled garden was changed" in drift
+    assert "the walled garden was changed" in said(drift)
     assert (before, box.ping()) == (False, True)

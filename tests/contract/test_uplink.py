@@ -414,6 +414,8 @@ async def test_a_report_carries_how_the_box_is_and_brings_back_what_time_it_is(r
         wan_down_bytes=2**50,
         clock_skew_ms=-250,
         portal_open=False,
+        dhcp_leases=0,
+        dhcp_addresses=200,
     )
     acked = await road.uplink.report(JOURNAL, [], NOTHING, vitals=vitals)
 

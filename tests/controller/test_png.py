@@ -45,6 +45,20 @@ def a_palette(*, colours: bytes = bytes(6)) -> bytes:
     return whole[:at] + part(b"PLTE", colours) + whole[at:]
 
 
+def with_part(kind: bytes, body: bytes) -> bytes:
+    whole = a_png()
+    at = whole.index(b"IDAT") - 4
+    return whole[:at] + part(kind, body) + whole[at:]
+
+
+def test_a_second_size_is_refused() -> None:
+    """Readers take the last one, and with it as much memory as it says."""
+    size = struct.pack(">II5B", 60_000, 60_000, 8, 2, 0, 0, 0)
+
+    with pytest.raises(InvalidField, match="its size more than once"):
+        check_png(with_part(b"IHDR", size), field="logo")
+
+
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I;16"])
 def test_what_others_write_is_taken(mode: str) -> None:
     written = BytesIO()

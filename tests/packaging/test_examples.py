@@ -103,8 +103,14 @@ def test_the_example_of_the_agent_loads() -> None:
 def test_the_example_of_a_site_with_a_router_loads() -> None:
     config = agent_config.load(PACKAGING / "examples" / "agent-mikrotik.toml")
 
-    assert config.routeros is not None
-    assert (config.plane, str(config.routeros.portal)) == ("routeros", "10.9.0.2")
+    (router,) = config.routers
+    assert (config.plane, str(router.portal)) == ("routeros", "10.9.0.2")
+
+
+def test_the_example_of_a_site_with_several_routers_loads() -> None:
+    config = agent_config.load(PACKAGING / "examples" / "agent-mikrotik-many.toml")
+
+    assert [router.name for router in config.routers] == ["east", "west"]
 
 
 @pytest.mark.parametrize("unit", UNITS, ids=lambda path: path.name)

@@ -12,6 +12,7 @@ the witnesses are librouteros and `witness`, a second client that shares no code
     commands   print, add, set, remove, move and the rest, over any menu
     box        the box itself: tables, clock, reboot; `behaviour` holds what rows cause
     hotspot, ppp, firewall, queues, traffic   what devices do and where their bytes are counted
+    radius     PPPoE clients are asked of a server, and its orders obeyed; `radius_words` packets
     faults     what goes wrong on purpose
     server     connections, sign-in, tags
 """

@@ -187,6 +187,8 @@ def changed(box: Box, path: str, row: Row, words: Mapping[str, str | None]) -> N
         row.words["actual-interface"] = row.words["interface"]
     elif path == "/system/clock":
         _set_clock(box, words)
+    elif path == "/radius/incoming" and box.radius is not None:
+        box.radius.listen()
     elif path == "/file":
         row.words["size"] = str(len(row.words.get("contents", "")))
 

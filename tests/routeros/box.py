@@ -18,6 +18,7 @@ from tests.routeros.texts import SECOND_US, Version, date_time
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from tests.routeros.radius import Client
     from tests.routeros.traffic import Passed
 
 T = TypeVar("T")
@@ -42,6 +43,7 @@ class Setup:
     sessions_max: int = 20
     counter_bits: int = 64
     seed: int = 1
+    follows: bool = False
 
 
 @dataclass(slots=True)
@@ -68,6 +70,7 @@ class Box:
     on_reboot: list[Callable[[], None]] = field(default_factory=list)
     drawn: dict[str, tuple[int, Any]] = field(default_factory=dict)
     entries: int = 0
+    radius: Client | None = None
 
     def __post_init__(self) -> None:
         self.tables = {path: Table(menu) for path, menu in menus(self.version).items()}
@@ -130,6 +133,8 @@ class Box:
 
     def settle(self) -> None:
         """Everything whose time has run out ends."""
+        if self.radius is not None:
+            self.radius.look()
         while self.deadlines and self.deadlines[0][0] <= self.now_s:
             ends_s, _, path, row = heapq.heappop(self.deadlines)
             alive = self.table(path).by_number.get(row.number) is row
@@ -175,9 +180,12 @@ class Box:
         return [self.shown(path, row) for row in self.table(path)]
 
     def edit(self, path: str, row_id: str, **words: str | None) -> None:
-        """Staff change a row: ``max_limit="1M/1M"``; None takes a word away. Raises Trap."""
-        told = written_by_hand(words)
-        run(self, Caller.staff(), [f"{path}/set", f"=.id={row_id}", *told])
+        """Staff change a row: ``max_limit="1M/1M"``; None takes a word away. Raises Trap.
+
+        The one row of a menu that has just one has no id: "".
+        """
+        which = [f"=.id={row_id}"] if row_id else []
+        run(self, Caller.staff(), [f"{path}/set", *which, *written_by_hand(words)])
         for name in (n.replace("_", "-") for n, value in words.items() if value is None):
             run(self, Caller.staff(), [f"{path}/unset", f"=.id={row_id}", f"=value-name={name}"])
 
@@ -230,6 +238,20 @@ class Box:
         self.settle()
         return ppp.dialled(self, name, password, mac)
 
+    async def dial_in(
+        self,
+        name: str,
+        password: str,
+        mac: str = "48:A9:8A:AA:BB:01",
+        *,
+        way: str = "pap",
+    ) -> str:
+        """The same, asking a RADIUS server (by ``pap`` or ``chap``) where the box is set so."""
+        self.settle()
+        if self.radius is not None and self.radius.asks(name):
+            return await self.radius.dial(name, password, mac, way=way)
+        return ppp.dialled(self, name, password, mac)
+
     def hang_up(self, name: str) -> None:
         """That PPPoE client hangs up. It must be online."""
         ppp.hung_up(self, self.table("/ppp/active").picked(name)[0], "peer-request")
@@ -243,6 +265,8 @@ class Box:
     def power_cut(self) -> None:
         """The box loses power and comes back: use since the last sign-in is forgotten."""
         wall = self.wall
+        if self.radius is not None:
+            self.radius.forget()
         for path, table in self.tables.items():
             table.renumber({row.number for row in table if behaviour.survives(path, row)})
         self.deadlines = [d for d in self.deadlines if d[3].number in self.table(d[2]).by_number]

@@ -19,6 +19,7 @@ from cryptography.x509.oid import NameOID
 
 from tests.routeros.box import Box, Setup
 from tests.routeros.faults import Faults, Struck
+from tests.routeros.radius import Client
 from tests.routeros.schema import Trap
 from tests.routeros.server import Door
 from tests.routeros.texts import Version
@@ -67,8 +68,10 @@ async def routeros(
         sessions_max=sessions_max,
         counter_bits=counter_bits,
         seed=seed,
+        follows=clock is not None,
     )
     box = Box(setup, Struck(faults or Faults()))
+    box.radius = Client(box)
     door = Door(box)
     box.on_reboot.append(door.cut_all)
     context, box.certificate_pem = tls()
@@ -79,6 +82,7 @@ async def routeros(
     try:
         yield box
     finally:
+        box.radius.close()
         for server in (plain, secure):
             server.close()
         door.cut_all()

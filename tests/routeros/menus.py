@@ -471,6 +471,17 @@ PPP = (
         ),
     ),
     menu(
+        "/ppp/aaa",
+        """
+        use-radius             bool =false
+        accounting             bool =true
+        interim-update         time =0s
+        use-circuit-id-in-nas-port-id bool =false 7.0+
+        enable-ipv6-accounting bool =false 7.15+
+        """,
+        single=True,
+    ),
+    menu(
         "/ppp/secret",
         """
         name             text

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from tests.routeros import hotspot
 from tests.routeros.schema import BAD_VALUE, Trap
+from tests.routeros.table import Row
 from tests.routeros.texts import SECOND_US, Version, duration, seconds
 
 if TYPE_CHECKING:
     from tests.routeros.box import Box
-    from tests.routeros.table import Row
 
 ACTIVE, SECRET, PROFILE = "/ppp/active", "/ppp/secret", "/ppp/profile"
 CAUSES_ARE_KEPT = Version(6, 45)
@@ -38,15 +38,49 @@ def dialled(box: Box, name: str, password: str, mac: str) -> str:
         if profile.words.get("only-one") == "yes":
             hung_up(box, before, "hung-up")
     address = _address(box, secret, profile)
+    row = _active(box, name, mac, address)
+    box.end_in(ACTIVE, row, seconds(profile.words.get("session-timeout", "none")) or None)
+    hotspot.dynamic_rows(box, interface_of(name), interface_of(name), profile, address)
+    return address
+
+
+def online(
+    box: Box,
+    name: str,
+    mac: str,
+    address: str,
+    *,
+    rate_limit: str,
+    listed: str,
+    session_s: int | None,
+) -> Row:
+    """Somebody comes online as a server has it: its words stand in for a profile's."""
+    row = _active(box, name, mac, address)
+    row.words["radius"] = "true"
+    box.end_in(ACTIVE, row, session_s)
+    told = {"rate-limit": rate_limit, "address-list": listed}
+    profile = Row(0, {key: value for key, value in told.items() if value})
+    hotspot.dynamic_rows(box, interface_of(name), interface_of(name), profile, address)
+    return row
+
+
+def slowed(box: Box, row: Row, rate_limit: str) -> None:
+    """A session has another speed from now on; its queue counts on."""
+    table = box.table(hotspot.QUEUE)
+    queue = table.find(interface_of(row.words["name"]))
+    if queue is not None:
+        none = dict.fromkeys(("burst-limit", "burst-threshold"), "0/0")
+        table.change(queue, {**none, "burst-time": "0s/0s", **hotspot.queue_words(rate_limit)})
+
+
+def _active(box: Box, name: str, mac: str, address: str) -> Row:
     words = {"name": name, "service": "pppoe", "caller-id": mac, "address": address}
     table = box.table(ACTIVE)
     words["session-id"] = f"0x{0x8100_0000 + table.next_number % 0x8000_0000:x}"
     row = table.add({**table.menu.defaults(), **words}, box.now_s)
-    box.end_in(ACTIVE, row, seconds(profile.words.get("session-timeout", "none")) or None)
     _interface(box, name)
-    hotspot.dynamic_rows(box, interface_of(name), interface_of(name), profile, address)
     box.log("pppoe,ppp,info", f"{interface_of(name)}: connected")
-    return address
+    return row
 
 
 def _address(box: Box, secret: Row, profile: Row) -> str:
@@ -66,6 +100,8 @@ def _interface(box: Box, name: str) -> None:
 def hung_up(box: Box, row: Row, cause: str) -> None:
     """Somebody goes offline; interface, queue and list entry go with him."""
     name, address = row.words["name"], row.words["address"]
+    if box.radius is not None:
+        box.radius.ended(row, cause)
     box.table(ACTIVE).remove(row)
     interface = box.table("/interface").find(interface_of(name))
     if interface is not None:

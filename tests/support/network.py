@@ -140,6 +140,8 @@ def _measured(n: int, site_id: str) -> list[Row]:
             rtt_ms=38,
             loss_ppm=1_200,
             clock_skew_ms=7_200 if site_id == "rongai" else 40,
+            dhcp_leases=171,
+            dhcp_addresses=200,
         )
     ]
     for step in range(180):
@@ -204,7 +206,7 @@ def _alert(alert_id: str, site_id: str, severity: str, text: str) -> Row:
         state="raised",
         severity=severity,
         text=text,
-        told="{}",
+        told='{"value": "22 min"}',
         bad_at=NOON - timedelta(minutes=20),
         raised_at=NOON - timedelta(minutes=19),
     )

@@ -15,7 +15,7 @@ from shaping.routeros.session import Lane, Router
 from tests.routeros.emulator import PASSWORD, USER, routeros
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from tests.routeros.emulator import Box
 
@@ -53,6 +53,18 @@ class Emulated:
             return touch(self.box)
 
         return asyncio.run_coroutine_threadsafe(touched(), self._loop).result()
+
+    def wait(self, touch: Callable[[Box], Awaitable[T]]) -> T:
+        """Touch the router, and wait for what comes of it."""
+
+        async def touched() -> T:
+            return await touch(self.box)
+
+        return asyncio.run_coroutine_threadsafe(touched(), self._loop).result()
+
+    async def waits(self, touch: Callable[[Box], Awaitable[T]]) -> T:
+        """The same, from a loop of one's own."""
+        return await asyncio.to_thread(self.wait, touch)
 
     def rows(self, menu: str) -> list[dict[str, str]]:
         """What the router shows of a menu."""

@@ -314,7 +314,10 @@ class Story:
         return Changed(step)
 
     def _counted(self, plain: list[str], given: dict[str, str]) -> Counted:
-        """``count a 100/20 b 5/0``: down and up so far; ``epoch=2`` after the plane began anew."""
+        """``count a 100/20 b 5/0``: down and up so far; ``epoch=2`` after the plane began anew.
+
+        ``unread=a``: the box of this device did not answer.
+        """
         counters = {}
         for name, volume in zip(plain[::2], plain[1::2], strict=True):
             down, up = map(int, volume.split("/"))
@@ -322,7 +325,10 @@ class Story:
             if session_id is not None:
                 epoch = given.get("epoch", "1")
                 counters[SessionKey(session_id)] = Counter(f"{session_id}-{epoch}", down, up)
-        return Counted(counters, applied="unapplied" not in given)
+        unread = frozenset(
+            SessionKey(self.state.index.by_mac[a_mac(name)]) for name in given.get("unread", "")
+        )
+        return Counted(counters, applied="unapplied" not in given, unread=unread)
 
     def _go_to(self, mono: int) -> None:
         self.wall += timedelta(milliseconds=mono - self.mono)

@@ -50,6 +50,7 @@ KINDS = (
     "alert",
     "maintenance",
     "area_notice",
+    "session",
 )
 
 
@@ -88,7 +89,7 @@ def _of(branch: str, ids: dict[str, str]) -> list[Row]:
         a_payment(ids["payment"], **owned, msisdn=ids["msisdn"]),
         a_grant(grant_id, **owned),
         a_grant(first, **owned),
-        a_session(f"e{digit * 31}", site_id=site, grant_id=grant_id),
+        a_session(ids["session"], site_id=site, grant_id=grant_id),
         a_notice(f"c{digit * 31}", site_id=site),
         _token_key(site),
         _token(ids),

@@ -21,6 +21,8 @@ TEXTS = {
     "free_access": "staff gave {value} times access that nobody paid for, within an hour",
     "cloned_devices": "{value} devices are at two sites at once",
     "double_redemptions": "{value} codes were used twice today",
+    "sign_in_person": "{value} wrong passwords were tried for {who}, from {where}",
+    "sign_in_address": "{value} sign-ins failed that came from {where}",
     "warn": "warning",
     "critical": "CRITICAL",
     "office": "the business",

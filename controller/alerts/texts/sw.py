@@ -21,6 +21,8 @@ TEXTS = {
     "free_access": "wafanyakazi wametoa intaneti bila malipo mara {value} ndani ya saa moja",
     "cloned_devices": "vifaa {value} vipo mahali pawili kwa wakati mmoja",
     "double_redemptions": "nambari {value} zimetumika mara mbili leo",
+    "sign_in_person": "nenosiri lisilo sahihi limejaribiwa mara {value} kwa {who}, kutoka {where}",
+    "sign_in_address": "majaribio {value} ya kuingia yameshindwa, kutoka {where}",
     "warn": "onyo",
     "critical": "HATARI",
     "office": "biashara",

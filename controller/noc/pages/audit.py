@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
@@ -12,16 +12,19 @@ from billing.errors import InvalidField
 from billing.period import midnight
 from controller.api import pages as cursors
 from controller.noc import live
-from controller.noc.audit_log import AuditAsked, audit_rows
+from controller.noc.audit_log import AuditAsked, about_customer, audit_rows
 from controller.noc.pages import held
 from controller.noc.views import Mark
 from controller.rights import Right
+from controller.store import subscribers
+from controller.usecases.subscribers import normal_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
     from controller.store.audit_rows import AuditRow
+    from controller.store.database import Tx
 
 LINES = 50
 CHANGES_SHOWN = 8
@@ -92,7 +95,8 @@ async def look(asked: live.Asked) -> Log:
     held.must_be_of_all(asked.who)
     after = cursors.read(asked.query.get("cursor", ""))
     async with asked.deps.db.read() as tx:
-        rows = await audit_rows(tx, _wanted(asked.query), after=after, limit=LINES)
+        wanted = await _widened(tx, _wanted(asked.query))
+        rows = await audit_rows(tx, wanted, after=after, limit=LINES)
     return Log(
         now=asked.now,
         deeds=tuple(map(deed_of, rows)),
@@ -100,6 +104,15 @@ async def look(asked: live.Asked) -> Log:
         older=_older(asked.query, rows),
         is_first=after is None,
     )
+
+
+async def _widened(tx: Tx, wanted: AuditAsked) -> AuditAsked:
+    """About a customer is also what is about their grants, sessions and payments."""
+    kind, _, name = wanted.about.partition(":")
+    if kind != "subscriber" or not name:
+        return wanted
+    row = await subscribers.by_phone(tx, normal_name(name)) or await subscribers.by_id(tx, name)
+    return wanted if row is None else replace(wanted, names=await about_customer(tx, row))
 
 
 def deed_of(row: AuditRow) -> Deed:

@@ -219,6 +219,7 @@ async def _tried(request: Request, deps: Deps) -> OperatorRow:
     """The operator as the address would have it; kept nowhere. Raises `InvalidField`."""
     who = await who_asks(request)
     must_have(who, Right.RUN_SYSTEM)
+    held.must_be_of_all(who)
     async with deps.db.read() as tx:
         row = await operators.operator(tx)
     return usecase.changed_by(row, await _change(deps, request.query_params))

@@ -17,8 +17,11 @@ from controller.api.errors import REFUSALS
 from controller.api.needs import deps_of
 from controller.noc import accounts, views
 from controller.noc import live as page
+from controller.noc.audit_log import AuditAsked, about_customer, audit_rows
+from controller.noc.columns import columns
 from controller.noc.lines import gauges
 from controller.noc.pages import theirs
+from controller.noc.pages.audit import deed_of
 from controller.noc.people_board import (
     BARS,
     MARKS,
@@ -48,8 +51,10 @@ if TYPE_CHECKING:
 
     from controller.deps import Deps
     from controller.noc.board import Mood
+    from controller.noc.columns import Columns
     from controller.noc.lines import Gauge
     from controller.noc.live import Asked
+    from controller.noc.pages.audit import Deed
     from controller.rights import Who
     from controller.store.billing_rows import DebtRow, DocumentRow, ReceivedRow, SubscriptionRow
     from controller.store.database import Tx
@@ -60,9 +65,18 @@ if TYPE_CHECKING:
 SHOWN = 10
 """Of each kind on one customer's page."""
 
+DEEDS = 20
 DAY = timedelta(days=1)
 HOUR = timedelta(seconds=HOUR_S)
 
+COLUMNS = {
+    "phone": word("Phone"),
+    "segment": word("Segment"),
+    "branch": word("Branch"),
+    "wallet": word("Wallet"),
+    "owes": word("Owes"),
+    "since": word("Since"),
+}
 STANDINGS = {"owing": word("owes money"), "suspended": word("suspended")}
 SEGMENTS = {
     Segment.RESIDENTIAL: word("residential"),
@@ -79,19 +93,14 @@ class Customers:
     typed: Mapping[str, str]
     branches: tuple[tuple[str, str], ...]
     next: str
+    columns: Columns
     now: datetime
 
 
 async def look(asked: Asked) -> Customers:
     """A page of customers, newest first; or those that were searched for."""
     query, who = asked.query, asked.who
-    wanted = customers.Filter(
-        branch_id=query.get("branch", ""),
-        segment=query.get("segment", ""),
-        standing=query.get("standing", ""),
-    )
-    if wanted.standing not in {"", *STANDINGS}:
-        raise InvalidField("standing", f"want one of {', '.join(STANDINGS)}")
+    wanted = wanted_of(query)
     typed = meant.meant(query.get("q", ""))
     async with asked.deps.db.read() as tx:
         if typed.text:
@@ -117,7 +126,19 @@ async def look(asked: Asked) -> Customers:
         typed={name: query.get(name, "") for name in ("q", "branch", "segment", "standing")},
         branches=known,
         next=more,
+        columns=columns(query, COLUMNS),
         now=asked.now,
+    )
+
+
+def wanted_of(query: Mapping[str, str]) -> customers.Filter:
+    """Which customers the address asks for. Raises `InvalidField`."""
+    if query.get("standing", "") not in {"", *STANDINGS}:
+        raise InvalidField("standing", f"want one of {', '.join(STANDINGS)}")
+    return customers.Filter(
+        branch_id=query.get("branch", ""),
+        segment=query.get("segment", ""),
+        standing=query.get("standing", ""),
     )
 
 
@@ -138,7 +159,10 @@ class Package:
 
 @dataclass(frozen=True, slots=True)
 class Customer:
-    """All that one page shows of a customer. Money is None for who may not see it."""
+    """All that one page shows of a customer.
+
+    ``deeds`` is what staff did about them; None for who may not see the audit log.
+    """
 
     row: SubscriberRow
     dialled: str
@@ -163,6 +187,7 @@ class Customer:
     documents: tuple[tuple[DocumentRow, DebtRow | None], ...]
     messages: tuple[SmsRow, ...]
     notes: tuple[SubscriberNoteRow, ...]
+    deeds: tuple[Deed, ...] | None
     now: datetime
 
 
@@ -184,6 +209,7 @@ async def look_at_one(asked: Asked) -> Customer:
         told = await customers.messages(tx, row.id, row.msisdn, limit=SHOWN)
         notes = await people.notes(tx, row.id, limit=SHOWN)
         hours = await _hours(tx, sessions, now)
+        deeds = await _deeds(tx, asked.who, row)
     pace = before.then(now, down)
     top = max((plan.down_bps for grant, plan in packages if grant.ended_at is None), default=0)
     lines = tuple(session_line(one) for one in sessions)
@@ -211,8 +237,16 @@ async def look_at_one(asked: Asked) -> Customer:
         documents=money[2],
         messages=tuple(told),
         notes=tuple(notes),
+        deeds=deeds,
         now=now,
     )
+
+
+async def _deeds(tx: Tx, who: Who, row: SubscriberRow) -> tuple[Deed, ...] | None:
+    if not who.may(Right.SEE_AUDIT) or who.branches is not None:
+        return None
+    asked = AuditAsked(names=await about_customer(tx, row))
+    return tuple(map(deed_of, await audit_rows(tx, asked, limit=DEEDS)))
 
 
 async def _money(
@@ -301,6 +335,7 @@ CUSTOMERS = page.View(
     look=look,
     template="customers/page.html",
     every_s=0,
+    is_kept=True,
 )
 ADD = page.View(
     name=word("New customer"),
@@ -371,53 +406,53 @@ async def add(request: Request) -> Response:
     return page.back(request, _address(phone), said=said)
 
 
-@router.post("/noc/customers/{phone}/edit", response_model=None)
-async def edit(request: Request, phone: str) -> Response:
+@router.post("/noc/customers/{subscriber}/edit", response_model=None)
+async def edit(request: Request, subscriber: str) -> Response:
     """Change what is known of a customer."""
     who = await page.acts(request, Right.EDIT_CUSTOMERS)
     deps, sent = deps_of(request), await page.fields(request)
-    await theirs.must_reach(deps, who, "subscriber", phone)
+    await theirs.must_reach(deps, who, "subscriber", subscriber)
     try:
-        await usecase.change_subscriber(deps, phone, await _change(deps, sent, who))
+        await usecase.change_subscriber(deps, subscriber, await _change(deps, sent, who))
     except REFUSALS as refusal:
-        return page.back(request, f"{_address(phone)}/edit", said=str(refusal), tone="bad")
-    return page.back(request, _address(phone), said=page.words_of(request)("Saved"))
+        return page.back(request, f"{_address(subscriber)}/edit", said=str(refusal), tone="bad")
+    return page.back(request, _address(subscriber), said=page.words_of(request)("Saved"))
 
 
-@router.post("/noc/customers/{phone}/note", response_model=None)
-async def note(request: Request, phone: str) -> Response:
+@router.post("/noc/customers/{subscriber}/note", response_model=None)
+async def note(request: Request, subscriber: str) -> Response:
     """Write something down about a customer."""
     who = await page.acts(request, Right.EDIT_CUSTOMERS)
     deps, sent = deps_of(request), await page.fields(request)
-    await theirs.must_reach(deps, who, "subscriber", phone)
+    await theirs.must_reach(deps, who, "subscriber", subscriber)
     try:
-        await add_note(deps, who, phone, sent.get("text", ""))
+        await add_note(deps, who, subscriber, sent.get("text", ""))
     except REFUSALS as refusal:
-        return page.back(request, f"{_address(phone)}/edit", said=str(refusal), tone="bad")
+        return page.back(request, f"{_address(subscriber)}/edit", said=str(refusal), tone="bad")
     deps.signals.wake("live")
-    return page.back(request, _address(phone), said=page.words_of(request)("Noted"))
+    return page.back(request, _address(subscriber), said=page.words_of(request)("Noted"))
 
 
-@router.post("/noc/customers/{phone}/message", response_model=None)
-async def message(request: Request, phone: str) -> Response:
+@router.post("/noc/customers/{subscriber}/message", response_model=None)
+async def message(request: Request, subscriber: str) -> Response:
     """Send a customer a text message."""
     who = await page.acts(request, Right.MESSAGE)
     deps, sent = deps_of(request), await page.fields(request)
-    await theirs.must_reach(deps, who, "subscriber", phone)
+    await theirs.must_reach(deps, who, "subscriber", subscriber)
     try:
-        await deeds.write_to(deps, Msisdn(usecase.normal_name(phone)), sent.get("text", ""))
+        await deeds.write_to(deps, Msisdn(usecase.normal_name(subscriber)), sent.get("text", ""))
     except REFUSALS as refusal:
-        return page.back(request, f"{_address(phone)}/edit", said=str(refusal), tone="bad")
+        return page.back(request, f"{_address(subscriber)}/edit", said=str(refusal), tone="bad")
     said = page.words_of(request)("The message is on its way")
-    return page.back(request, _address(phone), said=said)
+    return page.back(request, _address(subscriber), said=said)
 
 
-@router.post("/noc/customers/{phone}/give", response_model=None)
-async def give(request: Request, phone: str) -> Response:
+@router.post("/noc/customers/{subscriber}/give", response_model=None)
+async def give(request: Request, subscriber: str) -> Response:
     """Give a customer a plan for nothing, with a reason."""
     who = await page.acts(request, Right.GIVE_ACCESS)
     deps, sent = deps_of(request), await page.fields(request)
-    await theirs.must_reach(deps, who, "subscriber", phone)
+    await theirs.must_reach(deps, who, "subscriber", subscriber)
     await theirs.must_reach(deps, who, "site", sent.get("site_id", ""))
     typed = sent.get("device_mac", "")
     try:
@@ -426,9 +461,9 @@ async def give(request: Request, phone: str) -> Response:
             SiteId(sent.get("site_id", "")),
             plan_id=PlanId(sent.get("plan_id", "")),
             device_mac=meant.meant(typed).mac or typed,
-            msisdn=Msisdn(usecase.normal_name(phone)),
+            msisdn=Msisdn(usecase.normal_name(subscriber)),
             reason=sent.get("reason", ""),
         )
     except REFUSALS as refusal:
-        return page.back(request, f"{_address(phone)}/edit", said=str(refusal), tone="bad")
-    return page.back(request, _address(phone), said=page.words_of(request)("Access is given"))
+        return page.back(request, f"{_address(subscriber)}/edit", said=str(refusal), tone="bad")
+    return page.back(request, _address(subscriber), said=page.words_of(request)("Access is given"))

@@ -8,6 +8,7 @@ from controller.noc.pages import (
     counter,
     customers,
     exceptions,
+    files,
     keys,
     maintenance,
     me,
@@ -17,6 +18,7 @@ from controller.noc.pages import (
     plans,
     promotions,
     reports,
+    saved,
     search,
     sessions,
     setup,
@@ -56,4 +58,6 @@ PAGES = (
     keys,
     setup,
     setup_accounts,
+    files,
+    saved,
 )

@@ -26,9 +26,6 @@ if TYPE_CHECKING:
     from controller.store.payment_rows import ArrivalRow, DifferenceRow
     from controller.store.rows import DoubleRedemptionRow
 
-WAITED = timedelta(seconds=10)
-"""Whoever paid longer ago than this and is not online is an exception."""
-
 LATELY = timedelta(days=7)
 """What cannot be mended, only known, is shown for so long."""
 
@@ -154,7 +151,7 @@ async def look(asked: live.Asked) -> Exceptions:
     """All that is not as it should be, of the branches of who asks."""
     now, branches = asked.now, asked.who.branches
     async with asked.deps.db.read() as tx:
-        waiting = await incoming.waiting_views(tx, now, waited=WAITED, branches=branches)
+        waiting = await incoming.waiting_views(tx, now, waited=incoming.TOO_LONG, branches=branches)
         # Money of nobody, and days of a till, belong to no branch.
         money = () if branches is not None else await _money(tx, asked)
         differences = [] if branches is not None else await money_views.differences_open(tx)

@@ -21,6 +21,7 @@ from controller.api.errors import NotFound
 from controller.api.needs import Id, Needed  # noqa: TC001 - as above
 from controller.noc import live, money_board, money_views, typed
 from controller.noc.board import is_online
+from controller.noc.columns import columns
 from controller.noc.pages import held
 from controller.noc.pages.theirs import must_reach
 from controller.noc.views import Mark
@@ -35,11 +36,13 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from billing.matching import Suggestion
+    from controller.noc.columns import Columns
     from controller.noc.money_board import Back, Booking, MoneyLine, Step
     from controller.noc.money_views import Given
     from controller.store.database import Tx
     from controller.store.payment_rows import ArrivalRow
     from controller.store.rows import PaymentRow, PlanRow, SiteRow, SubscriberRow
+    from controller.store.scope import Branches
 
 LINES = 50
 LOOKED_BACK = timedelta(days=31)
@@ -47,6 +50,14 @@ LOOKED_BACK = timedelta(days=31)
 
 REFUND_WORD = "REFUND"
 
+COLUMNS = {
+    "state": word("State"),
+    "amount": word("Amount"),
+    "who": word("Who"),
+    "what": word("What for"),
+    "receipt": word("Receipt"),
+    "online": word("Online after"),
+}
 WHYS = {
     "account": word("the account number"),
     "invoice": word("the number of an open invoice"),
@@ -75,6 +86,7 @@ class Stream:
     older: str
     is_first: bool
     looked_back: int
+    columns: Columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,26 +132,12 @@ class Payment:
 
 async def look(asked: live.Asked) -> Stream:
     """The stream, narrowed to what the address says."""
-    wanted = _wanted(asked)
+    wanted = wanted_of(asked)
     after = cursors.read(asked.query.get("cursor", ""))
     branches = asked.who.branches
     async with asked.deps.db.read() as tx:
-        orders = await money_views.order_lines(
-            tx, wanted, branches=branches, after=after, limit=LINES
-        )
-        full = len(orders) == LINES
-        came = await money_views.came_lines(
-            tx,
-            wanted,
-            branches=branches,
-            after=after,
-            limit=LINES,
-            not_before=orders[-1].row.created_at if full else None,
-        )
+        shown = await lines_of(tx, wanted, branches=branches, after=after, limit=LINES)
         sites = await money_views.site_names(tx, branches=branches)
-    lines = [*map(money_board.order_line, orders), *map(money_board.came_line, came)]
-    lines.sort(key=lambda one: (one.at, one.id), reverse=True)
-    shown = tuple(lines[:LINES])
     return Stream(
         now=asked.now,
         lines=shown,
@@ -150,7 +148,32 @@ async def look(asked: live.Asked) -> Stream:
         older=_older(asked.query, shown),
         is_first=after is None,
         looked_back=LOOKED_BACK.days if wanted.since and not asked.query.get("day") else 0,
+        columns=columns(asked.query, COLUMNS),
     )
+
+
+async def lines_of(
+    tx: Tx,
+    wanted: money_views.Wanted,
+    *,
+    branches: Branches,
+    after: Mark | None,
+    limit: int,
+) -> tuple[MoneyLine, ...]:
+    """What was asked for and what came by itself, together, newest first."""
+    orders = await money_views.order_lines(tx, wanted, branches=branches, after=after, limit=limit)
+    full = len(orders) == limit
+    came = await money_views.came_lines(
+        tx,
+        wanted,
+        branches=branches,
+        after=after,
+        limit=limit,
+        not_before=orders[-1].row.created_at if full else None,
+    )
+    lines = [*map(money_board.order_line, orders), *map(money_board.came_line, came)]
+    lines.sort(key=lambda one: (one.at, one.id), reverse=True)
+    return tuple(lines[:limit])
 
 
 def _rails(asked: live.Asked) -> tuple[str, ...]:
@@ -158,7 +181,8 @@ def _rails(asked: live.Asked) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*asked.deps.rails, *usual)))
 
 
-def _wanted(asked: live.Asked) -> money_views.Wanted:
+def wanted_of(asked: live.Asked) -> money_views.Wanted:
+    """Which payments the address asks for. Raises `InvalidField`."""
     query = asked.query
     state = query.get("state", "")
     if state and state not in money_views.STATES:
@@ -293,6 +317,7 @@ PAYMENTS = live.View(
     look=look,
     template="payments/page.html",
     panels=("payments/lines.html",),
+    is_kept=True,
 )
 
 PAYMENT = live.View(

@@ -15,6 +15,7 @@ from controller.api.errors import REFUSALS
 from controller.api.needs import deps_of
 from controller.noc import live as page
 from controller.noc import views
+from controller.noc.columns import columns
 from controller.noc.pages import theirs
 from controller.noc.people_board import SessionLine, session_line
 from controller.noc.words import word
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from controller.deps import Deps
+    from controller.noc.columns import Columns
     from controller.noc.live import Asked
     from controller.rights import Who
     from controller.store.database import Tx
@@ -38,6 +40,15 @@ UNDO_S = 5
 OPTIONS_MAX = 200
 DIGITS_MAX = 18
 
+COLUMNS = {
+    "plan": word("Plan"),
+    "down": word("Down"),
+    "up": word("Up"),
+    "used": word("Used"),
+    "time_left": word("Time left"),
+    "data_left": word("Data left"),
+    "since": word("Since"),
+}
 SORTS = {
     live.Sort.NEWEST: word("Newest first"),
     live.Sort.MOST: word("Most used first"),
@@ -66,18 +77,14 @@ class Sessions:
     next: str
     here: str
     undo: Undo | None
+    columns: Columns
     now: datetime
 
 
 async def look(asked: Asked) -> Sessions:
     """A page of live sessions."""
     query = asked.query
-    wanted = live.Filter(
-        site_id=query.get("site", ""),
-        plan_id=query.get("plan", ""),
-        phone=_phone(query.get("phone", "")),
-        mac=_mac(query.get("mac", "")),
-    )
+    wanted = wanted_of(query)
     sort = _sort(query.get("sort", ""))
     who = asked.who
     async with asked.deps.db.read() as tx:
@@ -106,8 +113,19 @@ async def look(asked: Asked) -> Sessions:
         plans=plans,
         next=more,
         here="/noc/sessions" + (f"?{urlencode(kept)}" if kept else ""),
+        columns=columns(query, COLUMNS),
         undo=_undo(query.get("undo", ""), asked.now),
         now=asked.now,
+    )
+
+
+def wanted_of(query: Mapping[str, str]) -> live.Filter:
+    """Which sessions the address asks for. Raises `InvalidField`."""
+    return live.Filter(
+        site_id=query.get("site", ""),
+        plan_id=query.get("plan", ""),
+        phone=_phone(query.get("phone", "")),
+        mac=_mac(query.get("mac", "")),
     )
 
 
@@ -200,6 +218,7 @@ SESSIONS = page.View(
     template="sessions/page.html",
     panels=("sessions/live.html",),
     every_s=5,
+    is_kept=True,
 )
 SESSION = page.View(
     name=word("Session"),

@@ -8,14 +8,29 @@ from typing import TYPE_CHECKING
 
 from billing.errors import InvalidField
 from controller.noc import lines, live, networks
+from controller.noc.columns import columns
 from controller.noc.text import midnight
+from controller.noc.words import word
 from controller.rights import Right
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from controller.noc.columns import Columns
     from controller.noc.networks import Sizes
 
+COLUMNS = {
+    "state": word("State"),
+    "seen": word("Last seen"),
+    "uptime": word("Up for"),
+    "online": word("Online"),
+    "rate": "↓ / ↑",
+    "lately": word("Down, lately"),
+    "today": word("Today"),
+    "applied": word("Applied / wanted"),
+    "clock": word("Clock"),
+    "agent": word("Agent"),
+}
 PAGE = 100
 SPARK_BACK = timedelta(minutes=48)
 SPARK_STEP_S = 120
@@ -41,6 +56,7 @@ class Sites:
     search: str
     after: str
     next_after: str
+    columns: Columns
 
 
 async def look(asked: live.Asked) -> Sites:
@@ -75,6 +91,7 @@ async def look(asked: live.Asked) -> Sites:
         search=search,
         after=after,
         next_after=shown[-1].row.id if len(found) > PAGE else "",
+        columns=columns(asked.query, COLUMNS),
     )
 
 
@@ -86,6 +103,7 @@ SITES = live.View(
     template="sites/page.html",
     panels=("sites/list.html",),
     every_s=5.0,
+    is_kept=True,
 )
 
 router = live.pages(SITES)

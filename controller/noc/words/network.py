@@ -31,6 +31,7 @@ WORDS = {
         "Bandika “-1.2921, 36.8219” au kiungo cha ramani. Ukiacha wazi kitaondolewa kwenye ramani."
     ),
     "Keep": "Hifadhi",
+    "addresses {used} of {all}": "anwani {used} kati ya {all}",
     "The place is kept.": "Mahali pamehifadhiwa.",
     "The site is on no map now.": "Kituo hakipo kwenye ramani sasa.",
     "Look at its network": "Kagua mtandao wake",

@@ -14,6 +14,8 @@ WORDS = {
     "At once. They come back with their code or receipt.": (
         "Mara moja. Wanarudi kwa kodi au risiti yao."
     ),
+    "All of it": "Yote",
+    "What staff did": "Walichofanya wafanyakazi",
     "Block this device": "Zuia kifaa hiki",
     "Blocked": "Kimezuiwa",
     "Branch": "Tawi",

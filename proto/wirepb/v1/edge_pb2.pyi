@@ -236,6 +236,8 @@ class SiteVitals(_message.Message):
     CLOCK_SKEW_MS_FIELD_NUMBER: _builtins.int
     AGENT_MEMORY_KIB_FIELD_NUMBER: _builtins.int
     PORTAL_OPEN_FIELD_NUMBER: _builtins.int
+    DHCP_LEASES_FIELD_NUMBER: _builtins.int
+    DHCP_ADDRESSES_FIELD_NUMBER: _builtins.int
     taken_at_ms: _builtins.int
     """Wall clock of the site when this was read, milliseconds since 1970."""
     boot: _builtins.str
@@ -263,6 +265,11 @@ class SiteVitals(_message.Message):
     """What the agent itself has in memory."""
     portal_open: _builtins.bool
     """Whether the portal takes connections from the LAN; absent: the agent does not say."""
+    dhcp_leases: _builtins.int
+    """Of the agent's own DHCP: addresses that devices have now, and how many there are to have. Absent
+    where somebody else gives out addresses.
+    """
+    dhcp_addresses: _builtins.int
     def __init__(
         self,
         *,
@@ -282,10 +289,12 @@ class SiteVitals(_message.Message):
         clock_skew_ms: _builtins.int | None = ...,
         agent_memory_kib: _builtins.int | None = ...,
         portal_open: _builtins.bool | None = ...,
+        dhcp_leases: _builtins.int | None = ...,
+        dhcp_addresses: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_agent_memory_kib", b"_agent_memory_kib", "_clock_skew_ms", b"_clock_skew_ms", "_cpu_pct", b"_cpu_pct", "_disk_pct", b"_disk_pct", "_lan_down_bytes", b"_lan_down_bytes", "_lan_up_bytes", b"_lan_up_bytes", "_loss_ppm", b"_loss_ppm", "_memory_pct", b"_memory_pct", "_portal_open", b"_portal_open", "_rtt_ms", b"_rtt_ms", "_temperature_c", b"_temperature_c", "_wan_down_bytes", b"_wan_down_bytes", "_wan_up_bytes", b"_wan_up_bytes", "agent_memory_kib", b"agent_memory_kib", "clock_skew_ms", b"clock_skew_ms", "cpu_pct", b"cpu_pct", "disk_pct", b"disk_pct", "lan_down_bytes", b"lan_down_bytes", "lan_up_bytes", b"lan_up_bytes", "loss_ppm", b"loss_ppm", "memory_pct", b"memory_pct", "portal_open", b"portal_open", "rtt_ms", b"rtt_ms", "temperature_c", b"temperature_c", "wan_down_bytes", b"wan_down_bytes", "wan_up_bytes", b"wan_up_bytes"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_agent_memory_kib", b"_agent_memory_kib", "_clock_skew_ms", b"_clock_skew_ms", "_cpu_pct", b"_cpu_pct", "_dhcp_addresses", b"_dhcp_addresses", "_dhcp_leases", b"_dhcp_leases", "_disk_pct", b"_disk_pct", "_lan_down_bytes", b"_lan_down_bytes", "_lan_up_bytes", b"_lan_up_bytes", "_loss_ppm", b"_loss_ppm", "_memory_pct", b"_memory_pct", "_portal_open", b"_portal_open", "_rtt_ms", b"_rtt_ms", "_temperature_c", b"_temperature_c", "_wan_down_bytes", b"_wan_down_bytes", "_wan_up_bytes", b"_wan_up_bytes", "agent_memory_kib", b"agent_memory_kib", "clock_skew_ms", b"clock_skew_ms", "cpu_pct", b"cpu_pct", "dhcp_addresses", b"dhcp_addresses", "dhcp_leases", b"dhcp_leases", "disk_pct", b"disk_pct", "lan_down_bytes", b"lan_down_bytes", "lan_up_bytes", b"lan_up_bytes", "loss_ppm", b"loss_ppm", "memory_pct", b"memory_pct", "portal_open", b"portal_open", "rtt_ms", b"rtt_ms", "temperature_c", b"temperature_c", "wan_down_bytes", b"wan_down_bytes", "wan_up_bytes", b"wan_up_bytes"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_agent_memory_kib", b"_agent_memory_kib", "_clock_skew_ms", b"_clock_skew_ms", "_cpu_pct", b"_cpu_pct", "_disk_pct", b"_disk_pct", "_lan_down_bytes", b"_lan_down_bytes", "_lan_up_bytes", b"_lan_up_bytes", "_loss_ppm", b"_loss_ppm", "_memory_pct", b"_memory_pct", "_portal_open", b"_portal_open", "_rtt_ms", b"_rtt_ms", "_temperature_c", b"_temperature_c", "_wan_down_bytes", b"_wan_down_bytes", "_wan_up_bytes", b"_wan_up_bytes", "agent_memory_kib", b"agent_memory_kib", "boot", b"boot", "clock_skew_ms", b"clock_skew_ms", "cpu_pct", b"cpu_pct", "disk_pct", b"disk_pct", "lan_down_bytes", b"lan_down_bytes", "lan_up_bytes", b"lan_up_bytes", "loss_ppm", b"loss_ppm", "memory_pct", b"memory_pct", "portal_open", b"portal_open", "rtt_ms", b"rtt_ms", "taken_at_ms", b"taken_at_ms", "temperature_c", b"temperature_c", "uptime_s", b"uptime_s", "wan_down_bytes", b"wan_down_bytes", "wan_up_bytes", b"wan_up_bytes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_agent_memory_kib", b"_agent_memory_kib", "_clock_skew_ms", b"_clock_skew_ms", "_cpu_pct", b"_cpu_pct", "_dhcp_addresses", b"_dhcp_addresses", "_dhcp_leases", b"_dhcp_leases", "_disk_pct", b"_disk_pct", "_lan_down_bytes", b"_lan_down_bytes", "_lan_up_bytes", b"_lan_up_bytes", "_loss_ppm", b"_loss_ppm", "_memory_pct", b"_memory_pct", "_portal_open", b"_portal_open", "_rtt_ms", b"_rtt_ms", "_temperature_c", b"_temperature_c", "_wan_down_bytes", b"_wan_down_bytes", "_wan_up_bytes", b"_wan_up_bytes", "agent_memory_kib", b"agent_memory_kib", "boot", b"boot", "clock_skew_ms", b"clock_skew_ms", "cpu_pct", b"cpu_pct", "dhcp_addresses", b"dhcp_addresses", "dhcp_leases", b"dhcp_leases", "disk_pct", b"disk_pct", "lan_down_bytes", b"lan_down_bytes", "lan_up_bytes", b"lan_up_bytes", "loss_ppm", b"loss_ppm", "memory_pct", b"memory_pct", "portal_open", b"portal_open", "rtt_ms", b"rtt_ms", "taken_at_ms", b"taken_at_ms", "temperature_c", b"temperature_c", "uptime_s", b"uptime_s", "wan_down_bytes", b"wan_down_bytes", "wan_up_bytes", b"wan_up_bytes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__agent_memory_kib: _TypeAlias = _typing.Literal["agent_memory_kib"]  # noqa: Y015
     _WhichOneofArgType__agent_memory_kib: _TypeAlias = _typing.Literal["_agent_memory_kib", b"_agent_memory_kib"]  # noqa: Y015
@@ -293,6 +302,10 @@ class SiteVitals(_message.Message):
     _WhichOneofArgType__clock_skew_ms: _TypeAlias = _typing.Literal["_clock_skew_ms", b"_clock_skew_ms"]  # noqa: Y015
     _WhichOneofReturnType__cpu_pct: _TypeAlias = _typing.Literal["cpu_pct"]  # noqa: Y015
     _WhichOneofArgType__cpu_pct: _TypeAlias = _typing.Literal["_cpu_pct", b"_cpu_pct"]  # noqa: Y015
+    _WhichOneofReturnType__dhcp_addresses: _TypeAlias = _typing.Literal["dhcp_addresses"]  # noqa: Y015
+    _WhichOneofArgType__dhcp_addresses: _TypeAlias = _typing.Literal["_dhcp_addresses", b"_dhcp_addresses"]  # noqa: Y015
+    _WhichOneofReturnType__dhcp_leases: _TypeAlias = _typing.Literal["dhcp_leases"]  # noqa: Y015
+    _WhichOneofArgType__dhcp_leases: _TypeAlias = _typing.Literal["_dhcp_leases", b"_dhcp_leases"]  # noqa: Y015
     _WhichOneofReturnType__disk_pct: _TypeAlias = _typing.Literal["disk_pct"]  # noqa: Y015
     _WhichOneofArgType__disk_pct: _TypeAlias = _typing.Literal["_disk_pct", b"_disk_pct"]  # noqa: Y015
     _WhichOneofReturnType__lan_down_bytes: _TypeAlias = _typing.Literal["lan_down_bytes"]  # noqa: Y015
@@ -319,6 +332,10 @@ class SiteVitals(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__clock_skew_ms) -> _WhichOneofReturnType__clock_skew_ms | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__cpu_pct) -> _WhichOneofReturnType__cpu_pct | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__dhcp_addresses) -> _WhichOneofReturnType__dhcp_addresses | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__dhcp_leases) -> _WhichOneofReturnType__dhcp_leases | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__disk_pct) -> _WhichOneofReturnType__disk_pct | None: ...
     @_typing.overload

@@ -145,6 +145,18 @@ async def test_who_owes_may_be_let_in_to_a_page_alone(tmp_path: Path) -> None:
     assert wrong.kind == "Access-Reject"
 
 
+async def test_a_nas_that_knows_no_list_of_addresses_lets_nobody_in_to_a_page(
+    tmp_path: Path,
+) -> None:
+    async with a_radius_site(tmp_path, unpaid=Unpaid.LIST, kind=Kind.WISPR) as site:
+        await site.put(login_item(NAME, SECRET, CAUSE))
+
+        answer = await site.dial()
+
+    assert answer is not None
+    assert answer.kind == "Access-Reject"
+
+
 async def test_a_blocked_device_stays_out(tmp_path: Path) -> None:
     async with a_radius_site(tmp_path) as site:
         await site.subscribe()

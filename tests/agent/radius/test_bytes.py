@@ -123,6 +123,20 @@ def test_an_account_says_what_it_means() -> None:
     assert told.account.address == "10.9.0.5"
 
 
+@pytest.mark.parametrize(("told", "known"), [(86_460, 0), (1_790_000_000, 1_790_000_000)])
+def test_a_nas_that_begins_in_1970_has_no_clock(told: int, known: int) -> None:
+    packet = AcctPacket(secret=NAS.secret, dict=words.dictionary(), id=7)
+    given = {"Acct-Session-Id": "81", "Acct-Status-Type": 1, "Event-Timestamp": told}
+    for name, value in given.items():
+        packet.AddAttribute(name, value)
+
+    account = packets.told(packet.RequestPacket(), NAS)
+
+    assert isinstance(account, Told)
+    assert account.account is not None
+    assert account.account.stamp == known
+
+
 @pytest.mark.parametrize(
     ("message", "digest"),
     [

@@ -8,15 +8,18 @@ from typing import TYPE_CHECKING, Any
 from agent.model import Notice, SessionClosed
 from agent.radius import steering
 from agent.radius.settings import Unpaid
+from agent.radius.steer import DEAF_AFTER, Steer
 from agent.uplink.memory import grant_item, login_item
 from tests.support.radius import CAUSE, NAME, SECRET, Dialled, a_radius_site
 from tests.support.site import some_limits
+from tests.support.steered import SteeredClock
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.support.radius import RadiusSite
 
+SEVERAL = 8
 OTHER = "02:00:00:00:00:0B"
 
 
@@ -148,6 +151,47 @@ async def test_staff_learn_of_a_nas_that_obeys_nobody(tmp_path: Path) -> None:
     assert "tower-1" in notice.text
 
 
+async def test_a_deaf_nas_is_told_of_once_and_not_for_each_session(tmp_path: Path) -> None:
+    async with a_radius_site(tmp_path) as site:
+        await dialled(site, "1", devices=3)
+        for key in ("2", "3"):
+            site.nas.sessions[key] = Dialled(NAME, "10.9.0.6")
+            await site.tell("Start", key)
+        site.nas.stubborn = True
+        site.server.steer.again_ms = (1,)
+        await site.drop("grant/g1")
+        async with asyncio.timeout(15):
+            while min(site.nas.seen.count(("end", key)) for key in "123") <= DEAF_AFTER:
+                site.nas.asked.clear()
+                await site.nas.asked.wait()
+        await site.until(lambda: any(isinstance(one, Notice) for one in facts(site)))
+
+        assert [one.code for one in facts(site) if isinstance(one, Notice)] == ["nas_deaf"]
+
+
+async def test_many_sessions_that_change_all_the_time_are_not_looked_at_each_time(
+    tmp_path: Path,
+) -> None:
+    class Counting(Steer):
+        looks = 0
+
+        def look(self) -> None:
+            self.looks += 1
+            super().look()
+
+    async with a_radius_site(tmp_path, clock=SteeredClock()) as site:
+        await dialled(site, "0", devices=SEVERAL)
+        for number in range(1, SEVERAL):
+            await site.tell("Start", str(number))
+        steer = Counting(site.loop, site.radius)
+        work = asyncio.ensure_future(steer.run())
+        for seconds in range(1, SEVERAL):
+            await site.tell("Interim-Update", "0", Acct_Session_Time=seconds)
+        work.cancel()
+
+    assert steer.looks == 1
+
+
 async def test_who_pays_while_on_the_page_is_let_on(tmp_path: Path) -> None:
     async with a_radius_site(tmp_path, unpaid=Unpaid.LIST) as site:
         await site.put(login_item(NAME, SECRET, CAUSE))
@@ -185,15 +229,15 @@ async def test_an_answer_of_somebody_else_means_nothing(tmp_path: Path) -> None:
         assert steering.answered(order, unknown) is None
 
 
-def a_grant(**given: Any) -> tuple[str, bytes]:
+def a_grant(*, devices: int = 1, **given: Any) -> tuple[str, bytes]:
     """The subscriber's grant."""
-    limits = some_limits(validity=3600)
+    limits = some_limits(validity=3600, devices=devices)
     return grant_item("g1", limits=limits, devices=(), cause_id=f"{CAUSE}:1", **given)
 
 
-async def dialled(site: RadiusSite, key: str) -> None:
+async def dialled(site: RadiusSite, key: str, *, devices: int = 1) -> None:
     """Let the subscriber in, and have the small NAS tell so."""
-    await site.put(login_item(NAME, SECRET, CAUSE), a_grant())
+    await site.put(login_item(NAME, SECRET, CAUSE), a_grant(devices=devices))
     answer = await site.dial()
     assert answer is not None
     site.nas.sessions[key] = Dialled(NAME, "10.9.0.5")

@@ -11,6 +11,7 @@ import pytest
 from billing.ids import SiteId
 from controller.api.attempts import FAILURES_MAX
 from controller.api.install import STEPS_MAX
+from controller.installer.bundle import bundle
 from controller.store import tokens
 from controller.usecases import joining
 from controller.usecases.joining import CodeUnknown, Step, canonical, new_code, spelt
@@ -72,6 +73,16 @@ async def test_a_script_can_be_looked_at_and_fetched_again_before_it_is_run(
     await enrol(office.deps, code, a_csr())
 
     assert first == second
+
+
+async def test_who_has_no_good_code_has_no_archive_made(office: Office) -> None:
+    """It takes half a second of a core, and until it is there everybody who asks would make it."""
+    bundle.cache_clear()
+    async with caller(office, None) as client:
+        answer = await client.get("/i/7QX2-M4PD-9HTR")
+
+    assert REFUSED in answer.content
+    assert bundle.cache_info().misses == 0
 
 
 @pytest.mark.parametrize("typed", ["7qx2-m4pd-9htr", "7QX2M4PD9HTR", "7QX2 M4PD 9HTR"])

@@ -13,6 +13,8 @@ from controller.edge.dispatch import Dispatch
 from controller.main import VERBS
 from controller.records import Vitals
 from controller.store import series, vitals
+from controller.store.alerts import open_alerts
+from controller.usecases import alerts
 from controller.usecases.sampling import Sampler
 from tests.support.builders import JOURNAL, SITE, a_world, with_site
 from tests.support.clock import MORNING
@@ -73,6 +75,8 @@ def test_a_portal_that_is_shut_is_not_one_of_which_nothing_is_known() -> None:
         ("wan_down_bytes", 2**63),
         ("loss_ppm", 1_000_001),
         ("clock_skew_ms", -(2**62)),
+        ("dhcp_leases", 2**24),
+        ("dhcp_addresses", 0),
     ],
 )
 def test_a_number_that_cannot_be_is_left_out_and_nothing_else(name: str, value: int) -> None:
@@ -158,3 +162,30 @@ async def test_an_agent_of_before_reports_as_ever_and_hears_what_time_it_is(worl
 
     assert ack.now_ms == NOW_MS
     assert await kept(world) is None
+
+
+@pytest.mark.parametrize(
+    ("leases", "addresses", "wanted"),
+    [(181, 200, ["91 % of the addresses"]), (180, 200, []), (300, 200, ["100 % of the addresses"])],
+)
+async def test_a_site_whose_addresses_run_out_is_an_alert(
+    world: World, leases: int, addresses: int, wanted: list[str]
+) -> None:
+    for _ in range(20):
+        now_ms = wire.milliseconds(world.clock())
+        message = told(taken_at_ms=now_ms, dhcp_leases=leases, dhcp_addresses=addresses)
+        await report(world, message)
+        await alerts.look(world.deps)
+        world.clock.advance(5)
+    async with world.deps.db.read() as tx:
+        found = [row.text for row in await open_alerts(tx) if row.rule == "dhcp_pool"]
+
+    assert [text.partition(" for")[0] for text in found] == wanted
+
+
+async def test_a_site_that_gives_out_no_addresses_is_no_alert_and_no_figure(world: World) -> None:
+    await report(world, told())
+    row = await kept(world)
+
+    assert row is not None
+    assert (row.dhcp_leases, row.dhcp_addresses) == (None, None)

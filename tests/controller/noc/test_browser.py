@@ -25,6 +25,7 @@ SCREENS = ROOT / "build" / "screens"
 LIVE = "#live[data-tone=good]"
 NEWS_WITHIN_MS = 1_000
 SERIOUS = {"serious", "critical"}
+TABS_MAX = 40
 
 
 @pytest.fixture
@@ -163,7 +164,7 @@ async def test_every_panel_can_be_reached_and_scrolled_with_the_keyboard(
     async with live_page(office, browser) as page:
         await page.wait_for_selector(LIVE)
         await page.locator("#content").focus()
-        for _ in range(7):
+        while len(reached) < TABS_MAX and reached[-1:] != ["sessions-title"]:
             await page.keyboard.press("Tab")
             reached.append(
                 await page.evaluate(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -187,6 +188,16 @@ async def test_a_stranger_gets_no_stream(office: Office) -> None:
     assert answer.status_code == 401
 
 
+async def test_a_site_shows_how_many_of_its_addresses_are_given_out(office: Office) -> None:
+    await keep_network(office)
+    async with a_browser(office) as browser:
+        told = (await browser.client.get("/noc/sites/ruiru")).text
+        untold = (await browser.client.get("/noc/sites/kisumu")).text
+
+    assert "addresses 171 of 200" in told
+    assert re.search(r"addresses \d+ of", untold) is None
+
+
 async def test_fifty_tabs_of_a_page_are_one_look(office: Office) -> None:
     await office.keep(*a_day())
     app = create_app(office.deps)
@@ -201,7 +212,7 @@ async def test_fifty_tabs_of_a_page_are_one_look(office: Office) -> None:
             await one.aclose()
 
     assert viewers == 50
-    assert looks <= 2
+    assert looks <= 2 * 2, "of the page, and of what is open beside it"
 
 
 def test_a_place_shows_to_those_who_have_its_right_only() -> None:

@@ -296,3 +296,11 @@ async def test_only_who_runs_the_business_sees_what_it_might_look_like(office: O
         seen = [(await client.get(path, params=LOOKS)).status_code for path in paths]
 
     assert seen == [403, 403, 403]
+
+
+@pytest.mark.parametrize("frame", ["portal", "paper"])
+async def test_who_is_of_one_branch_is_shown_no_brand_of_all(office: Office, frame: str) -> None:
+    async with at_desk(office, Role.OWNER, frozenset({"main"})) as client:
+        answer = await client.get(f"/noc/brand/{frame}?name=Kahawa")
+
+    assert answer.status_code == 403

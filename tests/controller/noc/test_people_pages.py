@@ -528,3 +528,40 @@ async def test_each_field_of_a_page_has_an_id_of_its_own(office: Office, path: s
     ids = re.findall(r' id="([^"]+)"', await shown(office, path))
 
     assert sorted(ids) == sorted(set(ids))
+
+
+async def test_what_staff_did_about_a_customer_is_on_their_page_and_leads_to_the_log(
+    office: Office,
+) -> None:
+    grant_id = await a_customer(office)
+    await posted(office, "/noc/customers/0712345678/edit", name="Amina")
+    await posted(office, f"/noc/sessions/{SESSION}/disconnect")
+    await posted(office, "/noc/customers/add", phone="0722000001", name="Otieno")
+    async with caller(office) as client:
+        await client.post(f"/api/v1/grants/{grant_id}/suspend")
+    html = await shown(office, f"/noc/customers/{PHONE}")
+    section = html.partition('id="deeds-title"')[2].partition("</section>")[0]
+    log = await shown(office, re.findall('href="(/noc/audit[^"]*)"', section)[0])
+
+    for page in (section, log):
+        text = words(page)
+        assert "POST /noc/customers/{subscriber}/edit" in text
+        assert "disconnect" in text
+        assert f"grant {grant_id}" in text or "/suspend" in text
+        assert "Otieno" not in text
+        assert "customers/add" not in text
+
+
+@pytest.mark.parametrize(
+    ("role", "branches"),
+    [(Role.SUPPORT, None), (Role.ADMIN, frozenset({"main"}))],
+)
+async def test_who_may_not_see_the_log_is_not_shown_it_there(
+    office: Office, role: Role, branches: frozenset[str] | None
+) -> None:
+    await a_customer(office)
+    async with at_desk(office, role, branches) as client:
+        html = (await client.get(f"/noc/customers/{PHONE}")).text
+
+    assert "Wanjiku" in html
+    assert 'id="deeds-title"' not in html

@@ -304,7 +304,7 @@ async def test_a_key_that_could_not_be_kept_leaves_the_one_before_to_be_confirme
     in_its_way.mkdir()
     with pytest.raises(InvalidField, match="could not be kept"):
         await recovery_key.make(deps)
-    with pytest.raises(InvalidField, match="not in use"):
+    with pytest.raises(InvalidField, match="use another key"):
         await recovery_key.confirm(deps, "AAAAAA")
     in_its_way.rmdir()
     assert (await stands(office))[StepName.BACKUPS] is Stand.BEGUN

@@ -323,6 +323,26 @@ async def test_at_a_till_money_that_came_after_an_order_was_found_paid_is_anothe
     assert arrived.state == "suspense"
 
 
+async def test_at_a_till_what_may_be_of_several_is_of_the_one_that_was_found_first(
+    till: World,
+) -> None:
+    receipts = []
+    for n in range(2):
+        phone, mac = parse_msisdn(f"25471200000{n}"), f"02:00:00:00:01:0{n}"
+        await till.order(f"order-{n}", msisdn=phone, device_mac=mac)
+        till.clock.advance(6)
+    first, second = till.gateway.asked
+    for provider_id, wait_s in ((first, 8), (second, 200)):
+        till.clock.advance(wait_s)
+        receipts.append((till.gateway.pay(provider_id, till.clock()), till.clock()))
+        till.clock.advance(60)
+        await query_due(till.deps)
+    states = [(await arrive(till.deps, money_seen(one, at=at))).state for one, at in receipts]
+
+    assert states == ["credited", "credited"]
+    assert (await balances_now(till.deps.db))[f"asset:mpesa:{SHORTCODE}"] == 4_000
+
+
 async def test_at_a_till_two_like_payments_that_were_found_by_asking_are_not_booked_again(
     till: World,
 ) -> None:

@@ -54,6 +54,18 @@ async def test_production_wants_a_public_address_first(office: Office) -> None:
     assert settings.public_url == "https://pay.example.co.ke"
 
 
+@pytest.mark.parametrize(
+    "url", ["https://[2001:db8::1", "https://pay.example.co.ke:99999", "https://pay.example:x"]
+)
+async def test_an_address_with_which_no_controller_would_start_is_refused(
+    office: Office, url: str
+) -> None:
+    with pytest.raises(ConfigFaults, match=r"http\.public_url: want https?://"):
+        await choose(office.deps, {"http.public_url": url})
+
+    assert await kept(office.deps) == {}
+
+
 async def test_a_public_address_is_not_taken_from_under_a_real_account(office: Office) -> None:
     await choose(office.deps, {"http.public_url": "https://pay.example.co.ke"})
     await choose(office.deps, {**KEYS, "mpesa.base_url": "https://api.safaricom.co.ke"})

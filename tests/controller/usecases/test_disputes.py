@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import select
 
-from controller.store import received
+from billing.money import Money
+from controller.store import arrivals, received
 from controller.store.rows import NoticeRow
 from controller.usecases.arrivals import arrive
+from controller.usecases.refunds import refund
 from controller.usecases.settle import DISPUTE, UNREADABLE, take_told
 from tests.support.arrivals import assert_every_shilling_is_somewhere, money_seen
 from tests.support.cards import with_cards
@@ -73,6 +75,19 @@ async def test_a_part_that_is_lost_is_told_to_staff_and_moves_nothing(anne: Worl
 
     assert await wallet(anne) == PAID
     assert "KES 100 went back: book it" in (await notices(anne))[0]
+
+
+async def test_what_is_lost_whole_after_some_was_given_back_is_told_to_staff(anne: World) -> None:
+    async with anne.deps.db.read() as tx:
+        arrival = await arrivals.seen(tx, "card", RECEIPT)
+    assert arrival is not None
+    part = Money(10_000)
+    await refund(anne.deps, arrival.id, amount=part, reason="an outage", idempotent="a" * 32)
+
+    await told(anne, "lost", minor=PAID)
+
+    assert await wallet(anne) == PAID - 10_000
+    assert "KES 300 went back: book it" in (await notices(anne))[-1]
 
 
 async def test_a_dispute_that_is_declined_moves_nothing(anne: World) -> None:

@@ -10,14 +10,21 @@ import pytest
 
 from agent.model import Logo, Works
 from agent.wire import parse_item
-from controller.store import items
+from billing.errors import InvalidField
+from controller.store import items, operators
 from controller.usecases import maintenance, works
 from controller.usecases.areas import Area
+from controller.usecases.faces import tell_all
 from controller.usecases.maintenance import Plan
-from controller.usecases.operators import OperatorChange, change_operator, set_logo
+from controller.usecases.operators import (
+    OperatorChange,
+    change_operator,
+    draft_logo,
+    set_logo,
+)
 from controller.usecases.sites import NewSite, add_site
 from portal.captive.gate import SiteFace
-from tests.controller.test_png import a_png
+from tests.controller.test_png import a_png, with_part
 from tests.support.alerts import more_sites
 from tests.support.builders import OTHER_SITE, SITE
 
@@ -143,3 +150,25 @@ async def test_what_is_over_is_taken_away_by_itself(world: World, late: timedelt
     after = await works.tell_due(world.deps)
 
     assert (during, after) == (0, 1 if late > timedelta(hours=3) else 0)
+
+
+NONSENSE = with_part(b"pHYs", b"-")
+"""Whole, and nothing that a printer or a browser could show."""
+
+
+async def test_a_picture_that_cannot_be_read_is_refused(world: World) -> None:
+    with pytest.raises(InvalidField, match="cannot be read"):
+        await set_logo(world.deps, NONSENSE)
+    with pytest.raises(InvalidField, match="cannot be read"):
+        await draft_logo(world.deps, NONSENSE)
+
+
+async def test_a_picture_of_before_that_cannot_be_read_keeps_no_controller_from_starting(
+    world: World,
+) -> None:
+    async with world.deps.db.begin() as tx:
+        (await operators.operator_locked(tx)).logo = NONSENSE
+
+    await tell_all(world.deps)
+
+    assert (await face(world)).logo == ""
