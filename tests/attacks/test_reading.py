@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
     from tests.attacks.business import Business
 
+NOTED = frozenset({"audit"})
+"""Who takes a list away in a file is in the log."""
+
 BROKEN, SIGNED_OUT = 500, 401
 ODD = ("nul\0here", "\u202e", "x" * 150, "//[", "-1", "9" * 30, FORMULA, DAYS[1], MOMENTS[1])
 IN_PATHS = ("nul\0here", "x" * 150, PRINTABLE[:60])
@@ -81,7 +84,8 @@ async def test_no_get_changes_anything_or_breaks_or_lets_a_script_in(business: B
             headers = key if path.startswith(PREFIX) else {}
             answer = await client.get(path.replace("\0", "%00"), params=query, headers=headers)
             tried += 1
-            if left := changed(before, watcher.seen()):
+            left = changed(before, watcher.seen())
+            if set(left) - (NOTED if path.endswith(".csv") else set()):
                 guilty.append((path, query, f"changed {left}"))
             if answer.status_code >= BROKEN or answer.status_code == SIGNED_OUT:
                 guilty.append((path, query, str(answer.status_code)))
