@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from contextlib import asynccontextmanager
 from functools import cache, partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, Depends, FastAPI
+from fastapi.responses import Response
 from starlette.middleware.gzip import GZipMiddleware
 
 from controller.api import (
@@ -60,7 +63,7 @@ from controller.api import (
 from controller.api import sign_in as door_sign_in
 from controller.api.auth import Staff
 from controller.api.door import Door
-from controller.api.needs import only_staff
+from controller.api.needs import only_keepable, only_staff
 from controller.api.reach import needs_of
 from controller.api.source import asker_of
 from controller.metrics import Measured, Metrics
@@ -130,9 +133,15 @@ def described_app() -> FastAPI:
 
 
 @cache
+def description() -> bytes:
+    """The OpenAPI document. To work it out takes a second: that is done once in a process."""
+    return json.dumps(described_app().openapi(), ensure_ascii=False).encode()
+
+
+@cache
 def _routes() -> list[BaseRoute]:
     """Those of every application in this process: to work out what each wants takes 150 ms."""
-    every = APIRouter(responses=PROBLEMS)
+    every = APIRouter(responses=PROBLEMS, dependencies=[Depends(only_keepable)])
     every.routes.append(callbacks.STK_CALLBACKS)
     dashboard = (
         page.router,
@@ -173,9 +182,9 @@ def _v1() -> APIRouter:
         router.include_router(part.router)
 
     @router.get("/openapi.json", include_in_schema=False)
-    async def openapi() -> dict[str, Any]:
+    async def openapi() -> Response:
         """The description of this interface."""
-        return described_app().openapi()
+        return Response(await asyncio.to_thread(description), media_type="application/json")
 
     return router
 

@@ -6,6 +6,7 @@ from fastapi import Depends, Path, Request, Security
 from fastapi.security import HTTPBearer
 from pydantic import BaseModel, ConfigDict, Field
 
+from billing.errors import InvalidField
 from controller.api.auth import Staff
 from controller.api.errors import NotFound
 from controller.api.reach import must_reach
@@ -34,6 +35,21 @@ def staff_of(request: Request) -> Staff:
 def hub_of(request: Request) -> Hub:
     """The hub of this app's pages."""
     return cast("Hub", request.app.state.hub)
+
+
+def must_be_keepable(name: str, text: str) -> None:
+    """Raise `InvalidField` for what PostgreSQL takes in no text, not even to look for it."""
+    if "\0" in text:
+        raise InvalidField(name[:40].replace("\0", ""), "holds a character that is none")
+
+
+async def only_keepable(request: Request) -> None:
+    """Raise `InvalidField` where a path or a question holds what no text can.
+
+    Bodies are looked at where they are read.
+    """
+    for name, text in (*request.path_params.items(), *request.query_params.multi_items()):
+        must_be_keepable(name, str(text))
 
 
 _bearer = HTTPBearer(auto_error=False, description="The staff key.", scheme_name="staff key")

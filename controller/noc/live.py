@@ -11,8 +11,6 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from email.parser import BytesParser
-from email.policy import HTTP
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 from urllib.parse import parse_qs, parse_qsl, quote, urlencode, urlsplit
@@ -27,7 +25,7 @@ from starlette.routing import compile_path
 from billing.errors import InvalidField
 from controller.api.auth import NotStaff, refuse_other_origins
 from controller.api.errors import REFUSALS, Refused, refusal_of
-from controller.api.needs import deps_of, hub_of, staff_of, who_asks
+from controller.api.needs import deps_of, hub_of, must_be_keepable, staff_of, who_asks
 from controller.noc import counts, page
 from controller.noc.brand import brand_of, read_brand
 from controller.noc.columns import APART, FIELD
@@ -36,6 +34,7 @@ from controller.noc.navigation import FRONT, ON_A_PHONE, home_of, place_of, plac
 from controller.noc.page import ours, preferences_of, style_of
 from controller.noc.pages import sign_in
 from controller.noc.paint import rendered
+from controller.noc.uploads import picture_of
 from controller.noc.words import LANGUAGES, said
 from controller.rights import Right, Role, Who
 from controller.store import saved_views
@@ -199,22 +198,13 @@ async def fields_as_typed(request: Request) -> dict[str, str]:
     """The same with the spaces, which may be part of a password."""
     sent = parse_qs((await request.body()).decode(errors="replace"), keep_blank_values=True)
     for name, values in sent.items():
-        _keepable(name, values[-1])
+        must_be_keepable(name, values[-1])
     return {name: values[-1] for name, values in sent.items()}
 
 
 async def file_of(request: Request, field: str) -> bytes:
     """The file that a form sent as ``multipart/form-data``. Raises `InvalidField`."""
-    kind = request.headers.get("content-type", "").encode("latin-1", "replace")
-    told = BytesParser(policy=HTTP).parsebytes(
-        b"Content-Type: " + kind + b"\r\n\r\n" + await request.body()
-    )
-    for part in told.iter_parts() if told.is_multipart() else ():
-        if part.get_param("name", header="content-disposition") == field:
-            found = part.get_payload(decode=True)
-            if isinstance(found, bytes) and found:
-                return found
-    raise InvalidField(field, "choose a file")
+    return picture_of(await request.body(), request.headers.get("content-type", ""), field)
 
 
 def shown_once(
@@ -284,8 +274,6 @@ async def _seen(request: Request, view: View, asked: Asked) -> Seen:
 
 
 def _asked(request: Request, who: Who, query: Mapping[str, str], path: dict[str, str]) -> Asked:
-    for name, value in path.items():
-        _keepable(name, value)
     deps = deps_of(request)
     return Asked(who=who, query=query, path=path, now=deps.now(), deps=deps)
 
@@ -333,14 +321,7 @@ def _query(items: Sequence[tuple[str, str]]) -> dict[str, str]:
     for name, value in items:
         if len(name) + len(value) > QUERY_CHARACTERS_MAX:
             raise InvalidField(name[:40], f"is longer than {QUERY_CHARACTERS_MAX} characters")
-        _keepable(name, value)
     return _joined(items)
-
-
-def _keepable(name: str, value: str) -> None:
-    """Raise `InvalidField` for what PostgreSQL takes in no text, not even to look for it."""
-    if "\0" in value:
-        raise InvalidField(name[:40].replace("\0", ""), "holds a character that is none")
 
 
 def _whole(

@@ -107,7 +107,7 @@ def notice_answer(body: bytes, settings: BankSettings, arrival_id: str) -> dict[
         return {"transactionID": arrival_id, **said}
     header = told.get("header")
     echoed = {
-        name: str(header[name])[:64]
+        name: _text(header, name)[:64]
         for name in ("messageID", "originatorConversationID")
         if isinstance(header, dict) and name in header
     }
@@ -249,9 +249,11 @@ def _amount(told: Mapping[str, Any], name: str) -> Money:
 
 
 def _text(told: Mapping[str, Any], name: str) -> str:
-    """A text or number, bounded and on one line; "" for none, and for anything else."""
+    """A text, printable, bounded and on one line; "" for none, and for anything else."""
     found = told.get(name)
-    return " ".join(found.replace("\0", "").split())[:TEXT_MAX] if isinstance(found, str) else ""
+    if not isinstance(found, str):
+        return ""
+    return "".join(c for c in " ".join(found.split()) if c.isprintable())[:TEXT_MAX]
 
 
 def _moment(text: str) -> datetime | None:

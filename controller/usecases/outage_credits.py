@@ -132,9 +132,10 @@ async def run(deps: Deps, new: NewRun, *, who: str = "") -> OutageCreditRunRow:
         if known is not None and _described(known) != _described(row):
             raise CreditRunDiffers(f"run {new.id} is there with another rule")
         if known is None:
+            outcome = await _decided(tx, new)
             tx.add(row)
             await tx.flush()
-            await _kept(tx, row.id, await _decided(tx, new))
+            await _kept(tx, row.id, outcome)
     while await book_due(deps):
         pass
     return known or row

@@ -64,6 +64,10 @@ def is_form(path: str) -> bool:
     return path.startswith("/noc")
 
 
+def _way(path: str) -> str:
+    return "data" if is_form(path) else "json"
+
+
 async def asked(
     client: httpx2.AsyncClient,
     deed: Deed,
@@ -74,7 +78,7 @@ async def asked(
     """The answer to a deed, with its own content or another."""
     fresh = {**ids, "once": secrets.token_hex(16)}
     told = filled_in(deed.content if content is None else content, fresh)
-    body = {"data" if is_form(deed.path) else "json": told}
+    body = {"files": deed.files} if deed.files else {_way(deed.path): told}
     headers = {"Idempotency-Key": f"key-{next(KEYS):08}", **how.pop("headers", {})}
     path = filled(deed.path, ids_for(deed.path, ids))
     return await client.request(deed.method, path, headers=headers, **body, **how)

@@ -14,6 +14,7 @@ from controller.rights import Role
 from controller.store.payment_rows import DifferenceRow
 from controller.store.rows import SubscriberRow, TokenKeyRow
 from controller.store.staff_rows import ApiTokenRow
+from controller.usecases import recovery_key
 from tests.support.incoming import came
 from tests.support.office import NOON, a_plan
 from tests.support.staff import Member, a_member, a_token, an_owner, signed_in
@@ -66,6 +67,8 @@ async def a_business(office: Office) -> Business:
             "api_token_id": await _spare_key(office, owner),
             "profile": "kcb-desk",
             "pool_id": "pool-1",
+            "section": "mpesa",
+            "ending": (await recovery_key.make(office.deps))[-recovery_key.ASKED_CHARS :],
         },
     )
 

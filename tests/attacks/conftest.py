@@ -9,18 +9,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from controller.backup.keys import RECIPIENT_FILE
 from controller.payments.memory import MemoryGateway
 from controller.signals import Signals
 from controller.store.database import Database
 from tests.attacks.business import Business, a_business, with_cards
-from tests.support.database import postgres, sqlite_template, sqlite_url
-from tests.support.office import Office, SetClock, an_office
+from tests.support.database import db, db_url, postgres, postgres_db, sqlite_template, sqlite_url
+from tests.support.office import Office, SetClock, an_office, office
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-__all__ = ["postgres", "sqlite_template"]
+__all__ = ["db", "db_url", "office", "postgres", "postgres_db", "sqlite_template"]
 
 
 @pytest.fixture(scope="session")
@@ -39,18 +40,37 @@ def stocked(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 def copied(stocked: Business, path: Path) -> Business:
-    """The business with a database of its own at ``path``."""
+    """The business with a database at ``path`` and a state directory of its own beside it."""
     office = stocked.office
-    shutil.copy(office.deps.settings.state_dir / "lango.db", path)
+    state_dir = path.with_name("state")
+    shutil.copytree(_state_dir(stocked), state_dir, ignore=shutil.ignore_patterns("lango.db*"))
+    shutil.copy(_state_dir(stocked) / "lango.db", path)
     clock = SetClock(office.clock.at)
     deps = replace(
         office.deps,
+        settings=office.deps.settings.model_copy(update={"state_dir": state_dir}),
         db=Database(sqlite_url(path)),
         now=clock,
         signals=Signals(),
         gateway=MemoryGateway(),
     )
     return replace(stocked, office=with_cards(Office(deps, clock)))
+
+
+async def renew(business: Business, stocked: Business) -> None:
+    """Let a copy be as it was, under the same application: it has nothing open meanwhile."""
+    db, office = business.office.deps.db, business.office
+    await db.close()
+    path = office.deps.settings.state_dir.with_name("lango.db")
+    for ending in ("-wal", "-shm"):
+        path.with_name(path.name + ending).unlink(missing_ok=True)
+    shutil.copy(_state_dir(stocked) / "lango.db", path)
+    shutil.copy(_state_dir(stocked) / RECIPIENT_FILE, office.deps.settings.state_dir)
+    office.clock.at = stocked.office.clock.at
+
+
+def _state_dir(stocked: Business) -> Path:
+    return stocked.office.deps.settings.state_dir
 
 
 @pytest.fixture

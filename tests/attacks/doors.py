@@ -19,19 +19,26 @@ from controller.api.rights import PREFIX, RIGHTS_OF
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+NAMES = re.compile(r"\{(\w+)\}")
+"""Names in a path or a field."""
+
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 JsonBody = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Deed:
-    """One request. ``keep`` names what it makes, by the ``id`` of its answer."""
+    """One request. ``keep`` names what it makes, by the ``id`` of its answer.
+
+    ``files`` are sent by a form in place of its ``content``.
+    """
 
     method: str
     path: str
     content: Mapping[str, Any] | None = None
     first: tuple[Deed, ...] = ()
     keep: str = ""
+    files: Mapping[str, bytes] | None = None
 
     @property
     def key(self) -> tuple[str, str]:
@@ -114,6 +121,10 @@ NEW_GRANT = _api(
     keep="grant_id",
 )
 FOR_FOUR = _api("/grants", {**(NEW_GRANT.content or {}), "plan_id": "four"}, keep="grant_id")
+BLOCKED = _api(
+    "/devices/block",
+    {"mac": "02:00:00:00:00:56", "site_id": "{site_id}", "reason": "floods"},
+)
 NEW_TOKEN_KEY = _api("/sites/{site_id}/token-keys")
 NEW_TOKEN = _api(
     "/tokens",
@@ -158,6 +169,7 @@ API: tuple[Deed, ...] = (
     Deed("PATCH", f"{PREFIX}/sites/{{site_id}}", {"place": "-1.2921, 36.8219"}),
     _api("/sites/{site_id}/branch", {"branch_id": "nakuru"}),
     _api("/sites/{site_id}/join-tokens"),
+    _api("/sites/{site_id}/join-commands"),
     NEW_POOL,
     _api("/sites/{site_id}/pools/{pool_id}", {**POOL, "name": "Another"}, NEW_POOL),
     _api("/sites/{site_id}/pools/{pool_id}/remove", None, NEW_POOL),
@@ -175,6 +187,11 @@ API: tuple[Deed, ...] = (
     _api("/grants/{grant_id}/suspend"),
     _api("/grants/{grant_id}/resume", None, _api("/grants/{grant_id}/suspend")),
     _api("/grants/{grant_id}/revoke"),
+    _api("/sessions/{session_id}/disconnect"),
+    _api("/sessions/{session_id}/move", {"device_mac": "02:00:00:00:00:55"}),
+    _api("/sessions/{session_id}/give", {"plan_id": "{plan_id}", "reason": "a long outage"}),
+    BLOCKED,
+    _api("/devices/unblock", {"mac": "02:00:00:00:00:56", "site_id": "{site_id}"}, BLOCKED),
     _api("/plans", PLAN),
     _api("/plans/{plan_id}/withdraw"),
     NEW_PRICE,
@@ -248,6 +265,10 @@ API: tuple[Deed, ...] = (
         _api("/subscriptions/{subscription_id}/pause", {}),
     ),
     _api("/subscriptions/{subscription_id}/suspend", None, NEW_SUBSCRIPTION),
+    _api(
+        "/subscriptions/{subscription_id}/credentials",
+        {"name": "wanjiku@kahawa", "secret": "four-wet-goats"},
+    ),
     _api(
         "/account-payments",
         {"subscriber": "{phone}", "amount": kes("10.00"), "payer": "{phone}", "rail": "mpesa"},
@@ -380,23 +401,65 @@ def _act(path: str, content: JsonBody | None = None, *first: Deed, keep: str = "
     return Deed("POST", f"/noc{path}", content, first, keep)
 
 
+def _sends(path: str) -> Deed:
+    return Deed("POST", f"/noc{path}", files={"logo": base64.b64decode(SMALL_PNG)})
+
+
+NEW_ADDRESS = _act("/setup/address", {"public_url": "https://kahawa.example.com"})
+NEW_ACCOUNT = _act(
+    "/setup/mpesa",
+    {
+        "environment": "sandbox",
+        "shortcode": "600222",
+        "till": "600333",
+        "consumer_key": "a-consumer-key",
+        "consumer_secret": "a-consumer-secret",
+        "passkey": "a-passkey",
+    },
+    NEW_ADDRESS,
+)
+SETUP: tuple[Deed, ...] = (
+    NEW_ADDRESS,
+    _act("/setup/address/look", {}),
+    _act("/setup/aside", {"step": "sms", "aside": "1"}),
+    _act(
+        "/setup/business",
+        {
+            "name": "Kahawa Net",
+            "kra_pin": "P051234567X",
+            "vat": "1",
+            "support_phone": "0712 345 678",
+            "languages": "sw,en",
+            "colour": "#0b6e4f",
+        },
+    ),
+    _sends("/setup/business/logo"),
+    NEW_ACCOUNT,
+    _act("/setup/mpesa/test", {"phone": "0712 345 678"}),
+    _act(
+        "/setup/sms",
+        {
+            "carrier": "africas_talking",
+            "username": "kahawa",
+            "api_key": "an-api-key",
+            "sender_id": "KAHAWA",
+        },
+    ),
+    _act("/setup/sms/test", {"phone": "0712 345 678"}),
+    _act("/setup/{section}/forget", {}, NEW_ACCOUNT),
+    _act("/setup/plans", {"template": "cafe", "cafe-1h": "20", "cafe-day": "100"}),
+    _act("/setup/backups/confirm", {"ending": "{ending}"}),
+    _act("/setup/backups/key", {}),
+)
+"""The set-up; each of its forms is posted by somebody of all branches."""
+
+KEPT_VIEW = _act("/views/keep", {"place": "/noc/customers", "query": "?q=a", "name": "of mine"})
 NEW_PASSWORD = "seven dry camels hum"
 PROOF = {"password": "four wet goats sing"}
 ACTS: tuple[Deed, ...] = (
     _act("/preferences", {"language": "sw", "theme": "dark", "redacted": "1", "back": "/noc"}),
-    _act(
-        "/sites",
-        {
-            "id": "estate-8",
-            "name": "Estate 8",
-            "language": "en",
-            "branch": "{branch}",
-            "place": "-1.2921, 36.8219",
-        },
-    ),
     _act("/sites/{site_id}/probes", {"kind": "arp", "target": "10.77.0.10"}),
     _act("/sites/{site_id}/place", {"place": "-1.2921, 36.8219"}),
-    _act("/sites/{site_id}/join-tokens", {}),
     _act("/sessions/{session_id}/disconnect", {"back": "/noc/sessions"}),
     _act(
         "/sessions/undo",
@@ -426,7 +489,7 @@ ACTS: tuple[Deed, ...] = (
         },
     ),
     _act(
-        "/customers/{phone}/edit",
+        "/customers/{subscriber}/edit",
         {
             "name": "Wanjiku",
             "email": "w@example.com",
@@ -437,10 +500,10 @@ ACTS: tuple[Deed, ...] = (
             "branch_id": "{branch}",
         },
     ),
-    _act("/customers/{phone}/note", {"text": "calls in the evening"}),
-    _act("/customers/{phone}/message", {"text": "We are on the mast now."}),
+    _act("/customers/{subscriber}/note", {"text": "calls in the evening"}),
+    _act("/customers/{subscriber}/message", {"text": "We are on the mast now."}),
     _act(
-        "/customers/{phone}/give",
+        "/customers/{subscriber}/give",
         {
             "site_id": "{site_id}",
             "plan_id": "{plan_id}",
@@ -559,6 +622,79 @@ ACTS: tuple[Deed, ...] = (
     _act("/me/sessions/end", {}),
     _act("/me/tokens", {**PROOF, "name": "a program", "role": "support", "days": "30"}),
     _act("/me/tokens/{token_id}/revoke", {}),
+    _act(
+        "/brand",
+        {
+            "name": "Kahawa Net",
+            "colour": "#0a7d5a",
+            "support_phone": "0712 345 678",
+            "languages": "sw,en",
+            "pay_to": "PayBill 600111",
+            "logo": "none",
+        },
+    ),
+    _sends("/brand/logo"),
+    _act(
+        "/maintenance",
+        {
+            "area": "site:{site_id}",
+            "from": "2026-11-24T22:00",
+            "lasts": "2",
+            "lasts_unit": "hours",
+            "tell": "3600",
+            "text_en": "We mend the mast.",
+            "text_sw": "Tunatengeneza mnara.",
+            "once": "{once}",
+        },
+    ),
+    _act("/maintenance/{window_id}/end", {}),
+    _act(
+        "/promotions",
+        {
+            "kind": "coupon",
+            "name": "Ten off",
+            "code": "KARIBU20",
+            "share": "10",
+            "periods": "1",
+            "uses": "5",
+            "plan": "{plan_id}",
+            "segment": "business",
+            "branch": "{branch}",
+            "from_day": "2026-11-23",
+            "last_day": "2026-12-24",
+        },
+    ),
+    _act(
+        "/promotions",
+        {
+            "kind": "loyalty",
+            "name": "Every tenth",
+            "id": "tenth",
+            "every": "10",
+            "reward": "50",
+            "plan": "{plan_id}",
+        },
+    ),
+    _act(
+        "/promotions",
+        {"kind": "referral", "name": "Two", "id": "two", "referrer": "50", "referred": "20"},
+    ),
+    _act("/promotions/{promotion_id}/withdraw", {}, NEW_PROMOTION),
+    _act(
+        "/sites/new",
+        {
+            "name": "Estate 7",
+            "id": "estate-7",
+            "branch": "{branch}",
+            "language": "sw",
+            "place": "-1.2921, 36.8219",
+            "back": "/noc/setup",
+        },
+    ),
+    _act("/sites/{site_id}/joining", {"back": "/noc/setup"}),
+    KEPT_VIEW,
+    _act("/views/forget", {"place": "/noc/customers", "name": "of mine"}, KEPT_VIEW),
+    *SETUP,
 )
 """What forms of the dashboard post; each succeeds in the business, posted by the owner."""
 
@@ -603,7 +739,7 @@ def acts() -> set[tuple[str, str]]:
 
 def filled(text: str, ids: Mapping[str, str]) -> str:
     """A text with the names in braces filled in; what nobody knows is called "none"."""
-    return re.sub(r"\{(\w+)\}", lambda found: ids.get(found[1], "none"), text)
+    return NAMES.sub(lambda found: ids.get(found[1], "none"), text)
 
 
 def filled_in(content: Any, ids: Mapping[str, str]) -> Any:

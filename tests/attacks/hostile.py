@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
+import os
 import re
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     Path = tuple[str | int, ...]
+
+EACH_EVERYWHERE = bool(os.environ.get("ATTACK_ALL"))
+"""Whether every value is sent in every field, and not only each somewhere."""
 
 MARK = "owned"
 SCRIPT = f"<script>window.{MARK}=1</script>"
@@ -17,6 +22,9 @@ SCRIPT = f"<script>window.{MARK}=1</script>"
 PRINTABLE = (
     f"../..'\"><img src=x onerror=window.{MARK}=1>{SCRIPT}{{{{7*7}}}}${{7*7}}'; DROP TABLE plan;--"
 )
+HALF = "\ud800"
+"""Half a character: JSON can say it, UTF-8 cannot."""
+
 FORMULA = '=HYPERLINK("http://evil.example/","x")'
 TEXTS = (
     PRINTABLE,
@@ -25,7 +33,7 @@ TEXTS = (
     "nul\0here",
     "\u202etxt.exe\u2066",
     "x" * 10_000,
-    "\ud800",
+    HALF,
     "//[",
 )
 NUMBERS = (-1, 0, 2**63, -(2**63) - 1, 10**40, 1.5, True)
@@ -47,19 +55,19 @@ _NUMBER = re.compile(r"[0-9.,]+$")
 def instead_of(value: Any) -> tuple[Any, ...]:
     """What is sent where this value would be right."""
     if isinstance(value, bool):
-        return ("\ud800", 2)
+        return (HALF, 2)
     if isinstance(value, int):
-        return (*NUMBERS, "\ud800")
+        return (*NUMBERS, HALF)
     if not isinstance(value, str):
         return ()
     if _MOMENT.match(value):
-        return (*MOMENTS, "\ud800")
+        return (*MOMENTS, HALF)
     return (*TEXTS, *DAYS) if _DAY.match(value) else TEXTS
 
 
 def typed_instead_of(value: str) -> tuple[str, ...]:
     """The same for a field of a form, which has no surrogates but numbers as text."""
-    texts = tuple(text for text in TEXTS if text != "\ud800")
+    texts = tuple(text for text in TEXTS if text != HALF)
     more = DAYS if _DAY.match(value) else ()
     return (*texts, *more, *(TYPED_NUMBERS if _NUMBER.match(value) else ()))
 
@@ -85,3 +93,27 @@ def with_at(content: Any, at: Path, value: Any) -> Any:
     n = at[0]
     assert isinstance(n, int)
     return [*content[:n], with_at(content[n], at[1:], value), *content[n + 1 :]]
+
+
+def one_by_one(
+    content: Any,
+    bad_for: Callable[[Path, Any], tuple[Any, ...]] = lambda _, value: instead_of(value),
+) -> Iterator[Any]:
+    """The body with one bad value at a time.
+
+    Of the fields of one kind each has its turn, until every bad value of that kind was sent.
+    """
+    of_kind: dict[str, tuple[list[Path], tuple[Any, ...]]] = {}
+    for at, value in places(content):
+        if bad := bad_for(at, value):
+            of_kind.setdefault(repr(bad), ([], bad))[0].append(at)
+    for fields, bad in of_kind.values():
+        for at, value in _turns(fields, bad):
+            yield with_at(content, at, value)
+
+
+def _turns(fields: list[Path], bad: tuple[Any, ...]) -> Iterator[tuple[Path, Any]]:
+    if EACH_EVERYWHERE:
+        return itertools.product(fields, bad)
+    turns = range(max(len(fields), len(bad)))
+    return ((fields[n % len(fields)], bad[n % len(bad)]) for n in turns)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from sqlalchemy.engine import make_url
 
@@ -25,12 +25,16 @@ TRIES = frozenset(("inbox", "staff_try", "staff_step"))
 class Watcher:
     """A second connection, which sees what was committed."""
 
+    _columns: ClassVar[dict[str, str]] = {}
+    """By table; every business has the same."""
+
     def __init__(self, business: Business) -> None:
         """Look at the database of a business."""
         path = make_url(business.office.deps.db.url).database
         assert path is not None
         self._connection = sqlite3.connect(path)
-        self._columns = {name: self._columns_of(name) for name in self._tables()}
+        if not self._columns:
+            self._columns.update({name: self._columns_of(name) for name in self._tables()})
         self._version = self.version()
         self._seen: Rows | None = None
 
@@ -48,6 +52,12 @@ class Watcher:
             name: self._connection.execute(f"SELECT {columns} FROM {name} ORDER BY 1").fetchall()  # noqa: S608 - names of our own tables
             for name, columns in self._columns.items()
         }
+
+    def count(self, table: str) -> int:
+        """How many rows a table has."""
+        assert table in self._columns
+        query = f"SELECT COUNT(*) FROM {table}"  # noqa: S608 - a name of our own tables
+        return int(self._connection.execute(query).fetchone()[0])
 
     def seen(self) -> Rows:
         """Every row, as of the last look at all of them."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import tarfile
 from typing import TYPE_CHECKING
@@ -39,18 +40,20 @@ BEGINNINGS = ("=", "+", "-", "@", "\t", "\r")
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_name_in_a_backup_leads_nowhere(tmp_path: Path, name: str) -> None:
-    raw = a_manifest(Member("database", 4, "0"), Member(name, 4, "0")).written()
-    told = tarfile.TarInfo(name)
-    told.size = 4
+    true = hashlib.sha256(b"evil").hexdigest()
+    raw = a_manifest(Member("database", 4, true), Member(name, 4, true)).written()
+    held = [(tarfile.TarInfo("database"), b"evil"), (tarfile.TarInfo(name), b"evil")]
+    for told, _ in held:
+        told.size = 4
 
-    with pytest.raises(NotABackup):
-        unpack(forged(tmp_path, raw, [(told, b"evil")]), KEY, into(tmp_path))
+    with pytest.raises(NotABackup, match="names files that no backup has"):
+        unpack(forged(tmp_path, raw, held), KEY, into(tmp_path))
     assert {one.name for one in tmp_path.rglob("*")} == {"forged.lango", "into"}
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_is_no_file_in_a_backup_is_never_made(tmp_path: Path, kind: bytes) -> None:
-    raw = a_manifest(Member("database", 0, "0")).written()
+    raw = a_manifest(Member("database", 0, hashlib.sha256(b"").hexdigest())).written()
     told = tarfile.TarInfo("database")
     told.type, told.linkname = kind, "/etc/passwd"
 
@@ -59,10 +62,10 @@ def test_what_is_no_file_in_a_backup_is_never_made(tmp_path: Path, kind: bytes) 
     assert list((tmp_path / "into").iterdir()) == []
 
 
-@pytest.mark.parametrize("name", ["../../evil.csv", "/etc/evil.csv", "x" * 200])
+@pytest.mark.parametrize("name", ["../evil.csv", "../../evil.csv", "x" * 200])
 async def test_the_name_of_a_statement_is_only_a_word(business: Business, name: str) -> None:
-    app, folder = application(business), business.office.deps.settings.state_dir
-    before = sorted(folder.parent.rglob("*evil*"))
+    app, around = application(business), business.office.deps.settings.state_dir.parents[1]
+    before = sorted(around.rglob("*evil*"))
     told = {**(NEW_STATEMENT.content or {}), "name": name, "profile": "kcb-desk"}
     async with asking(app) as client:
         for deed in NEW_STATEMENT.first:
@@ -73,7 +76,7 @@ async def test_the_name_of_a_statement_is_only_a_word(business: Business, name: 
     await app.state.hub.close()
 
     assert answer.status_code in {201, 422}
-    assert sorted(folder.parent.rglob("*evil*")) == before
+    assert sorted(around.rglob("*evil*")) == before
 
 
 async def test_no_cell_of_a_report_is_a_formula(business: Business) -> None:

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from tests.attacks.business import Business
 
-EXAMPLES = int(os.environ.get("ATTACK_EXAMPLES", "4"))
+EXAMPLES = int(os.environ.get("ATTACK_EXAMPLES", "2"))
 WHERE = "http://lango.test"
 CHECKS = [
     not_a_server_error,

@@ -25,6 +25,9 @@ OF_ALL = {
     "plan_id": "plans are of no branch",
     "once": "made anew",
     "batch": "a batch is sold by every branch",
+    "section": "the set-up is of no branch",
+    "ending": "the same",
+    "promotion_id": "promotions are of no branch",
 }
 """Names that stand for nothing a branch has."""
 
@@ -45,11 +48,12 @@ def aimed(deed: Deed, ours: Mapping[str, str], others: Mapping[str, str]) -> Ite
             doors.filled_in(dict(deed.content or {}), {**ours, "once": "cd" * 16}),
         )
     for field, value in (deed.content or {}).items():
-        name = value.strip("{}")
-        if f"{{{name}}}" == value and name not in OF_ALL and field != "payer":  # any phone may pay
+        for name in set(doors.NAMES.findall(value)) - set(OF_ALL):
+            if field == "payer":
+                continue  # any phone may pay
             told = doors.filled_in(dict(deed.content or {}), {**ours, "once": "cd" * 16})
             path = filled(deed.path, ids_for(deed.path, {**ours}))
-            yield path, {**told, field: others[name]}
+            yield path, {**told, field: filled(value, {name: others[name]})}
 
 
 async def test_a_form_does_nothing_to_what_another_branch_has(business: Business) -> None:

@@ -13,13 +13,16 @@ from controller.noc.pages.every import PAGES
 from tests.attacks import doors
 from tests.attacks.asking import application, asking, ids_for
 from tests.attacks.doors import filled
-from tests.attacks.hostile import DAYS, FORMULA, MOMENTS, PRINTABLE, SCRIPT
+from tests.attacks.hostile import DAYS, EACH_EVERYWHERE, FORMULA, MOMENTS, PRINTABLE, SCRIPT
 from tests.attacks.tables import Watcher, changed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.attacks.business import Business
+
+NOTED = frozenset({"audit"})
+"""Who takes a list away in a file is in the log."""
 
 BROKEN, SIGNED_OUT = 500, 401
 ODD = ("nul\0here", "\u202e", "x" * 150, "//[", "-1", "9" * 30, FORMULA, DAYS[1], MOMENTS[1])
@@ -51,16 +54,23 @@ def names_asked() -> dict[str, set[str]]:
 
 
 def questions(business: Business) -> Iterator[tuple[str, dict[str, str]]]:
-    """Each path as it is meant, and then with one bad value after another."""
-    names = names_asked()
+    """Each path as it is meant, then with a script in each question, then with other bad values.
+
+    Those take turns from path to path, and are all sent in each with ``ATTACK_ALL=1``.
+    """
+    names, turn = names_asked(), 0
     for path in readable():
         real = filled(path, ids_for(path, {**business.ids, "key": "ab" * 16, "batch": "none"}))
         yield real, {}
-        for name in sorted(names.get(path, ())):
+        asked_for = sorted(names.get(path, ()))
+        for name in asked_for:
             yield real, {name: PRINTABLE[:150]}
-        for n, name in enumerate(sorted(names.get(path, ()))):
-            yield real, {name: ODD[n % len(ODD)]}
-        for odd in IN_PATHS if "{" in path else ():
+        for name in asked_for if EACH_EVERYWHERE else asked_for[turn % 3 :: 3]:
+            turn += 1
+            yield real, {name: ODD[turn % len(ODD)]}
+        if "{" in path:
+            turn += 1
+            odd = IN_PATHS[turn % len(IN_PATHS)]
             yield filled(path, dict.fromkeys(business.ids, odd.replace("/", "%2f"))), {"q": odd}
 
 
@@ -74,7 +84,8 @@ async def test_no_get_changes_anything_or_breaks_or_lets_a_script_in(business: B
             headers = key if path.startswith(PREFIX) else {}
             answer = await client.get(path.replace("\0", "%00"), params=query, headers=headers)
             tried += 1
-            if left := changed(before, watcher.seen()):
+            left = changed(before, watcher.seen())
+            if set(left) - (NOTED if path.endswith(".csv") else set()):
                 guilty.append((path, query, f"changed {left}"))
             if answer.status_code >= BROKEN or answer.status_code == SIGNED_OUT:
                 guilty.append((path, query, str(answer.status_code)))

@@ -6,6 +6,8 @@ That redirects are not followed is seen in ``tests/controller/notify/test_http_w
 from __future__ import annotations
 
 import asyncio
+import itertools
+import json
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -15,11 +17,14 @@ from sqlalchemy import select
 
 from controller.api.rights import PREFIX
 from controller.config_sections import MapSection
+from controller.noc.pages.setup_accounts import PRODUCTION, SANDBOX, SMS_PRODUCTION, SMS_SANDBOX
 from controller.notify.http_webhook import HttpWebhooks, resolved
+from controller.notify.outside import HttpOutside
+from controller.store import chosen
 from controller.store.alert_rows import WebhookRow
 from controller.usecases.webhooks import send_due
-from tests.attacks.asking import application, asked, asking
-from tests.attacks.doors import NEW_ROUTE
+from tests.attacks.asking import application, asked, asking, prepared
+from tests.attacks.doors import NEW_ROUTE, SETUP
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -50,6 +55,7 @@ INWARDS = (
     "both.example.com",
     "mapped.example.com",
 )
+PROVIDERS = frozenset({PRODUCTION, SANDBOX, SMS_PRODUCTION, SMS_SANDBOX})
 NAMES = {
     "inward.example.com": ["127.0.0.1"],
     "both.example.com": ["93.184.216.34", "127.0.0.1"],
@@ -99,6 +105,43 @@ async def test_a_webhook_goes_nowhere_inside(business: Business, scheme: str) ->
 
     assert heard == []
     assert states == ({"given_up"} if scheme == "https" else set())
+
+
+async def test_our_own_address_is_looked_at_from_outside_only(business: Business) -> None:
+    outside = HttpOutside(resolve=looked_up)
+    office = replace(business.office, deps=replace(business.office.deps, outside=outside))
+    app, told = application(replace(business, office=office)), set()
+    async with a_canary() as (port, heard), asking(app, cookies=business.owner_cookies) as client:
+        for scheme, host in itertools.product(("https", "http"), INWARDS):
+            address = {"public_url": f"{scheme}://{host}:{port}"}
+            kept = await client.post("/noc/setup/address", data=address)
+            told.add(kept.status_code)
+    await outside.close()
+    await app.state.hub.close()
+
+    assert heard == []
+    assert 303 in told, "an address that is kept is looked at"
+
+
+@pytest.mark.parametrize(
+    ("path", "field"), [("/noc/setup/mpesa", "environment"), ("/noc/setup/sms", "carrier")]
+)
+async def test_nobody_chooses_where_providers_are(
+    business: Business, path: str, field: str
+) -> None:
+    (deed,) = [one for one in SETUP if one.path == path]
+    app, ids = application(business), {**business.ids}
+    async with asking(app, cookies=business.owner_cookies) as client:
+        await prepared(client, business, deed, ids)
+        for strange in ("https://evil.example", "simulated", "", "production/../..//evil.example"):
+            content = {**(deed.content or {}), field: strange, "base_url": "https://evil.example"}
+            await asked(client, deed, ids, content)
+    await app.state.hub.close()
+    async with business.office.deps.db.read() as tx:
+        kept = {row.name: row.value or "" for row in await chosen.every(tx)}
+
+    assert all("evil" not in value for value in kept.values())
+    assert all(json.loads(v) in PROVIDERS for name, v in kept.items() if name.endswith(".base_url"))
 
 
 async def test_a_logo_is_bytes_and_never_an_address(business: Business) -> None:

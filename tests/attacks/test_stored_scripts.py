@@ -18,19 +18,23 @@ from controller.usecases.probes import ask
 from tests.attacks import doors
 from tests.attacks.asking import application, asked, asking, bearer, ids_for
 from tests.attacks.doors import Deed, filled, kes
-from tests.support.browser import DESK_SIZE, browsing
+from tests.attacks.providers import told_of, with_providers
+from tests.support.browser import browsing
 from tests.support.builders import a_batch, a_record
 from tests.support.builders import opened as session_opened
 from tests.support.incoming import came
-from tests.support.office import opened
+from tests.support.office import caller, opened
 from tests.support.staff import PASSWORD
 
 if TYPE_CHECKING:
-    from playwright.async_api import Page
+    from playwright.async_api import Page, ViewportSize
 
     from tests.attacks.business import Business
 
 pytestmark = pytest.mark.browser
+
+SMALL: ViewportSize = {"width": 360, "height": 360}
+"""Nobody looks: less to paint."""
 
 SHORT = "<img src=x onerror=owned=1>"
 SCRIPT = "<script>window.owned=1</script>"
@@ -80,6 +84,10 @@ async def stored(business: Business) -> None:
         code = {"code": business.owner.code(office)}
         assert (await client.post("/noc/second", data=code, headers=evil)).status_code == 303
     await app.state.hub.close()
+    for door, words in told_of(with_providers(office), EVIL[:60]):
+        async with caller(door.office, None) as client:
+            answer = await client.post(door.path, content=words, headers=dict(door.headers(words)))
+            assert answer.is_success, (door.name, answer.text)
     await came(office, "SGHEVIL001", 700, reference=EVIL[:60], payer_name=EVIL[:60])
     await came(office, "SGHEVIL002", 700, reference=EVIL[:60], payer=SHORT, payer_name=SHORT)
     probe = await ask(office.deps, site, "arp")
@@ -107,6 +115,15 @@ def addresses(business: Business) -> list[str]:
         "/noc/customers?q=img",
         "/noc/search?q=SGHEVIL",
         "/noc/payments/SGHEVIL001",
+        "/noc/payments/UGEF0RGED2",
+        "/noc/payments/UGE5L8M35",
+        f"/noc/brand?name={SHORT}&pay_to={SHORT}&support_phone={SHORT}",
+        f"/noc/brand/portal?name={SHORT}&colour=%230a7d5a",
+        f"/noc/brand/paper?name={SHORT}&colour=%230a7d5a&pay_to={SHORT}",
+        f"/noc/promotions?kind=coupon&name={SHORT}&code={SHORT}",
+        f"/noc/maintenance?text_en={SHORT}&text_sw={SHORT}&area={SHORT}",
+        f"/noc/sites/new?name={SHORT}&place={SHORT}&back=javascript:owned=1",
+        "/noc/sites/evil/joining?back=javascript:owned=1",
         f"/noc/search?q={SCRIPT}",
         "/buy/evil",
         "/buy/site-thika",
@@ -128,7 +145,7 @@ async def test_no_page_runs_what_somebody_is_called(business: Business) -> None:
     await stored(business)
     guilty, console, shown = {}, [], 0
     async with opened(business.office) as url, browsing() as browser:
-        context = await browser.new_context(viewport=DESK_SIZE)
+        context = await browser.new_context(viewport=SMALL)
         await context.add_init_script(LISTENER)
         cookies = [{"name": n, "value": v, "url": url} for n, v in business.owner_cookies.items()]
         await context.add_cookies(cookies)  # type: ignore[arg-type]

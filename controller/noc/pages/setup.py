@@ -20,7 +20,6 @@ from controller.config import ConfigFaults
 from controller.noc import live, setup_board, typed
 from controller.noc.pages import held
 from controller.noc.setup_board import Entry
-from controller.noc.uploads import picture_of
 from controller.noc.words import word
 from controller.rights import Right
 from controller.store import backups, chosen, operators
@@ -302,10 +301,9 @@ def _faults(checks: Mapping[str, Callable[[], object]]) -> list[str]:
 async def keep_logo(request: Request, deps: Needed) -> Response:
     """Keep the logo that stands on papers."""
     held.must_be_of_all(await live.acts(request, Right.RUN_SYSTEM))
-    body, kind = await request.body(), request.headers.get("content-type", "")
 
     async def deed() -> None:
-        await set_logo(deps, picture_of(body, kind, "logo"))
+        await set_logo(deps, await live.file_of(request, "logo"))
 
     said = live.words_of(request)("The logo is kept.")
     return await live.tried(request, "/noc/setup/business", deed(), said=said)

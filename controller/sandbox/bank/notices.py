@@ -110,7 +110,10 @@ class SigningBank:
 
     def signed(self, told: dict[str, Any]) -> Notice:
         """A body with its signature."""
-        body = json.dumps(told).encode()
+        return self.signed_bytes(json.dumps(told).encode())
+
+    def signed_bytes(self, body: bytes) -> Notice:
+        """Any body with its signature."""
         signature = self._key.sign(body, PKCS1v15(), SHA256())
         shown = base64.b64encode(signature).decode()
         return Notice(body, {"Content-Type": "application/json", "Signature": shown})

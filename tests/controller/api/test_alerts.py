@@ -198,11 +198,14 @@ async def test_outages_are_listed_and_credit_is_previewed_and_given(office: Offi
         given = (await posted(client, "/outage-credits", body)).json()
         shown = (await client.get(f"/api/v1/outage-credits/{'f' * 32}")).json()
         wrong = await posted(client, "/outage-credits", {**body, "days": 0})
+        elsewhere = {**body, "id": "e" * 32, "site_id": "nowhere"}
+        nowhere = await posted(client, "/outage-credits", elsewhere)
 
     assert [one["duration_s"] for one in outages] == [5 * 3_600]
     assert (seen["outages"], seen["subscriptions"]) == (1, 0)
     assert (given["data"], shown) == ([], given)
     assert wrong.status_code == 422
+    assert (nowhere.status_code, nowhere.json()["detail"]) == (404, "there is no site nowhere")
 
 
 async def test_a_site_is_put_behind_another_and_not_behind_itself(office: Office) -> None:

@@ -29,6 +29,7 @@ OPEN_TO_ALL = {
     "/noc/welcome": "who was invited has a secret in the address",
     "/noc/preferences": "a language and a colour, kept by the browser",
     "/noc/static": "style and script",
+    "/noc/brand.css": "a colour as a style sheet; the page to sign in on wears it",
     "/d/{document_id}": "the address of a document is its secret",
     "/i/{code}": "so is that of an install script",
     "/i/{code}/agent.tar.gz": "the same",

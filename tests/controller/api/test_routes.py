@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from controller.api.app import description
 from controller.api.openapi import TARGET, described
 from controller.edge.authority import TOKEN_PREFIX
 from controller.store.rows import SiteItemRow
@@ -50,6 +51,13 @@ async def posted(office: Office, path: str, body: object = None, key: str = "") 
 
 async def test_the_description_is_fresh() -> None:
     assert TARGET.read_text() == described(), "run `make openapi`"
+
+
+async def test_the_description_is_told_to_staff_and_worked_out_once(office: Office) -> None:
+    told = await got(office, "openapi.json")
+
+    assert told == json.loads(described())
+    assert description() is description(), "a second of this machine for each who asks"
 
 
 async def test_health_wants_no_key(office: Office) -> None:

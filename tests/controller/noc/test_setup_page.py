@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from controller.backup.keys import recipient_of
+from billing.errors import InvalidField
+from controller.backup.keys import RECIPIENT_FILE, recipient_of
 from controller.choices import Choices
 from controller.config import Fixed, Settings
 from controller.config_sections import SimulatedSection
 from controller.payments.absent import AbsentGateway
 from controller.rights import Role
 from controller.store import chosen, operators, plans
-from controller.usecases import first_shilling
+from controller.usecases import first_shilling, recovery_key
 from controller.usecases.backups import backup_due
 from controller.usecases.messages import send_due
 from controller.usecases.settle import take_callback
@@ -291,6 +292,25 @@ async def test_the_recovery_key_is_shown_once_and_shown_to_be_kept(office: Offic
     assert "Well kept" in said[1]
     assert again.status_code == 303, "a key that is kept is not made anew"
     assert (await stands(office))[StepName.BACKUPS] is Stand.DONE
+
+
+async def test_a_key_that_could_not_be_kept_leaves_the_one_before_to_be_confirmed(
+    office: Office,
+) -> None:
+    deps = office.deps
+    await recovery_key.make(deps)
+    before = recipient_of(deps.settings.state_dir)
+    in_its_way = deps.settings.state_dir / f"{RECIPIENT_FILE}.new"
+    in_its_way.mkdir()
+    with pytest.raises(InvalidField, match="could not be kept"):
+        await recovery_key.make(deps)
+    with pytest.raises(InvalidField, match="use another key"):
+        await recovery_key.confirm(deps, "AAAAAA")
+    in_its_way.rmdir()
+    assert (await stands(office))[StepName.BACKUPS] is Stand.BEGUN
+    await recovery_key.make(deps)
+
+    assert before != recipient_of(deps.settings.state_dir)
 
 
 async def test_a_step_may_wait_and_be_taken_up_again(new: Office) -> None:
