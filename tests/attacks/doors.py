@@ -7,6 +7,7 @@ earlier deed of the same row made.
 from __future__ import annotations
 
 import base64
+import json
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -82,6 +83,34 @@ WINDOW = {
     "site_id": "{site_id}",
     "from_at": SOON,
     "until_at": LATER,
+}
+ROUTER = json.dumps(
+    {
+        "form": "lango.router/1",
+        "version": "7.18.2 (stable)",
+        "rows": {
+            "/ppp/profile": [{"name": "10M", "rate-limit": "3M/10M", "default": "false"}],
+            "/ppp/secret": [
+                {
+                    "name": "jane",
+                    "profile": "10M",
+                    "service": "pppoe",
+                    "comment": "Jane 0733000001",
+                    "disabled": "false",
+                }
+            ],
+        },
+        "unread": {},
+    }
+)
+"""What an agent read of an existing router."""
+
+IMPORT = {
+    "site_id": "{site_id}",
+    "name": "router.json",
+    "file": ROUTER,
+    "prices": {"10M": 2_500},
+    "begins_on": "2026-12-20",
 }
 TOLD = {"text_en": "No light in Thika.", "text_sw": "Hakuna umeme.", "site_id": "{site_id}"}
 CREDIT = {
@@ -312,6 +341,8 @@ API: tuple[Deed, ...] = (
     _api("/area-notices", {"id": "{once}", **TOLD}),
     _api("/area-notices/{notice_id}/stop"),
     _api("/outage-credits", CREDIT),
+    _api("/imports", IMPORT),
+    _api("/imports/{import_id}/undo", None, _api("/imports", IMPORT, keep="import_id")),
     _api(
         "/operator",
         {
@@ -377,6 +408,7 @@ MORE: tuple[Deed, ...] = (
     _api("/maintenance/preview", {"id": "{once}", **WINDOW}),
     _api("/area-notices/preview", {"id": "{once}", **TOLD}),
     _api("/outage-credits/preview", CREDIT),
+    _api("/imports/preview", IMPORT),
     _api("/vouchers/sheet", {"batch": "b1", "branch": "{branch}", "codes": ["ABCD-EFGH"]}),
 )
 """The other routes that are posted to: attacked, and not driven to success."""
@@ -392,6 +424,7 @@ ASKING_ONLY = {
     ("POST", f"{PREFIX}/maintenance/preview"): "says who would be told",
     ("POST", f"{PREFIX}/area-notices/preview"): "the same",
     ("POST", f"{PREFIX}/outage-credits/preview"): "says what would be given",
+    ("POST", f"{PREFIX}/imports/preview"): "says what would be made",
     ("POST", f"{PREFIX}/vouchers/sheet"): "prints codes that the caller has",
 }
 """Routes that want a body and change nothing."""
