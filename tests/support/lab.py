@@ -104,7 +104,8 @@ class Lab:
         device = self.site.devices[-1]
 
         async def shown() -> bool:
-            return plan_id in (await device.get(f"{PORTAL}/packages")).text
+            page = (await device.get(f"{PORTAL}/packages")).text
+            return f'value="{plan_id}"' in page
 
         await eventually(shown)
         return plan_id
