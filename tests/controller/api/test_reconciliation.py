@@ -303,12 +303,14 @@ async def test_a_cursor_that_somebody_made_up_is_no_fault_of_ours(
     assert (await got(office, path, cursor=cursor))["data"] == []
 
 
-@pytest.mark.parametrize("path", ["statement-profiles/none", "statement-profiles/%00"])
-async def test_a_profile_of_nobody_is_not_found(office: Office, path: str) -> None:
+@pytest.mark.parametrize(
+    ("path", "status"), [("statement-profiles/none", 404), ("statement-profiles/%00", 422)]
+)
+async def test_a_profile_of_nobody_is_not_found(office: Office, path: str, status: int) -> None:
     async with caller(office) as client:
         answer = await client.get(f"/api/v1/{path}")
 
-    assert answer.status_code == 404
+    assert answer.status_code == status
 
 
 async def test_places_are_shown_as_told_and_as_booked(office: Office) -> None:
