@@ -39,6 +39,7 @@ async def test_a_dry_run_the_import_a_repetition_and_the_way_back(
     looked = await run(*words, *PRICES, "--dry-run")
     nothing = json.loads((await run("import", "list", "--json")).out)["data"]
     done = await run(*words, *PRICES)
+    office.clock.forward(seconds=1)
     again = await run(*words, *PRICES, "--json")
     (_, first) = json.loads((await run("import", "list", "--json")).out)["data"]
     undone = await run("import", "undo", first["id"])
