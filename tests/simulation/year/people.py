@@ -160,7 +160,6 @@ async def _pay(year: Year, person: Person, minor: int, rail: str = "mpesa") -> N
         "amount": Money(minor),
         "rail": rail,
         "receipt": f"R{name[:12].upper()}",
-        "place": "600111",
     }
     year.tally.came[person.id].append((name, minor))
     year.tally.received[person.id] += minor
