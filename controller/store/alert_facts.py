@@ -280,7 +280,7 @@ class Guessed:
 async def guessed_person(tx: Tx, now: datetime) -> Guessed:
     """The member of the staff for whom most wrong passwords were tried lately, from anywhere."""
     row = StaffTryRow
-    lately = (row.login.is_not(None), row.last_at > now - GUESSED_WITHIN)
+    lately = (row.login.is_not(None), row.failures > 0, row.last_at > now - GUESSED_WITHIN)
     query = (
         select(row.login, func.sum(row.failures).label("tries"), func.max(StaffRow.name))
         .join(StaffRow, StaffRow.login == row.login)

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
+    from sqlalchemy import ColumnElement
+    from sqlalchemy.orm import InstrumentedAttribute
+
     from controller.store.database import Tx
 
 KEPT_FOR = timedelta(days=1)
@@ -134,18 +137,17 @@ async def failures(
     tx: Tx, subjects: Sequence[str], now: datetime
 ) -> dict[str, tuple[int, datetime]]:
     """How often each has failed, and when last; locked, in order of their names."""
+    found: dict[str, tuple[int, datetime]] = {}
     for subject in sorted(subjects):
         # Whoever comes at the same moment waits here, and counts from what this one has counted.
-        first = inserting(tx, StaffTryRow).values(subject=subject, failures=0, last_at=now)
-        await tx.execute(first.on_conflict_do_nothing())
-    query = (
-        select(StaffTryRow)
-        .where(StaffTryRow.subject.in_(subjects))
-        .order_by(StaffTryRow.subject)
-        .with_for_update(key_share=True)
-        .execution_options(populate_existing=True)
-    )
-    return {row.subject: (row.failures, row.last_at) for row in await tx.scalars(query)}
+        # Read by the statement that locks: a row may be forgotten between two.
+        mine = inserting(tx, StaffTryRow).values(subject=subject, failures=0, last_at=now)
+        kept = mine.on_conflict_do_update(
+            index_elements=["subject"], set_={"failures": StaffTryRow.failures}
+        ).returning(StaffTryRow.failures, StaffTryRow.last_at)
+        failed, last_at = (await tx.execute(kept)).one()
+        found[subject] = (failed, last_at)
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,20 +169,23 @@ async def keep_failures(
         }  # fmt: skip
         statement = inserting(tx, StaffTryRow).values(subject=subject, **told)
         await tx.execute(statement.on_conflict_do_update(index_elements=["subject"], set_=told))
-    await tx.execute(delete(StaffTryRow).where(StaffTryRow.last_at < now - KEPT_FOR))
-    await tx.execute(delete(StaffStepRow).where(StaffStepRow.expires_at < now - KEPT_FOR))
+    await _forget(tx, StaffTryRow.subject, StaffTryRow.last_at < now - KEPT_FOR)
+    await _forget(tx, StaffStepRow.token_hash, StaffStepRow.expires_at < now - KEPT_FOR)
 
 
-async def forgive(tx: Tx, subjects: Sequence[str]) -> None:
-    """Forget the failures of these."""
-    await tx.execute(delete(StaffTryRow).where(StaffTryRow.subject.in_(subjects)))
+async def _forget(tx: Tx, key: InstrumentedAttribute[str], old: ColumnElement[bool]) -> None:
+    """Delete what is old, save what somebody holds: nobody waits for it, it goes another time."""
+    free = select(key).where(old).with_for_update(skip_locked=True)
+    await tx.execute(delete(key.class_).where(key.in_(free)))
 
 
-async def uncount(tx: Tx, subject: str) -> None:
-    """Take back a failure that was none."""
+async def take_back(tx: Tx, subjects: Mapping[str, bool]) -> None:
+    """Take back one failure of each, for it was none; all of those that are true.
+
+    Locked in order of their names, as whoever counts does.
+    """
     row = StaffTryRow
-    await tx.execute(
-        update(row)
-        .where(row.subject == subject, row.failures > 0)
-        .values(failures=row.failures - 1)
-    )
+    for subject, is_whole in sorted(subjects.items()):
+        left = 0 if is_whole else row.failures - 1
+        query = update(row).where(row.subject == subject, row.failures > 0)
+        await tx.execute(query.values(failures=left))

@@ -409,7 +409,7 @@ async def take_turn(deps: Deps, subject: str) -> str:
 async def forgive_turn(deps: Deps, turn: str) -> None:
     """Forget the failures of a turn that was right."""
     async with deps.db.begin() as tx:
-        await sign_ins.forgive(tx, [turn])
+        await sign_ins.take_back(tx, {turn: True})
 
 
 async def _count(
@@ -439,16 +439,13 @@ async def _take_step_turn(deps: Deps, step: str, caller: Caller) -> tuple[_Subje
 
 async def _taken_back(tx: Tx, subjects: _Subjects) -> None:
     """Take back the failure that this try was counted as, for it was right."""
-    for one in (subjects.own, subjects.address):
-        if one:
-            await sign_ins.uncount(tx, one)
+    await sign_ins.take_back(tx, {one: False for one in (subjects.own, subjects.address) if one})
 
 
 async def _forgive(tx: Tx, subjects: _Subjects) -> None:
     """Forget the failures of whoever has shown everything; of their address, only this try."""
-    await sign_ins.forgive(tx, [subjects.own])
-    if subjects.address:
-        await sign_ins.uncount(tx, subjects.address)
+    one_of = {subjects.address: False} if subjects.address else {}
+    await sign_ins.take_back(tx, {subjects.own: True, **one_of})
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pyotp
@@ -152,3 +153,24 @@ async def test_there_is_one_first_owner(db: Database, tmp_path: Path) -> None:
     await an_owner(office)
 
     assert await outcomes(staff.invite_owner(office.deps, KEY)) == [OwnerExists.__name__]
+
+
+async def test_many_count_and_are_forgiven_at_once(db: Database) -> None:
+    async def count() -> None:
+        async with db.begin() as tx:
+            now = datetime.now(UTC)
+            failed = await sign_ins.failures(tx, ["host", "account"], now)
+            counts = {one: failures + 1 for one, (failures, _) in failed.items()}
+            await sign_ins.keep_failures(tx, counts, now, {})
+
+    async def forgive() -> None:
+        async with db.begin() as tx:
+            await sign_ins.take_back(tx, {"host": False, "account": True})
+
+    await count()
+    found = await outcomes(*(deed() for _ in range(MANY) for deed in (count, forgive)))
+    async with db.begin() as tx:
+        left = await sign_ins.failures(tx, ["host", "account"], datetime.now(UTC))
+
+    assert set(found) == {"done"}
+    assert all(0 <= failures <= MANY for failures, _ in left.values())
