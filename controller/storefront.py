@@ -41,8 +41,9 @@ if TYPE_CHECKING:
     from billing.msisdn import Msisdn
     from billing.plan import Plan
     from controller.deps import Deps
+    from controller.store.code_rows import TokenRow
     from controller.store.database import Tx
-    from controller.store.rows import PaymentRow, TokenRow
+    from controller.store.rows import PaymentRow
     from portal.captive.gate import SiteFace
 
 ORDERS_PER_MINUTE_MAX = 30

@@ -18,7 +18,7 @@ from controller.store.alert_rows import (
     OutageCreditRunRow,
     WebhookRow,
 )
-from controller.store.rows import OutageRow
+from controller.store.site_rows import OutageRow
 from controller.usecases.alert_routes import NewRoute
 from controller.usecases.areas import Area
 from controller.usecases.maintenance import Message, Plan, Preview

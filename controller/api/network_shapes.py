@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictInt
 
 from controller.api.shapes import Words
 from controller.noc.views import ProbeView
-from controller.store.rows import GardenRow, PoolRow
+from controller.store.site_rows import GardenRow, PoolRow
 from controller.usecases.pools import PORTS_MAX, SharedRate, as_pool
 
 

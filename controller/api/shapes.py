@@ -21,8 +21,9 @@ from controller.noc.views import (
     TokenView,
     TransactionView,
 )
+from controller.store.code_rows import DoubleRedemptionRow
 from controller.store.people_rows import BlockedDeviceRow
-from controller.store.rows import DoubleRedemptionRow, NoticeRow, OutageRow
+from controller.store.site_rows import NoticeRow, OutageRow
 from controller.usecases.outages import duration_s, is_down
 
 Line = TypeVar("Line")

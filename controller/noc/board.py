@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from controller.noc.incoming import WaitingView
-    from controller.store.rows import GrantRow, SiteRow
+    from controller.store.rows import GrantRow
+    from controller.store.site_rows import SiteRow
 
 ONLINE_WITHIN_S = 60
 """A site that was silent for longer is shown as offline."""

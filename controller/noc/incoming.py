@@ -17,16 +17,9 @@ from controller.noc.accounts import newest
 from controller.store.arrivals import DOUBTED, SUSPENSE
 from controller.store.billing_rows import ReceivedRow, SubscriptionRow
 from controller.store.payment_rows import ArrivalDeedRow, ArrivalRow, RefundRow
-from controller.store.rows import (
-    GrantRow,
-    PaymentRow,
-    PlanRow,
-    SessionRow,
-    SiteItemRow,
-    SiteRow,
-    SubscriberRow,
-)
+from controller.store.rows import GrantRow, PaymentRow, PlanRow, SessionRow, SubscriberRow
 from controller.store.scope import Branches, within
+from controller.store.site_rows import SiteItemRow, SiteRow
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from controller.store.rows import JoinStepRow, JoinTokenRow, SiteRow
     from controller.store.series_rows import SiteVitalsRow
+    from controller.store.site_rows import JoinStepRow, JoinTokenRow, SiteRow
 
 SKEW_MAX_MS = 1_000
 DIGEST_SHOWN = 8

@@ -36,7 +36,8 @@ if TYPE_CHECKING:
     from controller.noc.rates import Rate
     from controller.noc.views import PaymentView, SessionView
     from controller.store.payment_rows import ArrivalRow
-    from controller.store.rows import GrantRow, NoticeRow, OutageRow, PlanRow, SiteRow
+    from controller.store.rows import GrantRow, PlanRow
+    from controller.store.site_rows import NoticeRow, OutageRow, SiteRow
 
 SPARK_WIDTH = 72
 SPARK_HEIGHT = 16

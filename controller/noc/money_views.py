@@ -17,6 +17,7 @@ from controller.noc.charges import DocumentView
 from controller.noc.views import Mark, TransactionView
 from controller.store.arrivals import CREDITED, DOUBTED, RETURNED, SUSPENSE
 from controller.store.billing_rows import DebtRow, DocumentRow, ReceivedRow
+from controller.store.code_rows import DoubleRedemptionRow
 from controller.store.payment_rows import (
     ArrivalDeedRow,
     ArrivalRow,
@@ -25,7 +26,6 @@ from controller.store.payment_rows import (
     StatementLineRow,
 )
 from controller.store.rows import (
-    DoubleRedemptionRow,
     GrantRow,
     InboxRow,
     LedgerTransactionRow,
@@ -33,11 +33,10 @@ from controller.store.rows import (
     PlanRow,
     PostingRow,
     SessionRow,
-    SiteItemRow,
-    SiteRow,
     SubscriberRow,
 )
 from controller.store.scope import document_named, within
+from controller.store.site_rows import SiteItemRow, SiteRow
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -19,20 +19,10 @@ from controller.noc.views import PaymentView, SessionView, Takings
 from controller.store import series
 from controller.store.alert_rows import WebhookRow
 from controller.store.payment_rows import ArrivalRow, EmailRow
-from controller.store.rows import (
-    CertificateRow,
-    GrantRow,
-    NoticeRow,
-    OutageRow,
-    PaymentRow,
-    PlanRow,
-    SessionRow,
-    SiteRow,
-    SmsRow,
-    SubscriberRow,
-)
+from controller.store.rows import GrantRow, PaymentRow, PlanRow, SessionRow, SmsRow, SubscriberRow
 from controller.store.scope import within
 from controller.store.series_rows import SiteSampleRow, SiteVitalsRow
+from controller.store.site_rows import CertificateRow, NoticeRow, OutageRow, SiteRow
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

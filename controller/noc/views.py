@@ -13,28 +13,28 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Select, and_, func, literal, or_, select, text, union_all
 from sqlalchemy.exc import SQLAlchemyError
 
+from controller.store.code_rows import DoubleRedemptionRow, TokenRow, VoucherRow
 from controller.store.rows import (
-    DoubleRedemptionRow,
-    GardenRow,
     GrantRow,
     GrantSiteRow,
     LedgerTransactionRow,
-    NoticeRow,
-    OutageRow,
     PaymentRow,
     PlanRow,
-    PoolRow,
     PostingRow,
-    ProbeResultRow,
-    ProbeRow,
     SessionRow,
-    SiteRow,
     SmsRow,
     SubscriberRow,
-    TokenRow,
-    VoucherRow,
 )
 from controller.store.scope import Branches, within
+from controller.store.site_rows import (
+    GardenRow,
+    NoticeRow,
+    OutageRow,
+    PoolRow,
+    ProbeResultRow,
+    ProbeRow,
+    SiteRow,
+)
 
 if TYPE_CHECKING:
     from datetime import datetime

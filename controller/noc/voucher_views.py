@@ -12,7 +12,8 @@ from sqlalchemy import func, select
 
 from controller.noc.views import BatchView, Mark, batch_views
 from controller.store.billing_rows import BranchRow, VoucherSaleRow
-from controller.store.rows import PlanRow, VoucherRow
+from controller.store.code_rows import VoucherRow
+from controller.store.rows import PlanRow
 
 if TYPE_CHECKING:
     from collections.abc import Collection

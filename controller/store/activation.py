@@ -8,8 +8,10 @@ from sqlalchemy import and_, delete, exists, func, or_, select
 
 from billing.ids import SiteId
 from billing.plan import Audience
+from controller.store.code_rows import TokenKeyRow, TokenRow, TokenSlotRow
 from controller.store.database import ROW_LOCK, inserted
-from controller.store.rows import PlanRow, SiteRow, TokenKeyRow, TokenRow, TokenSlotRow
+from controller.store.rows import PlanRow
+from controller.store.site_rows import SiteRow
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -15,22 +15,14 @@ from sqlalchemy import and_, exists, func, literal, or_, select
 from billing.payment import PaymentState
 from controller.store.alert_rows import AlertReadingRow
 from controller.store.arrivals import DOUBTED, SUSPENSE
+from controller.store.code_rows import DoubleRedemptionRow, VoucherTryRow
 from controller.store.database import ROW_LOCK, inserted
 from controller.store.grants import STAFF
 from controller.store.payment_rows import ArrivalRow
-from controller.store.rows import (
-    CertificateRow,
-    DoubleRedemptionRow,
-    GrantRow,
-    InboxRow,
-    PaymentRow,
-    SessionRow,
-    SiteItemRow,
-    SiteRow,
-    VoucherTryRow,
-)
+from controller.store.rows import GrantRow, InboxRow, PaymentRow, SessionRow
 from controller.store.series import DAY_S, HOUR_S, second
 from controller.store.series_rows import SiteRollupRow, SiteSampleRow, SiteVitalsRow
+from controller.store.site_rows import CertificateRow, SiteItemRow, SiteRow
 from controller.store.staff_rows import StaffRow, StaffTryRow
 
 if TYPE_CHECKING:

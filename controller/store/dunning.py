@@ -18,7 +18,8 @@ from controller.store.billing_rows import (
     SubscriptionRow,
 )
 from controller.store.database import inserted, upsert_many
-from controller.store.rows import GrantRow, SiteRow, SubscriberRow
+from controller.store.rows import GrantRow, SubscriberRow
+from controller.store.site_rows import SiteRow
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

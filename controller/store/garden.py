@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import delete, select
 
 from controller.store.database import inserted
-from controller.store.rows import GardenRow
+from controller.store.site_rows import GardenRow
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -13,8 +13,9 @@ from sqlalchemy import func, select
 
 from controller.store import series
 from controller.store.payment_rows import EmailRow
-from controller.store.rows import GrantRow, PaymentRow, SiteRow, SmsRow
+from controller.store.rows import GrantRow, PaymentRow, SmsRow
 from controller.store.series import SAMPLE_FRESH
+from controller.store.site_rows import SiteRow
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

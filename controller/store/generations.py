@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from billing.ids import SiteId
-from controller.store.rows import SiteRow
+from controller.store.site_rows import SiteRow
 
 if TYPE_CHECKING:
     from controller.store.database import Tx

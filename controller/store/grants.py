@@ -13,7 +13,8 @@ from billing.proof import PROOF_BYTES
 from controller.store.bulk_rows import among
 from controller.store.database import ROW_LOCK
 from controller.store.plans import as_plan
-from controller.store.rows import GrantRow, GrantSiteRow, PlanRow, SiteItemRow
+from controller.store.rows import GrantRow, GrantSiteRow, PlanRow
+from controller.store.site_rows import SiteItemRow
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence

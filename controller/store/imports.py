@@ -8,9 +8,10 @@ from sqlalchemy import delete, select, tuple_, update
 
 from controller.store.billing_rows import SubscriptionRow
 from controller.store.bulk_rows import among, columns_of
+from controller.store.code_rows import VoucherRow
 from controller.store.database import inserted
 from controller.store.import_rows import ImportItemRow, ImportRow
-from controller.store.rows import GrantRow, PlanRow, VoucherRow
+from controller.store.rows import GrantRow, PlanRow
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence

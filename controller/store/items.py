@@ -13,7 +13,7 @@ from billing.ids import SiteId
 from controller.store.bulk_rows import Values, is_postgres
 from controller.store.bulk_rows import put as put_rows
 from controller.store.database import inserted
-from controller.store.rows import SiteGenerationRow, SiteItemRow, SiteRow
+from controller.store.site_rows import SiteGenerationRow, SiteItemRow, SiteRow
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence

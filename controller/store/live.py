@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Select, and_, func, literal, or_, select
 
-from controller.store.rows import GrantRow, PlanRow, SessionRow, SiteRow, SubscriberRow
+from controller.store.rows import GrantRow, PlanRow, SessionRow, SubscriberRow
 from controller.store.scope import within
 from controller.store.series_rows import SessionPaceRow
+from controller.store.site_rows import SiteRow
 
 if TYPE_CHECKING:
     from controller.store.database import Tx

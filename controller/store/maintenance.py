@@ -21,8 +21,9 @@ from controller.store.billing_rows import (
 )
 from controller.store.bulk_rows import among
 from controller.store.database import ROW_LOCK, inserted
-from controller.store.rows import GrantRow, OutageRow, SiteRow, SmsRow, SubscriberRow
+from controller.store.rows import GrantRow, SmsRow, SubscriberRow
 from controller.store.scope import within
+from controller.store.site_rows import OutageRow, SiteRow
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence

@@ -7,7 +7,7 @@ import secrets
 from typing import TYPE_CHECKING
 
 from controller.store.database import inserted
-from controller.store.rows import NoticeRow
+from controller.store.site_rows import NoticeRow
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import exists, or_, select
 
 from controller.store.database import inserted, upsert_many
-from controller.store.rows import OutageRow, SiteRow
+from controller.store.site_rows import OutageRow, SiteRow
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -14,8 +14,8 @@ from controller.store.people_rows import (
     SubscriberNoteRow,
     SubscriberWordRow,
 )
-from controller.store.rows import SiteRow
 from controller.store.scope import within
+from controller.store.site_rows import SiteRow
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, select
 
-from controller.store.rows import PoolRow
+from controller.store.site_rows import PoolRow
 
 if TYPE_CHECKING:
     from controller.store.database import Tx

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from controller.store.database import inserted
-from controller.store.rows import ProbeResultRow
+from controller.store.site_rows import ProbeResultRow
 
 if TYPE_CHECKING:
     from datetime import datetime

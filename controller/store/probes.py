@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select, update
 
 from controller.store.database import inserted
-from controller.store.rows import ProbeRow
+from controller.store.site_rows import ProbeRow
 
 if TYPE_CHECKING:
     from collections.abc import Collection

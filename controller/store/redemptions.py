@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from controller.store.code_rows import DoubleRedemptionRow
 from controller.store.database import inserted
-from controller.store.rows import DoubleRedemptionRow
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -30,13 +30,8 @@ from controller.store.billing_rows import (
     DocumentRow,
     VoucherSaleRow,
 )
-from controller.store.rows import (
-    LedgerTransactionRow,
-    PlanRow,
-    PostingRow,
-    SubscriberRow,
-    VoucherRow,
-)
+from controller.store.code_rows import VoucherRow
+from controller.store.rows import LedgerTransactionRow, PlanRow, PostingRow, SubscriberRow
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -20,19 +20,10 @@ from controller.store.billing_rows import (
     ReceivedRow,
     SubscriptionRow,
 )
+from controller.store.code_rows import DoubleRedemptionRow, TokenRow
 from controller.store.payment_rows import ArrivalRow, MandateRow, RefundRow
-from controller.store.rows import (
-    DoubleRedemptionRow,
-    GardenRow,
-    GrantRow,
-    NoticeRow,
-    PaymentRow,
-    SessionRow,
-    SiteRow,
-    SmsRow,
-    SubscriberRow,
-    TokenRow,
-)
+from controller.store.rows import GrantRow, PaymentRow, SessionRow, SmsRow, SubscriberRow
+from controller.store.site_rows import GardenRow, NoticeRow, SiteRow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -12,18 +12,12 @@ from sqlalchemy import ColumnElement, Select, and_, func, intersect, literal_col
 
 from controller.store.billing_rows import BranchRow, DocumentRow, ReceivedRow
 from controller.store.bulk_rows import is_postgres
+from controller.store.code_rows import VoucherRow
 from controller.store.payment_rows import ArrivalRow
 from controller.store.people_rows import SubscriberWordRow
-from controller.store.rows import (
-    GrantRow,
-    PaymentRow,
-    PlanRow,
-    SessionRow,
-    SiteRow,
-    SubscriberRow,
-    VoucherRow,
-)
+from controller.store.rows import GrantRow, PaymentRow, PlanRow, SessionRow, SubscriberRow
 from controller.store.scope import within
+from controller.store.site_rows import SiteRow
 from controller.usecases.meant import after
 
 if TYPE_CHECKING:

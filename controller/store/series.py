@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import and_, delete, func, insert, literal, select, union_all
 
 from controller.store.database import ROW_LOCK, inserted, inserting
-from controller.store.rows import SessionRow, SiteRow
+from controller.store.rows import SessionRow
 from controller.store.series_rows import (
     SeriesMarkRow,
     SiteMeterRow,
@@ -22,6 +22,7 @@ from controller.store.series_rows import (
     SiteSampleRow,
     SiteVitalsRow,
 )
+from controller.store.site_rows import SiteRow
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from controller.store.rows import PaymentRow, PlanRow, SiteRow, SmsRow
+from controller.store.rows import PaymentRow, PlanRow, SmsRow
+from controller.store.site_rows import SiteRow
 
 if TYPE_CHECKING:
     from controller.store.database import Tx

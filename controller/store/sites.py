@@ -8,7 +8,8 @@ from sqlalchemy import func, select, update
 
 from billing.ids import SiteId
 from controller.store.database import ROW_LOCK, inserted
-from controller.store.rows import JournalRow, SessionRow, SiteRow
+from controller.store.rows import SessionRow
+from controller.store.site_rows import JournalRow, SiteRow
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -6,10 +6,12 @@ from controller.store import (
     backup_rows,
     billing_rows,
     chosen_rows,
+    code_rows,
     import_rows,
     payment_rows,
     people_rows,
     series_rows,
+    site_rows,
     staff_rows,
 )
 from controller.store.rows import Row
@@ -20,10 +22,12 @@ MODULES = (
     backup_rows,
     billing_rows,
     chosen_rows,
+    code_rows,
     import_rows,
     payment_rows,
     people_rows,
     series_rows,
+    site_rows,
     staff_rows,
 )
 

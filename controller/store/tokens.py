@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select, update
 
 from controller.store.database import ROW_LOCK, upsert_many
-from controller.store.rows import CertificateRow, JoinStepRow, JoinTokenRow
+from controller.store.site_rows import CertificateRow, JoinStepRow, JoinTokenRow
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import case, delete, func, insert, literal, select, true, union_all
 
 from controller.store.database import ROW_LOCK, inserted
-from controller.store.rows import GrantRow, PlanRow, SessionRow, SiteRow, SubscriberRow
+from controller.store.rows import GrantRow, PlanRow, SessionRow, SubscriberRow
 from controller.store.series import HOUR_S, HOURS_KEPT, second
 from controller.store.series_rows import (
     SegmentHourRow,
@@ -23,6 +23,7 @@ from controller.store.series_rows import (
     SessionHourRow,
     SessionPaceRow,
 )
+from controller.store.site_rows import SiteRow
 from controller.store.usage import SESSION_HOURS_KEPT
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from sqlalchemy import func, select
 
 from controller.store.billing_rows import BranchRow, VoucherSaleRow
-from controller.store.rows import PlanRow, VoucherRow
+from controller.store.code_rows import VoucherRow
+from controller.store.rows import PlanRow
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 from sqlalchemy import delete, exists, func, insert, select, tuple_
 
 from billing.ids import SiteId
-from controller.store.database import ROW_LOCK, inserted
-from controller.store.rows import (
-    SiteRow,
+from controller.store.code_rows import (
     VoucherBatchRow,
     VoucherBatchSiteRow,
     VoucherRow,
     VoucherTryRow,
 )
+from controller.store.database import ROW_LOCK, inserted
+from controller.store.site_rows import SiteRow
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence

@@ -6,18 +6,10 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import or_, select, text, union_all
 
+from controller.store.code_rows import TokenRow, VoucherRow
 from controller.store.payment_rows import WAITS, ArrivalRow
-from controller.store.rows import (
-    BOUGHT,
-    GrantRow,
-    PaymentRow,
-    PlanRow,
-    SessionRow,
-    SiteItemRow,
-    SiteRow,
-    TokenRow,
-    VoucherRow,
-)
+from controller.store.rows import BOUGHT, GrantRow, PaymentRow, PlanRow, SessionRow
+from controller.store.site_rows import SiteItemRow, SiteRow
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from controller.deps import Deps
     from controller.store.billing_rows import OperatorRow
     from controller.store.database import Tx
-    from controller.store.rows import SiteRow
+    from controller.store.site_rows import SiteRow
 
 SITE_KEY, LOGO_KEY = "site", "logo"
 LOGO_NAME_CHARS = 16

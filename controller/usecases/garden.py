@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from billing.ids import SiteId
     from controller.deps import Deps
     from controller.store.database import Tx
-    from controller.store.rows import GardenRow
+    from controller.store.site_rows import GardenRow
 
 NAMES_MAX = 500
 """At one site: as many as the site's resolver takes."""

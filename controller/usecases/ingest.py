@@ -55,7 +55,8 @@ if TYPE_CHECKING:
     from controller.deps import Deps
     from controller.records import Folded
     from controller.store.database import Tx
-    from controller.store.rows import GrantRow, GrantSiteRow, PlanRow, SiteRow
+    from controller.store.rows import GrantRow, GrantSiteRow, PlanRow
+    from controller.store.site_rows import SiteRow
 
 __all__ = [
     "Batch",

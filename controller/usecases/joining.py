@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from controller.deps import Deps
     from controller.store.database import Tx
-    from controller.store.rows import JoinTokenRow, SiteRow
+    from controller.store.site_rows import JoinTokenRow, SiteRow
 
 LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 CODE_LENGTH = 12

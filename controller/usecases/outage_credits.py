@@ -39,8 +39,8 @@ if TYPE_CHECKING:
     from controller.store.alert_rows import MaintenanceRow, OutageCreditRow
     from controller.store.database import Tx
     from controller.store.maintenance import Billed
-    from controller.store.rows import OutageRow
     from controller.store.scope import Branches
+    from controller.store.site_rows import OutageRow
 
 SPAN_MAX = timedelta(days=366)
 BOOK_MAX = 200

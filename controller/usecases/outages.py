@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from controller.deps import Deps
     from controller.store.database import Tx
-    from controller.store.rows import OutageRow, SiteRow
+    from controller.store.site_rows import OutageRow, SiteRow
 
 DOWN_AFTER = timedelta(seconds=180)
 """A site that was silent for so long is down: it reports every few seconds when it can."""

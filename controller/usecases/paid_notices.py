@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from controller.deps import Deps
     from controller.store.billing_rows import OperatorRow, ReceivedRow
     from controller.store.database import Tx
-    from controller.store.rows import PaymentRow, SiteRow, SubscriberRow
+    from controller.store.rows import PaymentRow, SubscriberRow
+    from controller.store.site_rows import SiteRow
 
 GOOD_FOR = timedelta(days=1)
 """What could not be told for so long is not told by SMS at all."""

@@ -10,7 +10,7 @@ from billing.errors import InvalidField
 from billing.plan import ID_SHAPE, RATE_MAX_BPS, RATE_MIN_BPS
 from controller.edge import wire
 from controller.store import items, pools, sites
-from controller.store.rows import PoolRow
+from controller.store.site_rows import PoolRow
 from controller.usecases.sites import SiteUnknown
 
 if TYPE_CHECKING:

@@ -35,8 +35,9 @@ if TYPE_CHECKING:
 
     from billing.ids import GrantId, SiteId
     from controller.records import Redeemed
+    from controller.store.code_rows import TokenRow, VoucherRow
     from controller.store.database import Tx
-    from controller.store.rows import PlanRow, TokenRow, VoucherRow
+    from controller.store.rows import PlanRow
     from controller.usecases.allowances import Told
 
 VOUCHER = "voucher"

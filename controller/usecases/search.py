@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from controller.rights import Who
     from controller.store.database import Tx
     from controller.store.payment_rows import ArrivalRow
-    from controller.store.rows import SessionRow, SiteRow, SubscriberRow
+    from controller.store.rows import SessionRow, SubscriberRow
+    from controller.store.site_rows import SiteRow
 
 HITS_MAX = 20
 """Of one kind; who wants more types more."""

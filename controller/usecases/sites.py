@@ -15,7 +15,7 @@ from controller.edge import wire
 from controller.store import branches, items, plans, sites, tokens
 from controller.store.billing_rows import MAIN
 from controller.store.items import Change, Held
-from controller.store.rows import SiteRow
+from controller.store.site_rows import SiteRow
 from controller.usecases import blocking, faces, garden
 from controller.usecases.plans import item_key
 from controller.usecases.vouchers import chunks_for

@@ -43,7 +43,8 @@ if TYPE_CHECKING:
     from controller.payments.seen import Seen
     from controller.store.database import Tx
     from controller.store.payments import Compared
-    from controller.store.rows import PlanRow, SiteRow
+    from controller.store.rows import PlanRow
+    from controller.store.site_rows import SiteRow
 
 SOURCE = "callback"
 """How the inbox calls what is judged here."""

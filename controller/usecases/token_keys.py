@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     from billing.ids import SiteId
     from controller.deps import Deps
+    from controller.store.code_rows import TokenKeyRow, TokenSlotRow
     from controller.store.database import Tx
-    from controller.store.rows import TokenKeyRow, TokenSlotRow
 
 GOOD_FOR = timedelta(days=180)
 """A token that nobody brings is kept good for at least so long: before that neither its key is

@@ -33,8 +33,9 @@ if TYPE_CHECKING:
     from billing.msisdn import Msisdn
     from billing.token import TokenCode
     from controller.deps import Deps
+    from controller.store.code_rows import TokenKeyRow, TokenRow
     from controller.store.database import Tx
-    from controller.store.rows import PlanRow, TokenKeyRow, TokenRow
+    from controller.store.rows import PlanRow
 
 TOKEN_INVALID = "token_invalid"  # noqa: S105 - a refusal
 TOKEN_USED = "token_used"  # noqa: S105 - a refusal

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     from billing.ids import PlanId, SiteId
     from controller.deps import Deps
+    from controller.store.code_rows import VoucherBatchRow, VoucherRow
     from controller.store.database import Tx
-    from controller.store.rows import VoucherBatchRow, VoucherRow
 
 BATCH_MAX = 10_000
 

@@ -33,14 +33,8 @@ if TYPE_CHECKING:
     from controller.store.billing_rows import SubscriptionRow
     from controller.store.database import Tx
     from controller.store.payment_rows import ArrivalRow
-    from controller.store.rows import (
-        GrantRow,
-        PaymentRow,
-        PlanRow,
-        SessionRow,
-        SiteRow,
-        SubscriberRow,
-    )
+    from controller.store.rows import GrantRow, PaymentRow, PlanRow, SessionRow, SubscriberRow
+    from controller.store.site_rows import SiteRow
 
 CASES_MAX = 8
 """Things looked at of one customer: more say nothing to somebody on the phone."""

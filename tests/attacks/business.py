@@ -11,8 +11,9 @@ from billing.period import day_of
 from controller.payments.gateway import Trust
 from controller.payments.memory import MemoryGateway
 from controller.rights import Role
+from controller.store.code_rows import TokenKeyRow
 from controller.store.payment_rows import DifferenceRow
-from controller.store.rows import SubscriberRow, TokenKeyRow
+from controller.store.rows import SubscriberRow
 from controller.store.staff_rows import ApiTokenRow
 from controller.usecases import recovery_key
 from tests.support.incoming import came

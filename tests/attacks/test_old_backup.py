@@ -19,7 +19,7 @@ from controller.config_sections import DatabaseSettings
 from controller.edge.authority import open_authority
 from controller.store.database import Database
 from controller.store.migrations import head, upgrade
-from controller.store.rows import SiteRow
+from controller.store.site_rows import SiteRow
 from controller.vault import open_vault
 from tests.controller.backup.test_restore import ANN
 from tests.support.database import sqlite_url

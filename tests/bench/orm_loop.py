@@ -46,11 +46,9 @@ from controller.store.rows import (
     LedgerTransactionRow,
     PlanRow,
     PostingRow,
-    SiteGenerationRow,
-    SiteItemRow,
-    SiteRow,
     SubscriberRow,
 )
+from controller.store.site_rows import SiteGenerationRow, SiteItemRow, SiteRow
 from controller.store.subscriptions import as_contract, columns_of
 from controller.usecases.frozen import Buyer, Seller
 from controller.usecases.invoice_rows import InvoiceRows, Named, Payer

@@ -26,7 +26,9 @@ from agent.uplink.seam import AppliedState
 from billing.ids import PlanId, SiteId, grant_of
 from billing.token import Token, decode, encode, shown
 from controller.store import activation
-from controller.store.rows import DoubleRedemptionRow, GrantRow, GrantSiteRow, NoticeRow
+from controller.store.code_rows import DoubleRedemptionRow
+from controller.store.rows import GrantRow, GrantSiteRow
+from controller.store.site_rows import NoticeRow
 from controller.usecases import token_keys, tokens
 from controller.usecases.plans import add_plan
 from controller.usecases.sites import NewSite, add_site

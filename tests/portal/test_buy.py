@@ -21,7 +21,7 @@ from billing.plan import Limits, Plan
 from controller.api.app import BUY
 from controller.notify.memory import MemorySms
 from controller.payments.memory import MemoryGateway
-from controller.store.rows import OutageRow, SiteRow
+from controller.store.site_rows import OutageRow, SiteRow
 from controller.usecases import maintenance, messages
 from controller.usecases.areas import Area
 from controller.usecases.operators import OperatorChange, change_operator

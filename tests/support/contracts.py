@@ -26,7 +26,8 @@ from controller.store.billing_rows import (
     NumberSeriesRow,
     SubscriptionRow,
 )
-from controller.store.rows import GrantRow, PlanRow, SiteItemRow, SubscriberRow
+from controller.store.rows import GrantRow, PlanRow, SubscriberRow
+from controller.store.site_rows import SiteItemRow
 from controller.usecases.agreements import NewSubscription
 from controller.usecases.billing_run import bill_due
 from controller.usecases.dunning import dun_due

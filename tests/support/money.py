@@ -9,15 +9,8 @@ from sqlalchemy import select
 from billing.ledger import balances
 from billing.payment import PaymentState
 from controller.store import ledger
-from controller.store.rows import (
-    DoubleRedemptionRow,
-    GrantRow,
-    LedgerTransactionRow,
-    PaymentRow,
-    PlanRow,
-    TokenRow,
-    VoucherRow,
-)
+from controller.store.code_rows import DoubleRedemptionRow, TokenRow, VoucherRow
+from controller.store.rows import GrantRow, LedgerTransactionRow, PaymentRow, PlanRow
 
 if TYPE_CHECKING:
     from controller.store.database import Database, Tx

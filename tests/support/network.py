@@ -7,14 +7,8 @@ from typing import TYPE_CHECKING
 
 from controller.store.alert_rows import AlertRow
 from controller.store.backup_rows import BackupRow
-from controller.store.rows import (
-    CertificateRow,
-    OutageRow,
-    ProbeResultRow,
-    ProbeRow,
-    SiteRow,
-)
 from controller.store.series_rows import SiteSampleRow, SiteVitalsRow
+from controller.store.site_rows import CertificateRow, OutageRow, ProbeResultRow, ProbeRow, SiteRow
 from tests.support.office import (
     NOON,
     a_grant,

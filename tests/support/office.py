@@ -31,14 +31,13 @@ from controller.signals import Signals
 from controller.store.rows import (
     GrantRow,
     LedgerTransactionRow,
-    NoticeRow,
     PaymentRow,
     PlanRow,
     PostingRow,
     SessionRow,
-    SiteRow,
     SubscriberRow,
 )
+from controller.store.site_rows import NoticeRow, SiteRow
 from controller.vault import open_vault
 from tests.support.database import sqlite_url
 

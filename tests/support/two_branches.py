@@ -15,8 +15,9 @@ from controller.store.billing_rows import (
     ReceivedRow,
     SubscriptionRow,
 )
+from controller.store.code_rows import DoubleRedemptionRow, TokenKeyRow, TokenRow
 from controller.store.payment_rows import ArrivalRow, MandateRow, RefundRow
-from controller.store.rows import DoubleRedemptionRow, SmsRow, TokenKeyRow, TokenRow
+from controller.store.rows import SmsRow
 from controller.usecases.frozen import Buyer, Seller, frozen
 from tests.support.office import (
     NOON,

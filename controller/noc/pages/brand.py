@@ -31,7 +31,7 @@ from controller.noc.pages.plans import offer_of
 from controller.rights import Right
 from controller.store import logos, operators, plans, sites
 from controller.store.billing_rows import MAIN
-from controller.store.rows import SiteRow
+from controller.store.site_rows import SiteRow
 from controller.usecases import faces
 from controller.usecases import operators as usecase
 from controller.usecases.frozen import Seller

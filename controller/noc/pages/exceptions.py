@@ -22,9 +22,9 @@ from controller.usecases import reconcile
 if TYPE_CHECKING:
     from datetime import date, datetime
 
+    from controller.store.code_rows import DoubleRedemptionRow
     from controller.store.database import Tx
     from controller.store.payment_rows import ArrivalRow, DifferenceRow
-    from controller.store.rows import DoubleRedemptionRow
 
 LATELY = timedelta(days=7)
 """What cannot be mended, only known, is shown for so long."""

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from controller.deps import Deps
     from controller.noc.joining_board import Stopped, Tick
     from controller.rights import Who
-    from controller.store.rows import SiteRow
+    from controller.store.site_rows import SiteRow
     from controller.usecases.joining import Command, Unreachable
 
 BRANCHES_MAX = 200

@@ -41,8 +41,9 @@ if TYPE_CHECKING:
     from controller.noc.money_views import Given
     from controller.store.database import Tx
     from controller.store.payment_rows import ArrivalRow
-    from controller.store.rows import PaymentRow, PlanRow, SiteRow, SubscriberRow
+    from controller.store.rows import PaymentRow, PlanRow, SubscriberRow
     from controller.store.scope import Branches
+    from controller.store.site_rows import SiteRow
 
 LINES = 50
 LOOKED_BACK = timedelta(days=31)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from controller.rights import Role
-from controller.store.rows import OutageRow, SiteRow
+from controller.store.site_rows import OutageRow, SiteRow
 from controller.usecases.maintenance import tell_due
 from tests.controller.noc.test_alert_pages import NAME, an_alert
 from tests.support.office import Office, a_site, caller

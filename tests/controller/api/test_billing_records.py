@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from controller.store.billing_rows import DebtRow, DocumentRow, SubscriptionRow
-from controller.store.rows import SiteItemRow
+from controller.store.site_rows import SiteItemRow
 from tests.controller.api.billing import CONTRACT, TARIFF, got, made, money, posted
 from tests.controller.test_png import a_png
 from tests.support.office import NOON, Office, a_day, a_site, caller

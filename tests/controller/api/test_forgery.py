@@ -28,7 +28,8 @@ from controller.payments.tokens import MemoryTokenStore
 from controller.sandbox.bank.movements import Movement, What
 from controller.sandbox.bank.notices import SigningBank
 from controller.store.payment_rows import ArrivalRow, RefundRow
-from controller.store.rows import GrantRow, InboxRow, LedgerTransactionRow, NoticeRow, PaymentRow
+from controller.store.rows import GrantRow, InboxRow, LedgerTransactionRow, PaymentRow
+from controller.store.site_rows import NoticeRow
 from controller.usecases import doors
 from controller.usecases.purchase import NewOrder, purchase
 from controller.usecases.refunds import refund

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from controller.store.rows import ProbeResultRow
+from controller.store.site_rows import ProbeResultRow
 from tests.support.office import NOON, a_site, caller
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import func, select
 
-from controller.store.rows import GrantRow, InboxRow, VoucherRow
+from controller.store.code_rows import VoucherRow
+from controller.store.rows import GrantRow, InboxRow
 from tests.support.office import Office, a_day, caller
 
 if TYPE_CHECKING:

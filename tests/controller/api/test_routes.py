@@ -12,7 +12,7 @@ import pytest
 from controller.api.app import description
 from controller.api.openapi import TARGET, described
 from controller.edge.authority import TOKEN_PREFIX
-from controller.store.rows import SiteItemRow
+from controller.store.site_rows import SiteItemRow
 from controller.usecases.sites import enrol
 from tests.controller.edge.certificates import a_csr
 from tests.support.office import NOON, Office, a_day, a_payment, a_plan, a_site, caller

@@ -8,7 +8,8 @@ import pytest
 
 from billing.ids import PlanId, SiteId
 from billing.msisdn import Msisdn
-from controller.store.rows import GrantRow, SiteItemRow
+from controller.store.rows import GrantRow
+from controller.store.site_rows import SiteItemRow
 from controller.usecases.grants import give
 from tests.controller.cli.lango import lango_here
 from tests.support.office import NOON, Office, a_plan, a_session, a_site, caller, opened

@@ -14,9 +14,11 @@ from controller import acting
 from controller.acting import Actor
 from controller.store import audit, bulk_rows
 from controller.store.audit_rows import AuditRow
+from controller.store.code_rows import VoucherRow
 from controller.store.collecting import CHANGES_MAX, is_secret
 from controller.store.database import inserted, upsert_many
-from controller.store.rows import GrantSiteRow, NoticeRow, PlanRow, Row, SiteRow, VoucherRow
+from controller.store.rows import GrantSiteRow, PlanRow, Row
+from controller.store.site_rows import NoticeRow, SiteRow
 from tests.support.office import NOON, Office, a_day, a_notice, a_plan, a_site, caller
 
 if TYPE_CHECKING:

@@ -35,7 +35,8 @@ from controller.store import backups
 from controller.store.audit_rows import AuditRow
 from controller.store.backup_rows import BackupRow
 from controller.store.database import Database
-from controller.store.rows import NoticeRow, PlanRow
+from controller.store.rows import PlanRow
+from controller.store.site_rows import NoticeRow
 from controller.store.staff_rows import ApiTokenRow, StaffSessionRow
 from controller.usecases.audit import HEADS_FILE, read_heads, seal_due, verify
 from controller.usecases.backups import backup_due, trial_due

@@ -6,7 +6,7 @@ import json
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from controller.store.rows import OutageRow
+from controller.store.site_rows import OutageRow
 from tests.controller.noc.test_alert_pages import NAME, an_alert
 
 if TYPE_CHECKING:

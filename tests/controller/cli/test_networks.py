@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from controller.store.rows import ProbeResultRow
+from controller.store.site_rows import ProbeResultRow
 from tests.support.office import NOON, a_site
 
 if TYPE_CHECKING:

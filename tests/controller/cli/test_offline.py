@@ -11,7 +11,8 @@ from wirepb.v1 import desired_pb2
 from billing.ids import PlanId, RedemptionId, SiteId, grant_of
 from billing.voucher import VoucherCode
 from controller.records import Redeemed, SiteRecord
-from controller.store.rows import GrantSiteRow, OutageRow, SiteItemRow
+from controller.store.rows import GrantSiteRow
+from controller.store.site_rows import OutageRow, SiteItemRow
 from controller.usecases.ingest import Batch, ingest
 from controller.usecases.vouchers import offline_hash
 from tests.support.office import NOON, a_grant, a_plan, a_site

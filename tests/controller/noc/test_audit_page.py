@@ -11,7 +11,7 @@ from sqlalchemy import update
 from controller import acting
 from controller.acting import Actor
 from controller.rights import Role
-from controller.store.rows import SiteRow
+from controller.store.site_rows import SiteRow
 from tests.support.database import db_url
 from tests.support.desk import at_desk
 from tests.support.office import NOON, Office, a_plan, a_site

@@ -14,7 +14,7 @@ from controller.noc.networks import SiteNow
 from controller.noc.rates import Counted, Rate, summed
 from controller.noc.views import PaymentView, SessionView
 from controller.store.payment_rows import ArrivalRow
-from controller.store.rows import OutageRow
+from controller.store.site_rows import OutageRow
 from tests.support.office import NOON, a_grant, a_notice, a_payment, a_plan, a_session, a_site
 
 

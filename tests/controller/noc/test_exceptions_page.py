@@ -8,8 +8,8 @@ import pytest
 
 from controller.payments.seen import Road
 from controller.rights import Role
+from controller.store.code_rows import DoubleRedemptionRow
 from controller.store.payment_rows import DifferenceRow
-from controller.store.rows import DoubleRedemptionRow
 from controller.usecases import refunds
 from tests.support.database import db_url
 from tests.support.desk import ELSEWHERE, at_desk, told_after

@@ -12,8 +12,8 @@ import pytest
 from billing.ids import SiteId
 from controller.noc.joining_board import Known, is_up, stopped, ticks
 from controller.rights import Role
-from controller.store.rows import JoinStepRow, JoinTokenRow, SiteRow
 from controller.store.series_rows import SiteVitalsRow
+from controller.store.site_rows import JoinStepRow, JoinTokenRow, SiteRow
 from controller.usecases.joining import Step, new_code, note_step
 from controller.usecases.sites import enrol
 from tests.controller.edge.certificates import a_csr

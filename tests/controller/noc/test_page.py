@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import httpx2
 
 from controller.noc.incoming import WAITING_LINES_MAX
-from controller.store.rows import SiteItemRow
+from controller.store.site_rows import SiteItemRow
 from tests.support.desk import a_branch, at_desk
 from tests.support.incoming import bought, came
 from tests.support.office import (

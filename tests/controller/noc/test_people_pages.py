@@ -20,14 +20,8 @@ from controller.store.audit_rows import AuditRow
 from controller.store.billing_rows import BranchRow
 from controller.store.payment_rows import ArrivalRow
 from controller.store.people_rows import SubscriberNoteRow
-from controller.store.rows import (
-    GrantRow,
-    GrantSiteRow,
-    PaymentRow,
-    SiteItemRow,
-    SmsRow,
-    SubscriberRow,
-)
+from controller.store.rows import GrantRow, GrantSiteRow, PaymentRow, SmsRow, SubscriberRow
+from controller.store.site_rows import SiteItemRow
 from controller.usecases.grants import give
 from controller.usecases.subscribers import SubscriberChange, add_subscriber, change_subscriber
 from tests.controller.noc.test_page import EVIL, Loads

@@ -11,7 +11,8 @@ from sqlalchemy import select
 from controller.api.auth import BROWSER_COOKIE, COOKIE
 from controller.noc.pages.sign_in import STEP_COOKIE
 from controller.rights import Role
-from controller.store.rows import NoticeRow, SmsRow
+from controller.store.rows import SmsRow
+from controller.store.site_rows import NoticeRow
 from controller.store.staff_rows import StaffPasskeyRow, StaffSessionRow, StaffStepRow
 from controller.usecases import staff
 from tests.support.authenticator import Authenticator

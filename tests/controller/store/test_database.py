@@ -12,14 +12,8 @@ from sqlalchemy.exc import IntegrityError
 
 from controller.store import notices, sites
 from controller.store.database import Database, DatabaseBusy, inserted, upsert_many
-from controller.store.rows import (
-    NoticeRow,
-    PlanRow,
-    ProviderTokenRow,
-    SiteGenerationRow,
-    SiteItemRow,
-    SiteRow,
-)
+from controller.store.rows import PlanRow, ProviderTokenRow
+from controller.store.site_rows import NoticeRow, SiteGenerationRow, SiteItemRow, SiteRow
 from tests.support.clock import MORNING
 
 if TYPE_CHECKING:

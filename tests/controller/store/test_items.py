@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 
 from billing.ids import SiteId
 from controller.store import items
-from controller.store.rows import SiteGenerationRow, SiteItemRow, SiteRow
+from controller.store.site_rows import SiteGenerationRow, SiteItemRow, SiteRow
 from tests.support.clock import MORNING
 
 if TYPE_CHECKING:

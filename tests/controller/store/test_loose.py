@@ -11,15 +11,8 @@ from sqlalchemy.exc import DBAPIError
 from billing.charge import Mode
 from controller.store.billing_rows import BranchRow, SubscriptionRow
 from controller.store.loose import loose
-from controller.store.rows import (
-    GrantRow,
-    LedgerTransactionRow,
-    PlanRow,
-    PostingRow,
-    SiteItemRow,
-    SiteRow,
-    SubscriberRow,
-)
+from controller.store.rows import GrantRow, LedgerTransactionRow, PlanRow, PostingRow, SubscriberRow
+from controller.store.site_rows import SiteItemRow, SiteRow
 from tests.support.builders import a_world, with_site
 from tests.support.clock import MORNING
 from tests.support.contracts import a_subscriber, subscribed, with_plans

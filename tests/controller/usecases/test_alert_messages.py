@@ -12,7 +12,7 @@ from billing.errors import InvalidField
 from controller.notify.webhook import WebhookGone, WebhookNotTaken, WebhookRefused
 from controller.store import alerts as kept
 from controller.store.alert_rows import WebhookRow
-from controller.store.rows import NoticeRow
+from controller.store.site_rows import NoticeRow
 from controller.usecases import alert_routes, alerts, webhooks
 from tests.support.alerts import (
     DESK,

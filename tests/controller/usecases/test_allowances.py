@@ -11,7 +11,8 @@ from wirepb.v1 import desired_pb2
 from billing.ids import GrantId, PlanId, RedemptionId, SiteId
 from billing.proof import ProofKind, proof
 from controller.store import grant_sites
-from controller.store.rows import GrantRow, GrantSiteRow, NoticeRow, SiteItemRow, SiteRow
+from controller.store.rows import GrantRow, GrantSiteRow
+from controller.store.site_rows import NoticeRow, SiteItemRow, SiteRow
 from controller.usecases.allowances import METERING_INTERVAL_S, exposure
 from controller.usecases.grants import GrantOver, give, resume, revoke, suspend
 from controller.usecases.ingest import Batch, ingest

@@ -20,7 +20,7 @@ from controller.store import grants, payers, payments, received
 from controller.store.billing_rows import DebtRow
 from controller.store.database import Database
 from controller.store.payment_rows import ArrivalRow
-from controller.store.rows import NoticeRow
+from controller.store.site_rows import NoticeRow
 from controller.usecases.account_payments import AccountPayment, pay_account
 from controller.usecases.arrivals import AlreadyPlaced, arrive, assign, place_due
 from controller.usecases.payers import SubscriberUnknown

@@ -30,13 +30,8 @@ from controller.store.billing_rows import (
     SubscriptionRow,
 )
 from controller.store.database import Database
-from controller.store.rows import (
-    GrantSiteRow,
-    LedgerTransactionRow,
-    NoticeRow,
-    PlanRow,
-    PostingRow,
-)
+from controller.store.rows import GrantSiteRow, LedgerTransactionRow, PlanRow, PostingRow
+from controller.store.site_rows import NoticeRow
 from controller.usecases import promotions
 from controller.usecases.billing_preview import sentences
 from controller.usecases.billing_run import bill_due, preview

@@ -17,7 +17,8 @@ from billing.period import Cycle, Unit, day_of
 from controller.store import debts, dunning, received
 from controller.store.billing_rows import DebtRow, DocumentRow, DunningStepRow, OperatorRow
 from controller.store.database import Database
-from controller.store.rows import NoticeRow, SubscriberRow
+from controller.store.rows import SubscriberRow
+from controller.store.site_rows import NoticeRow
 from controller.usecases.billing_run import bill_due
 from controller.usecases.debts import (
     DebtSettled,

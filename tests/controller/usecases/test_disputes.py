@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from billing.money import Money
 from controller.store import arrivals, received
-from controller.store.rows import NoticeRow
+from controller.store.site_rows import NoticeRow
 from controller.usecases.arrivals import arrive
 from controller.usecases.refunds import refund
 from controller.usecases.settle import DISPUTE, UNREADABLE, take_told

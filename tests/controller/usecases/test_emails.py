@@ -13,7 +13,7 @@ from controller.notify.absent import AbsentEmail
 from controller.notify.email import EmailOut
 from controller.notify.memory import Scripted
 from controller.store.payment_rows import EmailRow
-from controller.store.rows import NoticeRow
+from controller.store.site_rows import NoticeRow
 from controller.usecases import emails
 from tests.support.builders import Killed, MortalDatabase
 

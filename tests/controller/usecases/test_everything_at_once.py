@@ -19,7 +19,7 @@ from billing.msisdn import Msisdn
 from controller.records import DeviceJoined, Redeemed
 from controller.store import items
 from controller.store.database import Database
-from controller.store.rows import SiteItemRow, SiteRow
+from controller.store.site_rows import SiteItemRow, SiteRow
 from controller.usecases.expire import expire_due
 from controller.usecases.grants import GrantOver, give, resume, revoke, suspend
 from controller.usecases.ingest import ingest

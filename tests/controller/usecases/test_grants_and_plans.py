@@ -15,7 +15,8 @@ from billing.ids import GrantId, PlanId, SiteId
 from billing.money import Money
 from billing.payment import OrderStage, Reason
 from billing.plan import Audience
-from controller.store.rows import GrantRow, SiteItemRow
+from controller.store.rows import GrantRow
+from controller.store.site_rows import SiteItemRow
 from controller.usecases.expire import REVOKED_SHOWN, VALIDITY_SLACK, expire_due
 from controller.usecases.grants import (
     DevicesFull,

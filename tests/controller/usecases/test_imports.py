@@ -18,8 +18,10 @@ from billing.errors import InvalidField
 from billing.ids import RedemptionId, SiteId
 from controller.importing.mapping import Terms
 from controller.store.billing_rows import DocumentRow, LoginRow, SubscriptionRow
+from controller.store.code_rows import VoucherRow
 from controller.store.import_rows import ImportItemRow
-from controller.store.rows import GrantRow, PlanRow, SiteItemRow, SubscriberRow, VoucherRow
+from controller.store.rows import GrantRow, PlanRow, SubscriberRow
+from controller.store.site_rows import SiteItemRow
 from controller.usecases.billing_run import bill_due
 from controller.usecases.imports import (
     ImportIdUsed,

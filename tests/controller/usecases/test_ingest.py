@@ -12,14 +12,8 @@ from sqlalchemy import func, select
 
 from billing.ids import PlanId, SiteId
 from controller.records import Notice, SiteRecord
-from controller.store.rows import (
-    GrantRow,
-    JournalRow,
-    NoticeRow,
-    SessionEpochRow,
-    SessionRow,
-    SiteRow,
-)
+from controller.store.rows import GrantRow, SessionEpochRow, SessionRow
+from controller.store.site_rows import JournalRow, NoticeRow, SiteRow
 from controller.usecases.grants import give
 from controller.usecases.ingest import Batch, ingest
 from controller.usecases.sites import NewSite, add_site

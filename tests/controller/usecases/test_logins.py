@@ -12,7 +12,7 @@ from billing.charge import Mode
 from billing.errors import InvalidField, SubscriptionEnded
 from billing.ids import SiteId
 from controller.store import logins
-from controller.store.rows import SiteItemRow
+from controller.store.site_rows import SiteItemRow
 from controller.usecases.logins import set_credentials
 from controller.usecases.placement import place
 from controller.usecases.sites import NewSite, add_site

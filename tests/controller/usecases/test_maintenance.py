@@ -10,7 +10,8 @@ import pytest
 
 from billing.charge import Mode
 from billing.errors import InvalidField
-from controller.store.rows import SiteRow, SubscriberRow
+from controller.store.rows import SubscriberRow
+from controller.store.site_rows import SiteRow
 from controller.usecases import alerts, areas, maintenance, messages
 from controller.usecases.areas import Area
 from controller.usecases.maintenance import Message, Plan

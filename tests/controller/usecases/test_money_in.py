@@ -17,7 +17,7 @@ from billing.money import Money
 from controller.store import debts, documents, payers, received
 from controller.store.billing_rows import DebtRow, DocumentRow, ReceivedRow
 from controller.store.database import Database
-from controller.store.rows import NoticeRow
+from controller.store.site_rows import NoticeRow
 from controller.usecases.allocation import take_back_in
 from controller.usecases.crediting import credit
 from controller.usecases.money_in import WITHHELD, ReceiptUsed, ReceivedUnknown, receive, reverse

@@ -11,7 +11,7 @@ from wirepb.v1 import desired_pb2 as pb
 from billing.errors import InvalidField
 from billing.ids import GrantId, PlanId, SiteId
 from controller.records import ProbeResult
-from controller.store.rows import ProbeRow, SiteItemRow
+from controller.store.site_rows import ProbeRow, SiteItemRow
 from controller.usecases import garden, pools, probes
 from controller.usecases.grants import give
 from controller.usecases.ingest import ingest

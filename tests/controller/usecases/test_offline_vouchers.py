@@ -14,15 +14,10 @@ from billing.errors import InvalidField
 from billing.ids import AccountName, PlanId, RedemptionId, SiteId, grant_of
 from controller.records import Redeemed
 from controller.store import ledger
+from controller.store.code_rows import DoubleRedemptionRow, VoucherRow
 from controller.store.database import Database
-from controller.store.rows import (
-    DoubleRedemptionRow,
-    GrantRow,
-    NoticeRow,
-    SiteItemRow,
-    SiteRow,
-    VoucherRow,
-)
+from controller.store.rows import GrantRow
+from controller.store.site_rows import NoticeRow, SiteItemRow, SiteRow
 from controller.store.vouchers import CHUNK_CODES
 from controller.usecases.expire import expire_due
 from controller.usecases.grants import give, revoke

@@ -15,7 +15,7 @@ from billing.money import Money
 from billing.outage import CreditRule, Gives
 from controller.store.alert_rows import OutageCreditRow
 from controller.store.billing_rows import DocumentLineRow
-from controller.store.rows import OutageRow
+from controller.store.site_rows import OutageRow
 from controller.usecases import maintenance, outage_credits
 from controller.usecases.areas import Area, set_upstream
 from controller.usecases.crediting import credit

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from controller.store import outages as kept
-from controller.store.rows import NoticeRow, OutageRow
+from controller.store.site_rows import NoticeRow, OutageRow
 from controller.usecases.ingest import Batch, ingest
 from controller.usecases.outages import DOWN_AFTER, LOOK_BACK, SilenceWatch, outage_s
 from tests.support.builders import JOURNAL, SITE

@@ -15,7 +15,8 @@ from billing.msisdn import Msisdn
 from controller.config_sections import OperatorSettings
 from controller.notify.gsm7 import parts
 from controller.store.billing_rows import DocumentRow, OperatorRow, ReceivedRow
-from controller.store.rows import PaymentRow, SiteRow, SmsRow, SubscriberRow
+from controller.store.rows import PaymentRow, SmsRow, SubscriberRow
+from controller.store.site_rows import SiteRow
 from controller.usecases import emails, messages, paid_notices
 from controller.usecases.papers import address_of
 from tests.support.builders import OTHER_PHONE, an_order_id

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from controller.store import arrivals, places, received
-from controller.store.rows import NoticeRow
+from controller.store.site_rows import NoticeRow
 from controller.usecases import doors
 from controller.usecases.paybill import (
     LIST_LAG,

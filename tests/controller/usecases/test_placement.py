@@ -9,7 +9,7 @@ import pytest
 from billing.charge import Mode
 from billing.errors import InvalidField, SubscriptionEnded
 from billing.ids import SiteId
-from controller.store.rows import SiteItemRow
+from controller.store.site_rows import SiteItemRow
 from controller.usecases.placement import place
 from controller.usecases.sites import NewSite, add_site
 from controller.usecases.subscriptions import SubscriptionUnknown, end

@@ -17,7 +17,7 @@ from controller.payments.seen import Road, Seen
 from controller.sandbox.bank.movements import Movement, What
 from controller.store.database import Database
 from controller.store.payment_rows import DifferenceRow, ReconciliationRow, RefundRow
-from controller.store.rows import NoticeRow
+from controller.store.site_rows import NoticeRow
 from controller.usecases.arrivals import arrive, assign
 from controller.usecases.money_in import reverse
 from controller.usecases.reconcile import (

@@ -12,8 +12,9 @@ from sqlalchemy import func, select
 from billing.errors import InvalidField
 from billing.ids import PlanId, RedemptionId
 from billing.voucher import shown
+from controller.store.code_rows import VoucherRow
 from controller.store.database import Database
-from controller.store.rows import GrantRow, GrantSiteRow, VoucherRow
+from controller.store.rows import GrantRow, GrantSiteRow
 from controller.usecases.grants import revoke
 from controller.usecases.plans import PlanUnknown, PlanWithdrawn, add_plan, withdraw_plan
 from controller.usecases.redeem import (

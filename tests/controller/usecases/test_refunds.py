@@ -13,7 +13,7 @@ from billing.payment import Evidence, PaymentState
 from controller.store import arrivals as store
 from controller.store import grants, payers, received, refunds
 from controller.store.billing_rows import DebtRow
-from controller.store.rows import NoticeRow
+from controller.store.site_rows import NoticeRow
 from controller.usecases.arrivals import ArrivalUnknown, arrive
 from controller.usecases.refunds import (
     RESULT_PATH,

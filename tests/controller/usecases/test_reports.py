@@ -11,15 +11,8 @@ from wirepb.v1 import desired_pb2
 
 from billing.ids import GrantId, PlanId
 from controller.records import DeviceJoined, Fact, ProbeResult, SiteRecord, Unreadable
-from controller.store.rows import (
-    GrantRow,
-    InboxRow,
-    NoticeRow,
-    ProbeResultRow,
-    SessionRow,
-    SiteItemRow,
-    SiteRow,
-)
+from controller.store.rows import GrantRow, InboxRow, SessionRow
+from controller.store.site_rows import NoticeRow, ProbeResultRow, SiteItemRow, SiteRow
 from controller.usecases.grants import NAMED_MAX, give, revoke
 from controller.usecases.ingest import ingest
 from controller.usecases.sites import NewSite, add_site

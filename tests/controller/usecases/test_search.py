@@ -11,8 +11,8 @@ from billing.msisdn import Msisdn
 from billing.voucher import VoucherCode, new_code, shown
 from controller.rights import Role, Who
 from controller.store.billing_rows import BranchRow, DocumentRow
+from controller.store.code_rows import VoucherRow
 from controller.store.payment_rows import ArrivalRow
-from controller.store.rows import VoucherRow
 from controller.usecases.search import search
 from controller.usecases.subscribers import (
     SubscriberChange,

@@ -16,7 +16,8 @@ from controller.payments.gateway import Trust
 from controller.payments.memory import MemoryGateway, Scripted
 from controller.store import ledger, operators, payments
 from controller.store.database import Database
-from controller.store.rows import InboxRow, NoticeRow, PaymentRow, SubscriberRow
+from controller.store.rows import InboxRow, PaymentRow, SubscriberRow
+from controller.store.site_rows import NoticeRow
 from controller.usecases.settle import BODY_BYTES_MAX, Verdict, query_due, take_callback
 from tests.support.builders import (
     OTHER_MAC,

@@ -17,7 +17,7 @@ from billing.ids import PlanId, SiteId
 from controller.payments.memory import MemoryGateway
 from controller.store import items, sites
 from controller.store.items import digest_of
-from controller.store.rows import JoinTokenRow, SiteRow
+from controller.store.site_rows import JoinTokenRow, SiteRow
 from controller.usecases import faces
 from controller.usecases.grants import give
 from controller.usecases.ingest import Batch, Notice, SiteRecord, ingest

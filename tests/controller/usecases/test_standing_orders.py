@@ -15,7 +15,7 @@ from billing.money import Money
 from billing.period import day_of
 from controller.payments.mpesa_ratiba import RATIBA_PATH, Frequency
 from controller.store import mandates as store
-from controller.store.rows import NoticeRow
+from controller.store.site_rows import NoticeRow
 from controller.usecases.collecting import collect_due
 from controller.usecases.mandates import (
     MandateDiffers,

@@ -25,7 +25,8 @@ from controller.sandbox.bank.tables import (
     write_teller,
 )
 from controller.store.database import Database
-from controller.store.rows import NoticeRow, SubscriberRow
+from controller.store.rows import SubscriberRow
+from controller.store.site_rows import NoticeRow
 from controller.usecases.arrivals import arrive
 from controller.usecases.statements import (
     BOOK_AGAIN_S,

@@ -18,15 +18,8 @@ from billing.money import Money
 from billing.msisdn import Msisdn
 from controller.store import items, ledger
 from controller.store.database import Database
-from controller.store.rows import (
-    GrantRow,
-    GrantSiteRow,
-    InboxRow,
-    NoticeRow,
-    PaymentRow,
-    SiteRow,
-    SmsRow,
-)
+from controller.store.rows import GrantRow, GrantSiteRow, InboxRow, PaymentRow, SmsRow
+from controller.store.site_rows import NoticeRow, SiteRow
 from controller.usecases.plans import add_plan
 from controller.usecases.settle import KEPT, query_due, take_callback
 from tests.support.builders import (

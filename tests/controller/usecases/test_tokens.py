@@ -15,18 +15,10 @@ from billing.token import Token, TokenCode, decode, encode, shown
 from controller.notify.memory import Scripted
 from controller.records import Redeemed
 from controller.store import ledger, plans
+from controller.store.code_rows import TokenKeyRow, TokenRow, TokenSlotRow
 from controller.store.database import Database
-from controller.store.rows import (
-    GrantRow,
-    JournalRow,
-    NoticeRow,
-    PaymentRow,
-    SiteItemRow,
-    SmsRow,
-    TokenKeyRow,
-    TokenRow,
-    TokenSlotRow,
-)
+from controller.store.rows import GrantRow, PaymentRow, SmsRow
+from controller.store.site_rows import JournalRow, NoticeRow, SiteItemRow
 from controller.usecases import messages, token_keys
 from controller.usecases.ingest import ingest
 from controller.usecases.plans import add_plan, withdraw_plan

@@ -11,7 +11,7 @@ import pytest
 from billing.money import Money
 from controller.store.billing_rows import SubscriptionRow
 from controller.store.payment_rows import ArrivalRow
-from controller.store.rows import SiteItemRow
+from controller.store.site_rows import SiteItemRow
 from controller.usecases.subscribers import must_find
 from controller.usecases.why import (
     Answer,
