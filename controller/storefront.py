@@ -91,7 +91,7 @@ class Storefront:
             return ()
         async with self._deps.db.read() as tx:
             sold = await plans.on_sale(tx)
-        return tuple(_offer(plans.as_plan(plan)) for plan in sold if plan.price_minor > 0)
+        return tuple(offer_of(plans.as_plan(plan)) for plan in sold if plan.price_minor > 0)
 
     def new_key(self) -> str:
         """A name and its secret."""
@@ -166,7 +166,7 @@ class Storefront:
         since = payment.settled_at or payment.pushed_at or payment.created_at
         return Sale(
             key=key,
-            offer=_offer(plans.as_plan(plan)),
+            offer=offer_of(plans.as_plan(plan)),
             msisdn_masked=masked(payment.msisdn),
             holder_masked=masked(await subscribers.phone(tx, payment.subscriber_id)),
             stage=stage(PaymentState(payment.state)),
@@ -244,7 +244,8 @@ def _is_sale(payment: PaymentRow | None, site_id: str) -> bool:
     return payment is not None and payment.site_id == site_id and payment.purpose == Purpose.TOKEN
 
 
-def _offer(plan: Plan) -> Offer:
+def offer_of(plan: Plan) -> Offer:
+    """A plan as portals know it."""
     limits = plan.limits
     return Offer(
         plan_id=plan.id,

@@ -28,7 +28,7 @@ from controller.store.rows import LedgerTransactionRow, PostingRow
 from controller.store.subscriptions import as_contract
 from controller.usecases import period_grants, rewards
 from controller.usecases.allocation import allocate_in
-from controller.usecases.frozen import Buyer, Seller, logo_name
+from controller.usecases.frozen import Seller, buyer_of, seller_of
 from controller.usecases.invoice_rows import InvoiceRows, Named, Payer
 
 if TYPE_CHECKING:
@@ -179,7 +179,7 @@ async def load(
     who = await bulk.subscribers(tx, ids, lock=lock)
     rows = await bulk.due_of(tx, who, upto, lock=lock, paused=paused)
     shop = await _shop(tx)
-    sellers = {name: _seller(shop.operator, one) for name, one in shop.branches.items()}
+    sellers = {name: seller_of(shop.operator, one) for name, one in shop.branches.items()}
     wallets = await bulk.wallets(tx, who)
     taken = await bulk.promotions(tx, who)
     due: dict[str, list[Contract]] = {}
@@ -224,24 +224,9 @@ def _payer(row: Any, shop: Shop, sellers: Mapping[str, Seller]) -> Payer:
     return Payer(
         subscriber_id=row.id,
         branch_id=row.branch_id,
-        buyer=Buyer(name=row.name, pin=row.kra_pin, address=row.address, phone=row.msisdn),
+        buyer=buyer_of(row),
         seller=sellers[row.branch_id],
         policy=shop.policies.get(row.segment, shop.policies[""]),
-    )
-
-
-def _seller(operator: OperatorRow, branch: BranchRow) -> Seller:
-    return Seller(
-        name=operator.name,
-        pin=operator.kra_pin,
-        branch=branch.name,
-        kra_branch=branch.kra_branch,
-        address=branch.address,
-        phone=branch.phone,
-        email=branch.email,
-        pay_to=operator.pay_to,
-        colour=operator.colour,
-        logo=logo_name(operator.logo),
     )
 
 

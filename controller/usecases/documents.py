@@ -20,7 +20,7 @@ from billing.tax import Taxed
 from controller.store import debts, documents, dunning, ledger, numbers, operators, payers, received
 from controller.store.billing_rows import DocumentRow
 from controller.usecases.allocation import allocate_in, allocated_in, settle
-from controller.usecases.frozen import Buyer, Seller, frozen, logo_name
+from controller.usecases.frozen import buyer_of, frozen, seller_of
 from controller.usecases.reckoning import reckoned_in
 
 if TYPE_CHECKING:
@@ -205,20 +205,7 @@ async def _written(tx: Tx, draft: _Draft, **more: object) -> DocumentRow:
 async def _printed(tx: Tx, draft: _Draft, **more: object) -> str:
     operator = await operators.operator(tx)
     branch = await operators.branch(tx, draft.branch_id)
-    seller = Seller(
-        name=operator.name,
-        pin=operator.kra_pin,
-        branch=branch.name,
-        kra_branch=branch.kra_branch,
-        address=branch.address,
-        phone=branch.phone,
-        email=branch.email,
-        pay_to=operator.pay_to,
-        colour=operator.colour,
-        logo=logo_name(operator.logo),
-    )
-    who = draft.subscriber
-    buyer = Buyer(name=who.name, pin=who.kra_pin, address=who.address, phone=who.msisdn)
+    seller, buyer = seller_of(operator, branch), buyer_of(draft.subscriber)
     return frozen(seller, buyer, draft.lines, **more)
 
 

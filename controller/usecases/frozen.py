@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from billing.invoice import Line
+    from controller.store.billing_rows import BranchRow, OperatorRow
+    from controller.store.rows import SubscriberRow
 
 _JSON = json.JSONEncoder(ensure_ascii=False)
 _quoted = encode_basestring
@@ -57,6 +59,27 @@ class Buyer:
     pin: str
     address: str
     phone: str
+
+
+def seller_of(operator: OperatorRow, branch: BranchRow) -> Seller:
+    """The operator as its papers show it, at a branch."""
+    return Seller(
+        name=operator.name,
+        pin=operator.kra_pin,
+        branch=branch.name,
+        kra_branch=branch.kra_branch,
+        address=branch.address,
+        phone=branch.phone,
+        email=branch.email,
+        pay_to=operator.pay_to,
+        colour=operator.colour,
+        logo=logo_name(operator.logo),
+    )
+
+
+def buyer_of(who: SubscriberRow) -> Buyer:
+    """A subscriber as its papers show it."""
+    return Buyer(name=who.name, pin=who.kra_pin, address=who.address, phone=who.msisdn)
 
 
 def frozen(seller: Seller, buyer: Buyer, lines: Sequence[Line], **more: object) -> str:

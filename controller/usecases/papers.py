@@ -12,7 +12,7 @@ from controller.documents.issued import look_name, paper_of
 from controller.documents.paper import Look
 from controller.documents.statement import Statement, netted
 from controller.store import documents, logos, operators, papers, payers
-from controller.usecases.frozen import Buyer, Seller, logo_name
+from controller.usecases.frozen import buyer_of, logo_name, seller_of
 from controller.usecases.payers import SubscriberUnknown
 
 if TYPE_CHECKING:
@@ -79,19 +79,8 @@ async def statement(
         operator = await operators.operator(tx)
         branch = await operators.branch(tx, who.branch_id)
         of = Statement(
-            seller=Seller(
-                name=operator.name,
-                pin=operator.kra_pin,
-                branch=branch.name,
-                kra_branch=branch.kra_branch,
-                address=branch.address,
-                phone=branch.phone,
-                email=branch.email,
-                pay_to=operator.pay_to,
-                colour=operator.colour,
-                logo="",
-            ),
-            buyer=Buyer(name=who.name, pin=who.kra_pin, address=who.address, phone=who.msisdn),
+            seller=seller_of(operator, branch),
+            buyer=buyer_of(who),
             period=period,
             opening_minor=await papers.owed_before(tx, found, period.start),
             movements=[

@@ -25,7 +25,7 @@ from controller.usecases.asking import (
     token_hash,
 )
 from controller.usecases.grants import give_in
-from controller.usecases.token_keys import SlotsFull, slot_in
+from controller.usecases.token_keys import SlotsFull, slot_in, tell_full
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -236,14 +236,7 @@ async def _can_collect(tx: Tx, deps: Deps, site_id: SiteId, order: NewOrder, now
     try:
         await slot_in(tx, deps, site_id, order.plan_id, now=now)
     except SlotsFull as full:
-        await notices.add(
-            tx,
-            now=now,
-            code="token_slots_full",
-            text=str(full),
-            site_id=site_id,
-            once=f"token_slots_full\n{full}",
-        )
+        await tell_full(tx, site_id, full, now)
         return False
     return True
 

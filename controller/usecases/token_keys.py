@@ -149,16 +149,21 @@ async def _made_ready(tx: Tx, deps: Deps, site_id: SiteId) -> bool:
             if plan.price_minor > 0:
                 await slot_in(tx, deps, site_id, plan.id, now=now)
     except SlotsFull as full:
-        await notices.add(
-            tx,
-            now=now,
-            code="token_slots_full",
-            text=str(full),
-            site_id=site_id,
-            once=f"token_slots_full\n{full}",
-        )
+        await tell_full(tx, site_id, full, now)
         return False
     return True
+
+
+async def tell_full(tx: Tx, site_id: SiteId, full: SlotsFull, now: datetime) -> None:
+    """Tell staff, once, that a site can sell no further plan by token."""
+    await notices.add(
+        tx,
+        now=now,
+        code="token_slots_full",
+        text=str(full),
+        site_id=site_id,
+        once=f"token_slots_full\n{full}",
+    )
 
 
 async def _new_slot(

@@ -27,14 +27,14 @@ from controller.documents.sample import sample_invoice
 from controller.noc import live
 from controller.noc.brand import look_again
 from controller.noc.pages import held
-from controller.noc.pages.plans import offer_of
 from controller.rights import Right
 from controller.store import logos, operators, plans, sites
 from controller.store.billing_rows import MAIN
 from controller.store.site_rows import SiteRow
+from controller.storefront import offer_of
 from controller.usecases import faces
 from controller.usecases import operators as usecase
-from controller.usecases.frozen import Seller
+from controller.usecases.frozen import seller_of
 from controller.usecases.operators import OperatorChange
 from portal.captive import screens
 from portal.captive.gate import DeviceView
@@ -194,18 +194,7 @@ async def paper(request: Request, deps: Needed) -> HTMLResponse:
     async with deps.db.read() as tx:
         branch = await operators.branch(tx, MAIN)
         rates = await operators.rates_on(tx, TaxClass.INTERNET, day_of(now))
-    seller = Seller(
-        name=row.name,
-        pin=row.kra_pin,
-        branch=branch.name,
-        kra_branch=branch.kra_branch,
-        address=branch.address,
-        phone=branch.phone,
-        email=branch.email,
-        pay_to=row.pay_to,
-        colour=row.colour,
-        logo="",
-    )
+    seller = seller_of(row, branch)
     look = Look(row.colour, row.logo)
     page = paper_page.page_of(sample_invoice(seller, rates, look=look, at=now))
     return _framed(page.html, page.policy)

@@ -26,12 +26,12 @@ from controller.noc.pages.theirs import must_reach
 from controller.noc.words import word
 from controller.rights import Right
 from controller.store import branches, plans, prices
+from controller.storefront import offer_of
 from controller.usecases import plans as plans_usecase
 from controller.usecases import prices as prices_usecase
 from controller.usecases.subscribers import Segment
 from portal.captive import text as portal_text
 from portal.captive import units
-from portal.captive.gate import Offer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -234,22 +234,6 @@ def _price_line(row: PriceRow, today: date, known: list[BranchRow], *, of_all: b
         from_day=row.from_day,
         until_day=row.until_day,
         can_end=not over and (of_all or bool(row.branch_id)),
-    )
-
-
-def offer_of(plan: Plan) -> Offer:
-    """A plan as portals know it."""
-    limits = plan.limits
-    return Offer(
-        plan_id=plan.id,
-        name=plan.name,
-        price=plan.price,
-        down_bps=limits.down_bps,
-        up_bps=limits.up_bps,
-        validity_s=limits.validity_s,
-        uptime_s=limits.uptime_s,
-        quota_bytes=limits.quota_bytes,
-        devices_max=limits.devices_max,
     )
 
 
