@@ -103,7 +103,7 @@ async def new_password(request: Request, subscriber: str) -> Response:
         made=made,
         to=to,
     )
-    return HTMLResponse(html, HTTPStatus.CREATED, headers={"Cache-Control": "no-store"})
+    return HTMLResponse(html, HTTPStatus.CREATED)
 
 
 async def _one(deps: Deps, who: Who, subscriber: str, line: str) -> Dialling:
