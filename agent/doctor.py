@@ -7,7 +7,7 @@ import ctypes
 import socket
 import tempfile
 from datetime import UTC, datetime
-from errno import EADDRINUSE
+from errno import EADDRINUSE, EADDRNOTAVAIL
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -171,7 +171,9 @@ def _radius_ports(radius: Radius, *, runs: bool) -> Finding:
                 if runs and error.errno == EADDRINUSE:
                     continue
                 text = f"{radius.listen} port {port}: {error.strerror}"
-                fix = "end the other program that has it (ss -lnup), or set [radius] listen"
+                fix = "end the other program that has it (ss -lnup), or set other ports"
+                if error.errno == EADDRNOTAVAIL:
+                    fix = "set [radius] listen to an address of this machine (ip -4 address)"
                 return Finding("radius ports", Verdict.FAIL, text, fix)
     ports = f"{radius.auth_port} and {radius.acct_port} at {radius.listen}"
     text = f"the agent answers at {ports}" if runs else f"{ports} are free"

@@ -213,6 +213,7 @@ async def operate(
                 courier,
                 journal=journal,
                 box=box,
+                plane=config.plane,
                 radius=radius,
                 alone=alone,
             )
@@ -330,6 +331,7 @@ async def _tell_status(
     *,
     journal: Journal,
     box: Box,
+    plane: str,
     radius: Server | None,
     alone: bool,
 ) -> None:
@@ -339,8 +341,10 @@ async def _tell_status(
         values = {
             "site": site_id,
             "version": version(),
+            "plane": plane,
             "link_up": courier.link_up,
             "healthy": loop.healthy,
+            "troubles": loop.troubles,
             "generation": state.generation,
             "applied_generation": loop.applied.generation,
             "sessions": len(state.sessions),

@@ -48,7 +48,7 @@ REJECT_AFTER_S = 0.2
 REJECTS_MAX = 1_000
 """Answers that may wait for that; beyond it, secrets are not looked at."""
 
-GUESSED_SHOWN = 20
+GUESSED_SHOWN = STRANGERS_SHOWN = 20
 BIND_RETRY_S = 5
 READ_AT_ONCE = 64
 UNHEARD_INTERIMS = 2
@@ -85,6 +85,8 @@ class Server:
         self._tasks: dict[tuple[Place, bytes], asyncio.Task[None]] = {}
         self._guesses: dict[str, Try] = {}
         self._rejects = 0
+        self._doubted: dict[str, Doubt] = {}
+        self._strangers: OrderedDict[str, None] = OrderedDict()
 
     async def run(self) -> None:
         """Answer until cancelled; a port that is taken is waited for."""
@@ -112,6 +114,8 @@ class Server:
             "radius_logins": len(self._loop.state.logins),
             "radius_sessions": dials,
             "radius_packets": dict(sorted(self.tally.items())),
+            "radius_strangers": list(self._strangers),
+            "radius_doubted": [f"{name}: {why}" for name, why in sorted(self._doubted.items())],
             "radius_guessed": self._guessed()[:GUESSED_SHOWN],
             "radius_without_message_authenticator": list(self._radius.weak),
         }
@@ -121,9 +125,11 @@ class Server:
         nas = self._known(came)
         if nas is None:
             return
-        match packets.asked(came.raw, nas):
-            case Doubt() as doubt:
-                self.tally[doubt.value] += 1
+        found = packets.asked(came.raw, nas)
+        self._weigh(found, nas)
+        match found:
+            case Doubt():
+                pass
             case Alive() as alive:
                 self._answer(came, answers.here(alive))
             case access:
@@ -134,19 +140,29 @@ class Server:
         nas = self._known(came)
         if nas is None:
             return
-        match packets.told(came.raw, nas):
-            case Doubt() as doubt:
-                self.tally[doubt.value] += 1
+        found = packets.told(came.raw, nas)
+        self._weigh(found, nas)
+        match found:
+            case Doubt():
+                pass
             case Told(account=None) as told:
                 self._answer(came, answers.noted(told))
             case told:
                 self._later(came, self._keep(told, nas, came))
 
+    def _weigh(self, found: object, nas: Nas) -> None:
+        """Remember why a NAS gets no answer, until it does: most often its secret is another."""
+        if isinstance(found, Doubt):
+            self.tally[found.value] += 1
+            self._doubted[nas.name] = found
+        else:
+            self._doubted.pop(nas.name, None)
+
     def _known(self, came: Came) -> Nas | None:
         """Which NAS sent this, if it is to be looked at at all."""
         nas = self._nases.get(came.sender[0])
         if nas is None:
-            self.tally["unknown_nas"] += 1
+            self._meet(came.sender[0])
             return None
         if came.key in self._tasks:
             return None
@@ -156,6 +172,14 @@ class Server:
             came.send(kept[1])
             return None
         return nas
+
+    def _meet(self, address: str) -> None:
+        """Remember who asks and is nobody here: most often a NAS with another address."""
+        self.tally["unknown_nas"] += 1
+        self._strangers[address] = None
+        self._strangers.move_to_end(address)
+        if len(self._strangers) > STRANGERS_SHOWN:
+            self._strangers.popitem(last=False)
 
     def _judge(
         self,

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import re
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+import pytest
+
 from agent import tries
-from agent.radius.server import REJECT_AFTER_S
+from agent.radius.server import REJECT_AFTER_S, STRANGERS_SHOWN, Came
+from agent.status import line
 from agent.uplink.memory import grant_item, login_item
-from tests.support.radius import CAUSE, MAC, NAME, SECRET, a_radius_site
+from tests.support.radius import CAUSE, MAC, NAME, NO_ANSWER_S, SECRET, a_radius_site
 from tests.support.site import some_limits
 from tests.support.steered import SteeredClock
 
@@ -21,6 +26,7 @@ if TYPE_CHECKING:
 
 GUESSER, NEW = "02:00:00:00:66:66", "02:00:00:00:00:0B"
 STRANGER = "aa:bb:cc:00:00:{:02x}"
+SIGNED = "Message-Authenticator = 0x00"
 FREE = tries.LOGINS_FREE_MAX
 PACE_S = tries.LOGIN_PACE_MS // 1_000
 
@@ -184,3 +190,41 @@ async def test_a_grant_that_is_over_is_no_wrong_guess(tmp_path: Path) -> None:
 
     assert not site.loop.state.tries
     assert counted(site, "held_off") == 0
+
+
+async def test_the_status_names_who_gets_no_answer_and_why(tmp_path: Path) -> None:
+    async with a_site(tmp_path, SteeredClock()) as site:
+        asked = (f'User-Name = "{NAME}"', f'User-Password = "{SECRET}"')
+        await site.ask(*asked, SIGNED, secret="not the secret of the nas", wait_s=NO_ANSWER_S)
+        for n in range(STRANGERS_SHOWN + 1):
+            stranger = Came(b"?", (f"10.0.0.{n}", 1812), lambda _: None)
+            site.server.asked(stranger)
+        said = site.server.status()
+        await site.ask(*asked, SIGNED)
+        after = site.server.status()
+
+    assert said["radius_doubted"] == ["tower-1: forged"]
+    assert after["radius_doubted"] == []
+    assert said["radius_strangers"] == [f"10.0.0.{n}" for n in range(1, STRANGERS_SHOWN + 1)]
+    assert said["radius_packets"] == {"forged": 1, "unknown_nas": STRANGERS_SHOWN + 1}
+
+
+# What stands in the status, and what people are shown of it.
+LINES = """
+  radius_packets         {"refused": 10, "held_off": 2}  radius_packets: refused 10, held_off 2
+  radius_packets         {}                              radius_packets: none
+  radius_guessed         []                              radius_guessed: none
+  radius_guessed         ["wanjiku at tower-1"]          radius_guessed: wanjiku at tower-1 - wrong
+  radius_strangers       ["10.0.0.7"]                    radius_strangers: 10.0.0.7 - no [[
+  radius_doubted         ["tower-1: forged"]             radius_doubted: tower-1: forged - no answer
+  troubles               ["plane: gone"]                 !! troubles: plane: gone
+  troubles               []                              troubles: none
+  sessions               3                               sessions: 3
+"""
+
+
+@pytest.mark.parametrize("row", LINES.strip().splitlines())
+def test_people_read_the_status_without_brackets(row: str) -> None:
+    key, value, shown = re.split(r"  +", row.strip())
+
+    assert line(key, json.loads(value), colours=False).startswith(shown)

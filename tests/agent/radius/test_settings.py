@@ -178,7 +178,9 @@ def test_a_site_of_nases_alone_wants_nases_and_no_lan(
         parse(tomllib.loads(ALONE + more.format(folder=tmp_path)))
 
 
-async def findings_of(folder: Path, plane: str, port: int) -> dict[str, tuple[Verdict, str, str]]:
+async def findings_of(
+    folder: Path, plane: str, port: int, *, listen: str = "127.0.0.1"
+) -> dict[str, tuple[Verdict, str, str]]:
     """What the doctor finds at a site with one NAS that asks at ``port``."""
     (folder / "secret").write_text("twelve letters and more")
     (folder / "secret").chmod(0o600)
@@ -186,7 +188,7 @@ async def findings_of(folder: Path, plane: str, port: int) -> dict[str, tuple[Ve
         state_dir = "{folder}"
         plane = "{plane}"
         [radius]
-        listen = "127.0.0.1"
+        listen = "{listen}"
         auth_port = {port}
         acct_port = {free_port()}
         [[radius.nas]]
@@ -206,6 +208,15 @@ async def test_the_doctor_knows_a_site_of_nases_alone(tmp_path: Path) -> None:
     assert pretended["plane"][0] is Verdict.WARN
     assert 'plane = "radius"' in pretended["plane"][2]
     assert "capabilities" not in honest
+
+
+async def test_the_doctor_sees_that_this_machine_has_no_such_address(tmp_path: Path) -> None:
+    found = await findings_of(tmp_path, "radius", free_port(), listen="192.0.2.1")
+    verdict, text, fix = found["radius ports"]
+
+    assert verdict is Verdict.FAIL
+    assert "192.0.2.1" in text
+    assert "ip -4 address" in fix
 
 
 async def test_the_doctor_sees_that_another_answers_radius_here(tmp_path: Path) -> None:
