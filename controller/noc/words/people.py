@@ -247,6 +247,7 @@ WORDS = {
     "generation with the grant": "toleo lenye haki hii",
     "generation applied": "toleo lililotekelezwa",
     "devices allowed": "vifaa vinavyoruhusiwa",
+    "login": "jina la kuunganisha",
     "session": "muunganisho",
     "device": "kifaa",
     "opened": "ulifunguliwa",

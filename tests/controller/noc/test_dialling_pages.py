@@ -236,3 +236,13 @@ async def test_the_deed_is_in_the_audit_log_without_the_secret(office: Office) -
     assert secret not in told[0]
     assert "What staff did" in text(await shown(office))
     assert "/credentials" in text(await shown(office))
+
+
+async def test_who_dials_in_and_has_not_yet_is_not_sent_to_the_wi_fi(office: Office) -> None:
+    await a_contract(office)
+    await set_credentials(office.deps, LINE, name="wanjiku")
+    await applied(office, "estate-1")
+    why = text((await shown(office)).partition('id="now-panel"')[0])
+
+    assert "Nobody has dialled in as wanjiku yet." in why
+    assert "Wi-Fi" not in why
