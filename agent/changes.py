@@ -7,6 +7,7 @@ and otherwise not at all: then a snapshot is asked for.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, assert_never
@@ -70,20 +71,28 @@ def changed(draft: Draft, change: DesiredChange) -> None:
     _take(draft, change, after)
 
 
-def told(draft: Draft, key: str, body: bytes) -> None:
-    """Let one item of desired state mean something here."""
-    try:
-        parsed = parse_item(key, body)
-    except Unreadable as wrong:
-        draft.say(Notice(code="item_unreadable", text=str(wrong)))
-        return
-    match parsed:
-        case Granted():
-            _granted(draft, parsed)
-        case None:
-            draft.say(Notice(code="item_unknown", text=f"{key}: this version knows no such kind"))
-        case _:
-            shown(draft, key, parsed)
+def told(draft: Draft, items: Mapping[str, bytes]) -> None:
+    """Let items of desired state mean something here; what cannot is told once for all of them."""
+    unreadable, unknown = [], Counter[str]()
+    for key, body in items.items():
+        try:
+            parsed = parse_item(key, body)
+        except Unreadable as wrong:
+            unreadable.append(str(wrong))
+            continue
+        match parsed:
+            case Granted():
+                _granted(draft, parsed)
+            case None:
+                unknown[key.partition("/")[0]] += 1
+            case _:
+                shown(draft, key, parsed)
+    if unreadable:
+        more = f"; and {len(unreadable) - 1:,} more" if unreadable[1:] else ""
+        draft.say(Notice(code="item_unreadable", text=unreadable[0] + more))
+    if unknown:
+        kinds = ", ".join(f"{count:,} {kind}" for kind, count in sorted(unknown.items()))
+        draft.say(Notice(code="item_unknown", text=f"this version knows no such kind: {kinds}"))
 
 
 def shown(draft: Draft, key: str, parsed: Parsed) -> None:  # noqa: C901, PLR0912 - one for each kind
@@ -160,8 +169,7 @@ def _take(draft: Draft, change: DesiredChange, after: dict[str, bytes]) -> None:
     draft.generation, draft.digest = change.generation, change.digest
     for key in gone:
         _untold(draft, key)
-    for key in news:
-        told(draft, key, after[key])
+    told(draft, {key: after[key] for key in news})
 
 
 def _granted(draft: Draft, granted: Granted) -> None:

@@ -31,8 +31,9 @@ _HOST = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?")
 class Config:
     """How this agent is set up.
 
-    ``plane`` is ``linux``, ``routeros`` or ``memory``; of a Linux gateway devices are on ``lan``,
-    the internet is behind ``wan``; of routers, all there is to know is in ``routers``.
+    ``plane`` is ``linux``, ``routeros``, ``radius`` or ``memory``. Of a Linux gateway devices are
+    on ``lan``, the internet is behind ``wan``; of routers, all there is to know is in ``routers``;
+    with ``radius`` no packet passes here and there is no portal: its NASes forward.
     The portal is at ``http://<portal_host>/``; the agent itself listens on ``portal_port``. With a
     ``certificate`` for that name it is at https as well, and phones are told so (RFC 8908).
     ``network`` is the LAN's addresses and names; None leaves dnsmasq to the operator. ``radius`` is
@@ -136,7 +137,7 @@ def parse(raw: Mapping[str, Any]) -> Config:
         values["radius"], more = radius.read(raw["radius"])
         faults += more
     config = Config(**values)
-    faults += _impossible(config)
+    faults += _impossible(config) + _nases_alone(config, raw)
     if config.plane == "routeros":
         config, more = _with_routers(config, raw, tables)
         faults += more
@@ -201,6 +202,18 @@ def _with_routers(
     return replace(config, routers=found), faults
 
 
+def _nases_alone(config: Config, raw: Mapping[str, Any]) -> list[str]:
+    """What is wrong with a site where nothing but NASes forwards; nothing with any other."""
+    faults: list[str] = []
+    if config.plane != "radius":
+        return faults
+    if "radius" not in raw:
+        faults.append('plane: "radius" wants a table [radius] with the NASes that forward')
+    if "network" in raw:
+        faults.append('network: only with plane = "linux"')
+    return faults
+
+
 def _interface4(text: str) -> IPv4Interface:
     if "/" not in text:
         raise ValueError(text)
@@ -249,8 +262,8 @@ def _unknown(key: str) -> str:
 
 def _impossible(config: Config) -> list[str]:
     faults = []
-    if config.plane not in {"linux", "routeros", "memory"}:
-        faults.append(f"plane: want linux, routeros or memory, got {config.plane!r}")
+    if config.plane not in {"linux", "routeros", "radius", "memory"}:
+        faults.append(f"plane: want linux, routeros, radius or memory, got {config.plane!r}")
     if not config.state_dir.is_absolute():
         faults.append(f"state_dir: want an absolute path, got '{config.state_dir}'")
     for key, value in (("lan.interface", config.lan), ("wan.interface", config.wan)):

@@ -116,7 +116,7 @@ def _step(draft: Draft, event: Event) -> None:  # noqa: C901, PLR0912 - one for 
         case Delivered():
             prepaid.settle(draft)
         case Tried():
-            tries.note(draft, event.attempt)
+            tries.note(draft, event.attempt, name=event.name)
         case ProbeBegun():
             turns.begun(draft, event.probe_id)
         case ProbeEnded():

@@ -7,11 +7,12 @@ import ctypes
 import socket
 import tempfile
 from datetime import UTC, datetime
+from errno import EADDRINUSE, EADDRNOTAVAIL
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent import identity as identities
-from agent import router_checks
+from agent import router_checks, status
 from agent.findings import Finding, Verdict
 from agent.identity import IdentityError
 from agent.radius.settings import with_secrets
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from agent.radius.settings import Radius
 
 CAP_NET_ADMIN = 12
+IPV6 = 6
 SANE_SINCE = datetime(2026, 1, 1, tzinfo=UTC)
 """A clock before this was never set."""
 
@@ -49,10 +51,11 @@ async def examine(config: Config, at: Instant) -> list[Finding]:
         looks = await asyncio.gather(*map(router_checks.findings, config.routers))
         findings += [one for found in looks for one in found]
     else:
-        text = "the memory plane moves no packets"
-        findings.append(Finding("plane", Verdict.WARN, text, 'set plane = "linux" on a gateway'))
+        findings.append(_no_packets(config))
     if config.radius is not None:
+        runs = status.read(config.state_dir, now=now) is not None
         findings += [_nas_secrets(config.radius), weak_nases(config.radius)]
+        findings.append(_radius_ports(config.radius, runs=runs))
     findings += await _controller(config, now)
     return findings
 
@@ -145,6 +148,36 @@ async def _reached(identity: identities.Identity) -> Finding:
     finally:
         await uplink.close()
     return Finding("controller", Verdict.PASS, f"{identity.edge_address} answers")
+
+
+def _no_packets(config: Config) -> Finding:
+    if config.plane == "radius":
+        text = "no packet passes here: the NASes forward them"
+        return Finding("plane", Verdict.PASS, text)
+    fix = 'set plane = "linux" on a gateway'
+    if config.radius is not None:
+        fix += ', plane = "radius" where NASes forward'
+    return Finding("plane", Verdict.WARN, "the memory plane moves no packets", fix)
+
+
+def _radius_ports(radius: Radius, *, runs: bool) -> Finding:
+    """Whether the ports are to be had; ``runs``: the agent is at work, and has them itself."""
+    family = socket.AF_INET6 if radius.listen.version == IPV6 else socket.AF_INET
+    for port in (radius.auth_port, radius.acct_port):
+        with socket.socket(family, socket.SOCK_DGRAM) as tried:
+            try:
+                tried.bind((str(radius.listen), port))
+            except OSError as error:
+                if runs and error.errno == EADDRINUSE:
+                    continue
+                text = f"{radius.listen} port {port}: {error.strerror}"
+                fix = "end the other program that has it (ss -lnup), or set other ports"
+                if error.errno == EADDRNOTAVAIL:
+                    fix = "set [radius] listen to an address of this machine (ip -4 address)"
+                return Finding("radius ports", Verdict.FAIL, text, fix)
+    ports = f"{radius.auth_port} and {radius.acct_port} at {radius.listen}"
+    text = f"the agent answers at {ports}" if runs else f"{ports} are free"
+    return Finding("radius ports", Verdict.PASS, text)
 
 
 def _nas_secrets(radius: Radius) -> Finding:

@@ -120,6 +120,7 @@ class _Trouble:
     failures: int = 0
     again_at: int = 0
     since: int = 0
+    said: str = ""
 
     def failed(self, mono: MonotonicMs, error: Exception) -> None:
         if not self.failures:
@@ -127,6 +128,7 @@ class _Trouble:
             self.since = mono
         self.again_at = mono + RETRY_MS[min(self.failures, len(RETRY_MS) - 1)]
         self.failures += 1
+        self.said = str(error)
 
     def hurry(self, mono: MonotonicMs) -> None:
         """Somebody waits: try again as soon as after the first failure."""
@@ -185,6 +187,15 @@ class Loop:
         """Whether the plane and the disk last did what they were told."""
         troubled = self._plane_trouble.failures or self._disk_trouble.failures
         return not (troubled or self.unreached)
+
+    @property
+    def troubles(self) -> list[str]:
+        """What keeps it from being healthy, for people."""
+        parts = (self._plane_trouble, self._disk_trouble)
+        found = [f"{one.name}: {one.said}" for one in parts if one.failures]
+        if self.unreached:
+            found.append(f"plane: {len(self.unreached)} sessions at a box that does not answer")
+        return found
 
     def now(self) -> Instant:
         """The present moment, by the loop's clock."""

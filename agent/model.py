@@ -309,15 +309,19 @@ class ProbeOrder:
 
 
 class TryKind(StrEnum):
-    """What a device tried: a code, or to have a prompt sent to a phone."""
+    """What a device tried: a code, to have a prompt sent to a phone, or to dial in."""
 
     CODE = "code"
     ORDER = "order"
+    LOGIN = "login"
 
 
 @dataclass(frozen=True, slots=True)
 class Try:
-    """Something that is allowed only so often. ``place`` is the address, or the phone number."""
+    """Something that is allowed only so often.
+
+    ``place`` is the address, the phone number, or the login and its NAS.
+    """
 
     kind: TryKind
     mac: MacAddress
@@ -516,9 +520,10 @@ class Delivered:
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """A device tried a code that was wrong."""
+    """A device tried a code or a secret that was wrong; with a name it takes that one's place."""
 
     attempt: Try
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)

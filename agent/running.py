@@ -177,7 +177,7 @@ async def operate(
         lan=config.lan,
         wan=config.wan,
         state_dir=config.state_dir,
-        portal_open=lambda: door.is_open,
+        portal_open=lambda: None if config.plane == "radius" else door.is_open,
     )
     courier = Courier(
         loop=loop, journal=journal, uplink=parts.uplink, clock=clock, vitals=box.vitals
@@ -198,7 +198,8 @@ async def operate(
         group.create_task(settle(loop, journal, clock))
         if alone:
             group.create_task(_stay_small(loop, clock))
-        group.create_task(serving.serve(config, gate, clock, door))
+        if config.plane != "radius":  # no device comes by here
+            group.create_task(serving.serve(config, gate, clock, door))
         group.create_task(Prober(loop, config).run())
         radius = _radius(config, loop)
         if radius is not None:
@@ -212,6 +213,7 @@ async def operate(
                 courier,
                 journal=journal,
                 box=box,
+                plane=config.plane,
                 radius=radius,
                 alone=alone,
             )
@@ -237,7 +239,7 @@ def real(config: Config, identity: Identity, clock: Clock) -> Parts:
 
 
 def _box(config: Config, clock: Clock) -> tuple[DataPlane, Watch]:
-    if config.plane == "memory":
+    if config.plane in {"radius", "memory"}:
         return _memory_plane(clock), LoopbackLan()
     from shaping.linux.neighbours import follow
     from shaping.linux.nft import LinuxConfig
@@ -329,6 +331,7 @@ async def _tell_status(
     *,
     journal: Journal,
     box: Box,
+    plane: str,
     radius: Server | None,
     alone: bool,
 ) -> None:
@@ -338,8 +341,10 @@ async def _tell_status(
         values = {
             "site": site_id,
             "version": version(),
+            "plane": plane,
             "link_up": courier.link_up,
             "healthy": loop.healthy,
+            "troubles": loop.troubles,
             "generation": state.generation,
             "applied_generation": loop.applied.generation,
             "sessions": len(state.sessions),

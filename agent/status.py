@@ -51,16 +51,36 @@ def degraded(values: dict[str, Any]) -> bool:
 
 
 RED, PLAIN = "\033[31m", "\033[0m"
+GRAVE = frozenset({"troubles", "radius_without_message_authenticator"})
+"""What puts the site at risk, when there is any."""
+
+MEANS = {
+    "radius_without_message_authenticator": "anybody on the way can let people in (CVE-2024-3596)",
+    "radius_guessed": "wrong secrets keep coming; one a minute is looked at",
+    "radius_strangers": "no [[radius.nas]] has this address, so they get no answer",
+    "radius_doubted": "no answer: forged has another secret, unsigned no Message-Authenticator",
+}
+"""What a list of names means, when there are any."""
 
 
 def line(key: str, value: object, *, colours: bool) -> str:
     """One value for people: what puts the site at risk is red."""
-    if key == "radius_without_message_authenticator" and value and isinstance(value, list):
-        text = f"{key}: {', '.join(value)} - anybody on the way can let people in (CVE-2024-3596)"
-        return f"{RED}{text}{PLAIN}" if colours else f"!! {text}"
-    if isinstance(value, dict | list):
-        return f"{key}: {json.dumps(value)}"
-    return f"{key}: {value}"
+    text = f"{key}: {_plain(value)}"
+    if not value or not isinstance(value, list):
+        return text
+    if key in MEANS:
+        text += f" - {MEANS[key]}"
+    if key not in GRAVE:
+        return text
+    return f"{RED}{text}{PLAIN}" if colours else f"!! {text}"
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {one}" for name, one in value.items()) or "none"
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "none"
+    return str(value)
 
 
 def _alive(pid: int) -> bool:

@@ -1,27 +1,29 @@
 """The two ports at which NASes ask and tell.
 
-A question is answered at once, from memory. An account is answered when it is journalled, and not
-at all while the disk takes nothing: the NAS tells it again. The same packet from the same port gets
-the very same answer (RFC 5080, 2.2.2). Who is not known by address gets none.
+A question is answered at once, from memory; a wrong secret a moment later, when it is journalled.
+After some of those one is looked at each minute (`agent.tries`). An account is answered when it is
+journalled, and not at all while the disk takes nothing: the NAS tells it again. The same packet
+from the same port gets the very same answer (RFC 5080, 2.2.2). Who is not known by address gets
+none.
 """
 
 from __future__ import annotations
 
 import asyncio
 import socket
-from collections import Counter, OrderedDict
+from collections import ChainMap, Counter, OrderedDict
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from agent import log
+from agent import log, tries
 from agent.loop import NotKept
-from agent.model import Accounted, Lost, Noticed, Redialled
-from agent.radius import answers, packets
+from agent.model import Accounted, Lost, Noticed, Redialled, Tried, Try, TryKind
+from agent.radius import answers, packets, proofs
 from agent.radius.packets import PACKET_BYTES_MAX, Alive, Doubt, Told
 from agent.radius.steering import Said
-from agent.radius.verdict import Crowded, Welcome, verdict
+from agent.radius.verdict import WRONG, Crowded, Refused, Welcome, has_had, verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -40,6 +42,13 @@ ANSWERS_KEPT_MS = 30_000
 TASKS_MAX = 2_000
 """Accounts and questions that may wait for the disk or for a NAS; beyond it they get no answer."""
 
+REJECT_AFTER_S = 0.2
+"""How long whoever has a wrong secret waits; RouterOS asks again after 0.3 s."""
+
+REJECTS_MAX = 1_000
+"""Answers that may wait for that; beyond it, secrets are not looked at."""
+
+GUESSED_SHOWN = STRANGERS_SHOWN = 20
 BIND_RETRY_S = 5
 READ_AT_ONCE = 64
 UNHEARD_INTERIMS = 2
@@ -74,6 +83,10 @@ class Server:
         self._nases = {str(nas.address): nas for nas in radius.nases}
         self._answers: OrderedDict[tuple[Place, bytes], tuple[int, bytes]] = OrderedDict()
         self._tasks: dict[tuple[Place, bytes], asyncio.Task[None]] = {}
+        self._guesses: dict[str, Try] = {}
+        self._rejects = 0
+        self._doubted: dict[str, Doubt] = {}
+        self._strangers: OrderedDict[str, None] = OrderedDict()
 
     async def run(self) -> None:
         """Answer until cancelled; a port that is taken is waited for."""
@@ -101,6 +114,9 @@ class Server:
             "radius_logins": len(self._loop.state.logins),
             "radius_sessions": dials,
             "radius_packets": dict(sorted(self.tally.items())),
+            "radius_strangers": list(self._strangers),
+            "radius_doubted": [f"{name}: {why}" for name, why in sorted(self._doubted.items())],
+            "radius_guessed": self._guessed()[:GUESSED_SHOWN],
             "radius_without_message_authenticator": list(self._radius.weak),
         }
 
@@ -109,9 +125,11 @@ class Server:
         nas = self._known(came)
         if nas is None:
             return
-        match packets.asked(came.raw, nas):
-            case Doubt() as doubt:
-                self.tally[doubt.value] += 1
+        found = packets.asked(came.raw, nas)
+        self._weigh(found, nas)
+        match found:
+            case Doubt():
+                pass
             case Alive() as alive:
                 self._answer(came, answers.here(alive))
             case access:
@@ -122,19 +140,29 @@ class Server:
         nas = self._known(came)
         if nas is None:
             return
-        match packets.told(came.raw, nas):
-            case Doubt() as doubt:
-                self.tally[doubt.value] += 1
+        found = packets.told(came.raw, nas)
+        self._weigh(found, nas)
+        match found:
+            case Doubt():
+                pass
             case Told(account=None) as told:
                 self._answer(came, answers.noted(told))
             case told:
                 self._later(came, self._keep(told, nas, came))
 
+    def _weigh(self, found: object, nas: Nas) -> None:
+        """Remember why a NAS gets no answer, until it does: most often its secret is another."""
+        if isinstance(found, Doubt):
+            self.tally[found.value] += 1
+            self._doubted[nas.name] = found
+        else:
+            self._doubted.pop(nas.name, None)
+
     def _known(self, came: Came) -> Nas | None:
         """Which NAS sent this, if it is to be looked at at all."""
         nas = self._nases.get(came.sender[0])
         if nas is None:
-            self.tally["unknown_nas"] += 1
+            self._meet(came.sender[0])
             return None
         if came.key in self._tasks:
             return None
@@ -145,17 +173,83 @@ class Server:
             return None
         return nas
 
+    def _meet(self, address: str) -> None:
+        """Remember who asks and is nobody here: most often a NAS with another address."""
+        self.tally["unknown_nas"] += 1
+        self._strangers[address] = None
+        self._strangers.move_to_end(address)
+        if len(self._strangers) > STRANGERS_SHOWN:
+            self._strangers.popitem(last=False)
+
     def _judge(
         self,
         access: Access,
         nas: Nas,
         came: Came,
     ) -> None:
+        if self._rejects >= REJECTS_MAX:
+            self.tally["too_many"] += 1
+            return
+        slot = self._slot(access, nas)
+        if slot is None:
+            self.tally["held_off"] += 1
+            self._reject(access, Refused(WRONG, proofs.refused(access)), nas, came)
+            return
         found = verdict(self._loop.state, access, self._loop.now())
         if isinstance(found, Crowded):
             self._later(came, self._make_room(access, found, nas, came))
+        elif isinstance(found, Refused) and found.why == WRONG:
+            self.tally["refused"] += 1
+            self._reject(access, found, nas, came, slot=slot)
+        else:
+            self._say(access, found, nas, came)
+
+    def _slot(self, access: Access, nas: Nas) -> str | None:
+        """Under which name a wrong secret is to be noted; "" not at all, None: do not look at it.
+
+        Who has the line, or had it last, is held off by nobody's guesses but their own.
+        """
+        state, now = self._loop.state, self._loop.now().mono
+        if access.name not in state.logins:
+            return ""
+        # Invariant: what is not journalled yet counts too, or a guesser would ask all at once.
+        known = ChainMap(self._guesses, cast("dict[str, Try]", state.tries))
+        found = None
+        if not tries.is_stormy(state.tries, now):
+            found = tries.slot(known, f"{nas.name}//{access.name}", now)
+        if found is None and has_had(state, access.name, access.mac):
+            found = tries.slot(known, f"{nas.name}/{access.mac}/{access.name}", now)
+        return found
+
+    def _reject(
+        self, access: Access, found: Refused, nas: Nas, came: Came, *, slot: str = ""
+    ) -> None:
+        """Have somebody with a wrong secret told so, later."""
+        guess = Try(
+            TryKind.LOGIN, access.mac, f"{access.name} at {nas.name}", self._loop.now().mono
+        )
+        no = answers.answer(access, found, nas, self._radius)
+        if not self._later(came, self._tell_no(no, came, guess, slot)):
             return
-        self._say(access, found, nas, came)
+        self._rejects += 1
+        if slot:
+            self._guesses[slot] = guess
+
+    async def _tell_no(self, no: bytes, came: Came, guess: Try, slot: str) -> None:
+        """Say no after a moment; a guess is on the disk before anybody hears that it was wrong."""
+        try:
+            async with asyncio.TaskGroup() as both:
+                both.create_task(asyncio.sleep(REJECT_AFTER_S))
+                if slot:
+                    both.create_task(self._loop.kept(Tried(guess, slot)))
+        finally:
+            self._rejects -= 1
+            self._guesses.pop(slot, None)
+        self._answer(came, no)
+
+    def _guessed(self) -> list[str]:
+        """The logins, and at which NAS, that somebody guesses secrets of."""
+        return tries.guessed(self._loop.state.tries, self._loop.now().mono)
 
     def _say(
         self,
@@ -204,14 +298,15 @@ class Server:
         self._answer(came, answers.noted(told))
         self.steer.heard(nas, told.account)
 
-    def _later(self, came: Came, work: Coroutine[Any, Any, None]) -> None:
+    def _later(self, came: Came, work: Coroutine[Any, Any, None]) -> bool:
         if len(self._tasks) >= TASKS_MAX:
             work.close()
             self.tally["too_many"] += 1
-            return
+            return False
         task = asyncio.ensure_future(work)
         self._tasks[came.key] = task
         task.add_done_callback(lambda done: self._done(came.key, done))
+        return True
 
     def _done(self, key: tuple[Place, bytes], task: asyncio.Task[None]) -> None:
         del self._tasks[key]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from agent.radius.proofs import Words
     from billing.ids import GrantId
     from billing.quota import Left
-    from shaping.plane import Rate
+    from shaping.plane import MacAddress, Rate
 
 WRONG = "Wrong name or password."
 BLOCKED = "This device is blocked."
@@ -91,6 +91,20 @@ def good_of(state: State, cause: str, now: Instant) -> list[GrantUse]:
 def open_of(state: State, use: GrantUse) -> list[Session]:
     """The sessions that have the places of a grant."""
     return [one for one in _siblings(state, use) if one.closed is None]
+
+
+def has_had(state: State, name: str, mac: MacAddress) -> bool:
+    """Whether a device has the line of a login, or was the last to have it."""
+    cause = state.logins[name].cause
+    theirs = (
+        one
+        for key in state.index.by_cause.get(cause, ())
+        for one in _siblings(state, state.grants[key])
+    )
+    return any(one.mac == mac for one in theirs) or any(
+        one.mac == mac and one.dial is not None and one.dial.login.lower() == name
+        for one in state.hung_up.values()
+    )
 
 
 _NOBODYS = "nobody has this secret"

@@ -32,7 +32,7 @@ from controller.usecases.branches import BranchExists, BranchUnknown
 from controller.usecases.debts import DebtSettled, DebtUnknown
 from controller.usecases.factors import PasskeyRefused
 from controller.usecases.grants import DevicesFull, GrantOfSubscription, GrantOver, GrantUnknown
-from controller.usecases.imports import ImportIdUsed, ImportUnknown
+from controller.usecases.imports import ImportIdUsed, ImportUnderWay, ImportUnknown
 from controller.usecases.live_sessions import SessionUnknown
 from controller.usecases.maintenance import (
     MaintenanceDiffers,
@@ -127,6 +127,7 @@ KNOWN: dict[type[Exception], tuple[HTTPStatus, str]] = {
     PlanUnknown: (HTTPStatus.NOT_FOUND, "not_found"),
     ImportUnknown: (HTTPStatus.NOT_FOUND, "not_found"),
     ImportIdUsed: (HTTPStatus.CONFLICT, "import_id_used"),
+    ImportUnderWay: (HTTPStatus.CONFLICT, "import_under_way"),
     GrantUnknown: (HTTPStatus.NOT_FOUND, "not_found"),
     SessionUnknown: (HTTPStatus.NOT_FOUND, "not_found"),
     TokenUnknown: (HTTPStatus.NOT_FOUND, "not_found"),

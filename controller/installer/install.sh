@@ -223,7 +223,10 @@ number() {
 # ---- what will be done
 
 plan() {
-    say "Makes this machine the gateway of $SITE_NAME (site $SITE) of $OPERATOR:"
+    if [ -n "$ROUTER" ]; then
+        say "Lets this machine work beside the router of $SITE_NAME (site $SITE) of $OPERATOR:"
+    else say "Makes this machine the gateway of $SITE_NAME (site $SITE) of $OPERATOR:"
+    fi
     [ -z "$MISSING" ] || say "  - installs from this system's own packages:$MISSING"
     say "  - puts the agent below $HOME_DIR"
     if [ -n "${LANGO_PYTHON:-}" ]; then say "    with the Python packages of $PYTHON"
@@ -244,7 +247,10 @@ plan() {
     elif [ -n "$START" ] && [ -z "$ROOT" ]; then say "  - starts nothing, for there is no systemd here; it says how to"
     else say "  - starts nothing"
     fi
-    say "No rule of this machine's own firewall is touched; the agent keeps a table of its own."
+    if [ -n "$ROUTER" ]; then
+        say "Nothing is changed on the router, nor in this machine's own firewall."
+    else say "No rule of this machine's own firewall is touched; the agent keeps a table of its own."
+    fi
 }
 
 starts() { [ -n "$START" ] && [ -z "$ROUTER" ] && [ -z "$ROOT" ] && [ -d /run/systemd/system ]; }
@@ -316,11 +322,15 @@ except config.ConfigFaults as wrong:
     sys.exit("\n".join(wrong.faults))
 print(told.lan, told.wan, told.state_dir)' "$told") || refuse "$told cannot be used, as is said above"
     [ "$told" = "$TOML" ] || mv "$told" "$TOML"
-    LAN=${wired%% *}
-    wired=${wired#* }
-    WAN=${wired%% *}
-    STATE=${wired#* }
-    [ -n "$ROUTER" ] || say "Devices are on $LAN, the internet is on $WAN."
+    STATE=${wired#* * }
+    if [ -n "$ROUTER" ]; then
+        LAN=${LAN:-bridge} WAN=${WAN:-ether1}
+    else
+        LAN=${wired%% *}
+        wired=${wired#* }
+        WAN=${wired%% *}
+        say "Devices are on $LAN, the internet is on $WAN."
+    fi
     tell "step=chosen&lan=$LAN&wan=$WAN"
 }
 
@@ -420,9 +430,12 @@ print(json.load(open(sys.argv[1]))["site_id"])' "$STATE/identity.json") || known
 starting() {
     STEP=started
     if [ -n "$ROUTER" ]; then
-        say "Paste the line below into a terminal of the router (--routeros 6 makes that of version 6):"
+        say "Below is the line for a router with RouterOS 7. For RouterOS 6 have another one made:"
+        say "  lango-agent router adopt --routeros 6 --wan $WAN"
+        say ""
         "$AGENT" router adopt --config "$TOML" --wan "$WAN" || refuse "there is no line, as is said above"
-        say "When that is done and confirmed: systemctl enable --now lango-agent"
+        say "That fingerprint is in $TOML. When it is confirmed:"
+        say "  systemctl enable --now lango-agent"
         return 0
     fi
     if ! starts; then

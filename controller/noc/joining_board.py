@@ -177,6 +177,9 @@ def _interfaces(known: Known) -> Tick:
     lan, wan = told.lan_down_bytes is not None, told.wan_down_bytes is not None
     if lan and wan:
         return Tick("interfaces", name, GOOD)
+    if not lan and not wan:
+        none = word("The agent tells of none: beside a router it has none.")
+        return Tick("interfaces", word("Interfaces"), GOOD, None, none)
     missing = word("The agent finds no LAN.") if wan else word("The agent finds no WAN.")
     return Tick("interfaces", name, BAD, None, missing)
 

@@ -19,11 +19,12 @@ webhooks, maintenance, messages to areas, credits of outages) is locked without 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from contextlib import asynccontextmanager, nullcontext
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import event, literal
+from sqlalchemy import event, func, literal, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
@@ -94,6 +95,7 @@ class Database:
         self.engine = create_async_engine(url, **options)
         share(self.engine)
         self._writer = asyncio.Lock() if self.is_sqlite else None
+        self._deeds: frozenset[str] = frozenset()
         self.groups: dict[object, Any] = {}
         """What is committed together on this database, by its work: see `group.group_of`."""
         if self.is_sqlite:
@@ -124,6 +126,31 @@ class Database:
             if _is_conflict(error):
                 raise DatabaseBusy(str(getattr(error, "orig", error))) from error
             raise
+
+    @asynccontextmanager
+    async def alone(self, deed: str) -> AsyncIterator[bool]:
+        """Whether nobody else, in any controller, is at this deed; so until the block ends.
+
+        For what takes many transactions. It ends with the process too.
+        """
+        if self.is_sqlite:  # which has one process
+            is_first = deed not in self._deeds
+            self._deeds |= {deed}
+            try:
+                yield is_first
+            finally:
+                self._deeds -= {deed} if is_first else set()
+            return
+        key = int.from_bytes(hashlib.sha256(deed.encode()).digest()[:8], signed=True)
+        async with self.engine.connect() as connection:
+            # A lock of the connection, and not of a transaction that would stay open as long.
+            await connection.execution_options(isolation_level="AUTOCOMMIT")
+            is_first = bool(await connection.scalar(select(func.pg_try_advisory_lock(key))))
+            try:
+                yield is_first
+            finally:
+                if is_first:
+                    await connection.execute(select(func.pg_advisory_unlock(key)))
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Tx]:

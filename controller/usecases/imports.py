@@ -13,6 +13,7 @@ import hashlib
 import json
 import re
 from collections import Counter
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from itertools import islice
@@ -43,7 +44,7 @@ from controller.usecases.subscriptions import locked, move, wake
 from controller.usecases.vouchers import code_hash, keep_codes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from billing.charge import Mode
@@ -77,6 +78,10 @@ class ImportUnknown(Exception):  # noqa: N818 - a refusal, see style
 
 class ImportIdUsed(Exception):  # noqa: N818 - a refusal, see style
     """This id was given to another import."""
+
+
+class ImportUnderWay(Exception):  # noqa: N818 - a refusal, see style
+    """Another import of the same site is being brought over, or undone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,9 +173,27 @@ async def preview(deps: Deps, new: NewImport) -> Outlook:
 async def bring_over(deps: Deps, new: NewImport, import_id: str) -> Outlook:
     """Make what is new in a file. The same again makes nothing, and tells the same codes.
 
-    Raises `InvalidField`, `SiteUnknown`, `ImportIdUsed`, `DatabaseBusy`.
+    Raises `InvalidField`, `SiteUnknown`, `ImportIdUsed`, `ImportUnderWay`, `DatabaseBusy`.
     """
     told, logins = await asyncio.to_thread(_told, deps, new)
+    async with _alone(deps, new.site_id):
+        return await _brought_over(deps, new, import_id, told, logins)
+
+
+@asynccontextmanager
+async def _alone(deps: Deps, site_id: str) -> AsyncIterator[None]:
+    """Nobody else imports anything to a site meanwhile. Raises `ImportUnderWay`."""
+    async with deps.db.alone(f"import {site_id}") as is_first:
+        if not is_first:
+            raise ImportUnderWay(
+                f"an import of site {site_id[:40]} is under way: try again when it is done"
+            )
+        yield
+
+
+async def _brought_over(
+    deps: Deps, new: NewImport, import_id: str, told: Proposal, logins: _Logins
+) -> Outlook:
     async with deps.db.begin() as tx:
         before = await _outlook(tx, new, told, logins)
         await _begun(tx, new, import_id, before, deps.now())
@@ -188,12 +211,18 @@ async def undo(deps: Deps, import_id: str) -> Undone:
     """Take back what an import made, as far as nobody was billed for it or used it.
 
     Subscribers stay, and so does what they have paid. Repeating goes on where it stopped. Raises
-    `ImportUnknown`, `DatabaseBusy`.
+    `ImportUnknown`, `ImportUnderWay`, `DatabaseBusy`.
     """
     async with deps.db.read() as tx:
         row = await imports.load(tx, import_id)
-        if row is None:
-            raise ImportUnknown(f"there is no import {import_id[:40]}")
+    if row is None:
+        raise ImportUnknown(f"there is no import {import_id[:40]}")
+    async with _alone(deps, row.site_id):
+        return await _undone(deps, import_id, row)
+
+
+async def _undone(deps: Deps, import_id: str, row: ImportRow) -> Undone:
+    async with deps.db.read() as tx:
         lines = await imports.items_of(tx, import_id, imports.SUBSCRIPTION)
         codes = await imports.items_of(tx, import_id, imports.VOUCHER)
         made = await imports.items_of(tx, import_id, imports.PLAN)

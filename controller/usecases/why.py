@@ -143,7 +143,8 @@ class Case:
     """All that is known of one thing that a customer has: a subscription, a grant, or a try to pay.
 
     ``name`` is the plan's. ``payment`` stands for what the grant was bought with, or the newest
-    attempt. A case without a grant has no ``told`` and no ``session``.
+    attempt. A case without a grant has no ``told`` and no ``session``. ``login`` is the name by
+    which it is dialled in (PPPoE); "" where devices come by themselves.
     """
 
     name: str
@@ -153,6 +154,7 @@ class Case:
     told: ToldFact | None = None
     session: SessionFact | None = None
     link: LinkFact | None = None
+    login: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -426,8 +428,10 @@ def _session(case: Case, now: datetime) -> Finding:
     if grant is None or case.link is None:
         return Finding(step, Mark.UNKNOWN, "no_session_possible")
     devices = ", ".join(grant.devices) or "…"
-    words = {"devices": devices, "site": case.link.name}
+    words = {"devices": devices, "site": case.link.name, "login": case.login}
     evidence = [Evidence("devices allowed", devices)]
+    if case.login:
+        evidence = [Evidence("login", case.login)]
     if session is not None:
         words |= {"mac": session.mac or "…", "opened": minute(session.opened_at, now)}
         evidence = [
@@ -449,7 +453,9 @@ def _openness(case: Case, now: datetime) -> tuple[Mark, str]:
     if is_silent(case.link, now):
         return Mark.UNKNOWN, "session_untold"
     if session is None:
-        return Mark.WRONG, "never_opened"
+        return Mark.WRONG, "never_dialled" if case.login else "never_opened"
+    if case.login and session.closed_reason in {"left", "idle"}:
+        return Mark.WRONG, "line_ended"
     reasoned = f"closed_{session.closed_reason}"
     return Mark.WRONG, reasoned if reasoned in SAYS else "closed"
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from billing.money import Money
 from controller.noc.accounts import subscription_rows
+from controller.store import logins
 from controller.store import why as store
 from controller.store.grants import STAFF, SUBSCRIPTION
 from controller.usecases import standing
@@ -58,6 +59,7 @@ class Loaded:
     payments: dict[str, PaymentRow]
     codes: set[str]
     sessions: dict[str, SessionRow]
+    logins: dict[str, str]
 
 
 async def why(tx: Tx, subscriber: SubscriberRow, now: datetime) -> list[Answer]:
@@ -138,6 +140,10 @@ async def _loaded(
         payments=await store.payments_named(tx, causes),
         codes=await store.codes_among(tx, causes),
         sessions={name: row for name, row in sessions.items() if row is not None},
+        logins={
+            line: row.name
+            for line, row in (await logins.of_subscriptions(tx, [row.id for row in held])).items()
+        },
     )
 
 
@@ -169,7 +175,10 @@ async def _of_contract(
     if grant is not None:
         return await _of_grant(tx, grant, loaded, contract)
     return Case(
-        loaded.plans[row.plan_id].name, contract=contract, link=_link(loaded.sites[row.site_id])
+        loaded.plans[row.plan_id].name,
+        contract=contract,
+        link=_link(loaded.sites[row.site_id]),
+        login=loaded.logins.get(row.id, ""),
     )
 
 
@@ -200,6 +209,7 @@ async def _of_grant(
         told=ToldFact(generation, site.applied_generation),
         session=None if session is None else _session(session),
         link=_link(site),
+        login="" if contract is None else loaded.logins.get(contract.id, ""),
     )
 
 

@@ -125,6 +125,14 @@ SAYS: dict[str, tuple[str, str]] = {
         "No device has used the grant yet. {devices} may.",
         "Let them join the Wi-Fi and open any page. A new phone joins with the receipt or code.",
     ),
+    "never_dialled": (
+        "Nobody has dialled in as {login} yet.",
+        "Look at name and password in their router. Their page here makes a new password.",
+    ),
+    "line_ended": (
+        "The line of {login} ended at {at}.",
+        "Has their router power, a cable, the right password? lango-agent status at {site} helps.",
+    ),
     "open": ("{mac} has a session, open since {opened}.", ""),
     "closed": (
         "The last session, of {mac}, closed at {at}.",

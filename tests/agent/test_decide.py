@@ -458,6 +458,27 @@ def test_an_item_that_cannot_be_read_is_kept_and_told() -> None:
     assert [e.code for e in effects if isinstance(e, Notice)] == ["item_unreadable", "item_unknown"]
 
 
+def test_many_items_of_kinds_that_are_not_known_are_told_once_with_their_number() -> None:
+    items = {**{f"moon/{n:04}": b"" for n in range(2_000)}, "star/1": b"", "star/2": b""}
+    after, effects = decide(State(), a_step(5, after=items), Story().now())
+    (notice,) = [one for one in effects if isinstance(one, Notice)]
+
+    assert len(after.items) == 2_002
+    assert notice == Notice(
+        code="item_unknown", text="this version knows no such kind: 2,000 moon, 2 star"
+    )
+
+
+def test_many_items_that_cannot_be_read_are_told_once_with_the_first() -> None:
+    items = {f"grant/{n}": b"\xff\xff" for n in range(40)}
+    _, effects = decide(State(), a_step(5, after=items), Story().now())
+    (notice,) = [one for one in effects if isinstance(one, Notice)]
+
+    assert notice == Notice(
+        code="item_unreadable", text="grant/0: the body is no ItemBody; and 39 more"
+    )
+
+
 def test_a_grant_item_under_another_key_is_refused() -> None:
     after, effects = decide(State(), a_step(5, after={"grant/other": BODY}), Story().now())
 

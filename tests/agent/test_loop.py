@@ -446,11 +446,13 @@ async def test_a_box_that_could_not_be_counted_for_a_moment_is_well_again(site: 
     await site.clock.advance(1)
     site.plane.broken = True
     await site.clock.advance(2)
-    was_well = site.loop.healthy
+    was_well, troubles = site.loop.healthy, site.loop.troubles
     site.plane.broken = False
     await site.clock.advance(4)
 
     assert (was_well, site.loop.healthy) == (False, True)
+    assert [one.partition(":")[0] for one in troubles] == ["plane"]
+    assert site.loop.troubles == []
 
 
 async def test_a_session_closed_while_the_box_is_out_of_order_is_counted_to_its_end(

@@ -97,7 +97,7 @@ def test_all_faults_of_a_configuration_are_told_at_once(
         "lango-agent: wan.interface: want text in quotes, got 5",
         "lango-agent: wan.masquerade: want true or false, got 'yes'",
         "lango-agent: portal.hots: there is no such key; did you mean portal.host?",
-        "lango-agent: plane: want linux, routeros or memory, got 'bsd'",
+        "lango-agent: plane: want linux, routeros, radius or memory, got 'bsd'",
         "lango-agent: portal.port: want 1 to 65535, got 99999",
         "lango-agent: portal.host: 'Wifi Lango' is no host name in lower case",
     ]

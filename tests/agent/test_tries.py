@@ -145,3 +145,37 @@ def test_no_more_is_remembered_than_counts(steps: list[tuple[int, int]]) -> None
 
         assert all(mono - one.at < tries.WINDOW_MS for one in state.tries.values())
         assert attempt in state.tries.values()
+
+
+def a_secret(name: str = "wanjiku", *, ago_ms: int = 0) -> Try:
+    return a_try(place=f"{name} at tower-1", kind=TryKind.LOGIN, ago_ms=ago_ms)
+
+
+def wrong_secrets(*ago_ms: int, key: str = "line") -> dict[str, Try]:
+    return {f"{key} {n}": a_secret(ago_ms=ago) for n, ago in enumerate(ago_ms)}
+
+
+def test_a_login_has_ten_wrong_secrets_then_one_a_minute() -> None:
+    nine, ten = wrong_secrets(*[1_000] * 9), wrong_secrets(*[60_000] * 9, 59_999)
+
+    assert tries.slot(nine, "line", NOW) == "line 9"
+    assert tries.slot(ten, "line", NOW) is None
+    assert tries.slot(ten, "other", NOW) == "other 0"
+    assert tries.slot(ten, "line", MonotonicMs(NOW + 1)) == "line 0"
+
+
+def test_a_wrong_secret_takes_the_place_of_one_that_is_over_or_of_the_oldest() -> None:
+    one_over = wrong_secrets(*[70_000] * 5, tries.WINDOW_MS, *[70_000] * 4)
+    oldest = wrong_secrets(*[70_000] * 5, 80_000, *[70_000] * 4)
+
+    assert tries.slot(one_over, "line", NOW) == "line 5"
+    assert tries.slot(oldest, "line", NOW) == "line 5"
+
+
+def test_a_site_remembers_so_many_wrong_secrets_and_looks_at_no_stranger_above_it() -> None:
+    storm = {f"{n}": a_secret() for n in range(tries.LOGINS_PER_SITE_MAX)}
+    over = {f"{n}": a_secret(ago_ms=tries.WINDOW_MS) for n in range(tries.LOGINS_PER_SITE_MAX)}
+
+    assert tries.is_stormy(storm, NOW)
+    assert not tries.is_stormy(dict(list(storm.items())[1:]), NOW)
+    assert not tries.is_stormy(over, NOW)

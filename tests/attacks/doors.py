@@ -534,6 +534,10 @@ ACTS: tuple[Deed, ...] = (
         },
     ),
     _act("/customers/{subscriber}/note", {"text": "calls in the evening"}),
+    _act(
+        "/customers/{subscriber}/credentials",
+        {"subscription_id": "{subscription_id}", "name": "wanjiku@kahawa"},
+    ),
     _act("/customers/{subscriber}/message", {"text": "We are on the mast now."}),
     _act(
         "/customers/{subscriber}/give",

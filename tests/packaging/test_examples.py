@@ -107,6 +107,13 @@ def test_the_example_of_a_site_with_a_router_loads() -> None:
     assert (config.plane, str(router.portal)) == ("routeros", "10.9.0.2")
 
 
+def test_the_example_of_a_site_with_nases_alone_loads() -> None:
+    config = agent_config.load(PACKAGING / "examples" / "agent-radius.toml")
+
+    assert config.radius is not None
+    assert (config.plane, [nas.name for nas in config.radius.nases]) == ("radius", ["tower-1"])
+
+
 def test_the_example_of_a_site_with_several_routers_loads() -> None:
     config = agent_config.load(PACKAGING / "examples" / "agent-mikrotik-many.toml")
 

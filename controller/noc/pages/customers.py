@@ -22,6 +22,7 @@ from controller.noc.columns import columns
 from controller.noc.lines import gauges
 from controller.noc.pages import theirs
 from controller.noc.pages.audit import deed_of
+from controller.noc.pages.dialling import dialling
 from controller.noc.people_board import (
     BARS,
     MARKS,
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
     from controller.noc.lines import Gauge
     from controller.noc.live import Asked
     from controller.noc.pages.audit import Deed
+    from controller.noc.pages.dialling import Dialling
     from controller.rights import Who
     from controller.store.billing_rows import DebtRow, DocumentRow, ReceivedRow, SubscriptionRow
     from controller.store.database import Tx
@@ -174,6 +176,7 @@ class Customer:
     marks: Mapping[Mark, Mood]
     steps: Mapping[str, str]
     contracts: tuple[SubscriptionRow, ...]
+    dialling: tuple[Dialling, ...]
     packages: tuple[Package, ...]
     sessions: tuple[SessionLine, ...]
     devices: tuple[str, ...]
@@ -210,6 +213,7 @@ async def look_at_one(asked: Asked) -> Customer:
         notes = await people.notes(tx, row.id, limit=SHOWN)
         hours = await _hours(tx, sessions, now)
         deeds = await _deeds(tx, asked.who, row)
+        logins = await dialling(tx, contracts[:SHOWN])
     pace = before.then(now, down)
     top = max((plan.down_bps for grant, plan in packages if grant.ended_at is None), default=0)
     lines = tuple(session_line(one) for one in sessions)
@@ -224,6 +228,7 @@ async def look_at_one(asked: Asked) -> Customer:
         marks=MARKS,
         steps=STEPS,
         contracts=tuple(contracts[:SHOWN]),
+        dialling=logins,
         packages=tuple(Package(grant, plan, *gauges(grant, plan)) for grant, plan in packages),
         sessions=lines,
         devices=_devices(packages, lines),
@@ -295,36 +300,43 @@ class Form:
     sites: tuple[tuple[str, str], ...]
     plans: tuple[tuple[str, str], ...]
     devices: tuple[str, ...]
+    dialling: tuple[Dialling, ...]
+    now: datetime
 
 
 async def look_at_new(asked: Asked) -> Form:
     """The form for a new customer."""
     async with asked.deps.db.read() as tx:
-        return await _form(tx, asked.who, None)
+        return await _form(tx, asked, None)
 
 
 async def look_at_form(asked: Asked) -> Form:
     """The forms for a customer. Raises `NotFound`."""
     async with asked.deps.db.read() as tx:
         row = await theirs.subscriber(tx, asked.who, asked.path["phone"])
-        return await _form(tx, asked.who, row)
+        return await _form(tx, asked, row)
 
 
-async def _form(tx: Tx, who: Who, row: SubscriberRow | None) -> Form:
+async def _form(tx: Tx, asked: Asked, row: SubscriberRow | None) -> Form:
     devices: tuple[str, ...] = ()
+    logins: tuple[Dialling, ...] = ()
     if row is not None:
         packages = await customers.grants(tx, row.id, (), limit=SHOWN)
         found = await live.of_grants(tx, [one.id for one, _ in packages], limit=SHOWN)
         devices = _devices(packages, tuple(session_line(one) for one in found))
+        contracts = await accounts.subscription_rows(tx, row.id)
+        logins = await dialling(tx, contracts[:SHOWN])
     plans = await views.plan_rows(tx, withdrawn=False)
     return Form(
         row=row,
         dialled="" if row is None else dialled(row.msisdn),
-        branches=await _branches(tx, who),
+        branches=await _branches(tx, asked.who),
         segments=tuple((key.value, said) for key, said in SEGMENTS.items()),
-        sites=await live.sites(tx, who.branches, limit=views.PAGE_LINES_MAX),
+        sites=await live.sites(tx, asked.who.branches, limit=views.PAGE_LINES_MAX),
         plans=tuple((plan.id, plan.name) for plan in plans),
         devices=devices,
+        dialling=logins,
+        now=asked.now,
     )
 
 

@@ -73,6 +73,7 @@ class Joining:
     code_hash: str
     unreachable: tuple[Unreachable, ...]
     kind: str
+    router: str
     back: str
     tones: Mapping[str, str]
 
@@ -111,6 +112,7 @@ async def look(asked: live.Asked) -> Joining:
         code_hash="" if token is None else token.secret_hash,
         unreachable=joining.unreachable(asked.deps),
         kind=_kind(asked.query.get("kind", "")),
+        router=joining.ROUTER,
         back=_back(asked.query.get("back", "")),
         tones=joining_board.SAID,
     )

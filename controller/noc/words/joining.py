@@ -20,20 +20,29 @@ WORDS = {
         " na hutoa mstari wa kubandika kwenye ruta."
     ),
     "On the machine beside the router": "Kwenye mashine iliyo kando ya ruta",
-    "Paste this there, once, with the router's address as that machine reaches it:": (
-        "Bandika hii hapo, mara moja, pamoja na anwani ya ruta jinsi mashine hiyo inavyoifikia:"
+    "Paste this there, once, with the router's own address in place of {address}:": (
+        "Bandika hii hapo, mara moja, ukiweka anwani ya ruta mahali pa {address}:"
     ),
-    "At its end it gives one line. Paste that into a terminal of the router, as its administrator."
-    " It says its plan, makes a user who may little, and undoes all of it after ten minutes, unless"
-    " the agent signs in:": (
-        "Mwishoni hutoa mstari mmoja. Ubandike kwenye terminal ya ruta, kama msimamizi wake. Husema"
-        " mpango wake, huunda mtumiaji mwenye ruhusa chache, na huondoa yote baada ya dakika kumi,"
-        " isipokuwa wakala ameingia:"
+    "On the router": "Kwenye ruta",
+    "Paste the line that the command gave into a terminal, as its administrator. It says what it"
+    " does, makes a user who may little, and undoes all of it after ten minutes. It holds a"
+    " password: show it to nobody.": (
+        "Bandika mstari uliotolewa na amri kwenye terminali, kama msimamizi wake. Husema"
+        " unachofanya, huunda mtumiaji mwenye ruhusa chache, na huondoa yote baada ya dakika kumi."
+        " Una nenosiri: usimwonyeshe mtu."
     ),
-    "Before that, the SHA-256 that the router says goes into /etc/lango/agent.toml. The line holds"
-    " a password: show it to nobody.": (
-        "Kabla ya hapo, SHA-256 inayosemwa na ruta huwekwa kwenye /etc/lango/agent.toml. Mstari una"
-        " nenosiri: usimwonyeshe mtu."
+    "It wants another line, which this gives on the machine:": (
+        "Hiyo inataka mstari mwingine, unaotolewa na hii kwenye mashine:"
+    ),
+    "On the machine again": "Kwenye mashine tena",
+    "Write the sha256 that the router said into /etc/lango/agent.toml, as its fingerprint. Then"
+    " sign in, so that nothing is undone:": (
+        "Andika sha256 iliyosemwa na ruta kwenye /etc/lango/agent.toml, kama fingerprint yake."
+        " Kisha ingia, ili chochote kisiondolewe:"
+    ),
+    "When it says that it is confirmed:": "Ikisema imethibitishwa (confirmed):",
+    "The agent tells of none: beside a router it has none.": (
+        "Wakala hataji chochote: kando ya ruta hana."
     ),
     "Small letters, digits and -, as estate-1. It stays. Empty: made from the name.": (
         "Herufi ndogo, tarakimu na -, kama estate-1. Hakibadiliki. Ukiacha wazi hutokana na jina."
@@ -80,6 +89,7 @@ WORDS = {
     "The agent is connected": "Wakala ameunganishwa",
     "Agent {version}.": "Wakala {version}.",
     "Both interfaces are there": "Violesura vyote viwili vipo",
+    "Interfaces": "Violesura",
     "The agent finds no LAN.": "Wakala haoni LAN.",
     "The agent finds no WAN.": "Wakala haoni WAN.",
     "Its clock is right": "Saa yake ni sahihi",

@@ -26,6 +26,7 @@ WORDS = {
     "Data left": "Data iliyobaki",
     "Device": "Kifaa",
     "Devices": "Vifaa",
+    "Dialling in (PPPoE)": "Kuunganisha kwa PPPoE",
     "Disconnect": "Kata",
     "Disconnect {mac}": "Kata {mac}",
     "Disconnect {phone}": "Kata {phone}",
@@ -36,6 +37,7 @@ WORDS = {
     "Edit {phone}": "Hariri {phone}",
     "Fastest now first": "Wenye kasi kwanza",
     "Give": "Toa",
+    "Give a login": "Toa jina na nenosiri",
     "Give access": "Toa huduma",
     "Give more time or data": "Ongeza muda au data",
     "Give {phone} more time or data": "Ongezea {phone} muda au data",
@@ -61,8 +63,10 @@ WORDS = {
     "Move": "Hamisha",
     "Move to another device": "Hamishia kifaa kingine",
     "Name": "Jina",
+    "Name to dial in by": "Jina la kuunganisha",
     "Name or phone": "Jina au simu",
     "New customer": "Mteja mpya",
+    "New password": "Nenosiri jipya",
     "Newest first": "Wapya kwanza",
     "Next page": "Ukurasa unaofuata",
     "No customer is like that. Whoever buys on a portal becomes one by their phone.": (
@@ -70,6 +74,7 @@ WORDS = {
     ),
     "No device has used what they have.": "Hakuna kifaa kilichotumia walicho nacho.",
     "No invoice yet.": "Bado hakuna ankara.",
+    "No login: nobody dials in by it.": "Hakuna jina: hakuna anayeunganisha kwa huu.",
     "No message was sent.": "Hakuna ujumbe uliotumwa.",
     "No payment yet.": "Bado hakuna malipo.",
     (
@@ -93,9 +98,13 @@ WORDS = {
     "Owes": "Anadaiwa",
     "Packages": "Vifurushi",
     "Payment": "Malipo",
+    "Password made": "Nenosiri lilitengenezwa",
     "Phone": "Simu",
     "Phone begins": "Simu inaanza",
     "Plan": "Kifurushi",
+    "A tap takes the whole of it, to copy. Who is on the line stays on it until they dial again.": (
+        "Gusa mara moja kuchagua yote, unakili. Aliye mtandaoni anaendelea hadi aunganishe tena."
+    ),
     "Save": "Hifadhi",
     "Saved": "Imehifadhiwa",
     "Search": "Tafuta",
@@ -106,12 +115,25 @@ WORDS = {
     "Show all": "Onyesha zote",
     "Since": "Tangu",
     "Site": "Kituo",
+    "Small letters, digits and . _ @ -; empty: made of the phone.": (
+        "Herufi ndogo, tarakimu na . _ @ -; ukiacha wazi hutokana na simu."
+    ),
     "Speed down, the last two minutes": "Kasi ya kushuka, dakika mbili zilizopita",
     "Standing": "Hali",
     "Subscription": "Usajili",
     "Text message": "Ujumbe mfupi",
     "The customer is there": "Mteja ameongezwa",
     "The message is on its way": "Ujumbe uko njiani",
+    (
+        "The password that they have is taken no more. Who is on the line stays on it until they "
+        "dial again; then their router needs the new one."
+    ): (
+        "Nenosiri walilo nalo halitakubaliwa tena. Aliye mtandaoni anaendelea hadi aunganishe "
+        "tena; hapo router yake itahitaji jipya."
+    ),
+    "This goes into the customer's router. Keep the password now: it is not shown again.": (
+        "Hivi huwekwa kwenye router ya mteja. Hifadhi nenosiri sasa: halionyeshwi tena."
+    ),
     "Time left": "Muda uliobaki",
     "Type a phone, name, receipt, voucher, MAC or IP address, site or invoice number.": (
         "Andika simu, jina, risiti, vocha, anwani ya MAC au IP, kituo au namba ya ankara."
@@ -142,11 +164,13 @@ WORDS = {
     "found for {typed}": "waliopatikana kwa {typed}",
     "into the wallet": "kwenye pochi",
     "newest first": "wapya kwanza",
+    "known there": "kinalijua",
     "no limit": "bila kikomo",
     "no name": "bila jina",
     "not known": "haijulikani",
     "not online": "hayuko mtandaoni",
     "nothing wrong is known": "hakuna kosa linalojulikana",
+    "on its way there": "linapelekwa",
     "online": "yuko mtandaoni",
     "open: {amount}": "haijalipwa: {amount}",
     "over": "umeisha",
@@ -156,6 +180,7 @@ WORDS = {
     "residential": "nyumbani",
     "reversed": "imerudishwa",
     "right": "sawa",
+    "still known there": "bado kinalijua",
     "suspended": "imesimamishwa",
     "unknown": "hajulikani",
     "wrong": "si sawa",
@@ -222,6 +247,7 @@ WORDS = {
     "generation with the grant": "toleo lenye haki hii",
     "generation applied": "toleo lililotekelezwa",
     "devices allowed": "vifaa vinavyoruhusiwa",
+    "login": "jina la kuunganisha",
     "session": "muunganisho",
     "device": "kifaa",
     "opened": "ulifunguliwa",

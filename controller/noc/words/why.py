@@ -121,6 +121,14 @@ BY_CODE: dict[str, tuple[str, str]] = {
         "Hakuna kifaa kilichotumia haki bado. {devices} vinaweza.",
         "Wajiunge na Wi-Fi na wafungue ukurasa wowote. Simu mpya hujiunga kwa risiti au kodi.",
     ),
+    "never_dialled": (
+        "Hakuna aliyeunganisha kwa jina {login} bado.",
+        "Angalia jina na nenosiri kwenye router yao; ukurasa wao hapa hutoa jipya.",
+    ),
+    "line_ended": (
+        "Muunganisho wa {login} uliisha {at}.",
+        "Router yao ina umeme, waya na nenosiri sahihi? lango-agent status huko {site} husaidia.",
+    ),
     "open": ("{mac} kina muunganisho, tangu {opened}.", ""),
     "closed": (
         "Muunganisho wa mwisho, wa {mac}, ulifungwa {at}.",

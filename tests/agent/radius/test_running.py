@@ -32,9 +32,7 @@ async def test_an_agent_lets_in_whom_its_controller_told_it_of(tmp_path: Path) -
     controller.put_item(*grant_item("g1", limits=limits, devices=(), cause_id=f"{CAUSE}:1"))
     nas = Nas("tower-1", IPv4Address(HERE), tmp_path / "s", weak=True, secret=NAS_SECRET.encode())
     radius = Radius((nas,), IPv4Address(HERE), auth_port=free_port(), acct_port=free_port())
-    config = Config(
-        state_dir=tmp_path, plane="memory", portal_port=free_port(), lan="lo", radius=radius
-    )
+    config = Config(state_dir=tmp_path, plane="radius", portal_port=free_port(), radius=radius)
     clock = SystemClock()
     parts = Parts(
         "here", MemoryPlane(now=lambda: clock.now().mono), LoopbackLan(), MemoryUplink(controller)
@@ -47,6 +45,7 @@ async def test_an_agent_lets_in_whom_its_controller_told_it_of(tmp_path: Path) -
         answer = await radclient(f"{HERE}:{radius.auth_port}", "auth", NAS_SECRET, ASKED)
         await until(lambda: "accepted" in _said(tmp_path)["radius_packets"])
         said = _said(tmp_path)
+        portal_was_open = await opens(config.portal_port)
     finally:
         work.cancel()
         await asyncio.gather(work, return_exceptions=True)
@@ -56,6 +55,17 @@ async def test_an_agent_lets_in_whom_its_controller_told_it_of(tmp_path: Path) -
     assert answer.kind == "Access-Accept"
     assert said["radius_logins"] == 1
     assert said["radius_without_message_authenticator"] == ["tower-1"]
+    assert not portal_was_open
+
+
+async def opens(port: int) -> bool:
+    """Whether somebody listens there."""
+    try:
+        _, writer = await asyncio.open_connection(HERE, port)
+    except OSError:
+        return False
+    writer.close()
+    return True
 
 
 async def until(so: Callable[[], bool]) -> None:

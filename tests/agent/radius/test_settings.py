@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
+import socket
 import tomllib
 from pathlib import Path
 
 import pytest
 
-from agent import doctor
+from agent import doctor, status
+from agent.clock import SystemClock
 from agent.config import ConfigFaults, parse, with_secrets
 from agent.findings import Verdict
 from agent.radius.settings import Kind, Radius, Unpaid
 from agent.status import line
+from tests.support.radius import free_port
 
 PACKAGING = Path(__file__).parents[3] / "packaging"
 GOOD = """
@@ -149,3 +153,83 @@ def test_a_weak_nas_is_red(tmp_path: Path) -> None:
     assert "tower-1" in said
     strong = Radius(nases=weak.nases[1:])
     assert doctor.weak_nases(strong).verdict is Verdict.PASS
+
+
+ALONE = 'plane = "radius"\n'
+
+
+def test_a_site_of_nases_alone_says_so(tmp_path: Path) -> None:
+    config = parse(tomllib.loads(ALONE + GOOD.format(folder=tmp_path)))
+
+    assert config.plane == "radius"
+
+
+@pytest.mark.parametrize(
+    ("more", "fault"),
+    [
+        ("", 'plane: "radius" wants a table [radius]'),
+        (GOOD + '[network]\naddress = "10.0.0.1/24"\n', "network: only with"),
+    ],
+)
+def test_a_site_of_nases_alone_wants_nases_and_no_lan(
+    tmp_path: Path, more: str, fault: str
+) -> None:
+    with pytest.raises(ConfigFaults, match=re.escape(fault)):
+        parse(tomllib.loads(ALONE + more.format(folder=tmp_path)))
+
+
+async def findings_of(
+    folder: Path, plane: str, port: int, *, listen: str = "127.0.0.1"
+) -> dict[str, tuple[Verdict, str, str]]:
+    """What the doctor finds at a site with one NAS that asks at ``port``."""
+    (folder / "secret").write_text("twelve letters and more")
+    (folder / "secret").chmod(0o600)
+    text = f"""
+        state_dir = "{folder}"
+        plane = "{plane}"
+        [radius]
+        listen = "{listen}"
+        auth_port = {port}
+        acct_port = {free_port()}
+        [[radius.nas]]
+        name = "tower-1"
+        address = "10.0.0.2"
+        secret_file = "{folder}/secret"
+    """
+    found = await doctor.examine(parse(tomllib.loads(text)), SystemClock().now())
+    return {one.check: (one.verdict, one.text, one.fix) for one in found}
+
+
+async def test_the_doctor_knows_a_site_of_nases_alone(tmp_path: Path) -> None:
+    honest = await findings_of(tmp_path, "radius", free_port())
+    pretended = await findings_of(tmp_path, "memory", free_port())
+
+    assert honest["plane"][:2] == (Verdict.PASS, "no packet passes here: the NASes forward them")
+    assert pretended["plane"][0] is Verdict.WARN
+    assert 'plane = "radius"' in pretended["plane"][2]
+    assert "capabilities" not in honest
+
+
+async def test_the_doctor_sees_that_this_machine_has_no_such_address(tmp_path: Path) -> None:
+    found = await findings_of(tmp_path, "radius", free_port(), listen="192.0.2.1")
+    verdict, text, fix = found["radius ports"]
+
+    assert verdict is Verdict.FAIL
+    assert "192.0.2.1" in text
+    assert "ip -4 address" in fix
+
+
+async def test_the_doctor_sees_that_another_answers_radius_here(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+        other.bind(("127.0.0.1", 0))
+        port = other.getsockname()[1]
+        taken = await findings_of(tmp_path, "radius", port)
+        values = {"link_up": True, "healthy": True}
+        status.write(tmp_path, values, at=SystemClock().now().wall)
+        ours = await findings_of(tmp_path, "radius", port)
+    free = await findings_of(tmp_path, "radius", port)
+
+    verdict, text, fix = taken["radius ports"]
+    assert (verdict, text) == (Verdict.FAIL, f"127.0.0.1 port {port}: Address already in use")
+    assert "ss -lnup" in fix
+    assert [one["radius ports"][0] for one in (ours, free)] == [Verdict.PASS] * 2

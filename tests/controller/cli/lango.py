@@ -49,8 +49,11 @@ def _main(words: tuple[str, ...]) -> Ran:
     return Ran(code, out.getvalue(), err.getvalue())
 
 
-async def lango(*words: str, cwd: Path, **env: str) -> Ran:
-    """Run it in ``cwd`` with nothing of ours in the environment but ``env``."""
+async def lango(*words: str, cwd: Path, said: str = "", **env: str) -> Ran:
+    """Run it in ``cwd`` with nothing of ours in the environment but ``env``.
+
+    ``said`` is what it reads on its standard input.
+    """
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("LANGO_", "NO_COLOR"))}
     process = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -59,10 +62,10 @@ async def lango(*words: str, cwd: Path, **env: str) -> Ran:
         *words,
         cwd=cwd,
         env={**clean, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p), **env},
-        stdin=asyncio.subprocess.DEVNULL,
+        stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    out, err = await asyncio.wait_for(process.communicate(), RUN_MAX_S)
+    out, err = await asyncio.wait_for(process.communicate(said.encode()), RUN_MAX_S)
     assert process.returncode is not None
     return Ran(process.returncode, out.decode(), err.decode())

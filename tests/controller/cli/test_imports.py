@@ -60,6 +60,18 @@ async def test_a_dry_run_the_import_a_repetition_and_the_way_back(
     assert {"import", "import_undone"} <= told_codes
 
 
+async def test_while_another_import_is_under_way_it_says_so(
+    office: Office, run: Command, file: Path
+) -> None:
+    words = ("import", "mikrotik", str(file), "--site", "estate-1", "--begins", BEGINS, *PRICES)
+    async with office.deps.db.alone("import estate-1"):
+        told = await run(*words)
+    after = await run(*words)
+
+    assert (told.code, told.out, after.code) == (5, "", 0)
+    assert "an import of site estate-1 is under way" in told.err
+
+
 async def test_without_prices_it_says_which_names_want_one(run: Command, file: Path) -> None:
     sites = json.loads((await run("site", "list", "--json")).out)["data"]
     words = ("--site", sites[0]["id"], "--begins", BEGINS, "--dry-run")

@@ -180,6 +180,8 @@ def test_beside_a_router_it_says_who_forwards_and_that_it_starts_nothing(tmp_pat
     assert code == 0, told
     assert "the router 10.9.0.1 forwards, devices on its bridge, this machine is 10.9.0.2" in told
     assert "the line that is pasted into the router first" in told
+    assert "beside the router of " in told
+    assert "gateway" not in told
 
 
 @pytest.mark.parametrize(

@@ -301,6 +301,14 @@ def test_what_is_wrong_is_named(box: dict[str, int | None], key: str, said: str)
     assert said in found[key].told
 
 
+def test_an_agent_beside_a_router_has_no_interfaces_to_look_for() -> None:
+    beside = WELL | {"lan_down_bytes": None, "wan_down_bytes": None}
+    found = {one.key: one for one in ticks(known(used=True, seen=30, **beside))}
+
+    assert found["interfaces"].tone == "good"
+    assert "beside a router" in found["interfaces"].told
+
+
 def test_an_agent_of_before_the_word_is_not_waited_for() -> None:
     what = known(used=True, seen=30, **(WELL | {"portal_open": None}))
 

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from axe_playwright_python.async_playwright import Axe
 
+from controller.usecases.logins import set_credentials
 from controller.usecases.subscribers import SubscriberChange, change_subscriber
+from tests.controller.noc.test_dialling_pages import LINE, a_contract, applied, kept
 from tests.controller.noc.test_people_pages import MAC, PHONE, SESSION, a_customer, devices, posted
 from tests.support.browser import DESK_SIZE, PHONE_SIZE, browsing
 from tests.support.office import Office, opened
@@ -176,6 +178,53 @@ async def test_a_customer_is_edited_without_scripts(office: Office, browser: Bro
         await page.wait_for_url(f"**/noc/customers/{PHONE}")
 
         assert "Wanjiku Njoroge" in await page.inner_text("h1")
+
+
+@pytest.mark.parametrize("language", ["en", "sw"])
+@pytest.mark.parametrize("size", SIZES)
+async def test_a_new_password_is_shown_once_and_copied_with_a_tap(
+    office: Office, browser: Browser, size: str, language: str
+) -> None:
+    await a_contract(office)
+    await a_contract(office, "d" * 32)
+    await set_credentials(office.deps, LINE, name="wanjiku@kahawa")
+    await applied(office, "estate-1")
+    new = {"en": "New password", "sw": "Nenosiri jipya"}[language]
+    taken: list[str] = []
+    SCREENS.mkdir(parents=True, exist_ok=True)
+    async with staff_page(
+        office, browser, viewport=SIZES[size], locale=f"{language}-KE", has_touch=True
+    ) as page:
+        for step in ("customer", "form", "once"):
+            if step == "customer":
+                await page.goto(f"/noc/customers/{PHONE}")
+            elif step == "form":
+                await page.get_by_role("link", name=new).click()
+                await page.wait_for_url("**/edit#dialling")
+                await page.locator("#dialling summary").click()
+            else:
+                await page.locator("#dialling input[name=sure]").fill("home-20")
+                await page.get_by_role("button", name=new).click()
+                await page.wait_for_selector("code.secret")
+            found = await Axe().run(page)
+            grave = [v["id"] for v in found.response["violations"] if v["impact"] in SERIOUS]
+            wide = await page.evaluate("document.documentElement.scrollWidth - innerWidth")
+            name = f"people-dialling-{step}-{language}-{size}.png"
+            await page.screenshot(path=SCREENS / name, full_page=True)
+
+            assert grave == [], step
+            assert wide <= 0, step
+        for number in range(2):
+            await page.locator("code.secret").nth(number).click()
+            taken.append(await page.evaluate("getSelection().toString()"))
+        await page.locator("a.button").click()
+        await page.wait_for_url(f"**/noc/customers/{PHONE}")
+        shown = await page.content()
+    login = await kept(office)
+
+    assert login is not None
+    assert taken == [login.name, office.deps.vault.unseal(login.sealed).decode()]
+    assert taken[1] not in shown
 
 
 async def test_pages_speak_swahili(office: Office, browser: Browser) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 from functools import cache, partial
@@ -19,20 +20,23 @@ from billing.ids import RedemptionId, SiteId
 from controller.importing.mapping import Terms
 from controller.store.billing_rows import DocumentRow, LoginRow, SubscriptionRow
 from controller.store.code_rows import VoucherRow
+from controller.store.database import Database
 from controller.store.import_rows import ImportItemRow
 from controller.store.rows import GrantRow, PlanRow, SubscriberRow
 from controller.store.site_rows import SiteItemRow
 from controller.usecases.billing_run import bill_due
 from controller.usecases.imports import (
     ImportIdUsed,
+    ImportUnderWay,
     ImportUnknown,
     NewImport,
+    Outlook,
     bring_over,
     preview,
     undo,
 )
 from controller.usecases.redeem import redeem
-from controller.usecases.sites import SiteUnknown
+from controller.usecases.sites import NewSite, SiteUnknown, add_site
 from tests.support.builders import MAC, SITE, Killed, MortalDatabase, hex_id
 from tests.support.router_dump import file_of
 
@@ -40,6 +44,7 @@ if TYPE_CHECKING:
     from tests.support.builders import World
 
 FIRST, SECOND = hex_id("first"), hex_id("second")
+RUIRU = SiteId("ruiru")
 PRICES = {"10M": 2_500_00, "1H-2M": 20_00, "4M/1M": 1_500_00}
 
 
@@ -103,6 +108,60 @@ async def test_a_look_counts_and_names_everything_and_changes_nothing(
         "used_up",
     }
     assert all(one.text for one in told.proposal.left)
+
+
+async def test_of_two_at_once_one_is_told_to_wait_and_then_finds_all_of_it_there(
+    world: World, text: str
+) -> None:
+    new = wanted(world, text)
+    dearer = replace(new, terms=Terms({**PRICES, "10M": 9_999_00}))
+    found = await asyncio.gather(
+        bring_over(world.deps, new, FIRST),
+        bring_over(world.deps, dearer, SECOND),
+        return_exceptions=True,
+    )
+    told = [str(one) for one in found if isinstance(one, ImportUnderWay)]
+    after = await rows_of(world)
+    again = await bring_over(world.deps, new, hex_id("third"))
+
+    assert sum(isinstance(one, Outlook) for one in found) == 1
+    assert told == [f"an import of site {SITE} is under way: try again when it is done"]
+    assert (after["subscription"], after["voucher"]) == (48, 24)
+    assert (again.counts["known"], await rows_of(world)) == (72, after)
+
+
+async def test_nothing_is_undone_while_something_is_brought_over(world: World) -> None:
+    await bring_over(world.deps, wanted(world, read_of(7)), FIRST)
+    async with world.deps.db.alone(f"import {SITE}"):
+        with pytest.raises(ImportUnderWay):
+            await undo(world.deps, FIRST)
+    done = await undo(world.deps, FIRST)
+
+    assert done.counts["vouchers"] == 24
+
+
+async def test_another_site_is_imported_meanwhile(world: World, text: str) -> None:
+    await add_site(world.deps, NewSite(RUIRU, "Ruiru", "Lango Net", "0700 000 000"))
+    new = wanted(world, text)
+    there = replace(new, site_id=RUIRU)
+
+    here, other = await asyncio.gather(
+        bring_over(world.deps, new, FIRST), bring_over(world.deps, there, SECOND)
+    )
+
+    assert here.counts["vouchers"] == other.counts["vouchers"] == 24
+
+
+async def test_it_is_one_deed_alone_in_every_controller_of_a_database(db: Database) -> None:
+    other = db if db.is_sqlite else Database(db.url)  # SQLite has one controller
+    async with db.alone("deed") as first, other.alone("deed") as second:
+        async with other.alone("another") as third:
+            assert (first, second, third) == (True, False, True)
+        async with other.alone("deed") as still:
+            assert not still
+    async with other.alone("deed") as at_last:
+        assert at_last
+    await other.close()
 
 
 async def test_it_is_brought_over_once(world: World, text: str) -> None:

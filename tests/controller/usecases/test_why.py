@@ -100,7 +100,8 @@ def a_case(words: str) -> Case:
             closed_reason=closed,
         )
     paid = None if said.get("cause", "order") != "order" or contract else payment
-    return Case("2 hours", paid, contract, grant, ToldFact(generation, 12), session, link)
+    told, login = ToldFact(generation, 12), said.get("login", "")
+    return Case("2 hours", paid, contract, grant, told, session, link, login)
 
 
 def found(answer: Answer) -> str:
@@ -134,6 +135,9 @@ CHAIN = """
   told=13 session=none given=5     | ok:paid ok:granted_until ?:being_applied NO:never_opened ?:nothing_counted ok:heard
   told=13 session=none heard=900   | ok:paid ok:granted_until NO:not_applied_silent ?:session_untold ?:nothing_counted NO:silent
   told=13 session=none heard=-1    | ok:paid ok:granted_until NO:not_applied_never ?:session_untold ?:nothing_counted NO:never_joined
+  contract=active login=amina session=none | ok:paid_until ok:granted_until ok:applied NO:never_dialled ?:nothing_counted ok:heard
+  contract=active login=amina closed=left | ok:paid_until ok:granted_until ok:applied NO:line_ended ?:nothing_counted ok:heard
+  contract=active login=amina closed=time | ok:paid_until ok:granted_until ok:applied NO:closed_time ?:nothing_counted ok:heard
   session=none                     | ok:paid ok:granted_until ok:applied NO:never_opened ?:nothing_counted ok:heard
   closed=idle                      | ok:paid ok:granted_until ok:applied NO:closed_idle ?:nothing_counted ok:heard
   closed=of_a_newer_agent          | ok:paid ok:granted_until ok:applied NO:closed ?:nothing_counted ok:heard
@@ -199,7 +203,7 @@ def test_every_sentence_is_whole_and_what_is_wrong_says_what_to_do(row: str) -> 
 def test_sentences_leave_open_only_what_a_case_fills_in() -> None:
     known = {"amount", "at", "ago", "receipt", "rail", "until", "id", "begins", "resumes", "plan"}
     known |= {"site", "ours", "theirs", "devices", "mac", "opened", "down", "up"}
-    known |= {"ended", "suspended", "valid until"}
+    known |= {"ended", "suspended", "valid until", "login"}
     left_open = {
         name
         for both in SAYS.values()
