@@ -471,6 +471,26 @@ PPP = (
         ),
     ),
     menu(
+        "/interface/pppoe-server/server",
+        """
+        service-name         text =service1
+        interface            ref:/interface
+        max-mtu              text =auto
+        max-mru              text =auto
+        mrru                 text =disabled
+        authentication       set:pap,chap,mschap1,mschap2 =pap,chap,mschap1,mschap2
+        keepalive-timeout    text =10
+        one-session-per-host bool =false
+        max-sessions         text =unlimited
+        pado-delay           text =0
+        default-profile      ref:/ppp/profile =default
+        invalid              bool ro =false
+        disabled             bool =true
+        comment              text 7.0+
+        """,
+        required="interface",
+    ),
+    menu(
         "/ppp/aaa",
         """
         use-radius             bool =false
