@@ -6,6 +6,7 @@ counts it is there before, and stays when the program that made it is dead.
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from hashlib import sha256
 from ipaddress import IPv4Address
@@ -26,11 +27,13 @@ KEYS = "line-"
 """What the key of a line begins with; no session's does."""
 
 _NO_RATE = Rate(1, 1)
+_UNPLAIN = re.compile(r"[^a-z0-9]+")
 
 
 def key_of(name: str) -> SessionKey:
-    """The key under which a line is shaped and counted."""
-    return SessionKey(f"{KEYS}{sha256(name.encode()).hexdigest()[:32]}")
+    """The key under which a line is shaped and counted, in which people know it again."""
+    plain = _UNPLAIN.sub("-", name.lower())[:24]
+    return SessionKey(f"{KEYS}{plain}-{sha256(name.encode()).hexdigest()[:16]}")
 
 
 def own_end(network: IPv4Network) -> IPv4Address:
@@ -53,15 +56,10 @@ def addresses(
         if address is not None and address not in taken:
             given[name] = address
             taken.add(address)
-    free = (one for number in range(2, network.num_addresses - 1) if (one := network[number]))
-    for name in wanted:
-        if name in given:
-            continue
-        address = next((one for one in free if one not in taken), None)
-        if address is None:
-            break
-        given[name] = address
-    return given
+    numbers = range(2, network.num_addresses - 1)
+    free = (one for one in map(network.__getitem__, numbers) if one not in taken)
+    without = (name for name in wanted if name not in given)
+    return given | dict(zip(without, free, strict=False))
 
 
 def _usable(text: str, network: IPv4Network) -> IPv4Address | None:

@@ -198,14 +198,16 @@ class _Box:
         """The same with its lines as sessions, and what is said of those without an address."""
         assert self._mirror is not None
         network = self._wiring.lines
-        if network is None or not desired.lines:
+        if network is None or not desired.lines or SECRETS not in self._mirror:
             self._lines = {}
-            return desired, ()
+            absent = network is not None and SECRETS not in self._mirror
+            return desired, ("nobody can dial in: the router has no PPP",) if absent else ()
         held = {
             row.words.get("name", ""): row.words.get("remote-address", "")
-            for row in self._mirror.get(SECRETS, ())
+            for row in self._mirror[SECRETS]
             if row.mark
         }
+        held |= {name: str(address) for name, (_, address) in self._lines.items()}
         given = lines.addresses(desired.lines, held, network)
         self._lines = {name: (desired.lines[name], one) for name, one in given.items()}
         roomless = [name for name in desired.lines if name not in given]

@@ -115,7 +115,7 @@ class RouterBox:
         self.router.do(lambda box: box.pass_time(-(-ms // 1_000)))
 
 
-WIRED = type(WIRING)(WIRING.lans, WIRING.portal, WIRING.portal_port, IPv4Network("10.20.0.0/24"))
+WIRED = type(WIRING)(WIRING.lans, WIRING.portal, WIRING.portal_port, IPv4Network("10.64.0.0/24"))
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,187 @@
+"""PPPoE at a MikroTik site whose router keeps the secrets itself: nothing counts twice."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from ipaddress import IPv4Address, IPv4Network
+from typing import TYPE_CHECKING
+
+import pytest
+
+from agent import routers
+from agent.courier import Courier
+from agent.journal import Journal
+from agent.line_watch import LineWatch
+from agent.loop import Loop
+from agent.model import Notice, Reading
+from agent.router import RouterOs
+from agent.uplink.memory import MemoryController, MemoryUplink, grant_item, login_item
+from billing.plan import Limits
+from shaping.routeros.ppp import ACTIVE, SECRETS
+from shaping.routeros.rows import QUEUES
+from tests.routeros.emulator import PASSWORD, USER, Trap
+from tests.support.hurried import HurriedClock, hurried
+from tests.support.router import Emulated
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator
+    from pathlib import Path
+
+    from agent.model import Fact
+
+NAME, SECRET, CAUSE = "wanjiku", "kiboko-7-simba", "sub:1"
+WAIT_S = 20
+HEAVY = 5_000_000_000
+
+
+@pytest.fixture(params=[6, 7])
+def router(request: pytest.FixtureRequest) -> Iterator[Emulated]:
+    with Emulated(major=request.param, clock=hurried) as made:
+        yield made
+
+
+class Site:
+    """A site at work beside the router, and what it has told the controller."""
+
+    def __init__(self, router: Emulated, loop: Loop, uplink: MemoryUplink) -> None:
+        self.router, self.loop, self.uplink = router, loop, uplink
+        self._turned = asyncio.Event()
+        loop.listen(self._take)
+
+    def _take(self, _facts: tuple[Fact, ...], _resync: bool) -> None:  # noqa: FBT001 - a callback
+        self._turned.set()
+
+    async def until(self, true: Callable[[], bool]) -> None:
+        """Until it is so after some turn of the loop."""
+        async with asyncio.timeout(WAIT_S):
+            while not true():
+                self._turned.clear()
+                await self._turned.wait()
+
+    async def ready(self, name: str = NAME) -> None:
+        """Until somebody may dial in by this name."""
+        await self.until(lambda: secret(self.router, name).get("disabled") == "false")
+
+    def usage(self) -> tuple[int, int]:
+        """The bytes of which the controller knows, down and up."""
+        last = {
+            (one.session_id, one.epoch): (one.down_bytes_total, one.up_bytes_total)
+            for _, record in sorted(self.uplink.controller.records.items())
+            if isinstance(one := record.fact, Reading)
+        }
+        return sum(down for down, _ in last.values()), sum(up for _, up in last.values())
+
+    def notices(self, code: str) -> list[str]:
+        """What staff were told."""
+        facts = (record.fact for record in self.uplink.controller.records.values())
+        return [one.text for one in facts if isinstance(one, Notice) and one.code == code]
+
+
+def secret(router: Emulated, name: str = NAME) -> dict[str, str]:
+    """The secret of that name which is ours."""
+    rows = router.rows(SECRETS)
+    ours = (row for row in rows if row.get("comment", "").startswith("lango "))
+    return next((row for row in ours if row["name"] == name), {})
+
+
+def dial(router: Emulated, name: str = NAME, password: str = SECRET) -> str:
+    """Somebody dials in; their address. Raises Trap."""
+    return router.do(lambda box: box.dial(name, password))
+
+
+def passes(router: Emulated, address: str, *, up: int, down: int) -> bool:
+    """Whether so much passes."""
+    return router.do(lambda box: box.pass_bytes(address, up=up, down=down)) == (up, down)
+
+
+def online(router: Emulated) -> list[str]:
+    """Who is online."""
+    return [row["name"] for row in router.rows(ACTIVE)]
+
+
+@asynccontextmanager
+async def a_site(
+    router: Emulated, folder: Path, controller: MemoryController, boot: str = "1"
+) -> AsyncIterator[Site]:
+    clock, kept = HurriedClock(boot), folder / "router.password"
+    kept.write_text(f"{PASSWORD}\n")
+    beside = RouterOs(
+        host=router.box.host,
+        port=router.box.port,
+        user=USER,
+        password_file=kept,
+        interfaces=("bridge",),
+        portal=IPv4Address("192.168.1.7"),
+        fingerprint=None,
+        lines=IPv4Network("10.64.0.0/24"),
+    )
+    plane, _ = routers.boxes((beside,), 8000, clock)
+    uplink, journal = MemoryUplink(controller), Journal(folder / "journal.db")
+    name = routers.lines_at((beside,))
+    loop = Loop(journal=journal, plane=plane, clock=clock, lines_at=name)
+    courier = Courier(loop=loop, journal=journal, uplink=uplink, clock=clock)
+    works = (loop.run(), courier.run(), LineWatch(loop, plane, name).run())
+    tasks = [asyncio.create_task(work) for work in works]
+    try:
+        yield Site(router, loop, uplink)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        plane.close()
+        journal.close()
+
+
+def a_grant(
+    name: str, validity_s: int, down_bps: int = 4_000_000, cause: str = CAUSE
+) -> tuple[str, bytes]:
+    limits = Limits(
+        down_bps=down_bps,
+        up_bps=2_000_000,
+        validity_s=validity_s,
+        uptime_s=None,
+        quota_bytes=None,
+        devices_max=1,
+    )
+    return grant_item(name, limits=limits, devices=(), cause_id=f"{cause}:{name}")
+
+
+def queue(router: Emulated) -> dict[str, str]:
+    """The queue of the one line."""
+    (row,) = (r for r in router.rows(QUEUES) if r["name"].startswith("lango-s-line-"))
+    return row
+
+
+async def test_who_pays_dials_is_shaped_counted_put_out_pays_and_is_back(
+    router: Emulated, tmp_path: Path
+) -> None:
+    controller = MemoryController()
+    controller.put_item(*login_item(NAME, SECRET, CAUSE))
+    async with a_site(router, tmp_path, controller) as site:
+        await site.until(lambda: bool(secret(router)))
+        with pytest.raises(Trap, match="authentication failed"):
+            dial(router)
+        controller.put_item(*a_grant("g1", 60))
+        await site.ready()
+        with pytest.raises(Trap, match="authentication failed"):
+            dial(router, password="wrong")
+        address = dial(router)
+        shaped = queue(router)["max-limit"]
+        passed = passes(router, address, up=70, down=HEAVY)
+        await site.until(lambda: site.usage() == (HEAVY, 70))
+        controller.put_item(*a_grant("g1", 60, down_bps=8_000_000))
+        await site.until(lambda: queue(router)["max-limit"] == "2000000/8000000")
+        still = online(router)
+        await site.until(lambda: not online(router))
+        shut = passes(router, address, up=1, down=1)
+        with pytest.raises(Trap, match="authentication failed"):
+            dial(router)
+        controller.put_item(*a_grant("g2", 3_600))
+        await site.ready()
+        again = dial(router)
+        passes(router, again, up=5, down=6)
+        await site.until(lambda: site.usage() == (HEAVY + 6, 75))
+
+    assert (shaped, passed, still, shut) == ("2000000/4000000", True, [NAME], False)
+    assert again == address
