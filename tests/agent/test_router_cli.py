@@ -68,6 +68,22 @@ def adopted(emulated: Emulated, config: Path, capsys: pytest.CaptureFixture[str]
     return emulated.do(lambda box: pasted(box, line))
 
 
+@pytest.mark.parametrize("by", ["config", "flag"])
+def test_where_the_router_keeps_secrets_the_user_may_see_them(
+    config: Path, capsys: pytest.CaptureFixture[str], by: str
+) -> None:
+    command = ["router", "adopt", "--config", str(config)]
+    main(command)
+    without = capsys.readouterr().out
+    if by == "config":
+        words = 'pppoe = "secrets"\npppoe_network = "10.64.0.0/22"\n'
+        config.write_text(config.read_text() + words)
+    main([*command, *(["--pppoe-secrets"] if by == "flag" else [])])
+
+    assert "sensitive" not in without.partition("/user group add")[2].partition("}")[0]
+    assert "policy=read,write,api,sensitive" in capsys.readouterr().out
+
+
 def users(emulated: Emulated) -> set[str]:
     return {row["name"] for row in emulated.rows("/user")}
 

@@ -18,8 +18,8 @@ from agent.model import Notice, Reading
 from agent.router import RouterOs
 from agent.uplink.memory import MemoryController, MemoryUplink, grant_item, login_item
 from billing.plan import Limits
-from shaping.routeros.ppp import ACTIVE, SECRETS
-from shaping.routeros.rows import QUEUES
+from shaping.routeros.ppp import ACTIVE, PROFILES, SECRETS
+from shaping.routeros.rows import LISTS, QUEUES
 from tests.routeros.emulator import PASSWORD, USER, Trap
 from tests.support.hurried import HurriedClock, hurried
 from tests.support.router import Emulated
@@ -149,7 +149,7 @@ def a_grant(
 
 def queue(router: Emulated) -> dict[str, str]:
     """The queue of the one line."""
-    (row,) = (r for r in router.rows(QUEUES) if r["name"].startswith("lango-s-line-"))
+    (row,) = lines(router)
     return row
 
 
@@ -185,3 +185,126 @@ async def test_who_pays_dials_is_shaped_counted_put_out_pays_and_is_back(
 
     assert (shaped, passed, still, shut) == ("2000000/4000000", True, [NAME], False)
     assert again == address
+
+
+def strangers(router: Emulated) -> list[tuple[str, ...]]:
+    """Every row that is not ours, as far as rows stay as they are."""
+    kept = ("name", "password", "profile", "disabled", "max-limit", "address")
+    return [
+        (menu, row[".id"], *(row.get(word, "") for word in kept))
+        for menu in (SECRETS, PROFILES, QUEUES, LISTS)
+        for row in router.rows(menu)
+        if not row.get("comment", "").startswith("lango ")
+    ]
+
+
+async def test_what_is_changed_by_hand_is_mended_and_strangers_rows_stay(
+    router: Emulated, tmp_path: Path
+) -> None:
+    controller = MemoryController()
+    controller.put_item(*login_item(NAME, SECRET, CAUSE))
+    controller.put_item(*a_grant("g1", 3_600))
+    router.do(lambda box: box.add(PROFILES, name="10M", remote_address="pppoe-pool"))
+    for name in ("jane", "joe"):
+        words = {"name": name, "password": "pw", "profile": "10M", "comment": "an old customer"}
+        router.do(lambda box, told=words: box.add(SECRETS, **told))  # type: ignore[misc]
+    others = strangers(router)
+    async with a_site(router, tmp_path, controller) as site:
+        await site.ready()
+        address = dial(router)
+        jane = dial(router, "jane", "pw")
+        mine = secret(router)[".id"]
+        router.do(lambda box: box.edit(SECRETS, mine, password="known"))
+        await site.until(lambda: secret(router)["password"] == SECRET)
+        profile = next(row for row in router.rows(PROFILES) if row["name"] == "lango-pppoe")
+        router.do(lambda box: box.remove(PROFILES, profile[".id"]))
+        await site.until(lambda: secret(router)["profile"] == "lango-pppoe")
+        shaper = queue(router)[".id"]
+        router.do(lambda box: box.remove(QUEUES, shaper))
+        await site.until(lambda: len(lines(router)) == 1)
+        passed = passes(router, address, up=3, down=4), passes(router, jane, up=1, down=1)
+        await site.until(lambda: site.usage() == (4, 3))
+        notices = site.notices("drift")
+        both = online(router)
+
+    assert (passed, both) == ((True, True), [NAME, "jane"])
+    assert strangers(router) == others
+    assert "the secret of wanjiku was changed" in notices
+    assert not [text for text in notices if SECRET in text or "known" in text]
+
+
+async def test_a_router_that_restarts_in_the_middle_counts_each_byte_once(
+    router: Emulated, tmp_path: Path
+) -> None:
+    controller = MemoryController()
+    controller.put_item(*login_item(NAME, SECRET, CAUSE))
+    controller.put_item(*a_grant("g1", 3_600))
+    async with a_site(router, tmp_path, controller) as site:
+        await site.ready()
+        passes(router, dial(router), up=100, down=1_000)
+        await site.until(lambda: site.usage() == (1_000, 100))
+        router.do(lambda box: box.power_cut())
+        address = dial(router)
+        early = passes(router, address, up=1, down=1)
+        await site.until(lambda: bool(ways(router)))
+        late = passes(router, address, up=20, down=30)
+        await site.until(lambda: site.usage() == (1_030, 120))
+
+    assert (early, late) == (False, True)
+
+
+async def test_with_the_agent_dead_lines_are_shaped_counted_and_end_on_time(
+    router: Emulated, tmp_path: Path
+) -> None:
+    controller = MemoryController()
+    controller.put_item(*login_item(NAME, SECRET, CAUSE))
+    controller.put_item(*a_grant("g1", 100))
+    async with a_site(router, tmp_path, controller) as site:
+        await site.ready()
+        passes(router, dial(router), up=1, down=10)
+        await site.until(lambda: site.usage() == (10, 1))
+    router.do(lambda box: box.hang_up(NAME))
+    address = dial(router)
+    alone = passes(router, address, up=2, down=20)
+    router.do(lambda box: box.pass_time(101))
+    over = passes(router, address, up=4, down=40)
+    async with a_site(router, tmp_path, controller, boot="2") as site:
+        await site.until(lambda: site.usage() == (30, 3))
+        await site.until(lambda: secret(router)["disabled"] == "true")
+        await site.until(lambda: not site.loop.state.sessions)
+        told = site.usage()
+
+    assert (alone, over) == (True, False)
+    assert (told, online(router)) == ((30, 3), [])
+
+
+async def test_names_that_the_router_does_not_take_are_told_one_by_one(
+    router: Emulated, tmp_path: Path
+) -> None:
+    controller, names = MemoryController(), [f"house-{number}" for number in range(100)]
+    for name in names:
+        controller.put_item(*login_item(name, SECRET, f"sub:{name}"))
+        controller.put_item(*a_grant(f"g-{name}", 3_600, cause=f"sub:{name}"))
+    for name in names[::20]:
+        router.do(lambda box, n=name: box.add(SECRETS, name=n, service="pppoe"))  # type: ignore[misc]
+    async with a_site(router, tmp_path, controller) as site:
+        await site.until(lambda: len(site.notices("refused")) == 5)
+        told = site.notices("refused")
+        address = dial(router, "house-1")
+        passed = passes(router, address, up=1, down=1)
+
+    assert sorted(text.partition(" was not")[0] for text in told) == sorted(
+        f"the secret of {name}" for name in names[::20]
+    )
+    assert not [text for text in told if SECRET in text]
+    assert passed
+
+
+def lines(router: Emulated) -> list[dict[str, str]]:
+    """The queues of lines."""
+    return [row for row in router.rows(QUEUES) if row["name"].startswith("lango-s-line-")]
+
+
+def ways(router: Emulated) -> list[dict[str, str]]:
+    """What lets lines pass."""
+    return [row for row in router.rows(LISTS) if "line-" in row.get("comment", "")]
