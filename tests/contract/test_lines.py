@@ -13,6 +13,8 @@ from shaping import lines
 from shaping.memory import MemoryPlane
 from shaping.plane import Cap, CapKey, Desired, Line, MacAddress, MonotonicMs, Pool, PoolKey, Rate
 from shaping.routeros.ppp import ACTIVE, PROFILES, SECRETS
+from shaping.together import Box as Member
+from shaping.together import Together
 from tests.routeros.emulator import Trap
 from tests.support.router import WIRING, Emulated
 
@@ -34,7 +36,7 @@ class Box(Protocol):
     """A box under test, whoever dials in to it, and a careless hand."""
 
     @property
-    def plane(self) -> MemoryPlane | RouterPlane: ...
+    def plane(self) -> MemoryPlane | RouterPlane | Together: ...
     def now(self) -> MonotonicMs: ...
     def dial(self, name: str, secret: str) -> str | None: ...
     def hang_up(self, name: str) -> None: ...
@@ -77,7 +79,7 @@ class MemoryBox:
 @dataclass
 class RouterBox:
     router: Emulated
-    plane: RouterPlane = field(init=False)
+    plane: Any = field(init=False)
     lane: Lane = field(init=False)
 
     def __post_init__(self) -> None:
@@ -108,11 +110,41 @@ class RouterBox:
         self.lane.close()
         self._begin()
 
+    def close(self) -> None:
+        asyncio.run(self.plane.clear())
+
     def lose_power(self) -> None:
         self.router.do(lambda box: box.power_cut())
 
     def pass_time(self, ms: int) -> None:
         self.router.do(lambda box: box.pass_time(-(-ms // 1_000)))
+
+
+class PairBox(RouterBox):
+    """The same router beside another of its site, to which nobody dials in."""
+
+    def __init__(self, router: Emulated, beside: Emulated) -> None:
+        self._beside = beside
+        super().__init__(router)
+
+    def _begin(self) -> None:
+        super()._begin()
+        self._other = self._beside.a_lane()
+        near, far = IPv4Network("10.5.0.0/17"), IPv4Network("10.5.128.0/17")
+        boxes = (
+            Member("six", self._beside.a_plane(self._other), (far,)),
+            Member("seven", self.plane, (near,), lines=self.plane),
+        )
+        self.plane = Together(boxes, now=self.now)
+
+    def successor(self) -> None:
+        self._other.close()
+        super().successor()
+
+    def close(self) -> None:
+        asyncio.run(self.plane.clear())
+        assert self._beside.rows(SECRETS) == []
+        self._other.close()
 
 
 WIRED = type(WIRING)(WIRING.lans, WIRING.portal, WIRING.portal_port, IPv4Network("10.64.0.0/24"))
@@ -130,14 +162,18 @@ def router_seven() -> Iterator[Emulated]:
         yield router
 
 
-@pytest.fixture(params=["memory", "router_six", "router_seven"])
+@pytest.fixture(params=["memory", "router_six", "router_seven", "pair"])
 def box(request: pytest.FixtureRequest) -> Iterator[Box]:
     if request.param == "memory":
         yield MemoryBox()
         return
-    routed = RouterBox(request.getfixturevalue(request.param))
+    if request.param == "pair":
+        names = ("router_seven", "router_six")
+        routed: RouterBox = PairBox(*map(request.getfixturevalue, names))
+    else:
+        routed = RouterBox(request.getfixturevalue(request.param))
     yield routed
-    asyncio.run(routed.plane.clear())
+    routed.close()
     routed.lane.close()
     for menu in (SECRETS, PROFILES, ACTIVE):
         rows = routed.router.rows(menu)
