@@ -244,19 +244,32 @@ def _hang_ups(
     A secret that is disabled, or gone, ends nothing by itself. What is dialled in by a stranger's
     secret of the same name is the stranger's.
     """
-    ours = {row.words.get("name", "") for row in seen.get(SECRETS, ()) if row.mark}
+    rows = seen.get(SECRETS, ())
+    theirs = strangers_names(rows)
+    ours = {row.words.get("name", ""): row.words.get("remote-address") for row in rows if row.mark}
     may = {
         row.words["name"]: row.words["remote-address"]
         for row in wanted
         if row.menu == SECRETS and row.words["disabled"] == "false"
     }
     for one in seen.get(ACTIVE, ()):
-        name = one.words.get("name", "")
+        name, address = one.words.get("name", ""), one.words.get("address")
         if name not in ours or one.words.get("service") != SERVICE:
             continue
-        if may.get(name) != one.words.get("address"):
+        if name in theirs and address != ours[name]:
+            continue
+        if may.get(name) != address:
             mark = f"{MARK}line {name}"
             yield _HANG_UP, Sentence(f"{ACTIVE}/remove", {".id": one.id}, (ACTIVE, mark))
+
+
+def strangers_names(secrets: Iterable[Seen]) -> set[str]:
+    """By what names people dial in with secrets that are not ours."""
+    return {
+        row.words.get("name", "")
+        for row in secrets
+        if not row.mark and row.words.get("service") in {SERVICE, "any"}
+    }
 
 
 def _depth(row: Seen, queues: Sequence[Seen]) -> int:

@@ -25,6 +25,7 @@ from shaping.routeros.ops import (
     epochs_of,
     said,
     steps,
+    strangers_names,
 )
 from shaping.routeros.ppp import ACTIVE, PASSWORD, PROFILE, PROFILES, SECRETS
 from shaping.routeros.rows import BOOT, LISTS, QUEUES, Wanted, rows
@@ -141,7 +142,7 @@ class _Box:
         wanted = self._wished(desired)
         try:
             told = self._current(talk)
-            desired, roomless = self._with_lines(desired)
+            desired, unlined = self._with_lines(desired)
             wanted = self._wished(desired) if self._lines else wanted
             self._fund(talk, desired)
             self._desired = desired
@@ -151,7 +152,7 @@ class _Box:
             self.forget()
             self._believed = ()
             raise
-        return replace(applied, drift=told, refused=(*applied.refused, *roomless))
+        return replace(applied, drift=told, refused=(*applied.refused, *unlined))
 
     def counters(self, talk: Talk) -> Mapping[SessionKey, Counter]:
         began = _spent_ms()
@@ -174,7 +175,11 @@ class _Box:
         return {key: one for key, one in self._read.items() if not key.startswith(lines.KEYS)}
 
     def lines(self, talk: Talk) -> Mapping[str, LineSeen]:
-        ours = [row.words["name"] for row in self._believed if row.menu == SECRETS]
+        ours = {
+            row.words["name"]: row.words["remote-address"]
+            for row in self._believed
+            if row.menu == SECRETS
+        }
         if not ours:
             return {}
         (active,) = talk.ask([_callers()])
@@ -195,7 +200,7 @@ class _Box:
             self._lines, self._passwords = {}, {}
 
     def _with_lines(self, desired: Desired) -> tuple[Desired, tuple[str, ...]]:
-        """The same with its lines as sessions, and what is said of those without an address."""
+        """The same with its lines as sessions, and what is said of those that cannot be."""
         assert self._mirror is not None
         network = self._wiring.lines
         if network is None or not desired.lines or SECRETS not in self._mirror:
@@ -208,11 +213,18 @@ class _Box:
             if row.mark
         }
         held |= {name: str(address) for name, (_, address) in self._lines.items()}
-        given = lines.addresses(desired.lines, held, network)
+        theirs = strangers_names(self._mirror[SECRETS]) - held.keys()
+        wanted = [name for name in desired.lines if name not in theirs]
+        given = lines.addresses(wanted, held, network)
         self._lines = {name: (desired.lines[name], one) for name, one in given.items()}
-        roomless = [name for name in desired.lines if name not in given]
-        said = (f"the line of {name} has no address: {network} is full" for name in roomless)
-        return lines.with_lines(desired, given), tuple(said)
+        refused = [
+            said((SECRETS, ppp.secret_mark(name)), "was not taken: somebody else's has the name")
+            for name in desired.lines
+            if name in theirs
+        ]
+        roomless = [name for name in wanted if name not in given]
+        refused += [f"the line of {name} has no address: {network} is full" for name in roomless]
+        return lines.with_lines(desired, given), tuple(refused)
 
     def _wished(self, desired: Desired) -> Wanted:
         """What ``desired`` comes to. Raises `PlaneError` (no retry) when it cannot be."""

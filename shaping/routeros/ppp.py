@@ -64,14 +64,18 @@ def secret_mark(name: str) -> str:
 
 
 def seen(
-    names: Iterable[str],
+    addresses: Mapping[str, str],
     active: Iterable[Mapping[str, str]],
     counters: Mapping[SessionKey, Counter],
 ) -> dict[str, LineSeen]:
-    """How each line stands that is counted."""
-    callers = {row.get("name", ""): _caller(row) for row in active}
+    """How each line stands that is counted; who is in at another address is no caller of it."""
+    callers = {
+        name: _caller(row)
+        for row in active
+        if (name := row.get("name", "")) and row.get("address") == addresses.get(name)
+    }
     found = {}
-    for name in names:
+    for name in addresses:
         counter = counters.get(key_of(name))
         if counter is not None:
             found[name] = LineSeen(counter, callers.get(name))

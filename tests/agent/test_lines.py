@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from ipaddress import IPv4Address
 from typing import TYPE_CHECKING, Any
@@ -12,10 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.changes import digest
-from agent.decide import decide
+from agent.decide import decide_all
 from agent.desired import desired
 from agent.line_watch import LOOK_MS, news
 from agent.model import (
+    Account,
+    Accounted,
+    AccountStatus,
     Changed,
     Instant,
     Lined,
@@ -25,6 +28,7 @@ from agent.model import (
     State,
     Ticked,
 )
+from agent.sessions import HUNG_UP_MAX
 from agent.uplink.memory import blocked_item, grant_item, login_item
 from agent.uplink.seam import DesiredChange
 from shaping import lines
@@ -62,8 +66,12 @@ class Site:
 
     def event(self, event: Event) -> None:
         """Something happens, and the box is told what follows."""
-        wall = NOON + timedelta(milliseconds=self.ms)
-        self.state, effects = decide(self.state, event, Instant(wall, self.now(), self.boot))
+        self.events([event])
+
+    def events(self, events: list[Event]) -> None:
+        """The same of several."""
+        now = Instant(NOON + timedelta(milliseconds=self.ms), self.now(), self.boot)
+        self.state, effects = decide_all(self.state, events, now)
         self.facts += effects
         asyncio.run(self.box.apply(desired(self.state, self.now(), lines_at=ROUTER)))
 
@@ -129,9 +137,9 @@ def a_site(**limits: Any) -> Site:
     return site
 
 
-def a_grant(name: str, **limits: Any) -> tuple[str, bytes]:
+def a_grant(name: str, *, cause: str = CAUSE, **limits: Any) -> tuple[str, bytes]:
     limits = {"validity": HOUR_S, **limits}
-    return grant_item(name, limits=some_limits(**limits), devices=(), cause_id=f"{CAUSE}:{name}")
+    return grant_item(name, limits=some_limits(**limits), devices=(), cause_id=f"{cause}:{name}")
 
 
 def test_a_dial_is_a_session_from_when_it_is_seen_to_when_it_is_not() -> None:
@@ -345,6 +353,27 @@ def test_counts_are_told_no_more_often_than_they_are_kept() -> None:
         site.look(LOOK_MS / 1_000)
 
     assert len([one for one in site.facts if isinstance(one, Reading)]) <= 5
+
+
+def test_a_line_is_never_forgotten_for_those_of_other_nases() -> None:
+    site = a_site()
+    site.dial()
+    site.passes(100)
+    site.look()
+    site.box.hang_up(NAME)
+    site.look()
+    site.told(login_item("otieno", SECRET, "sub:2"), a_grant("h1", cause="sub:2"))
+    dials = []
+    for number in range(HUNG_UP_MAX + 10):
+        start = Account("far", AccountStatus.START, b"%d" % number, f"s{number}", "otieno")
+        dials += [start, replace(start, status=AccountStatus.STOP, mark=b"s%d" % number)]
+    site.events([Accounted(one) for one in dials])
+    site.dial()
+    site.passes(1)
+    site.look()
+
+    assert site.counted["g1"] == 101
+    assert len(site.state.hung_up) == HUNG_UP_MAX + 1
 
 
 MOVES = st.lists(

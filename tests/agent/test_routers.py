@@ -113,6 +113,17 @@ def test_one_router_of_several_keeps_secrets(tmp_path: Path) -> None:
     assert routers.lines_at(config.routers) == "east"
 
 
+def test_a_nas_has_another_name_than_the_router_that_keeps_secrets(tmp_path: Path) -> None:
+    nas = '[[radius.nas]]\nname = "east"\naddress = "10.9.0.1"\nsecret_file = "/etc/lango/nas"\n'
+    rows = (ONE.format(**EAST), SECRETS.format(network="10.64.0.0/22"), nas)
+    path = tmp_path / "agent.toml"
+    path.write_text("".join(('plane = "routeros"\n', *rows)))
+    with pytest.raises(ConfigFaults) as wrong:
+        configs.load(path)
+
+    assert [one.partition(":")[0] for one in wrong.value.faults] == ["radius.nas east"]
+
+
 @pytest.mark.parametrize(
     ("network", "fault"),
     [

@@ -146,6 +146,29 @@ def test_a_name_that_a_stranger_has_is_told_and_all_others_are_done(site: Site) 
     assert list(asyncio.run(site.plane.lines())) == ["joe"]
 
 
+def test_a_name_that_a_stranger_has_for_any_service_is_theirs(site: Site) -> None:
+    site.router.do(lambda box: box.add(SECRETS, name="jane", password="pw"))
+    site.dial("jane", "pw")
+    applied = site.told("jane", "joe")
+    seen = asyncio.run(site.plane.lines())
+
+    assert applied.refused == ("the secret of jane was not taken: somebody else's has the name",)
+    assert (site.online(), list(seen)) == (["jane"], ["joe"])
+
+
+def test_a_stranger_who_takes_a_name_of_ours_later_keeps_their_dials(site: Site) -> None:
+    site.told("jane")
+    site.router.do(lambda box: box.add(SECRETS, name="jane", password="pw", service="any"))
+    ours = site.ours(SECRETS)
+    site.router.do(lambda box: box.edit(SECRETS, ours[0][".id"], disabled="yes"))
+    site.dial("jane", "pw")
+    applied = site.told("jane")
+    seen = asyncio.run(site.plane.lines())["jane"]
+
+    assert applied.drift == ("the secret of jane was changed",)
+    assert (site.ours(SECRETS), site.online(), seen.caller) == (ours, ["jane"], None)
+
+
 @pytest.mark.parametrize(
     ("words", "drift"),
     [
