@@ -11,7 +11,8 @@ A queue's comment has its epoch, and an entry that only a power cut removes tell
 was restarted since: then every queue is made anew, under a new epoch. No date is ever asked for.
 
 Where the router keeps the secrets of those who dial in by PPPoE, each has an address of its own,
-and with it a queue and a way as a device has; the secret says only whether they may (decision 0031).
+and with it a queue and a way as a device has. The secret says only whether they may (decision
+0031).
 
 A router has no budgets of bytes. They are counted from outside, and access is given for no longer
 than what is left lasts at full speed, or a minute and a half (decision 0027).

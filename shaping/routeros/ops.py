@@ -12,7 +12,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from shaping.plane import POOL_DEPTH_MAX, Counter, MonotonicMs, SessionKey
-from shaping.routeros.ppp import ACTIVE, PASSWORD, PROFILES, SECRETS, SERVICE
+from shaping.routeros.ppp import ACTIVE, IPV6, PASSWORD, PROFILES, SECRETS, SERVICE
 from shaping.routeros.rows import (
     BOOT,
     FILTER,
@@ -77,7 +77,7 @@ PROPERTIES: Mapping[str, tuple[str, ...]] = {
     FILTER6: _RULE_WORDS,
     MANGLE: _RULE_WORDS,
     NAT: _RULE_WORDS,
-    PROFILES: ("name", "local-address", "only-one", "use-ipv6", "rate-limit"),
+    PROFILES: ("name", "local-address", "only-one", IPV6, "rate-limit"),
     SECRETS: ("name", "service", "profile", "remote-address", "disabled"),
 }
 """The menus that rows of ours are in, and what is read of each row besides its id and comment."""

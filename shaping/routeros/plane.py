@@ -277,9 +277,10 @@ class _Box:
         left = {key: budget.left_bytes for key, budget in self._budgets.items()}
         whole = replace(wanted, epochs=epochs, left=left)
         now = self._now()
+        ipv6 = any(ppp.IPV6 in row.words for row in self._mirror.get(PROFILES, ()))
         believed = (
             *rows(whole, self._wiring, now=now, boot=self._boot, major=talk.major),
-            *ppp.line_rows(self._lines, self._wiring.lines),
+            *ppp.line_rows(self._lines, self._wiring.lines, ipv6=ipv6),
         )
         changes, refused = self._write(talk, believed)
         self._believed = [row for row in believed if row.name not in refused]

@@ -27,6 +27,7 @@ ACTIVE = "/ppp/active"
 PROFILE = "lango-pppoe"
 PASSWORD = "password"  # noqa: S105 - a word of RouterOS
 SERVICE = "pppoe"
+IPV6 = "use-ipv6"
 
 
 def profile_mark() -> str:
@@ -35,17 +36,21 @@ def profile_mark() -> str:
 
 
 def line_rows(
-    lines: Mapping[str, tuple[Line, IPv4Address]], network: IPv4Network | None
+    lines: Mapping[str, tuple[Line, IPv4Address]], network: IPv4Network | None, *, ipv6: bool
 ) -> Iterator[Row]:
-    """A secret for each line, what they have in common, and what leads their packets to us."""
+    """A secret for each line, what they have in common, and what leads their packets to us.
+
+    ``ipv6``: profiles of this router say something of it; version 6 without its package does not.
+    """
     if network is None:
         return
     ways = (("up", "src-address", UP), ("down", "dst-address", DOWN))
     for way, where, target in ways:
         words = {"chain": "forward", where: str(network), "action": "jump", "jump-target": target}
         yield Row(FILTER, f"{MARK}rule {way} lines", words, place=Place.FIRST)
-    common = {"local-address": str(own_end(network)), "only-one": "yes", "use-ipv6": "no"}
-    yield Row(PROFILES, profile_mark(), {"name": PROFILE, **common, "rate-limit": ""})
+    common = {"name": PROFILE, "local-address": str(own_end(network)), "only-one": "yes"}
+    no_ipv6 = {IPV6: "no"} if ipv6 else {}
+    yield Row(PROFILES, profile_mark(), {**common, **no_ipv6, "rate-limit": ""})
     for name, (line, address) in lines.items():
         words = {
             "name": name,

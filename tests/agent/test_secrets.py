@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from agent import routers
+from agent import routers, status
+from agent.config import Config
 from agent.courier import Courier
 from agent.journal import Journal
 from agent.line_watch import LineWatch
 from agent.loop import Loop
 from agent.model import Notice, Reading
 from agent.router import RouterOs
+from agent.running import ConfigFile, Parts, operate
 from agent.uplink.memory import MemoryController, MemoryUplink, grant_item, login_item
 from billing.plan import Limits
 from shaping.routeros.ppp import ACTIVE, PROFILES, SECRETS
@@ -100,13 +103,10 @@ def online(router: Emulated) -> list[str]:
     return [row["name"] for row in router.rows(ACTIVE)]
 
 
-@asynccontextmanager
-async def a_site(
-    router: Emulated, folder: Path, controller: MemoryController, boot: str = "1"
-) -> AsyncIterator[Site]:
-    clock, kept = HurriedClock(boot), folder / "router.password"
+def a_router(router: Emulated, folder: Path) -> RouterOs:
+    kept = folder / "router.password"
     kept.write_text(f"{PASSWORD}\n")
-    beside = RouterOs(
+    return RouterOs(
         host=router.box.host,
         port=router.box.port,
         user=USER,
@@ -116,6 +116,13 @@ async def a_site(
         fingerprint=None,
         lines=IPv4Network("10.64.0.0/24"),
     )
+
+
+@asynccontextmanager
+async def a_site(
+    router: Emulated, folder: Path, controller: MemoryController, boot: str = "1"
+) -> AsyncIterator[Site]:
+    clock, beside = HurriedClock(boot), a_router(router, folder)
     plane, _ = routers.boxes((beside,), 8000, clock)
     uplink, journal = MemoryUplink(controller), Journal(folder / "journal.db")
     name = routers.lines_at((beside,))
@@ -308,3 +315,39 @@ def lines(router: Emulated) -> list[dict[str, str]]:
 def ways(router: Emulated) -> list[dict[str, str]]:
     """What lets lines pass."""
     return [row for row in router.rows(LISTS) if "line-" in row.get("comment", "")]
+
+
+async def test_a_whole_agent_lets_in_whom_its_controller_told_it_of(
+    router: Emulated, tmp_path: Path, unused_tcp_port: int
+) -> None:
+    controller, clock = MemoryController(), HurriedClock()
+    controller.put_item(*login_item(NAME, SECRET, CAUSE))
+    controller.put_item(*a_grant("g1", 3_600))
+    beside = replace(a_router(router, tmp_path), portal=IPv4Address("127.0.0.1"))
+    config = Config(
+        state_dir=tmp_path, plane="routeros", portal_port=unused_tcp_port, routers=(beside,)
+    )
+    plane, lan = routers.boxes(config.routers, config.portal_port, clock)
+    parts = Parts("here", plane, lan, MemoryUplink(controller), plane.close, plane)
+    journal = Journal(tmp_path / "journal.db")
+    file = ConfigFile(tmp_path / "agent.toml", config)
+    work = asyncio.create_task(operate(file, parts, journal, clock=clock, identity=None))
+    try:
+        async with asyncio.timeout(WAIT_S):
+            while secret(router).get("disabled") != "false":  # noqa: ASYNC110 - seen from outside
+                await asyncio.sleep(0.05)
+            passes(router, dial(router), up=1, down=2)
+            while not said(tmp_path, clock).get("pppoe_sessions"):  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+    finally:
+        work.cancel()
+        await asyncio.gather(work, return_exceptions=True)
+        plane.close()
+        journal.close()
+
+    assert said(tmp_path, clock)["pppoe_secrets"] == 1
+
+
+def said(state_dir: Path, clock: HurriedClock) -> dict[str, Any]:
+    """What the agent says of itself."""
+    return status.read(state_dir, now=clock.now().wall) or {}

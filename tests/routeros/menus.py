@@ -424,6 +424,7 @@ HOTSPOT = (
     ),
 )
 
+# Version 6 asks about IPv6 in a profile only with its package ``ipv6``.
 PPP = (
     menu(
         "/ppp/profile",
@@ -440,7 +441,7 @@ PPP = (
         only-one          enum:default,yes,no =default
         change-tcp-mss    enum:default,yes,no =yes
         use-upnp          enum:default,yes,no =default
-        use-ipv6          enum:default,yes,no,required =yes
+        use-ipv6          enum:default,yes,no,required =yes 7.0+
         session-timeout   time:none
         idle-timeout      time:none
         rate-limit        limit
