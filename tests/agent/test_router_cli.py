@@ -84,6 +84,21 @@ def test_where_the_router_keeps_secrets_the_user_may_see_them(
     assert "policy=read,write,api,sensitive" in capsys.readouterr().out
 
 
+def test_rows_of_ours_are_nobody_to_bring_over(
+    emulated: Emulated, config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept = config.parent / "router.password"
+    kept.write_text(PASSWORD)
+    config.write_text(config.read_text().replace('"lango"', f'"{USER}"'))
+    for name, comment in (("jane", "house 7"), ("wanjiku", "lango secret wanjiku")):
+        words = {"name": name, "password": "pw", "comment": comment}
+        emulated.do(lambda box, told=words: box.add("/ppp/secret", **told))  # type: ignore[misc]
+    assert main(["router", "read", "--config", str(config)]) == OK
+    rows = json.loads(capsys.readouterr().out)["rows"]
+
+    assert [row["name"] for row in rows["/ppp/secret"]] == ["jane"]
+
+
 def users(emulated: Emulated) -> set[str]:
     return {row["name"] for row in emulated.rows("/user")}
 

@@ -149,8 +149,14 @@ def test_a_name_that_a_stranger_has_for_any_service_is_theirs(site: Site) -> Non
     applied = site.told("jane", "joe")
     seen = asyncio.run(site.plane.lines())
 
+    (theirs,) = (row for row in site.router.rows(SECRETS) if "comment" not in row)
+    online = site.online()
+    site.router.do(lambda box: box.remove(SECRETS, theirs[".id"]))
+    after = site.told("jane", "joe")
+
     assert applied.refused == ("the secret of jane was not taken: somebody else's has the name",)
-    assert (site.online(), list(seen)) == (["jane"], ["joe"])
+    assert (online, list(seen)) == (["jane"], ["joe"])
+    assert (after.refused, site.online(), site.dial()) == ((), [], "10.64.0.3")
 
 
 def test_a_stranger_who_takes_a_name_of_ours_later_keeps_their_dials(site: Site) -> None:
