@@ -10,12 +10,16 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import pytest
 
-from shaping.lines import addresses
-from shaping.plane import Desired, Line, PlaneError, Rate
-from shaping.routeros.ppp import ACTIVE, PROFILE, PROFILES, SECRETS
-from shaping.routeros.rows import FILTER, QUEUES
+from shaping.diff import Observed, diff
+from shaping.lines import addresses, with_lines
+from shaping.plane import Desired, Line, MonotonicMs, PlaneError, Rate
+from shaping.routeros.ops import PROPERTIES, Seen, Sentence, steps
+from shaping.routeros.ppp import ACTIVE, PROFILE, PROFILES, SECRETS, line_rows
+from shaping.routeros.rows import FILTER, QUEUES, Row, Wanted, rows
 from shaping.routeros.session import Lane
+from shaping.routeros.texts import span
 from tests.routeros.emulator import Faults
+from tests.support.golden import golden
 from tests.support.router import WIRING, Emulated
 
 if TYPE_CHECKING:
@@ -362,3 +366,62 @@ def test_no_strangers_password_is_asked_for(site: Site) -> None:
     lane.close()
 
     assert lane.passwords == {SECRET}
+
+
+NOW = MonotonicMs(1_000_000)
+HOUR = MonotonicMs(4_600_000)
+TWO = {
+    "jane": Line(SECRET, RATE, HOUR),
+    "joe": Line("another-secret", Rate(8_000_000, 8_000_000), lease_ms=600_000),
+}
+
+
+def the_rows(told: dict[str, Line]) -> tuple[Row, ...]:
+    given = addresses(told, {}, NETWORK)
+    step = diff(Observed(), with_lines(Desired(lines=told), given), now=NOW, epoch="")
+    standings = {key: one for key, one in step.after.items() if one is not None}
+    epochs = {key: f"b00t-{number}" for number, key in enumerate(sorted(standings))}
+    both = {name: (line, given[name]) for name, line in told.items()}
+    wanted = Wanted(standings, {}, frozenset(), frozenset(), {}, epochs, both)
+    whole = rows(wanted, WIRED, now=NOW, boot="b00t", major=7)
+    return (*whole, *line_rows(both, NETWORK, ipv6=True))
+
+
+def held(some: tuple[Row, ...], *online: str) -> dict[str, list[Seen]]:
+    """The rows as a router prints them, and who is dialled in."""
+    seen: dict[str, list[Seen]] = {menu: [] for menu in PROPERTIES}
+    for row in some:
+        words = {"comment": row.mark, "disabled": "false", **row.words}
+        if row.until is not None:
+            words["timeout"] = span((row.until - NOW) // 1000)
+        seen[row.menu].append(Seen(f"*{len(seen[row.menu]) + 1:X}", words, NOW))
+    given = addresses(TWO, {}, NETWORK)
+    seen[ACTIVE] = [
+        Seen(f"*8000000{n}", {"name": name, "service": "pppoe", "address": str(given[name])}, NOW)
+        for n, name in enumerate(online)
+    ]
+    return seen
+
+
+def in_text(rounds: tuple[tuple[Sentence, ...], ...]) -> str:
+    return "\n".join("".join(f"{one.text()}\n" for one in some) for some in rounds)
+
+
+def test_what_a_router_is_told_of_lines_is_what_was_reviewed() -> None:
+    plain = rows(Wanted({}, {}, frozenset(), frozenset()), WIRED, now=NOW, boot="b00t", major=7)
+    text = in_text(steps(held(plain), the_rows(TWO), now=NOW))
+
+    assert golden("routeros/lines-begin.txt", text) == text
+
+
+def test_what_a_router_is_told_of_lines_that_end_is_what_was_reviewed() -> None:
+    seen = held(the_rows(TWO), "jane", "joe")
+    text = in_text(steps(seen, the_rows({"jane": replace(TWO["jane"], rate=None)}), now=NOW))
+
+    assert golden("routeros/lines-end.txt", text) == text
+
+
+def test_a_router_that_holds_its_lines_is_told_nothing() -> None:
+    wanted = the_rows(TWO)
+
+    assert steps(held(wanted, "jane"), wanted, now=NOW) == ()
