@@ -47,9 +47,7 @@ class LineWatch:
         """Look until cancelled."""
         self._loop.listen(lambda _facts, _resync: self._notice())
         while True:
-            began = time.monotonic()
-            await self._look()
-            took_ms = int((time.monotonic() - began) * 1_000)
+            took_ms = await self._look()
             self._moved.clear()
             rest_ms = max(REST_MS, LOOK_SHARE * took_ms)
             await self._loop.wait(asyncio.Event().wait(), at_most_ms=rest_ms)
@@ -62,7 +60,9 @@ class LineWatch:
         online = sum(dial is not None and dial.nas == self._router for dial in dials)
         return {"pppoe_secrets": len(state.logins), "pppoe_sessions": online}
 
-    async def _look(self) -> None:
+    async def _look(self) -> int:
+        """Look once, and tell what is new; how many milliseconds the router took."""
+        began = time.monotonic()
         try:
             seen = await self._box.lines()
         except PlaneError as error:
@@ -70,11 +70,14 @@ class LineWatch:
                 log.warning("trouble", part="lines", error=str(error))
             self._troubled = True
             self._loop.mend()
-            return
+            return 0
+        took_ms = int((time.monotonic() - began) * 1_000)
         self._troubled = False
         accounts = tuple(news(self._loop.state, seen, self._router, self._loop.now().mono))
         if accounts:
-            await self._loop.tell(Lined(accounts))
+            # Waited for: what was told and is not yet decided would be news at the next look.
+            await self._loop.kept(Lined(accounts))
+        return took_ms
 
     def _notice(self) -> None:
         if self._loop.state.ending:

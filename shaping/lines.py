@@ -72,8 +72,15 @@ def _usable(text: str, network: IPv4Network) -> IPv4Address | None:
 
 
 def with_lines(desired: Desired, given: Mapping[str, IPv4Address]) -> Desired:
-    """The same with each line that has an address as a session of its own."""
-    access = dict(desired.access)
+    """The same with each line that has an address as a session of its own.
+
+    A device that claims such an address gets none: it must not keep all others from being served.
+    """
+    taken = set(given.values())
+    access = {
+        key: replace(one, ipv4=None) if one.ipv4 in taken else one
+        for key, one in desired.access.items()
+    }
     for name, address in given.items():
         line = desired.lines[name]
         access[key_of(name)] = Access(

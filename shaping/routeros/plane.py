@@ -58,6 +58,8 @@ READ_BACK_MAX = 40
 """Rows read back by their ids; when more were written, their menus are read whole."""
 
 OPTIONAL = frozenset({*RULES, PROFILES, SECRETS})
+"""Menus that a router may do without; what would be in them is not done there."""
+
 _ABSENT = ("no such command", "no such directory")
 """What a router says of a menu that it does not have, as IPv6 where that is not installed."""
 
@@ -333,10 +335,11 @@ class _Box:
                 seen[menu] = self._seen(answer)
             elif menu not in OPTIONAL or not answer.trap.startswith(_ABSENT):
                 raise PlaneError(f"{menu} cannot be read: {answer.trap}")
-        if self._wiring.lines is not None or any(row.mark for row in seen.get(SECRETS, ())):
+        kept = seen.get(SECRETS, [])
+        if SECRETS in seen and (self._wiring.lines or any(row.mark for row in kept)):
             seen[ACTIVE] = []
             self._look_at_callers(talk, seen)
-            seen[SECRETS] = self._with_passwords(talk, seen.get(SECRETS, []), _passwords())
+            seen[SECRETS] = self._with_passwords(talk, kept, _passwords())
         return seen
 
     def _look_at_callers(self, talk: Talk, seen: dict[str, list[Seen]] | None = None) -> None:

@@ -4,14 +4,26 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
-from ipaddress import IPv4Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, ip_address
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
 from shaping import lines
 from shaping.memory import MemoryPlane
-from shaping.plane import Cap, CapKey, Desired, Line, MacAddress, MonotonicMs, Pool, PoolKey, Rate
+from shaping.plane import (
+    Access,
+    Cap,
+    CapKey,
+    Desired,
+    Line,
+    MacAddress,
+    MonotonicMs,
+    Pool,
+    PoolKey,
+    Rate,
+    SessionKey,
+)
 from shaping.routeros.ppp import ACTIVE, PROFILES, SECRETS
 from shaping.together import Box as Member
 from shaping.together import Together
@@ -372,6 +384,20 @@ def test_after_a_power_cut_who_may_dials_in_again_and_counts_anew(box: Box) -> N
 
     assert nobody is None
     assert (seen(box).counter.epoch != epoch, counted(box)) == (True, (20, 2))
+
+
+def test_a_device_that_has_a_lines_address_takes_nothing_from_it(box: Box) -> None:
+    told(box)
+    address = dialled(box)
+    thief = Access(MacAddress("02:00:00:00:00:0c"), IPv4Address(address), frozenset(), RATE)
+    both = Desired({SessionKey("0193-thief"): thief}, lines={JANE: a_line()})
+    applied = apply(box, both)
+    passed = box.passes(address, up=1, down=10)
+    thefts = asyncio.run(box.plane.counters())
+
+    assert not [text for text in applied.refused if JANE in text]
+    assert (passed, counted(box)) == (True, (10, 1))
+    assert not any(one.down_bytes_total for one in thefts.values())
 
 
 def test_many_lines_have_an_address_each(box: Box) -> None:

@@ -284,6 +284,15 @@ def test_rows_that_are_printed_broken_let_nobody_in_and_are_right_again(site: Si
     assert len({row["remote-address"] for row in site.ours(SECRETS)}) == 100
 
 
+def test_a_router_without_ppp_says_so_and_does_all_else(site: Site) -> None:
+    for menu in (SECRETS, PROFILES, ACTIVE):
+        site.router.do(lambda box, gone=menu: box.tables.pop(gone))  # type: ignore[misc]
+    applied = site.told("jane")
+
+    assert applied.refused == ("nobody can dial in: the router has no PPP",)
+    assert site.ours(FILTER)
+
+
 def test_more_lines_than_addresses_are_told(router: Emulated) -> None:
     lane = router.a_lane()
     plane = router.a_plane(lane, replace(WIRED, lines=IPv4Network("10.64.0.0/29")))
