@@ -80,7 +80,9 @@ class LineWatch:
         return took_ms
 
     def _notice(self) -> None:
-        if self._loop.state.ending:
+        state = self._loop.state
+        dials = (state.sessions[key].dial for key in state.ending)
+        if any(dial is not None and dial.nas == self._router for dial in dials):
             self._moved.set()
 
 
@@ -103,7 +105,7 @@ def news(
         known = session.dial is not None and account.mark in session.dial.marks
         since_ms = mono - session.reported_at
         due = since_ms >= every_ms and _grew(session, account)
-        if not known or due or session.closed is not None or mono - session.heard_at >= QUIET_MS:
+        if not known or due or mono - session.heard_at >= QUIET_MS:
             yield account
 
 

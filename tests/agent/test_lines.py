@@ -376,6 +376,18 @@ def test_a_line_is_never_forgotten_for_those_of_other_nases() -> None:
     assert len(site.state.hung_up) == HUNG_UP_MAX + 1
 
 
+def test_a_line_that_is_not_put_out_is_not_told_again_and_again() -> None:
+    site = a_site()
+    site.dial()
+    site.look()
+    seen = asyncio.run(site.box.lines())
+    site.told(gone=("grant/g1",))
+    more = list(news(site.state, seen, ROUTER, site.now()))
+    site.look()
+
+    assert (more, site.closed) == ([], ["revoked"])
+
+
 MOVES = st.lists(
     st.sampled_from(("dial", "other", "hang up", "pass", "look", "look", "boot", "period", "anew")),
     max_size=40,
