@@ -14,7 +14,8 @@ PURE (time is an argument, no input or output):
   be
 - ``badge.py``    what a browser keeps, so that its device is known again
 - ``draft.py``    a working copy of the state for one batch
-- ``desired.py``  the whole desired state of the data plane
+- ``desired.py``  the whole desired state of the data plane; of it ``lines.py`` who may dial in to a
+  router that keeps their secrets
 - ``counters.py`` plane counters with epochs into meters
 - ``keeping.py``  what of the state is written down, and how
 - ``wire.py``     protobuf in and out (the only file here that knows ``wirepb``, with ``uplink/``)
@@ -29,7 +30,7 @@ SHELL:
   link, ``returning.py`` who gets back to what was paid, ``companions.py`` televisions,
   ``phones.py`` codes by SMS, ``seldom.py`` how often
 - ``visitors.py`` the portal's connections: bounded for each address, in time and in size
-- ``lan.py``      who is on the LAN
+- ``lan.py``      who is on the LAN; ``line_watch.py`` who is dialled in to a router
 - ``radius/``     answers NASes and gives them orders, where a site has any
 - ``router.py``   a MikroTik router as the box; ``router_cli.py`` lets the agent in and reads it
   (``router_reading.py``, ``sealing.py``), ``router_checks.py`` looks whether it can be worked with

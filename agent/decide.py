@@ -34,6 +34,7 @@ from agent.model import (
     Counted,
     Delivered,
     Joined,
+    Lined,
     Lost,
     Notice,
     Noticed,
@@ -123,6 +124,9 @@ def _step(draft: Draft, event: Event) -> None:  # noqa: C901, PLR0912 - one for 
             turns.ended(draft, event.probe_id, event.body)
         case Accounted():
             dialling.accounted(draft, event.account)
+        case Lined():
+            for account in event.accounts:
+                dialling.lined(draft, account)
         case Lost():
             dialling.lost(draft, event.session_id)
         case Redialled():

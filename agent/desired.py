@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from agent import grants, speeds
+from agent.lines import capped, lines
 from agent.model import State
 from billing import speed
+from billing.ids import GrantId
 from shaping.plane import POOL_DEPTH_MAX, Access, Cap, CapKey, Desired, Pool, PoolKey, SessionKey
 
 if TYPE_CHECKING:
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
 
     from agent.model import GrantUse, Session, SitePool
     from billing.plan import Limits
-    from shaping.plane import MonotonicMs, Rate
+    from shaping.plane import Line, MonotonicMs, Rate
 
 POLL_MS = 2_000
 """How often the plane is counted while nothing is near its end."""
@@ -44,15 +46,20 @@ def same_grounds(was: State, now: State) -> bool:
         and now.pools is was.pools
         and now.garden is was.garden
         and now.blocked is was.blocked
+        and now.logins is was.logins
+        and now.hung_up is was.hung_up
     )
 
 
-def desired(state: State, mono: MonotonicMs) -> Desired:
-    """The whole desired state of the plane. A session past its deadline is closed in any case."""
-    return planned(state, mono, Plan()).desired
+def desired(state: State, mono: MonotonicMs, *, lines_at: str = "") -> Desired:
+    """The whole desired state of the plane. A session past its deadline is closed in any case.
+
+    ``lines_at`` names the router that keeps the secrets of those who dial in; "": none does.
+    """
+    return planned(state, mono, Plan(), lines_at=lines_at).desired
 
 
-def planned(state: State, mono: MonotonicMs, before: Plan) -> Plan:
+def planned(state: State, mono: MonotonicMs, before: Plan, *, lines_at: str = "") -> Plan:
     """The same, taking over from ``before`` whatever still follows from the same values."""
     access: dict[SessionKey, Access] = {}
     caps: dict[CapKey, Cap] = {}
@@ -85,14 +92,25 @@ def planned(state: State, mono: MonotonicMs, before: Plan) -> Plan:
                 if known.cap in before.desired.caps and _same(was, state, use)
                 else _cap(use, _siblings(state, use), mono)
             )
+    dialled = _lines(state, mono, lines_at, pools) if lines_at else {}
+    for cap in {line.cap for line in dialled.values() if line.cap is not None} - caps.keys():
+        use = state.grants[GrantId(cap)]
+        caps[cap] = _cap(use, _siblings(state, use), mono)
     whole = Desired(
         access=access,
         caps=caps,
         blocked=state.blocked.devices,
         pools=pools,
         garden=state.garden.networks,
+        lines=dialled,
     )
     return Plan(desired=whole, state=state)
+
+
+def _lines(
+    state: State, mono: MonotonicMs, router: str, pools: Mapping[PoolKey, Pool]
+) -> Mapping[str, Line]:
+    return lines(state, router, mono, rate_of=lambda use: rate_now(state, use), pools=pools)
 
 
 def shared_rates(pools: Mapping[PoolKey, SitePool]) -> dict[PoolKey, Pool]:
@@ -110,7 +128,7 @@ def same_orders(a: Desired, b: Desired) -> bool:
     """Whether ``b`` tells a plane nothing new; it keeps the count of a cap itself."""
     if a.access != b.access or a.blocked != b.blocked or a.caps.keys() != b.caps.keys():
         return False
-    if a.pools != b.pools or a.garden != b.garden:
+    if a.pools != b.pools or a.garden != b.garden or a.lines != b.lines:
         return False
     return all(a.caps[key].revision == cap.revision for key, cap in b.caps.items())
 
@@ -129,7 +147,7 @@ def poll_in_ms(state: State, mono: MonotonicMs) -> int | None:
         if session.dial is not None:
             continue
         use = state.grants[session.grant_id]
-        if (_capped(use) or use.grant.limits.steps) and mono - session.active_at < 2 * POLL_MS:
+        if (capped(use) or use.grant.limits.steps) and mono - session.active_at < 2 * POLL_MS:
             soonest = min(soonest, _news_in_ms(use, grants.used_bytes(use, _siblings(state, use))))
     return max(POLL_MIN_MS, soonest)
 
@@ -166,10 +184,6 @@ def _rooted(pools: Mapping[PoolKey, SitePool], key: PoolKey) -> bool:
     return len(seen) <= POOL_DEPTH_MAX
 
 
-def _capped(use: GrantUse) -> bool:
-    return use.grant.limits.quota_bytes is not None or use.allowance.bytes is not None
-
-
 def _access(
     session: Session,
     use: GrantUse,
@@ -187,7 +201,7 @@ def _access(
         ipv6=session.ipv6,
         rate=rate,
         open_until=until,
-        cap=CapKey(session.grant_id) if _capped(use) else None,
+        cap=CapKey(session.grant_id) if capped(use) else None,
         closed=session.closed is not None or (until is not None and until <= mono),
         pool=pool,
     )

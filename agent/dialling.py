@@ -82,6 +82,44 @@ def accounted(draft: Draft, account: Account) -> None:
         _late(draft, before, account)
 
 
+def lined(draft: Draft, account: Account) -> None:
+    """Take how a line of a router stands. Its counts go on from one dial to the next.
+
+    Each dial is a session of its own, which begins at what was counted for those before it.
+    """
+    place = dial_place(account.nas, account.key)
+    session, before = draft.session_at(place), draft.hung_up.get(place)
+    is_out = account.status is AccountStatus.STOP
+    if session is not None and not is_out and account.mark not in _dial(session).marks:
+        _over(draft, session, Why.LEFT)
+        session, before = None, draft.hung_up[place]
+    known = session or before
+    goes_on = known is not None and _life(account.mark) in map(_life, _dial(known).marks)
+    if session is not None:
+        counts = account if goes_on else replace(account, down_bytes=None, up_bytes=None)
+        _continued(draft, session, counts)
+    elif is_out and before is not None and goes_on:
+        _late(draft, before, account)
+    elif not is_out:
+        base = _dial(before).base + before.meter.usage if before and goes_on else NO_VOLUME
+        _opened(draft, _granted(draft, account), base=base)
+
+
+def _life(mark: bytes) -> bytes:
+    """Since when a line counts, out of what names one of its dials."""
+    return mark.partition(b" ")[0]
+
+
+def _granted(draft: Draft, account: Account) -> Account:
+    """The same with the grant that it was let in by, where that is over since."""
+    login = draft.logins.get(account.login)
+    if login is None or chosen(draft, login.name) is not None:
+        return account
+    used = [use for use in draft.uses_of(login.cause) if use.valid_at is not None]
+    last = max(used, key=lambda use: (use.valid_at, use.rank), default=None)
+    return account if last is None else replace(account, grant_id=last.grant.id)
+
+
 def lost(draft: Draft, session_id: SessionId) -> None:
     """Its NAS knows nothing of the session: nobody is behind it, and has not been for a while."""
     session = draft.sessions.get(session_id)

@@ -142,6 +142,21 @@ def deadline(use: GrantUse) -> MonotonicMs | None:
     return MonotonicMs(min(ends)) if ends else None
 
 
+def lease_ms(use: GrantUse) -> int | None:
+    """What the clock has left that stands still now, and runs as soon as somebody is in.
+
+    None when all clocks run, or none has an end. The nearer of several, as in `deadline`.
+    """
+    limits, handed_s, lefts = use.grant.limits, use.allowance.uptime_s, []
+    if limits.validity_s is not None and use.valid_at is None:
+        lefts.append(limits.validity_s * 1000 - use.validity_ms)
+    if limits.uptime_s is not None and use.uptime_at is None:
+        lefts.append(limits.uptime_s * 1000 - use.uptime_ms - use.elsewhere_uptime_ms)
+    if handed_s is not None and use.uptime_at is None:
+        lefts.append(handed_s * 1000 - use.uptime_ms)
+    return max(0, min(lefts)) if lefts else None
+
+
 def started(use: GrantUse, now: Instant) -> GrantUse:
     """The grant once a session of it opens: its clocks run."""
     if use.valid_at is None:

@@ -145,7 +145,7 @@ class Loop:
 
     ``unreached`` are sessions at a box that does not answer while others of the site do.
     ``disk`` is where the journal's work is done, one piece at a time; a thread of its own unless
-    something else is given.
+    something else is given. ``lines_at`` is as in `agent.desired.desired`.
     """
 
     def __init__(
@@ -156,12 +156,14 @@ class Loop:
         clock: Clock,
         disk: Executor | None = None,
         unwritten_max: int = UNWRITTEN_MAX,
+        lines_at: str = "",
     ) -> None:
         self.state: State = journal.state
         self.applied = AppliedState(generation=0, digest=b"")
         self._journal = journal
         self._plane = plane
         self._clock = clock
+        self._lines_at = lines_at
         self._queue: deque[_Waiting] = deque()
         self._held: list[_Waiting] = []
         self._unwritten: list[tuple[Fact, datetime]] = []
@@ -210,6 +212,11 @@ class Loop:
         if len(self._queue) < QUEUE_EVENTS_MAX:
             self._queue.append(self._waiting(event))
             self._arrived.set()
+
+    def mend(self) -> None:
+        """Have the plane told again soon, though nothing new is wanted of it."""
+        self._mend_at = 0
+        self._arrived.set()
 
     async def tell(self, event: Event) -> None:
         """Put an event into the queue; waits only while the queue is full."""
@@ -403,7 +410,7 @@ class Loop:
         if self._clean and mono < self._mend_at and self._nothing_new(mono):
             self._note_applied()
             return True
-        self._plan = planned(self.state, mono, self._plan)
+        self._plan = planned(self.state, mono, self._plan, lines_at=self._lines_at)
         want = self._plan.desired
         if self._clean and mono < self._mend_at and same_orders(self._last, want):
             self._note_applied()

@@ -114,6 +114,8 @@ class Dial:
     told, ``stamp`` the newest moment by the NAS's own clock (0: it tells none; used for order
     alone). ``marks`` are the authenticators of the Starts that were taken for this dial. ``told``
     is what the NAS is known to hold it to, "" when nobody knows. ``dead``: the NAS restarted since.
+    Of a line that a router keeps by its own secret (`Lined`) ``key`` is the name, and ``base`` what
+    was counted for earlier dials; which one this is, and since when it counts, is in ``marks``.
     """
 
     nas: str
@@ -597,6 +599,17 @@ class Accounted:
 
 
 @dataclass(frozen=True, slots=True)
+class Lined:
+    """How lines of a router stand that keeps their secrets: as if it told them as a NAS does.
+
+    ``key`` of each is the name; ``mark`` is the epoch of the counter, a blank, and which dial it is
+    (nothing: nobody is in, and ``status`` is a stop). Bytes are those of all dials of the epoch.
+    """
+
+    accounts: tuple[Account, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Lost:
     """The NAS of a session says that it knows nothing of it."""
 
@@ -640,6 +653,7 @@ Event = (
     | ProbeEnded
     | Noticed
     | Accounted
+    | Lined
     | Lost
     | Redialled
     | Steered

@@ -13,7 +13,7 @@ from agent.lan import Lan
 from shaping.plane import PlaneError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 
     from agent.clock import Clock
     from shaping.plane import MonotonicMs, Neighbour
@@ -26,6 +26,11 @@ PASSWORD_CHARS_MAX = 256
 _HOST = re.compile(r"[a-zA-Z0-9](?:[a-zA-Z0-9.:-]{0,251}[a-zA-Z0-9])?")
 _INTERFACE = re.compile(r"[^\s,!=\x00-\x1f]{1,64}")
 _FINGERPRINT = re.compile(r"[0-9a-f]{64}")
+SECRETS, RADIUS = "secrets", "radius"
+"""Who says who may dial in by PPPoE: the router's own secrets, or a RADIUS server."""
+
+LINES_PREFIXES = range(16, 29)
+LINES_LIKE = 'like "10.20.0.0/22" (a /16 to a /28)'
 MISS_REST_S = 1.0
 """Strangers at the portal make the router tell its tables no more often than this."""
 
@@ -37,7 +42,9 @@ class RouterOs:
     ``fingerprint`` pins its certificate (SHA-256); None, by ``tls = false``, is for a link that
     nobody else is on. ``portal`` is this machine's address, as the router reaches it: it leads
     devices there, so it must not be in their own network. Of several routers, each has a ``name``
-    and the ``networks`` of its devices; a single one has all there are.
+    and the ``networks`` of its devices; a single one has all there are. ``lines`` are the addresses
+    of those who dial in by PPPoE, where the router is to keep their secrets; None: it asks RADIUS,
+    or nobody dials in.
     """
 
     host: str
@@ -49,6 +56,7 @@ class RouterOs:
     fingerprint: str | None
     name: str = ""
     networks: tuple[IPv4Network, ...] = ()
+    lines: IPv4Network | None = None
 
     @property
     def called(self) -> str:
@@ -65,6 +73,8 @@ KEYS: dict[str, tuple[type, str | None]] = {
     "password_file": (str, 'like "/etc/lango/router.password"'),
     "interfaces": (list, 'like ["bridge-hotspot"]'),
     "portal": (str, 'like "10.9.0.2"'),
+    "pppoe": (str, None),
+    "pppoe_network": (str, None),
 }
 """What [routeros] may hold, of which type, and an example where it must be there."""
 
@@ -96,8 +106,28 @@ def parsed(
         portal=IPv4Address(told["portal"]),
         port=told.get("port", TLS_PORT if tls else PLAIN_PORT),
         fingerprint=fingerprint,
+        lines=_lines(told) if told.get("pppoe") == SECRETS else None,
     )
     return router, []
+
+
+def _lines(told: Mapping[str, Any]) -> IPv4Network | None:
+    """The network of those who dial in; None where it is none, or too small, or too large."""
+    try:
+        network = IPv4Network(told.get("pppoe_network", ""))
+    except ValueError:
+        return None
+    return network if network.prefixlen in LINES_PREFIXES else None
+
+
+def _impossible_lines(told: Mapping[str, Any]) -> Iterator[str]:
+    kind = told.get("pppoe", RADIUS)
+    if kind not in {SECRETS, RADIUS}:
+        yield f'pppoe: want "{SECRETS}" or "{RADIUS}", got {kind!r}'
+    elif kind == RADIUS and "pppoe_network" in told:
+        yield f'pppoe_network: only with pppoe = "{SECRETS}"'
+    elif kind == SECRETS and _lines(told) is None:
+        yield f"pppoe_network: want a network of its own for those who dial in, {LINES_LIKE}"
 
 
 def _impossible(told: Mapping[str, Any]) -> list[str]:
@@ -120,6 +150,7 @@ def _impossible(told: Mapping[str, Any]) -> list[str]:
         for name in names
         if not isinstance(name, str) or not _INTERFACE.fullmatch(name)
     ]
+    faults += _impossible_lines(told)
     try:
         IPv4Address(told["portal"])
     except ValueError:
@@ -173,7 +204,7 @@ def box(
 
     greeting = adoption.confirm if router.fingerprint is not None else None
     way = lane(router, patience_s=patience_s, greeting=greeting)
-    wiring = Wiring(router.interfaces, router.portal, portal_port)
+    wiring = Wiring(router.interfaces, router.portal, portal_port, router.lines)
     missed = asyncio.Event()
 
     def now() -> MonotonicMs:

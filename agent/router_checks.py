@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import stat
 from dataclasses import replace
-from ipaddress import IPv4Interface
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from typing import TYPE_CHECKING
 
 from agent import router as routers
 from agent.findings import Finding, Verdict
 from shaping.plane import PlaneError
+from shaping.routeros.rows import MARK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from shaping.routeros.session import Answer, Talk, Words
 
 LOOK_S = 20.0
+SHOWN_MAX = 5
+"""Of a long list, what is named."""
 
 
 async def findings(router: RouterOs) -> list[Finding]:
@@ -72,6 +75,8 @@ def _looked(talk: Talk, router: RouterOs) -> Iterator[Finding]:
     yield Finding("router", Verdict.PASS, f"{router.host} answers: RouterOS {talk.version}")
     for name in router.interfaces:
         yield from _interface(talk, name, router)
+    if router.lines is not None:
+        yield from _pppoe(talk, router.lines, router.user)
 
 
 def _interface(talk: Talk, name: str, router: RouterOs) -> Iterator[Finding]:
@@ -106,6 +111,70 @@ def _arp(talk: Talk, name: str, check: str) -> Iterator[Finding]:
             fix = f"{menu} set {name} arp=reply-only, and add-arp=yes at its DHCP server"
             text = "who takes a paid device's address may use it"
             yield Finding(f"{check} arp", Verdict.WARN, text, fix)
+
+
+def _pppoe(talk: Talk, network: IPv4Network, user: str) -> Iterator[Finding]:
+    """Whether people can dial in, and nobody else's addresses are among theirs."""
+    menu = "/interface/pppoe-server/server"
+    (servers,) = _rows(talk, (f"{menu}/print", "=.proplist=interface,disabled"))
+    open_at = [row.get("interface", "") for row in servers if row.get("disabled") != "true"]
+    if open_at:
+        yield Finding("router pppoe", Verdict.PASS, f"its server answers on {', '.join(open_at)}")
+    else:
+        fix = f"{menu} add interface=... disabled=no"
+        yield Finding("router pppoe", Verdict.FAIL, "no PPPoE server runs", fix)
+    inside = sorted(set(_strangers_in(talk, network)))
+    if inside:
+        text = f"pppoe_network {network} has {', '.join(inside[:SHOWN_MAX])}"
+        fix = "take a network that the router uses for nothing else"
+        yield Finding("router pppoe network", Verdict.FAIL, text, fix)
+    else:
+        yield Finding("router pppoe network", Verdict.PASS, f"{network} is nobody else's")
+    yield from _sight(talk, user)
+
+
+def _strangers_in(talk: Talk, network: IPv4Network) -> Iterator[str]:
+    """What of the router's own has an address that those who dial in are given."""
+    addresses, pools, secrets = _rows(
+        talk,
+        ("/ip/address/print", "=.proplist=address,dynamic"),
+        ("/ip/pool/print", "=.proplist=name,ranges"),
+        ("/ppp/secret/print", "=.proplist=name,remote-address,comment"),
+    )
+    for row in addresses:
+        own = IPv4Interface(row.get("address", "0.0.0.0/32"))
+        if row.get("dynamic") != "true" and own.network.overlaps(network):
+            yield f"the address {own}"
+    for row in pools:
+        if any(_crosses(one, network) for one in row.get("ranges", "").split(",")):
+            yield f"the pool {row.get('name', '')}"
+    for row in secrets:
+        strangers = not row.get("comment", "").startswith(MARK)
+        if strangers and _crosses(row.get("remote-address", ""), network):
+            yield f"the secret {row.get('name', '')}"
+
+
+def _crosses(text: str, network: IPv4Network) -> bool:
+    """Whether an address, a range or a network has something of ``network``; a name has not."""
+    first, _, last = text.partition("-")
+    try:
+        if "/" in first:
+            return IPv4Network(first, strict=False).overlaps(network)
+        low, high = IPv4Address(first), IPv4Address(last or first)
+    except ValueError:
+        return False
+    return low <= network.broadcast_address and network.network_address <= high
+
+
+def _sight(talk: Talk, user: str) -> Iterator[Finding]:
+    """A user that may not see secrets cannot tell whether one was changed by hand."""
+    (users,) = _rows(talk, ("/user/print", "=.proplist=group", f"?name={user}"))
+    group = users[0].get("group", "") if users else ""
+    (groups,) = _rows(talk, ("/user/group/print", "=.proplist=policy", f"?name={group}"))
+    if groups and "sensitive" not in groups[0].get("policy", "").split(","):
+        fix = f"/user group set {group} policy=read,write,api,sensitive"
+        text = "a PPPoE password that somebody changes there is not noticed"
+        yield Finding("router pppoe secrets", Verdict.WARN, text, fix)
 
 
 def _rows(talk: Talk, *orders: Words) -> Sequence[Sequence[Mapping[str, str]]]:

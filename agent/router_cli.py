@@ -54,6 +54,8 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     adopt.add_argument("--wan", default="ether1", help="nobody is let in there: %(default)s")
     adopt.add_argument("--routeros", type=int, choices=(6, 7), default=7, help="which version")
     adopt.add_argument("--portal", help="the portal's name in the router's DNS; '' for none")
+    may_see = "the router keeps PPPoE secrets, which the agent's user may see then"
+    adopt.add_argument("--pppoe-secrets", action="store_true", help=may_see)
     adopt.add_argument("--minutes", type=int, default=10, help="undone after: %(default)s")
     adopt.add_argument("--look", action="store_true", help="a line that only says what it would do")
     adopt.add_argument("--file", type=Path, help="write a script for /import instead of a line")
@@ -136,6 +138,7 @@ def _wish(config: Config, options: argparse.Namespace) -> Adoption:
         user=router.user if router else NAME,
         minutes=options.minutes,
         only_look=options.look,
+        secrets=options.pppoe_secrets or (router is not None and router.lines is not None),
     )
 
 

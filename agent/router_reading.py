@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from shaping.routeros.rows import MARK
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -44,7 +46,7 @@ SECRETS, PASSWORD, SEALED = "/ppp/secret", "password", "sealed"
 
 
 def read(talk: Talk, seal: Callable[[str], str] | None = None) -> dict[str, Any]:
-    """Every row of those menus; ``unread`` says which the router did not tell, and why.
+    """Every row of those menus but our own; ``unread`` says what the router did not tell, and why.
 
     With ``seal`` the passwords of those who dial in are read as well, and stand there sealed.
     Raises OSError, LibRouterosError and ValueError, as the connection does.
@@ -55,11 +57,12 @@ def read(talk: Talk, seal: Callable[[str], str] | None = None) -> dict[str, Any]
     answers = talk.ask(orders)
     rows, unread = {}, {}
     for (menu, words), answer in zip(MENUS.items(), answers, strict=True):
-        rows[menu] = [{k: v for k, v in row.items() if k in words} for row in answer.rows]
+        theirs = [row for row in answer.rows if not row.get("comment", "").startswith(MARK)]
+        rows[menu] = [{k: v for k, v in row.items() if k in words} for row in theirs]
         if answer.trap is not None:
             unread[menu] = answer.trap
         if seal is not None and menu == SECRETS:
-            for kept, row in zip(rows[menu], answer.rows, strict=True):
+            for kept, row in zip(rows[menu], theirs, strict=True):
                 if row.get(PASSWORD):
                     kept[SEALED] = seal(row[PASSWORD])
     return {"form": FORM, "version": talk.version, "rows": rows, "unread": unread}

@@ -46,7 +46,7 @@ def read(raw: object) -> tuple[tuple[RouterOs, ...], list[str]]:
         faults += more
         if one is not None:
             found.append(one)
-    return tuple(found), [*faults, *_clashes(found)]
+    return tuple(found), [*faults, *_clashes(found), *_crowded_lines(found)]
 
 
 def _one(row: Mapping[str, Any], place: str) -> tuple[RouterOs | None, list[str]]:
@@ -90,6 +90,8 @@ def _clashes(found: Sequence[RouterOs]) -> list[str]:
             faults.append(f"router: two have the name {one.name}")
         if (one.host, one.port) == (other.host, other.port):
             faults.append(f"{both}: both are at {one.host} port {one.port}")
+        if one.lines and other.lines:
+            faults.append(f"{both}: pppoe: one router of a site keeps secrets")
         faults += [
             f"{both}: {mine} and {theirs} overlap"
             for mine in one.networks
@@ -97,6 +99,22 @@ def _clashes(found: Sequence[RouterOs]) -> list[str]:
             if mine.overlaps(theirs)
         ]
     return faults
+
+
+def _crowded_lines(found: Sequence[RouterOs]) -> list[str]:
+    """Those who dial in have a network of their own."""
+    return [
+        f"router {one.name}: pppoe_network {one.lines} overlaps {network} of router {other.name}"
+        for one in found
+        for other in found
+        for network in other.networks
+        if one.lines is not None and one.lines.overlaps(network)
+    ]
+
+
+def lines_at(routers: Sequence[RouterOs]) -> str:
+    """The name of the router that keeps the secrets of those who dial in; "": none does."""
+    return next((one.called for one in routers if one.lines), "")
 
 
 class Lans:
@@ -134,5 +152,8 @@ def boxes(
     def now() -> MonotonicMs:
         return clock.now().mono
 
-    planes = [Box(one.name, plane, one.networks, plane.close) for one, plane, _ in made]
+    planes = [
+        Box(one.name, plane, one.networks, plane.close, plane if one.lines else None)
+        for one, plane, _ in made
+    ]
     return Together(planes, now=now), Lans([(one.networks, lan) for one, _, lan in made])

@@ -26,6 +26,7 @@ from agent.courier import Courier
 from agent.gate import SiteGate
 from agent.journal import Journal
 from agent.lan import Lan, LoopbackLan
+from agent.line_watch import LineWatch
 from agent.loop import Loop
 from agent.model import Delivered
 from agent.network.keeper import Keeper, let_go
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
     from agent.model import Fact
     from agent.radius.server import Server
     from agent.uplink.seam import Uplink
-    from shaping.plane import DataPlane, MacAddress, Neighbour
+    from shaping.plane import DataPlane, Lines, MacAddress, Neighbour
 
 JOURNAL = "journal.db"
 RENEW_LOOK_S = 3_600
@@ -101,6 +102,7 @@ class Parts:
     lan: Watch
     uplink: Uplink
     close: Callable[[], None] = lambda: None
+    lines: Lines | None = None
 
     async def uplink_closed(self) -> None:
         """Let go of the way to the controller."""
@@ -171,7 +173,8 @@ async def operate(
     its process leaves the process's own affairs to its host.
     """
     config = file.values
-    loop = Loop(journal=journal, plane=parts.plane, clock=clock)
+    lines_at = routers.lines_at(config.routers)
+    loop = Loop(journal=journal, plane=parts.plane, clock=clock, lines_at=lines_at)
     door = serving.Door()
     box = Box(
         lan=config.lan,
@@ -201,6 +204,9 @@ async def operate(
         if config.plane != "radius":  # no device comes by here
             group.create_task(serving.serve(config, gate, clock, door))
         group.create_task(Prober(loop, config).run())
+        watch = LineWatch(loop, parts.lines, lines_at) if parts.lines and lines_at else None
+        if watch is not None:
+            group.create_task(watch.run())
         radius = _radius(config, loop)
         if radius is not None:
             group.create_task(radius.run())
@@ -215,6 +221,7 @@ async def operate(
                 box=box,
                 plane=config.plane,
                 radius=radius,
+                watch=watch,
                 alone=alone,
             )
         )
@@ -233,7 +240,7 @@ def real(config: Config, identity: Identity, clock: Clock) -> Parts:
     uplink = GrpcUplink(identity.credentials, version=version())
     if config.routers:
         beside, lan = routers.boxes(config.routers, config.portal_port, clock)
-        return Parts(identity.site_id, beside, lan, uplink, beside.close)
+        return Parts(identity.site_id, beside, lan, uplink, beside.close, beside)
     plane, watch = _box(config, clock)
     return Parts(identity.site_id, plane, watch, uplink)
 
@@ -333,6 +340,7 @@ async def _tell_status(
     box: Box,
     plane: str,
     radius: Server | None,
+    watch: LineWatch | None,
     alone: bool,
 ) -> None:
     await _begun(loop)
@@ -357,6 +365,7 @@ async def _tell_status(
             "outbox_level": journal.level.name.lower(),
             **status.of_box(box.vitals(loop.now(), courier.link_seen)),
             **({} if radius is None else radius.status()),
+            **({} if watch is None else watch.status()),
         }
         with contextlib.suppress(OSError):
             status.write(state_dir, values, at=loop.now().wall)

@@ -290,11 +290,18 @@ def _report(draft: Draft, session: Session) -> None:
 
 
 def hang_up(draft: Draft, session: Session, dial: Dial) -> None:
-    """Remember a dialled session that is over, for what its NAS may yet tell of it."""
+    """Remember a dialled session that is over, for what its NAS may yet tell of it.
+
+    The last one of a line that a router keeps is never forgotten: its counter goes on from there.
+    """
     draft.hung_up.drop(dial.place)
     draft.hung_up.put(dial.place, session)
-    for place in list(draft.hung_up)[: len(draft.hung_up) - HUNG_UP_MAX]:
-        draft.hung_up.drop(place)
+    if len(draft.hung_up) <= HUNG_UP_MAX:
+        return
+    old = [one.dial for one in draft.hung_up.values() if one.dial is not None]
+    old = [one for one in old if one.key != one.login or one.login not in draft.logins]
+    for one in old[: max(0, len(old) - HUNG_UP_MAX)]:
+        draft.hung_up.drop(one.place)
 
 
 def told(draft: Draft, session: Session) -> Session:

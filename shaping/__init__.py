@@ -10,6 +10,7 @@ Files:
 - ``plane.py``   PURE  the Protocol and its values: Desired, Access, Pool, Cap, Counter, PlaneError
 - ``pools.py``   PURE  pools inside pools, checked and read as paths
 - ``diff.py``    PURE  observed and desired in, ordered changes out
+- ``lines.py``   PURE  people who dial in: a line as what a session is, an address for each
 - ``split.py``   PURE  one desired state for several boxes of a site
 - ``together.py``      those boxes as one plane, of which none harms another
 - ``memory.py``        the shipped fake: behaves like a box, moves no packet (``--dry-run``)

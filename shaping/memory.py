@@ -1,15 +1,17 @@
 """The shipped fake: behaves like a box and moves no packet. For tests and for dry runs.
 
 It has what the kernel has: deadlines that pass by themselves, budgets that run dry, counters with
-epochs. Tests play the network with `MemoryPlane.pass_bytes`, somebody's careless hand with
-`tamper`, and a power cut with `reboot`.
+epochs. Tests play the network with `MemoryPlane.pass_bytes` and `dial`, somebody's careless hand
+with `tamper`, and a power cut with `reboot`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from ipaddress import IPv4Network
 from typing import TYPE_CHECKING, assert_never
 
+from shaping import lines
 from shaping.diff import (
     Block,
     CloseWay,
@@ -28,14 +30,18 @@ from shaping.diff import (
     Unblock,
     diff,
 )
-from shaping.plane import Applied, Counter, Desired
+from shaping.plane import Applied, Caller, Counter, Desired, LineSeen, MonotonicMs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from shaping.diff import Address, Change, Garden, Way
-    from shaping.plane import CapKey, MacAddress, MonotonicMs, Rate, SessionKey
+    from shaping.plane import CapKey, Line, MacAddress, Rate, SessionKey
     from shaping.pools import PoolPath
+
+
+LINES = IPv4Network("10.20.0.0/16")
+"""The addresses of those who dial in."""
 
 
 @dataclass(slots=True)
@@ -62,6 +68,7 @@ class _Box:
     blocked: set[MacAddress] = field(default_factory=set)
     pools: dict[PoolPath, Rate] = field(default_factory=dict)
     garden: Garden = frozenset()
+    callers: dict[str, Caller] = field(default_factory=dict)
 
 
 class MemoryPlane:
@@ -72,10 +79,15 @@ class MemoryPlane:
         self._box = _Box()
         self._epochs = 0
         self._last = Desired()
+        self._dials = 0
+        self._lines: dict[str, str] = {}
+        self._secrets: dict[str, str] = {}
+        self._leases: dict[str, MonotonicMs] = {}
 
     async def apply(self, desired: Desired) -> Applied:
         """As `shaping.plane.DataPlane.apply`. Raises `PlaneError`."""
         self._epochs += 1
+        desired = self._with_lines(desired)
         observed = self._observed()
         step = diff(observed, desired, now=self._now(), epoch=f"memory-{self._epochs}")
         drift = self._drift(observed)
@@ -87,9 +99,32 @@ class MemoryPlane:
     async def counters(self) -> Mapping[SessionKey, Counter]:
         """As `shaping.plane.DataPlane.counters`."""
         return {
-            key: Counter(meter.epoch, meter.down_bytes, meter.up_bytes)
+            key: _counter(meter)
             for key, meter in self._box.meters.items()
+            if not key.startswith(lines.KEYS)
         }
+
+    async def lines(self) -> Mapping[str, LineSeen]:
+        """As `shaping.plane.Lines.lines`."""
+        meters, callers = self._box.meters, self._box.callers
+        return {
+            name: LineSeen(_counter(meter), callers.get(name))
+            for name in self._lines
+            if (meter := meters.get(lines.key_of(name))) is not None
+        }
+
+    def dial(self, name: str, secret: str, mac: MacAddress) -> str | None:
+        """Somebody dials in, and whoever was in by that name is out; their address, None: no."""
+        if self._secrets.get(name) != secret:
+            return None
+        self._dials += 1
+        address = self._lines[name]
+        self._box.callers[name] = Caller(str(self._dials), mac, address, 0)
+        return address
+
+    def hang_up(self, name: str) -> None:
+        """Who is dialled in by a name leaves."""
+        self._box.callers.pop(name, None)
 
     async def clear(self) -> None:
         """As `shaping.plane.DataPlane.clear`."""
@@ -146,9 +181,35 @@ class MemoryPlane:
         self._box.rates = {key: (rate, ()) for key, (rate, _) in self._box.rates.items()}
 
     def reboot(self) -> None:
-        """Lose all that a machine loses with its power."""
+        """Lose all that a machine loses with its power; it keeps who may dial in."""
         self._box = _Box()
         self._last = Desired()
+
+    def _with_lines(self, desired: Desired) -> Desired:
+        """Have these lines and no others; the rest is as for devices."""
+        given = lines.addresses(desired.lines, self._lines, LINES)
+        self._lines = {name: str(address) for name, address in given.items()}
+        self._secrets = {
+            name: line.secret for name, line in desired.lines.items() if line.rate is not None
+        }
+        for name in self._box.callers.keys() - self._secrets.keys():
+            self.hang_up(name)
+        leased = {name: self._leased(name, line) for name, line in desired.lines.items()}
+        return lines.with_lines(replace(desired, lines=leased), given)
+
+    def _leased(self, name: str, line: Line) -> Line:
+        """The line with an end, also where it ends only some time after somebody dials in.
+
+        That is put off when half of it is over.
+        """
+        if line.lease_ms is None:
+            self._leases.pop(name, None)
+            return line
+        now, until = self._now(), self._leases.get(name, 0)
+        if not now + line.lease_ms // 2 <= until <= now + line.lease_ms:
+            self._leases[name] = MonotonicMs(now + line.lease_ms)
+        ends = [end for end in (line.open_until, self._leases[name]) if end is not None]
+        return replace(line, open_until=min(ends))
 
     def _is_open(self, way: Way) -> bool:
         return way.open_until is None or self._now() < way.open_until
@@ -216,6 +277,10 @@ class MemoryPlane:
                 self._box.rates.pop(session, None)
             case _:
                 assert_never(change)
+
+
+def _counter(meter: _Meter) -> Counter:
+    return Counter(meter.epoch, meter.down_bytes, meter.up_bytes)
 
 
 def _drift_words(change: Change) -> str:

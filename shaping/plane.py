@@ -112,10 +112,28 @@ class Pool:
 
 
 @dataclass(frozen=True, slots=True)
+class Line:
+    """A name by which somebody may dial in to the box, and what they may do then.
+
+    Without a ``rate`` nobody may dial in by it, and who is in is put out. ``open_until``, ``cap``
+    and ``pool`` are as in `Access`. ``lease_ms`` is for how long access lasts, at most, that begins
+    while nobody looks (None: only ``open_until`` ends it).
+    """
+
+    secret: str = field(repr=False)
+    rate: Rate | None
+    open_until: MonotonicMs | None = None
+    lease_ms: int | None = None
+    cap: CapKey | None = None
+    pool: PoolKey | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Desired:
     """The whole of what a box should do. Devices not listed are captive.
 
-    ``garden`` is what everybody reaches, unpaid and uncounted, but for blocked devices.
+    ``garden`` is what everybody reaches, unpaid and uncounted, but for blocked devices. ``lines``
+    are by name; only a box that people dial in to is told any.
     """
 
     access: Mapping[SessionKey, Access] = field(default_factory=dict)
@@ -123,6 +141,7 @@ class Desired:
     blocked: frozenset[MacAddress] = frozenset()
     pools: Mapping[PoolKey, Pool] = field(default_factory=dict)
     garden: frozenset[IPv4Network | IPv6Network] = frozenset()
+    lines: Mapping[str, Line] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +170,27 @@ class Applied:
     drift: tuple[str, ...] = ()
     refused: tuple[str, ...] = ()
     unreached: frozenset[SessionKey] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Somebody who is dialled in. ``key`` names this one dial among those of a counter's epoch."""
+
+    key: str
+    mac: MacAddress
+    address: str
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class LineSeen:
+    """What a line has let pass in all its dials of this epoch, and who is in just now, if any.
+
+    Invariant: what dials let pass that were over at that look is in the count.
+    """
+
+    counter: Counter
+    caller: Caller | None
 
 
 class Partial(dict[SessionKey, Counter]):
@@ -208,4 +248,12 @@ class DataPlane(Protocol):
 
         Raises `PlaneError`.
         """
+        ...
+
+
+class Lines(Protocol):
+    """What a box that people dial in to has besides. Implementations: ``memory``, ``routeros``."""
+
+    async def lines(self) -> Mapping[str, LineSeen]:
+        """Every line by its name, those that nobody may use included. Raises `PlaneError`."""
         ...

@@ -30,9 +30,12 @@ def split(
     desired: Desired,
     networks: Mapping[str, Sequence[IPv4Network]],
     held: Mapping[str, Collection[SessionKey]],
+    *,
+    lines_at: str = "",
 ) -> Split:
     """The part of each box. ``held`` names the sessions that a box has a meter for.
 
+    Lines are told to the box ``lines_at`` alone.
     A session that moved to another box is closed where it was, so that its last count can be read
     there; one without an address stays where it is held.
     """
@@ -44,7 +47,11 @@ def split(
             homes[key] = home
         elif access.ipv4 is not None:
             homeless.append(key)
-    parts = {name: _part(desired, name, homes, held.get(name, ())) for name in networks}
+    lineless = replace(desired, lines={})
+    parts = {
+        name: _part(desired if name == lines_at else lineless, name, homes, held.get(name, ()))
+        for name in networks
+    }
     return Split(parts, homes, tuple(homeless))
 
 
@@ -66,7 +73,7 @@ def _part(
             access[key] = one
         elif key in held:
             access[key] = replace(one, ipv4=None, ipv6=frozenset(), closed=True, pool=None)
-    caps = {one.cap for one in access.values()}
+    caps = {one.cap for one in access.values()} | {one.cap for one in desired.lines.values()}
     return replace(
         desired,
         access=access,

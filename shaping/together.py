@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
     from ipaddress import IPv4Network
 
-    from shaping.plane import DataPlane
+    from shaping.plane import DataPlane, Lines, LineSeen
     from shaping.split import Split
 
 PATIENCE_S = 6.0
@@ -41,12 +41,16 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """One of several boxes, by a name that staff know; devices in ``networks`` are behind it."""
+    """One of several boxes, by a name that staff know; devices in ``networks`` are behind it.
+
+    ``lines`` is set of the one that people dial in to.
+    """
 
     name: str
     plane: DataPlane
     networks: tuple[IPv4Network, ...]
     close: Callable[[], None] = lambda: None
+    lines: Lines | None = None
 
 
 @dataclass(slots=True)
@@ -92,12 +96,15 @@ class Together:
         self._now = now
         self._patience_s, self._grace_s = patience_s, grace_s
         self._homes: Mapping[SessionKey, str] = {}
+        dialled = [box.name for box in boxes if box.lines is not None]
+        assert len(dialled) <= 1, "people dial in to one box of a site"
+        self._lines_at = dialled[0] if dialled else ""
 
     async def apply(self, desired: Desired) -> Applied:
         """As `shaping.plane.DataPlane.apply`. Raises `PlaneError` when no box could be brought."""
         _must_be_possible(desired, self._now())
         await self._adopt()
-        whole = split(desired, self._networks, self._kept())
+        whole = split(desired, self._networks, self._kept(), lines_at=self._lines_at)
         known = [name for name, one in self._members.items() if one.held is not None]
         told = await self._each(known, lambda box: box.plane.apply(whole.parts[box.name]))
         for name in told.answers:
@@ -121,6 +128,11 @@ class Together:
             self._tell_last(self._members[name], read, counters)
         unread = {key for name in told.failed for key in self._awaited(name)}
         return Partial(counters, unread=frozenset(unread - counters.keys())) if unread else counters
+
+    async def lines(self) -> Mapping[str, LineSeen]:
+        """As `shaping.plane.Lines.lines`, of the box that has them. Raises `PlaneError`."""
+        one = self._members.get(self._lines_at)
+        return {} if one is None or one.box.lines is None else await one.box.lines.lines()
 
     async def clear(self) -> None:
         """As `shaping.plane.DataPlane.clear`, of every box. Raises `PlaneError` if one was not."""

@@ -10,6 +10,10 @@ target that nothing has. Pools are queues around those. The comment of every row
 A queue's comment has its epoch, and an entry that only a power cut removes tells whether the router
 was restarted since: then every queue is made anew, under a new epoch. No date is ever asked for.
 
+Where the router keeps the secrets of those who dial in by PPPoE, each has an address of its own,
+and with it a queue and a way as a device has. The secret says only whether they may (decision
+0031).
+
 A router has no budgets of bytes. They are counted from outside, and access is given for no longer
 than what is left lasts at full speed, or a minute and a half (decision 0027).
 
@@ -17,9 +21,10 @@ Files:
 
 - ``texts.py``   PURE  time spans and pairs of figures
 - ``rows.py``    PURE  the rows that a desired state comes to
+- ``ppp.py``     PURE  the rows of those who dial in, and who is in
 - ``ops.py``     PURE  the sentences between what was seen and what is wanted; what rows mean
 - ``adoption.py``      the script that lets an agent in (its words are PURE), and its confirmation
 - ``session.py``       one connection and one lane to a router, over librouteros' codec
 - ``plane.py``         RouterPlane: the three methods
-- ``neighbours.py``    who is on the router's LAN, asked again and again
+- ``neighbours.py``    who is on the router's LAN (ARP, ports, leases), asked again and again
 """

@@ -48,7 +48,8 @@ class Adoption:
     """Who is to be let in, and from where. ``portal`` is the name of the captive portal, or "".
 
     ``wan`` is the interface on which nobody is let in. After ``minutes`` without a sign-in all is
-    undone. With ``only_look`` the script says what it would do.
+    undone. With ``only_look`` the script says what it would do. Where the router keeps ``secrets``
+    of those who dial in, the user may see them: else a changed one could not be told from ours.
     """
 
     agent: IPv4Address
@@ -59,6 +60,7 @@ class Adoption:
     user: str = NAME
     minutes: int = 10
     only_look: bool = False
+    secrets: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +180,8 @@ def _things(adoption: Adoption) -> Iterator[_Thing]:
     agent, user = str(adoption.agent), adoption.user
     comment = f"comment={quoted(f'{MARK} {agent}')}"
     name = f"name={quoted(user)}"
-    yield _simple("user group", "/user group", f"name={MARK}", "", "policy=read,write,api")
+    policy = "policy=read,write,api" + (",sensitive" if adoption.secrets else "")
+    yield _simple("user group", "/user group", f"name={MARK}", "", policy)
     rights = f"group={MARK} address={agent}/32 password={quoted(adoption.password)}"
     yield _simple("user", "/user", name, comment, rights)
     yield _certificate()

@@ -12,6 +12,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from shaping.plane import POOL_DEPTH_MAX, Counter, MonotonicMs, SessionKey
+from shaping.routeros.ppp import ACTIVE, IPV6, PASSWORD, PROFILES, SECRETS, SERVICE
 from shaping.routeros.rows import (
     BOOT,
     FILTER,
@@ -76,11 +77,16 @@ PROPERTIES: Mapping[str, tuple[str, ...]] = {
     FILTER6: _RULE_WORDS,
     MANGLE: _RULE_WORDS,
     NAT: _RULE_WORDS,
+    PROFILES: ("name", "local-address", "only-one", IPV6, "rate-limit"),
+    SECRETS: ("name", "service", "profile", "remote-address", "disabled"),
 }
 """The menus that rows of ours are in, and what is read of each row besides its id and comment."""
 
 PLACE_BEFORE = "place-before"
 """Before which row a new one is put: not a word of the row, and said only when it is added."""
+
+CALLERS = ("name", "service", "address", "caller-id", "session-id", "uptime")
+"""What is read of those who are dialled in; they are nobody's rows."""
 
 OUR_LISTS = (OPEN, GARDEN, BOOT)
 RULES = (FILTER, FILTER6, MANGLE, NAT)
@@ -131,8 +137,9 @@ class Sentence:
 
     def text(self) -> str:
         """The sentence as people read it."""
-        words = " ".join(f"{key}={value}" for key, value in self.words.items())
-        return f"{self.command} {words}"
+        words = (f"{key}={value}" for key, value in self.words.items() if key != PASSWORD)
+        hidden = (f"{PASSWORD}=..." for key in self.words if key == PASSWORD)
+        return " ".join((self.command, *words, *hidden))
 
 
 def steps(
@@ -156,8 +163,14 @@ _CUT, _LESS, _BLOCK, _END, _POOLS, _RATES, _METERS, _THIN, _GIVE, _RULES, _MOVES
 """When what is done: ends, strangers' changes, blocks, gone meters, pools from the outermost in,
 speeds, new meters, gone pools from the innermost out, ways, rules one by one, their order."""
 
+_HANG_UP, _GONE = _CUT + 1, _CUT + 2
+"""Within what ends: nobody dials in anew, then nobody is in, then the secret may go."""
+
 _AHEAD = 1_000_000
 """When queues of ours go before a stranger's: last, and all of them together."""
+
+_DIAL = 2_000_000
+"""When somebody may dial in: when all is there that decides what they may do then."""
 
 
 def _orders(
@@ -167,7 +180,10 @@ def _orders(
     names = {row.name for row in wanted}
     strays = [(name, have) for name, have in held.items() if name not in names]
     for name, stray in (*strays, *doubles):
+        if name[0] == SECRETS and not stray.is_so("disabled"):
+            yield _CUT, Sentence(f"{SECRETS}/set", {".id": stray.id, "disabled": "yes"}, name)
         yield _gone(name, stray, seen[QUEUES])
+    yield from _hang_ups(seen, wanted)
     turn = _RULES
     rival = _strangers_queue(seen[QUEUES])
     for row in wanted:
@@ -185,6 +201,7 @@ def _orders(
             yield when, _add(row, now, rival)
         elif words:
             when = _RATES if when == _METERS else when
+            when = _CUT if words.get("disabled") == "true" else when
             words = {**words, **_timeout(row, now)} if "timeout" in words else words
             yield when, Sentence(f"{row.menu}/set", {".id": have.id, **words}, row.name)
     for number, sentence in enumerate(_moves(seen, wanted, held)):
@@ -200,7 +217,7 @@ def _ours(
     held: dict[Name, Seen] = {}
     doubles = []
     for menu, rows in seen.items():
-        for row in rows:
+        for row in rows if menu != ACTIVE else ():
             if not row.mark:
                 continue
             if (menu, row.mark) in held:
@@ -212,11 +229,47 @@ def _ours(
 
 def _gone(name: Name, row: Seen, queues: Sequence[Seen]) -> tuple[int, Sentence]:
     menu, mark = name
-    when = _CUT if menu == LISTS else _LESS
+    when = {LISTS: _CUT, SECRETS: _GONE}.get(menu, _LESS)
     if menu == QUEUES:
         pool = mark.startswith(f"{MARK}pool ")
         when = _THIN + POOL_DEPTH_MAX - _depth(row, queues) if pool else _END
     return when, Sentence(f"{menu}/remove", {".id": row.id}, name)
+
+
+def _hang_ups(
+    seen: Mapping[str, Sequence[Seen]], wanted: Sequence[Row]
+) -> Iterator[tuple[int, Sentence]]:
+    """End the dials of our secrets by which nobody may be in, or not at that address.
+
+    A secret that is disabled, or gone, ends nothing by itself. What is dialled in by a stranger's
+    secret of the same name is the stranger's.
+    """
+    rows = seen.get(SECRETS, ())
+    theirs = strangers_names(rows)
+    ours = {row.words.get("name", ""): row.words.get("remote-address") for row in rows if row.mark}
+    may = {
+        row.words["name"]: row.words["remote-address"]
+        for row in wanted
+        if row.menu == SECRETS and row.words["disabled"] == "false"
+    }
+    for one in seen.get(ACTIVE, ()):
+        name, address = one.words.get("name", ""), one.words.get("address")
+        if name not in ours or one.words.get("service") != SERVICE:
+            continue
+        if name in theirs and address != ours[name]:
+            continue
+        if may.get(name) != address:
+            mark = f"{MARK}line {name}"
+            yield _HANG_UP, Sentence(f"{ACTIVE}/remove", {".id": one.id}, (ACTIVE, mark))
+
+
+def strangers_names(secrets: Iterable[Seen]) -> set[str]:
+    """By what names people dial in with secrets that are not ours."""
+    return {
+        row.words.get("name", "")
+        for row in secrets
+        if not row.mark and row.words.get("service") in {SERVICE, "any"}
+    }
 
 
 def _depth(row: Seen, queues: Sequence[Seen]) -> int:
@@ -233,6 +286,8 @@ def _when(row: Row, turn: int) -> int:
         return _METERS if row.depth > POOL_DEPTH_MAX else _POOLS + row.depth
     if row.menu == LISTS:
         return _GIVE
+    if row.menu in {PROFILES, SECRETS}:
+        return _DIAL + (row.menu == SECRETS)
     return turn if row.place is not Place.ANYWHERE else _BLOCK
 
 
@@ -258,7 +313,7 @@ def differing(row: Row, have: Seen) -> dict[str, str]:
         for key, value in row.words.items()
         if not _same(key, have.words.get(key, ""), value)
     }
-    if have.is_so("disabled"):
+    if have.is_so("disabled") and "disabled" not in row.words:
         words["disabled"] = "no"
     if row.menu != LISTS:
         return words
@@ -410,6 +465,8 @@ def said(name: Name, text: str) -> str:
         "pool": f"the pool {rest}",
         "garden": "the walled garden",
         "block": f"the block of {rest}",
+        "secret": f"the secret of {rest}",
+        "line": f"the line of {rest}",
     }
     return f"{words.get(kind, f'the {kind} {rest} in {name[0]}')} {text}"
 
@@ -424,7 +481,7 @@ def drift(
         if row.menu not in seen or (row.until is not None and row.until <= now + TOLERANCE_MS):
             continue
         have = held.get(row.name)
-        if have is None and row.menu == LISTS and "garden" not in row.mark:
+        if have is None and row.menu in {LISTS, SECRETS} and "garden" not in row.mark:
             words[said(row.name, "was removed")] = None
         elif have is None or differing(row, have):
             words[said(row.name, "was changed")] = None

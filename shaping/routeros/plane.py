@@ -7,10 +7,13 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from shaping import lines
 from shaping.diff import Observed, collapsed, diff
 from shaping.plane import Applied, Desired, PlaneError, SessionKey
 from shaping.pools import pool_rates
+from shaping.routeros import ppp
 from shaping.routeros.ops import (
+    CALLERS,
     OUR_LISTS,
     PLACE_BEFORE,
     PROPERTIES,
@@ -22,17 +25,20 @@ from shaping.routeros.ops import (
     epochs_of,
     said,
     steps,
+    strangers_names,
 )
+from shaping.routeros.ppp import ACTIVE, PASSWORD, PROFILE, PROFILES, SECRETS
 from shaping.routeros.rows import BOOT, LISTS, QUEUES, Wanted, rows
 from shaping.routeros.session import printed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from ipaddress import IPv4Address
 
-    from shaping.plane import CapKey, Counter, MonotonicMs
+    from shaping.plane import CapKey, Counter, Line, LineSeen, MonotonicMs
     from shaping.routeros.ops import Sentence
     from shaping.routeros.rows import Name, Row, Wiring
-    from shaping.routeros.session import Answer, Lane, Talk
+    from shaping.routeros.session import Answer, Lane, Talk, Words
 
 LOOK_EVERY_MS = 25_000
 """A router is read whole at least this often, to find what somebody changed by hand."""
@@ -50,6 +56,9 @@ PASSES = 3
 
 READ_BACK_MAX = 40
 """Rows read back by their ids; when more were written, their menus are read whole."""
+
+OPTIONAL = frozenset({*RULES, PROFILES, SECRETS})
+"""Menus that a router may do without; what would be in them is not done there."""
 
 _ABSENT = ("no such command", "no such directory")
 """What a router says of a menu that it does not have, as IPv6 where that is not installed."""
@@ -87,6 +96,10 @@ class RouterPlane:
         """As `shaping.plane.DataPlane.counters`. Raises `PlaneError`."""
         return await self._lane.run(self._box.counters)
 
+    async def lines(self) -> Mapping[str, LineSeen]:
+        """As `shaping.plane.Lines.lines`. Raises `PlaneError`."""
+        return await self._lane.run(self._box.lines)
+
     async def clear(self) -> None:
         """As `shaping.plane.DataPlane.clear`. Raises `PlaneError`."""
         await self._lane.run(self._box.clear)
@@ -119,6 +132,8 @@ class _Box:
         self._read_at: int | None = None
         self._read_ms = 0
         self._void: set[str] = set()
+        self._lines: Mapping[str, tuple[Line, IPv4Address]] = {}
+        self._passwords: dict[str, str] = {}
 
     def forget(self) -> None:
         """Believe nothing any more."""
@@ -129,6 +144,8 @@ class _Box:
         wanted = self._wished(desired)
         try:
             told = self._current(talk)
+            desired, unlined = self._with_lines(desired)
+            wanted = self._wished(desired) if self._lines else wanted
             self._fund(talk, desired)
             self._desired = desired
             applied = self._bring(talk, wanted)
@@ -137,13 +154,13 @@ class _Box:
             self.forget()
             self._believed = ()
             raise
-        return replace(applied, drift=told)
+        return replace(applied, drift=told, refused=(*applied.refused, *unlined))
 
     def counters(self, talk: Talk) -> Mapping[SessionKey, Counter]:
         began = _spent_ms()
         rest_ms = self._count_share * self._read_ms if self._read_ms > DEAR_MS else 0
         if self._read_at is not None and began - self._read_at < rest_ms:
-            return dict(self._read)
+            return self._told_counters()
         boot, queues = self._meters(talk)
         if boot != self._boot and self._mirror is not None:
             # All counts of before are over. Whoever asked will apply again soon, and all begins.
@@ -154,7 +171,25 @@ class _Box:
         self._read_ms, self._read_at = _spent_ms() - began, began
         if self._budgets and self._mirror is not None:
             self._close_spent(talk)
-        return dict(self._read)
+        return self._told_counters()
+
+    def _told_counters(self) -> dict[SessionKey, Counter]:
+        return {key: one for key, one in self._read.items() if not key.startswith(lines.KEYS)}
+
+    def lines(self, talk: Talk) -> Mapping[str, LineSeen]:
+        ours = {
+            row.words["name"]: row.words["remote-address"]
+            for row in self._believed
+            if row.menu == SECRETS
+        }
+        if not ours:
+            return {}
+        (active,) = talk.ask([_callers()])
+        if active.trap is not None:
+            raise PlaneError(f"{ACTIVE} cannot be read: {active.trap}")
+        # Looked at before it is counted: what was let pass by who is out by now is in the count.
+        self.counters(talk)
+        return ppp.seen(ours, active.rows, self._read)
 
     def clear(self, talk: Talk) -> None:
         try:
@@ -164,6 +199,34 @@ class _Box:
             self.forget()
             self._believed, self._desired, self._boot = (), Desired(), None
             self._budgets, self._read, self._void = {}, {}, set()
+            self._lines, self._passwords = {}, {}
+
+    def _with_lines(self, desired: Desired) -> tuple[Desired, tuple[str, ...]]:
+        """The same with its lines as sessions, and what is said of those that cannot be."""
+        assert self._mirror is not None
+        network = self._wiring.lines
+        if network is None or not desired.lines or SECRETS not in self._mirror:
+            self._lines = {}
+            absent = network is not None and SECRETS not in self._mirror
+            return desired, ("nobody can dial in: the router has no PPP",) if absent else ()
+        held = {
+            row.words.get("name", ""): row.words.get("remote-address", "")
+            for row in self._mirror[SECRETS]
+            if row.mark
+        }
+        held |= {name: str(address) for name, (_, address) in self._lines.items()}
+        theirs = strangers_names(self._mirror[SECRETS]) - held.keys()
+        wanted = [name for name in desired.lines if name not in theirs]
+        given = lines.addresses(wanted, held, network)
+        self._lines = {name: (desired.lines[name], one) for name, one in given.items()}
+        refused = [
+            said((SECRETS, ppp.secret_mark(name)), "was not taken: somebody else's has the name")
+            for name in desired.lines
+            if name in theirs
+        ]
+        roomless = [name for name in wanted if name not in given]
+        refused += [f"the line of {name} has no address: {network} is full" for name in roomless]
+        return lines.with_lines(desired, given), tuple(refused)
 
     def _wished(self, desired: Desired) -> Wanted:
         """What ``desired`` comes to. Raises `PlaneError` (no retry) when it cannot be."""
@@ -171,7 +234,7 @@ class _Box:
         step = diff(Observed(caps=caps), desired, now=self._now(), epoch="")
         standings = {key: one for key, one in step.after.items() if one is not None}
         pools, garden = pool_rates(desired.pools), collapsed(desired.garden)
-        return Wanted(standings, pools, garden, desired.blocked)
+        return Wanted(standings, pools, garden, desired.blocked, lines=self._lines)
 
     def _current(self, talk: Talk) -> tuple[str, ...]:
         """Have a mirror that is not too old; tells what was changed by hand."""
@@ -180,6 +243,7 @@ class _Box:
         age_ms = self._now() - self._looked_at
         due = age_ms >= max(LOOK_EVERY_MS, LOOK_SHARE * self._look_ms)
         if self._mirror is not None and not due and self._alive(talk):
+            self._look_at_callers(talk)
             return ()
         began = _spent_ms()
         self._mirror = self._look(talk)
@@ -214,7 +278,12 @@ class _Box:
         }
         left = {key: budget.left_bytes for key, budget in self._budgets.items()}
         whole = replace(wanted, epochs=epochs, left=left)
-        believed = rows(whole, self._wiring, now=self._now(), boot=self._boot, major=talk.major)
+        now = self._now()
+        ipv6 = any(ppp.IPV6 in row.words for row in self._mirror.get(PROFILES, ()))
+        believed = (
+            *rows(whole, self._wiring, now=now, boot=self._boot, major=talk.major),
+            *ppp.line_rows(self._lines, self._wiring.lines, ipv6=ipv6),
+        )
         changes, refused = self._write(talk, believed)
         self._believed = [row for row in believed if row.name not in refused]
         self._void.clear()
@@ -238,6 +307,8 @@ class _Box:
                 for one, answer in zip(sentences, answers, strict=True):
                     if answer.trap is not None:
                         traps[one.name] = answer.trap
+                    elif PASSWORD in one.words:
+                        self._passwords[one.name[1]] = one.words[PASSWORD]
                 self._read_back(talk, sentences, answers)
             changes += done
             if not done:
@@ -262,9 +333,40 @@ class _Box:
         for menu, answer in zip(menus, answers, strict=True):
             if answer.trap is None:
                 seen[menu] = self._seen(answer)
-            elif menu not in RULES or not answer.trap.startswith(_ABSENT):
+            elif menu not in OPTIONAL or not answer.trap.startswith(_ABSENT):
                 raise PlaneError(f"{menu} cannot be read: {answer.trap}")
+        kept = seen.get(SECRETS, [])
+        if SECRETS in seen and (self._wiring.lines or any(row.mark for row in kept)):
+            seen[ACTIVE] = []
+            self._look_at_callers(talk, seen)
+            seen[SECRETS] = self._with_passwords(talk, kept, _passwords())
         return seen
+
+    def _look_at_callers(self, talk: Talk, seen: dict[str, list[Seen]] | None = None) -> None:
+        """Know who is dialled in just now, where anybody may."""
+        seen = self._mirror if seen is None else seen
+        if seen is None or ACTIVE not in seen:
+            return
+        (answer,) = talk.ask([_callers()])
+        if answer.trap is not None:
+            raise PlaneError(f"{ACTIVE} cannot be read: {answer.trap}")
+        seen[ACTIVE] = self._seen(answer)
+
+    def _with_passwords(self, talk: Talk, rows: Sequence[Seen], order: Words) -> list[Seen]:
+        """The secrets with the passwords of ours; nobody else's are asked for.
+
+        A router hides them from a user without the right to see them: then what was told it last
+        is taken for true.
+        """
+        (answer,) = talk.ask([order])
+        shown = {row.get(".id", ""): row.get(PASSWORD, "") for row in answer.rows}
+        found = []
+        for row in rows:
+            password = shown.get(row.id, "")
+            if row.mark and row.id in shown and not password.strip("*"):
+                password = self._passwords.get(row.mark, "")
+            found.append(replace(row, words={**row.words, PASSWORD: password}))
+        return found
 
     def _seen(self, answer: Answer) -> list[Seen]:
         now = self._now()
@@ -292,6 +394,9 @@ class _Box:
             if answer.trap is not None:
                 raise PlaneError(f"{menu} cannot be read back: {answer.trap}")
             fresh = self._seen(answer)
+            if menu == SECRETS:
+                order = _passwords() if menu in whole else _passwords(touched[menu])
+                fresh = self._with_passwords(talk, fresh, order)
             if menu not in whole:
                 fresh = _merged(self._mirror[menu], set(touched[menu]), fresh, before=befores[menu])
             self._mirror[menu] = fresh
@@ -364,6 +469,8 @@ def _reason(sentence: Sentence, traps: Mapping[Name, str]) -> str:
 
 def _whole(menu: str) -> tuple[str, ...]:
     """The order to tell all of a menu that may be ours or matter to us."""
+    if menu == ACTIVE:
+        return _callers()
     properties = (".id", "comment", *PROPERTIES[menu])
     if menu == LISTS:
         lists = (f"?list={name}" for name in OUR_LISTS)
@@ -373,9 +480,24 @@ def _whole(menu: str) -> tuple[str, ...]:
 
 def _these(menu: str, ids: Sequence[str]) -> tuple[str, ...]:
     """The order to tell these rows of a menu."""
-    properties = (".id", "comment", *PROPERTIES[menu])
+    properties = CALLERS if menu == ACTIVE else ("comment", *PROPERTIES[menu])
+    return printed(menu, (".id", *properties), *_any_of(ids))
+
+
+def _any_of(ids: Sequence[str]) -> tuple[str, ...]:
     ors = ("?#" + "|" * (len(ids) - 1),) if len(ids) > 1 else ()
-    return printed(menu, properties, *(f"?.id={one}" for one in ids), *ors)
+    return (*(f"?.id={one}" for one in ids), *ors)
+
+
+def _callers() -> tuple[str, ...]:
+    """The order to tell who is dialled in."""
+    return printed(ACTIVE, (".id", *CALLERS))
+
+
+def _passwords(ids: Sequence[str] = ()) -> tuple[str, ...]:
+    """The order to tell the passwords of these secrets of ours, or of all with our profile."""
+    which = _any_of(ids) if ids else (f"?profile={PROFILE}",)
+    return printed(SECRETS, (".id", PASSWORD), *which)
 
 
 def _merged(

@@ -12,6 +12,7 @@ from enum import Enum
 from ipaddress import IPv4Address, IPv4Network
 from typing import TYPE_CHECKING, TypeAlias
 
+from shaping.lines import key_of
 from shaping.plane import POOL_DEPTH_MAX, MonotonicMs
 from shaping.routeros.texts import TIMEOUT_MAX_S, span
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from shaping.diff import Garden, Standing
-    from shaping.plane import CapKey, MacAddress, Rate, SessionKey
+    from shaping.plane import CapKey, Line, MacAddress, Rate, SessionKey
     from shaping.pools import PoolPath
 
 MARK = "lango "
@@ -62,11 +63,15 @@ class Place(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Wiring:
-    """Where the devices are (interfaces of the router), and where their portal is."""
+    """Where the devices are (interfaces of the router), and where their portal is.
+
+    ``lines`` has the addresses of those who dial in, where the router keeps their secrets.
+    """
 
     lans: tuple[str, ...]
     portal: IPv4Address
     portal_port: int
+    lines: IPv4Network | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +99,10 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What rows follow from. ``left`` is what each budget has left, ``epochs`` whose meters run."""
+    """What rows follow from. ``left`` is what each budget has left, ``epochs`` whose meters run.
+
+    ``lines`` are those who may dial in, by name, and the address of each.
+    """
 
     standings: Mapping[SessionKey, Standing]
     pools: Mapping[PoolPath, Rate]
@@ -102,6 +110,7 @@ class Wanted:
     blocked: frozenset[MacAddress]
     left: Mapping[CapKey, int] = field(default_factory=dict)
     epochs: Mapping[SessionKey, str] = field(default_factory=dict)
+    lines: Mapping[str, tuple[Line, IPv4Address]] = field(default_factory=dict)
 
 
 def rows(
@@ -198,6 +207,7 @@ def _block_row(mac: MacAddress) -> Row:
 
 def _way_rows(wanted: Wanted, now: MonotonicMs) -> Iterator[Row]:
     leases = leases_ms(wanted)
+    terms = {key_of(name): line.lease_ms for name, (line, _) in wanted.lines.items()}
     for key, standing in wanted.standings.items():
         for address, way in standing.ways.items():
             if not isinstance(address, IPv4Address):
@@ -205,6 +215,9 @@ def _way_rows(wanted: Wanted, now: MonotonicMs) -> Iterator[Row]:
             lease = leases.get(way.cap.key) if way.cap else None
             if way.cap and lease is None:
                 continue  # the budget is used up
+            term = terms.get(key)
+            if term is not None:
+                lease = term if lease is None else min(term, lease)
             until, slack = way.open_until, TOLERANCE_MS
             if lease is not None and (until is None or now + lease < until):
                 until, slack = MonotonicMs(now + lease), lease // 2

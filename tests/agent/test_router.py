@@ -6,7 +6,7 @@ import asyncio
 import time
 from contextlib import asynccontextmanager
 from hashlib import sha256
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv4Network
 from ssl import PEM_cert_to_DER_cert
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ import pytest
 from agent import config as configs
 from agent import router as routers
 from agent import router_checks
+from agent import routers as several
 from agent.clock import SystemClock
 from agent.config import ConfigFaults
 from agent.courier import Courier
@@ -50,9 +51,11 @@ interfaces = ["bridge-hs", "vlan20"]
 portal = "10.9.0.2"
 """
 PIN = "AB" * 32
+PORTAL_IS = 'portal = "10.9.0.2"\n'
 MAC, ADDRESS = "02:00:00:00:00:05", "10.5.50.7"
 WAIT_S = 10
 PORTAL = IPv4Address("192.168.1.7")
+SERVER = "/interface/pppoe-server/server"
 
 
 def loaded(tmp_path: Path, text: str) -> configs.Config:
@@ -84,6 +87,18 @@ def test_a_router_is_read(tmp_path: Path) -> None:
         ('["bridge-hs", "vlan20"]', "[7]", "routeros.interfaces"),
         ('["bridge-hs", "vlan20"]', "[7, 7]", "routeros.interfaces"),
         ('portal = "10.9.0.2"', 'portal = "here"', "routeros.portal"),
+        ('portal = "10.9.0.2"', f'{PORTAL_IS}pppoe = "both"', "routeros.pppoe"),
+        ('portal = "10.9.0.2"', f'{PORTAL_IS}pppoe = "secrets"', "routeros.pppoe_network"),
+        (
+            'portal = "10.9.0.2"',
+            f'{PORTAL_IS}pppoe_network = "10.20.0.0/24"',
+            "routeros.pppoe_network",
+        ),
+        (
+            'portal = "10.9.0.2"',
+            f'{PORTAL_IS}pppoe = "secrets"\npppoe_network = "10.0.0.0/8"',
+            "routeros.pppoe_network",
+        ),
         ('portal = "10.9.0.2"', 'portal = "10.9.0.2"\nport = 0', "routeros.port"),
         ('plane = "routeros"', 'plane = "linux"', "routeros"),
         ("[routeros]", "[network]\nlease_s = 3600\n[routeros]", "network"),
@@ -103,6 +118,15 @@ def test_a_router_without_tls_is_read_when_that_is_said(tmp_path: Path) -> None:
     (read,) = loaded(tmp_path, text).routers
 
     assert (read.port, read.fingerprint) == (8728, None)
+
+
+def test_a_router_that_keeps_secrets_is_read(tmp_path: Path) -> None:
+    text = GOOD.format(pin=PIN)
+    (plain,) = loaded(tmp_path, text + 'pppoe = "radius"\n').routers
+    (kept,) = loaded(tmp_path, text + 'pppoe = "secrets"\npppoe_network = "10.64.0.0/22"\n').routers
+
+    assert (plain.lines, str(kept.lines)) == (None, "10.64.0.0/22")
+    assert (several.lines_at((plain,)), several.lines_at((kept,))) == ("", "10.9.0.1")
 
 
 @pytest.fixture(scope="module")
@@ -170,6 +194,46 @@ async def test_the_doctor_looks_at_the_password_file_first(
     assert shared is Verdict.WARN
     assert found["router password"] is Verdict.FAIL
     assert "router" not in found
+
+
+LINES = IPv4Network("10.64.0.0/24")
+
+
+async def test_the_doctor_finds_a_router_ready_for_those_who_dial_in(
+    emulated: Emulated, tmp_path: Path
+) -> None:
+    found = await verdicts(a_router(emulated, tmp_path, lines=LINES))
+
+    assert found["router pppoe"] is Verdict.PASS
+    assert found["router pppoe network"] is Verdict.PASS
+    assert "router pppoe secrets" not in found
+
+
+@pytest.mark.parametrize("network", ["10.20.7.0/24", "192.168.0.0/20", "10.5.0.0/24"])
+async def test_the_doctor_names_who_has_addresses_of_those_who_dial_in(
+    emulated: Emulated, tmp_path: Path, network: str
+) -> None:
+    found = await verdicts(a_router(emulated, tmp_path, lines=IPv4Network(network)))
+
+    assert found["router pppoe network"] is Verdict.FAIL
+
+
+async def test_the_doctor_names_a_missing_server_a_strangers_secret_and_a_blind_user(
+    tmp_path: Path,
+) -> None:
+    with Emulated(major=7, clock=time.monotonic) as router:
+        server = router.rows(SERVER)[0][".id"]
+        router.do(lambda box: box.edit(SERVER, server, disabled="yes"))
+        words = {"name": "old", "password": "pw", "remote_address": "10.64.0.9"}
+        router.do(lambda box: box.add("/ppp/secret", **words))
+        router.do(lambda box: box.add("/user/group", name="few", policy="read,write,api"))
+        router.do(lambda box: box.add("/user", name="blind", group="few", password=PASSWORD))
+        asked = a_router(router, tmp_path, lines=LINES, user="blind")
+        found = {one.check: one for one in await router_checks.findings(asked)}
+
+    assert found["router pppoe"].verdict is Verdict.FAIL
+    assert "the secret old" in found["router pppoe network"].text
+    assert found["router pppoe secrets"].verdict is Verdict.WARN
 
 
 class Site:

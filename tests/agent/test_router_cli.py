@@ -68,6 +68,37 @@ def adopted(emulated: Emulated, config: Path, capsys: pytest.CaptureFixture[str]
     return emulated.do(lambda box: pasted(box, line))
 
 
+@pytest.mark.parametrize("by", ["config", "flag"])
+def test_where_the_router_keeps_secrets_the_user_may_see_them(
+    config: Path, capsys: pytest.CaptureFixture[str], by: str
+) -> None:
+    command = ["router", "adopt", "--config", str(config)]
+    main(command)
+    without = capsys.readouterr().out
+    if by == "config":
+        words = 'pppoe = "secrets"\npppoe_network = "10.64.0.0/22"\n'
+        config.write_text(config.read_text() + words)
+    main([*command, *(["--pppoe-secrets"] if by == "flag" else [])])
+
+    assert "sensitive" not in without.partition("/user group add")[2].partition("}")[0]
+    assert "policy=read,write,api,sensitive" in capsys.readouterr().out
+
+
+def test_rows_of_ours_are_nobody_to_bring_over(
+    emulated: Emulated, config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept = config.parent / "router.password"
+    kept.write_text(PASSWORD)
+    config.write_text(config.read_text().replace('"lango"', f'"{USER}"'))
+    for name, comment in (("jane", "house 7"), ("wanjiku", "lango secret wanjiku")):
+        words = {"name": name, "password": "pw", "comment": comment}
+        emulated.do(lambda box, told=words: box.add("/ppp/secret", **told))  # type: ignore[misc]
+    assert main(["router", "read", "--config", str(config)]) == OK
+    rows = json.loads(capsys.readouterr().out)["rows"]
+
+    assert [row["name"] for row in rows["/ppp/secret"]] == ["jane"]
+
+
 def users(emulated: Emulated) -> set[str]:
     return {row["name"] for row in emulated.rows("/user")}
 

@@ -103,6 +103,46 @@ def test_routers_that_clash_are_told(tmp_path: Path, changes: dict[str, str], fa
     assert fault in wrong.value.faults[0]
 
 
+SECRETS = 'pppoe = "secrets"\npppoe_network = "{network}"\n'
+
+
+def test_one_router_of_several_keeps_secrets(tmp_path: Path) -> None:
+    head = 'plane = "routeros"\n' + ONE.format(**EAST) + SECRETS.format(network="10.64.0.0/22")
+    config = loaded(tmp_path, WEST, head=head)
+
+    assert routers.lines_at(config.routers) == "east"
+
+
+def test_a_nas_has_another_name_than_the_router_that_keeps_secrets(tmp_path: Path) -> None:
+    nas = '[[radius.nas]]\nname = "east"\naddress = "10.9.0.1"\nsecret_file = "/etc/lango/nas"\n'
+    rows = (ONE.format(**EAST), SECRETS.format(network="10.64.0.0/22"), nas)
+    path = tmp_path / "agent.toml"
+    path.write_text("".join(('plane = "routeros"\n', *rows)))
+    with pytest.raises(ConfigFaults) as wrong:
+        configs.load(path)
+
+    assert [one.partition(":")[0] for one in wrong.value.faults] == ["radius.nas east"]
+
+
+@pytest.mark.parametrize(
+    ("network", "fault"),
+    [
+        ("10.65.0.0/22", "one router of a site keeps secrets"),
+        ("10.5.50.0/25", "overlaps 10.5.50.0/24 of router east"),
+    ],
+)
+def test_secrets_that_clash_are_told(tmp_path: Path, network: str, fault: str) -> None:
+    first = SECRETS.format(network="10.64.0.0/22") if "one router" in fault else ""
+    path = tmp_path / "agent.toml"
+    rows = (ONE.format(**EAST), first, ONE.format(**WEST), SECRETS.format(network=network))
+    path.write_text("".join(('plane = "routeros"\n', *rows)))
+    with pytest.raises(ConfigFaults) as wrong:
+        configs.load(path)
+
+    assert len(wrong.value.faults) == 1
+    assert fault in wrong.value.faults[0]
+
+
 @pytest.mark.parametrize(
     ("head", "fault"),
     [

@@ -4,6 +4,9 @@ The router is emulated in this process, so its own work is in every figure. A ro
 looks whether they are still so, admits one more, and counts them all. The peer adds the same rows
 one by one as librouteros' users do, and reads them back; the limit sends the same sentences in one
 piece and waits for the last answer. The oracle is what the router shows in the end.
+
+``secrets_*`` are the same for as many who dial in, each with a secret, a queue and a way; ``seen``
+is a look at who is in and what passed, with all of them dialled in.
 """
 
 from __future__ import annotations
@@ -14,17 +17,18 @@ import statistics
 import sys
 import threading
 import time
-from ipaddress import IPv4Address
+from dataclasses import replace
+from ipaddress import IPv4Address, IPv4Network
 from typing import TYPE_CHECKING
 
 from librouteros import connect
 from librouteros.protocol import encode_sentence
 
-from shaping.plane import Access, Burst, Desired, MacAddress, MonotonicMs, Rate, SessionKey
+from shaping.plane import Access, Burst, Desired, Line, MacAddress, MonotonicMs, Rate, SessionKey
 from shaping.routeros.rows import LISTS, QUEUES
 from tests.bench.row import Row
 from tests.routeros.emulator import PASSWORD, USER
-from tests.support.router import Emulated
+from tests.support.router import WIRING, Emulated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -33,6 +37,8 @@ if TYPE_CHECKING:
 
 SUBSCRIBERS = 2_000
 ROUNDS = 3
+SECRETS_TOLD = ("build", "recheck", "seen")
+NETWORK = IPv4Network("10.64.0.0/20")
 DAY_MS = 86_400_000
 RATE = Rate(5_000_000, 2_000_000, Burst(8_000_000, 4_000_000, 2_000_000))
 Rows = list[tuple[str, dict[str, str]]]
@@ -46,13 +52,15 @@ def run() -> list[Row]:
     for number in range(ROUNDS):
         rows, right = _ours(took, sentences)
         correct = correct and right
+        correct = _secrets(took, sentences) and correct
         for name, work in (("peer", _one_by_one), ("limit", _in_one_piece)):
             with Emulated(major=7) as router:
                 took.setdefault(name, []).append(work(router, rows))
                 correct = correct and len(router.rows(QUEUES)) == SUBSCRIBERS
         print(f"  {number + 1}: {took['build'][-1]:.2f} s", file=sys.stderr)
     middle = {name: statistics.median(seconds) for name, seconds in took.items()}
-    more = {f"{name}_s": round(middle[name], 4) for name in ("recheck", "one_more", "count")}
+    told = ("recheck", "one_more", "count", *(f"secrets_{name}" for name in SECRETS_TOLD))
+    more = {f"{name}_s": round(middle[name], 4) for name in told}
     return [
         Row(
             name="routeros",
@@ -75,13 +83,7 @@ def _ours(took: dict[str, list[float]], sentences: dict[str, int]) -> tuple[Rows
         lane = router.a_lane(patience_s=120)
         plane = router.a_plane(lane)
 
-        def timed(name: str, work: Callable[[], Coroutine[object, object, object]]) -> object:
-            before, began = _total(lane), time.perf_counter()
-            answer = asyncio.run(work())
-            took.setdefault(name, []).append(time.perf_counter() - began)
-            sentences[name] = _total(lane) - before
-            return answer
-
+        timed = _timer(lane, took, sentences)
         built = timed("build", lambda: plane.apply(_desired(router, SUBSCRIBERS)))
         rows = _made(router)
         asyncio.run(plane.verify())
@@ -96,6 +98,42 @@ def _ours(took: dict[str, list[float]], sentences: dict[str, int]) -> tuple[Rows
         and len(rows) == 2 * SUBSCRIBERS
     )
     return rows, right
+
+
+def _secrets(took: dict[str, list[float]], sentences: dict[str, int]) -> bool:
+    """One round of those who dial in; whether all was right."""
+    with Emulated(major=7) as router:
+        lane = router.a_lane(patience_s=120)
+        plane = router.a_plane(lane, replace(WIRING, lines=NETWORK))
+        timed = _timer(lane, took, sentences)
+        until = MonotonicMs(router.now() + DAY_MS)
+        names = [f"house-{number}" for number in range(SUBSCRIBERS)]
+        desired = Desired(lines={name: Line(f"pw {name}", RATE, until) for name in names})
+        built = timed("secrets_build", lambda: plane.apply(desired))
+        asyncio.run(plane.verify())
+        again = timed("secrets_recheck", lambda: plane.apply(desired))
+        for name in names:
+            router.do(lambda box, who=name: box.dial(who, f"pw {who}"))  # type: ignore[misc]
+        seen = timed("secrets_seen", plane.lines)
+        lane.close()
+    return (
+        not built.refused  # type: ignore[attr-defined]  # it is an Applied
+        and again.changes == 0  # type: ignore[attr-defined]
+        and sum(one.caller is not None for one in seen.values()) == SUBSCRIBERS  # type: ignore[attr-defined]
+    )
+
+
+def _timer(
+    lane: Lane, took: dict[str, list[float]], sentences: dict[str, int]
+) -> Callable[[str, Callable[[], Coroutine[object, object, object]]], object]:
+    def timed(name: str, work: Callable[[], Coroutine[object, object, object]]) -> object:
+        before, began = _total(lane), time.perf_counter()
+        answer = asyncio.run(work())
+        took.setdefault(name, []).append(time.perf_counter() - began)
+        sentences[name] = _total(lane) - before
+        return answer
+
+    return timed
 
 
 def _total(lane: Lane) -> int:

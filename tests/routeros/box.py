@@ -337,6 +337,7 @@ def _network(box: Box) -> None:
     ):  # fmt: skip
         secure = {"certificate": "none"} if name.endswith("-ssl") else {}
         planted(box, "/ip/service", name=name, port=str(port), proto="tcp", **secure)
+    planted(box, ppp.SERVER, interface="bridge", disabled="false")
     server = {"interface": "bridge", "address-pool": "hs-pool", "lease-time": "1h"}
     planted(box, "/ip/dhcp-server", name="dhcp1", **server)
     packages = ("routeros",) if box.version >= Version(7) else ("system", "ppp", "hotspot", "dhcp")

@@ -424,6 +424,7 @@ HOTSPOT = (
     ),
 )
 
+# Version 6 asks about IPv6 in a profile only with its package ``ipv6``.
 PPP = (
     menu(
         "/ppp/profile",
@@ -440,7 +441,7 @@ PPP = (
         only-one          enum:default,yes,no =default
         change-tcp-mss    enum:default,yes,no =yes
         use-upnp          enum:default,yes,no =default
-        use-ipv6          enum:default,yes,no,required =yes
+        use-ipv6          enum:default,yes,no,required =yes 7.0+
         session-timeout   time:none
         idle-timeout      time:none
         rate-limit        limit
@@ -469,6 +470,26 @@ PPP = (
                 "default": "true",
             },
         ),
+    ),
+    menu(
+        "/interface/pppoe-server/server",
+        """
+        service-name         text =service1
+        interface            ref:/interface
+        max-mtu              text =auto
+        max-mru              text =auto
+        mrru                 text =disabled
+        authentication       set:pap,chap,mschap1,mschap2 =pap,chap,mschap1,mschap2
+        keepalive-timeout    text =10
+        one-session-per-host bool =false
+        max-sessions         text =unlimited
+        pado-delay           text =0
+        default-profile      ref:/ppp/profile =default
+        invalid              bool ro =false
+        disabled             bool =true
+        comment              text 7.0+
+        """,
+        required="interface",
     ),
     menu(
         "/ppp/aaa",

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from tests.routeros.box import Box
 
 ACTIVE, SECRET, PROFILE = "/ppp/active", "/ppp/secret", "/ppp/profile"
+SERVER = "/interface/pppoe-server/server"
+LIMITS = ("limit-bytes-in", "limit-bytes-out")
 CAUSES_ARE_KEPT = Version(6, 45)
 
 
@@ -28,20 +30,54 @@ def interface_of(name: str) -> str:
 
 def dialled(box: Box, name: str, password: str, mac: str) -> str:
     """Somebody comes online; his address. Raises Trap when he is refused."""
-    secret = box.table(SECRET).find(name)
-    refused = secret is None or secret.on("disabled") or secret.words["password"] != password
-    if secret is None or refused or secret.words["service"] not in ("any", "pppoe"):
+    server = _server(box)
+    secret = next(
+        (one for one in box.table(SECRET).having("name", name) if _is_for(one, mac)), None
+    )
+    if secret is None or secret.words["password"] != password:
         box.log("pppoe,ppp,error", f"<{name}>: user {name} authentication failed")
         raise Trap(f"user {name} authentication failed", BAD_VALUE)
     profile = box.table(PROFILE).find(secret.words["profile"]) or box.table(PROFILE).only()
-    for before in box.table(ACTIVE).having("name", name):
-        if profile.words.get("only-one") == "yes":
+    for before in list(box.table(ACTIVE)):
+        again = server.on("one-session-per-host") and before.words["caller-id"] == mac
+        doubled = profile.words.get("only-one") == "yes" and before.words["name"] == name
+        if again or doubled:
             hung_up(box, before, "hung-up")
     address = _address(box, secret, profile)
     row = _active(box, name, mac, address)
+    shown = {word: secret.words[word] for word in LIMITS}
+    if "comment" in secret.words:
+        shown["comment"] = secret.words["comment"]
+    row.words.update(shown)
     box.end_in(ACTIVE, row, seconds(profile.words.get("session-timeout", "none")) or None)
     hotspot.dynamic_rows(box, interface_of(name), interface_of(name), profile, address)
     return address
+
+
+def _server(box: Box) -> Row:
+    """Who answers a PPPoE client. Raises Trap when nobody does."""
+    found = next((row for row in box.table(SERVER) if not row.on("disabled")), None)
+    if found is None:
+        raise Trap("no answer", BAD_VALUE)
+    return found
+
+
+def _is_for(secret: Row, mac: str) -> bool:
+    """Whether somebody may dial in by PPPoE with this secret, from this device."""
+    words = secret.words
+    for_all = words["service"] in ("any", "pppoe") and words["caller-id"] in ("", mac)
+    return for_all and not secret.on("disabled")
+
+
+def counted(box: Box, row: Row) -> None:
+    """Bytes passed: who has used up what a secret lets pass in one dial is put out."""
+    interface = box.table("/interface").find(interface_of(row.words["name"]))
+    if interface is None:
+        return
+    passed = (interface.tally.up, interface.tally.down)
+    limits = (int(row.words[word]) for word in LIMITS)
+    if any(limit and size >= limit for size, limit in zip(passed, limits, strict=True)):
+        hung_up(box, row, "traffic-limit")
 
 
 def online(

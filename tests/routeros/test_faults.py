@@ -91,8 +91,8 @@ async def test_it_ends_fatally_in_the_middle_of_a_list(box: Box) -> None:
 
 async def test_it_reboots_in_the_middle_of_a_batch(box: Box) -> None:
     def visit(witness: Witness) -> None:
-        for number in range(5):
-            witness.say("/queue/simple/add", f"=name={number}", "=target=10.0.0.1")
+        add = "/queue/simple/add"
+        witness.say_at_once(*((add, f"=name={n}", "=target=10.0.0.1") for n in range(5)))
         assert [witness.hear() for _ in range(2)] == [["!done", f"=ret=*{n}"] for n in (1, 2)]
         with pytest.raises((ConnectionResetError, EOFError)):
             witness.hear()

@@ -98,6 +98,8 @@ def passed(box: Box, address: str, up: int, down: int, *, mac: str, to: str) -> 
         if row is not None:
             row.tally.add(*got)
             row.marks["heard_s"] = box.now_s
+    if online is not None:
+        ppp.counted(box, online)
     if session is not None and 0 in left_bytes(session).values():
         hotspot.signed_out(box, session, "traffic-limit")
     return got

@@ -75,6 +75,14 @@ async def test_it_makes_a_user_who_may_little_and_from_one_address(box: Box) -> 
     assert said[-1] == "Done. Undone in 10 minutes unless the agent signs in before."
 
 
+async def test_a_user_of_a_router_that_keeps_secrets_may_see_them_and_no_more(box: Box) -> None:
+    paste(box, replace(WISH, secrets=True))
+
+    (group,) = (row for row in box.rows("/user/group") if row["name"] == MARK)
+    rights = {one for one in group["policy"].split(",") if not one.startswith("!")}
+    assert rights == {"read", "write", "api", "sensitive"}
+
+
 async def test_it_tells_the_certificate_and_opens_api_ssl_for_the_agent_alone(box: Box) -> None:
     said = paste(box)
 

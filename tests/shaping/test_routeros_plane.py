@@ -31,7 +31,7 @@ from shaping.plane import (
     SessionKey,
     Sight,
 )
-from shaping.routeros.neighbours import Tables, follow
+from shaping.routeros.neighbours import Tables, follow, looked
 from shaping.routeros.rows import FILTER, LEASE_MIN_MS, LISTS, QUEUES
 from shaping.routeros.session import Lane, Talk, Wire
 from tests.routeros.emulator import Faults
@@ -412,6 +412,50 @@ def test_what_is_new_in_the_tables_is_told_once() -> None:
         [(Sight.GONE, other.lower(), "")],
     ]
     assert [(one.sight, one.port) for one in moved] == [(Sight.MOVED, "wlan2")]
+
+
+def lease(address: str, mac: str, last_seen: str = "3s") -> dict[str, str]:
+    return {"active-address": address, "active-mac-address": mac, "last-seen": last_seen}
+
+
+def test_who_was_given_an_address_is_told_before_anybody_spoke_with_them() -> None:
+    tables = Tables()
+    here, other = "02:00:00:00:00:0A", "02:00:00:00:00:0B"
+    looks = [
+        ([arp("10.0.0.7", "", complete="false")], [lease("10.0.0.7", here)]),
+        ([arp("10.0.0.7", here, status="reachable")], [lease("10.0.0.7", here)]),
+        ([arp("10.0.0.7", other)], [lease("10.0.0.7", here)]),
+        ([], [lease("10.0.0.7", other, "5m"), lease("nonsense", here), {"last-seen": "never"}]),
+    ]
+    told = [[(n.sight, n.mac) for n in tables.take(a, [], leases)] for a, leases in looks]
+
+    assert told == [
+        [(Sight.SEEN, here.lower())],
+        [(Sight.SEEN, here.lower())],
+        [(Sight.SEEN, other.lower())],
+        [(Sight.GONE, other.lower())],
+    ]
+
+
+@pytest.mark.parametrize("major", [6, 7])
+async def test_a_device_is_known_by_its_lease_alone_and_no_lease_is_touched(major: int) -> None:
+    with Emulated(major=major) as router:
+        mac = "02:00:00:00:00:09"
+        address = router.do(lambda box: box.join(mac, name="Galaxy-A14"))
+        entry = next(row for row in router.rows("/ip/arp") if row["address"] == address)
+        router.do(lambda box: box.remove("/ip/arp", entry[".id"]))
+        words = {"name": "else", "interface": "ether1", "address_pool": "hs-pool"}
+        router.do(lambda box: box.add("/ip/dhcp-server", **words))
+        before = router.rows("/ip/dhcp-server/lease")
+        lane = router.a_lane()
+        seen: Neighbour = await anext(aiter(follow(lane, ["bridge"], wait=asyncio.sleep)))
+        elsewhere = (await lane.run(lambda talk: looked(talk, ["ether1"])))[2]
+        after = router.rows("/ip/dhcp-server/lease")
+        lane.close()
+
+    assert (seen.sight, seen.mac, str(seen.address)) == (Sight.SEEN, mac, address)
+    assert seen.port == "ether2"
+    assert (list(elsewhere), after) == ([], before)
 
 
 def test_macs_without_end_are_not_all_remembered() -> None:

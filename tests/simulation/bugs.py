@@ -199,9 +199,30 @@ BUGS = (
     Bug(
         "the kernel's budget is for each device",
         "agent/desired.py",
-        "cap=CapKey(session.grant_id) if _capped(use)",
-        "cap=CapKey(session.id) if _capped(use)",
+        "cap=CapKey(session.grant_id) if capped(use)",
+        "cap=CapKey(session.id) if capped(use)",
         tests=("tests/agent/test_desired.py",),
+    ),
+    Bug(
+        "each dial of a line is charged for all dials before it",
+        "agent/dialling.py",
+        "if before and goes_on else NO_VOLUME",
+        "if before and not goes_on else NO_VOLUME",
+        tests=("tests/agent/test_lines.py",),
+    ),
+    Bug(
+        "a line that nobody has begun has no end on the router",
+        "agent/lines.py",
+        "lease_ms=grants.lease_ms(use),",
+        "lease_ms=None,",
+        tests=("tests/agent/test_lines.py",),
+    ),
+    Bug(
+        "who dials in by a stranger's secret is put out",
+        "shaping/routeros/ops.py",
+        "if name in theirs and address != ours[name]:",
+        "if name in theirs and address == ours[name]:",
+        tests=("tests/shaping/test_routeros_lines.py",),
     ),
 )
 
