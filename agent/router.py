@@ -184,6 +184,8 @@ def password(path: Path) -> str:
         text = path.read_text().partition("\n")[0]
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "is no text"
+        if isinstance(error, FileNotFoundError):
+            why = f"{why}; lango-agent router adopt makes it"
         raise PlaneError(f"password_file: {path}: {why}", retry=False) from error
     if not 0 < len(text) <= PASSWORD_CHARS_MAX:
         raise PlaneError(f"password_file: {path} holds no password", retry=False)

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from shaping.routeros.session import Answer, Talk, Words
 
 LOOK_S = 20.0
+NOT_YET = "0" * 64
+"""A fingerprint as the shipped example has it: nobody's."""
+
 SHOWN_MAX = 5
 """Of a long list, what is named."""
 
@@ -68,6 +71,9 @@ def _link(router: RouterOs) -> Finding:
     if router.fingerprint is None:
         fix = "give the router a certificate, set fingerprint, and take tls = false away"
         return Finding("router link", Verdict.WARN, "the password goes in clear", fix)
+    if router.fingerprint == NOT_YET:
+        fix = "lango-agent router adopt, and write the sha256 that the router prints there"
+        return Finding("router link", Verdict.FAIL, "fingerprint is still all zeros", fix)
     return Finding("router link", Verdict.PASS, "TLS, its certificate pinned")
 
 

@@ -180,7 +180,8 @@ def _say_next(config: Config, options: argparse.Namespace) -> None:
         _tell("It only says what it would do.")
         return
     _tell(f"The router undoes it in {options.minutes} minutes, unless the agent signs in before:")
-    _tell("write the sha256 that the router printed into [routeros] fingerprint, then")
+    _tell(f"write the sha256 that the router printed into {options.config},")
+    _tell("as fingerprint of [routeros], then")
     _tell("  lango-agent router confirm")
 
 

@@ -126,7 +126,8 @@ def _statements(adoption: Adoption, major: int) -> Iterator[str]:
     for number, thing in enumerate(things):
         yield from _planned(number, thing)
     yield from _planned_door(major)
-    yield ':if ([:len $bad] > 0) do={:put ("Nothing was changed: " . $bad)} else={'
+    told = '"Nothing was changed: " . $bad . "mend that and paste again."'
+    yield f":if ([:len $bad] > 0) do={{:put ({told})}} else={{"
     yield ':if ([:len $undo] = 0) do={:put "All is there; nothing was changed."} else={'
     if adoption.only_look:
         yield ':put "This is the plan; nothing was changed."'

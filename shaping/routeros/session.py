@@ -219,7 +219,8 @@ def _secured(sock: socket.socket, router: Router) -> socket.socket:
     shown = sha256(secured.getpeercert(binary_form=True) or b"").hexdigest()
     if not hmac.compare_digest(shown, router.fingerprint or ""):
         secured.close()
-        raise PlaneError(f"{router.host} shows another certificate: sha256 {shown}")
+        told = "another certificate than routeros.fingerprint says"
+        raise PlaneError(f"{router.host} shows {told}: sha256 {shown}")
     return secured
 
 
@@ -287,7 +288,8 @@ class Lane:
             raise
         except (OSError, LibRouterosError, ValueError) as error:
             self._hang_up()
-            self._rest(f"{self.router.host}: {str(error) or type(error).__name__}")
+            why = getattr(error, "strerror", None) or str(error) or type(error).__name__
+            self._rest(f"{self.router.host}: {why}")
             raise PlaneError(self._trouble) from error
         except BaseException:
             self._hang_up()

@@ -167,7 +167,8 @@ async def test_the_doctor_finds_a_router_well(emulated: Emulated, tmp_path: Path
 @pytest.mark.parametrize(
     ("changes", "check", "verdict"),
     [
-        ({"fingerprint": "0" * 64}, "router", Verdict.FAIL),
+        ({"fingerprint": "1" * 64}, "router", Verdict.FAIL),
+        ({"fingerprint": "0" * 64}, "router link", Verdict.FAIL),
         ({"user": "nobody"}, "router", Verdict.FAIL),
         ({"interfaces": ("vlan9",)}, "router interface vlan9", Verdict.FAIL),
         ({"portal": IPv4Address("10.5.50.7")}, "router interface bridge", Verdict.FAIL),

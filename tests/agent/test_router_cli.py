@@ -99,6 +99,14 @@ def test_rows_of_ours_are_nobody_to_bring_over(
     assert [row["name"] for row in rows["/ppp/secret"]] == ["jane"]
 
 
+@pytest.mark.parametrize("verb", ["confirm", "read"])
+def test_who_has_no_password_yet_is_told_what_makes_it(
+    config: Path, capsys: pytest.CaptureFixture[str], verb: str
+) -> None:
+    assert main(["router", verb, "--config", str(config)]) != OK
+    assert "lango-agent router adopt makes it" in capsys.readouterr().err
+
+
 def users(emulated: Emulated) -> set[str]:
     return {row["name"] for row in emulated.rows("/user")}
 

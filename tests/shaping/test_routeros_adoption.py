@@ -133,7 +133,10 @@ async def test_a_second_paste_changes_nothing(box: Box) -> None:
     confirmed = all_of(box)
     done = paste(box)
 
-    assert waits[-1] == f"Nothing was changed: {UNDO} still waits to be confirmed; "
+    assert (
+        waits[-1]
+        == f"Nothing was changed: {UNDO} still waits to be confirmed; mend that and paste again."
+    )
     assert done[-1] == "All is there; nothing was changed."
     assert all_of(box) == confirmed
 
@@ -193,6 +196,7 @@ async def test_other_wires_than_those_told_are_named(box: Box) -> None:
     assert all_of(box) == before
     assert said[-1] == (
         "Nothing was changed: there is no interface wlan9; there is no interface sfp1; "
+        "mend that and paste again."
     )
 
 

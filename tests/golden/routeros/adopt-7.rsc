@@ -58,7 +58,7 @@
 :if ($closed) do={:set off "yes"};
 :set undo (":do {/ip service set [/ip service find where name=\"api-ssl\" dynamic=no] certificate=none address=\"\" disabled=" . $off . "} on-error={}; " . $undo)} else={
 :put "! api-ssl has another certificate or other addresses, and is not touched; "; :set bad ($bad . "api-ssl has another certificate or other addresses, and is not touched; ")}};
-:if ([:len $bad] > 0) do={:put ("Nothing was changed: " . $bad)} else={
+:if ([:len $bad] > 0) do={:put ("Nothing was changed: " . $bad . "mend that and paste again.")} else={
 :if ([:len $undo] = 0) do={:put "All is there; nothing was changed."} else={
 /ip firewall address-list remove [find where list=lango-adopted comment="lango-adoption confirmed"];
 /system scheduler add name=lango-undo interval=10m policy=read,write,policy,test comment="lango-adoption" on-event=(":if ([:len [/ip firewall address-list find where list=\"lango-adopted\"]] = 0) do={" . $undo . "}; /system scheduler remove [find where name=\"lango-undo\"]");
