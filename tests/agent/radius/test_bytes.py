@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -81,6 +83,60 @@ def test_an_attribute_that_runs_past_the_end_is_no_packet() -> None:
 
     assert packets.attributes(raw) is None
     assert packets.asked(raw, WEAK) is Doubt.MALFORMED
+
+
+@pytest.mark.parametrize("nas", [NAS, WEAK])
+def test_what_is_forged_is_not_read(nas: Nas) -> None:
+    """Anybody on the LAN can send from a NAS's address, and reading 4 KB takes milliseconds."""
+    for look, head in (
+        (packets.told, bytes((4, 7))),
+        (packets.asked, bytes((1, 7))),
+    ):
+        proof = bytes((80, 18)) + bytes(16)
+        works = []
+        for rest in (b"", bytes((33, 2)) * 150):
+            size = 20 + len(proof + rest)
+            raw = head + size.to_bytes(2) + bytes(16) + proof + rest
+            assert look(raw, nas) is Doubt.FORGED
+            works.append(_calls(partial(look, raw, nas)))
+
+        assert works[1] <= works[0] + 1
+
+
+def _calls(work: Callable[[], object]) -> int:
+    """How many functions of Python are called in doing this."""
+    seen = []
+    sys.setprofile(lambda _frame, event, _: seen.append(event) if event == "call" else None)
+    try:
+        work()
+    finally:
+        sys.setprofile(None)
+    return len(seen)
+
+
+def test_more_attributes_than_any_nas_sends_are_no_packet() -> None:
+    most = bytes((4, 7)) + (20 + 2 * packets.ATTRIBUTES_MAX).to_bytes(2) + bytes(16)
+    most += bytes((33, 2)) * packets.ATTRIBUTES_MAX
+    more = most[:2] + (len(most) + 2).to_bytes(2) + most[4:] + bytes((33, 2))
+
+    assert packets.attributes(most) is not None
+    assert packets.attributes(more) is None
+
+
+@pytest.mark.parametrize("padding", [b"", b"behind the end"])
+def test_an_account_may_prove_itself_twice(padding: bytes) -> None:
+    packet = AcctPacket(secret=NAS.secret, dict=words.dictionary(), id=7)
+    for name, value in (("Acct-Status-Type", 1), ("Acct-Session-Id", "1"), ("User-Name", "a")):
+        packet.AddAttribute(name, value)
+    packet.add_message_authenticator()
+    raw = packet.RequestPacket()
+    other = packet.secret
+    packet.secret = b"the secret of another"
+    forged = packet.RequestPacket()
+    packet.secret = other
+
+    assert isinstance(packets.told(raw + padding, NAS), Told)
+    assert packets.told(forged, NAS) is Doubt.FORGED
 
 
 def test_two_proofs_are_none() -> None:
