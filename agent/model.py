@@ -109,11 +109,12 @@ class Login:
 class Dial:
     """A session's life at a NAS (RFC 2866), which forwards and counts in place of this box.
 
-    ``key`` is its Acct-Session-Id. What the NAS counts is ``base``, which belongs to an earlier
-    session of the same dial, and the session's own meter. ``seconds`` is the longest session time
-    told, ``stamp`` the newest moment by the NAS's own clock (0: it tells none; used for order
-    alone). ``marks`` are the authenticators of the Starts that were taken for this dial. ``told``
-    is what the NAS is known to hold it to, "" when nobody knows. ``dead``: the NAS restarted since.
+    ``key`` is its Acct-Session-Id, a letter for each byte. What the NAS counts is ``base``, which
+    belongs to an earlier session of the same dial, and the session's own meter. ``seconds`` is the
+    longest session time told, ``stamp`` the newest moment by the NAS's own clock (0: it tells none;
+    used for order alone). ``marks`` are the authenticators of the Starts that were taken for this
+    dial. ``told`` is what the NAS is known to hold it to, "" when nobody knows. ``dead``: the NAS
+    restarted since.
     """
 
     nas: str

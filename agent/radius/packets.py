@@ -44,10 +44,12 @@ ATTRIBUTES_MAX = 200
 AUTHENTICATOR_BYTES = 16
 VENDOR_SPECIFIC = 26
 PASSWORD_BYTES_MAX = 128
-KEY_LENGTH_MAX = 64
+KEY_LETTERS = "latin-1"
+"""How an Acct-Session-Id, which may be any bytes, is a text here."""
+
 TEXT_MAX = 128
-BYTES_MAX = 2**60
-"""A session that moved an exabyte did not."""
+BYTES_MAX = 2**50
+"""A session that moved a petabyte did not; eight are more than a controller takes."""
 
 CLOCK_SET = 1_704_067_200
 """The beginning of 2024 (UTC). A NAS that tells of a moment before it has no clock: boards without
@@ -63,7 +65,6 @@ UNPAID = "unpaid"
 """Stands there in place of a grant."""
 
 _HEX = re.compile(r"[0-9a-f]{12}")
-_WORD = re.compile(r"[\x21-\x7e]{1,64}")
 
 
 class Doubt(StrEnum):
@@ -321,12 +322,14 @@ def _octets(packet: AcctPacket, low: int, high: int) -> int | None:
 
 
 def _key(packet: AcctPacket) -> str:
-    """The Acct-Session-Id; one that is no word is known by its hash. Raises `ValueError`."""
+    """The Acct-Session-Id, a letter for each byte, however odd: the NAS knows it by no other name.
+
+    Raises `ValueError`.
+    """
     raw = _first(packet, words.ACCT_SESSION_ID)
     if not raw:
         raise ValueError("an account without a session")
-    text = raw.decode("ascii", "replace")
-    return text if _WORD.fullmatch(text) else sha256(raw).hexdigest()[:32]
+    return raw.decode(KEY_LETTERS)
 
 
 def _grant_id(packet: AcctPacket) -> str:

@@ -36,6 +36,8 @@ HEADERS = st.builds(
     st.integers(0, 4_200),
     st.binary(max_size=300),
 )
+SPOKEN = (1, 8, 25, 31, 40, 42, 43, 44, 46, 49, 52, 53, 55, 80)
+ACCOUNTS = st.lists(st.tuples(st.sampled_from(SPOKEN), st.binary(max_size=6)), max_size=12)
 ATTRIBUTES = st.lists(st.tuples(st.integers(1, 255), st.binary(max_size=60)), max_size=12)
 
 
@@ -64,6 +66,28 @@ def test_whatever_a_nas_signs_is_read_or_doubted(pairs: list[tuple[int, bytes]])
 
     assert isinstance(packets.asked(question.RequestPacket(), NAS), Access | Doubt)
     assert isinstance(packets.told(account.RequestPacket(), NAS), Told | Doubt)
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.integers(1, 8), ACCOUNTS)
+def test_whatever_a_nas_tells_of_a_session_is_read_or_doubted(
+    status: int, pairs: list[tuple[int, bytes]]
+) -> None:
+    packet = AcctPacket(secret=NAS.secret, dict=words.dictionary(), id=7)
+    for kind, value in ((40, status.to_bytes(4)), (44, b"\xff"), *pairs):
+        if kind != 80:
+            packet.setdefault(kind, []).append(value)
+
+    assert isinstance(packets.told(packet.RequestPacket(), NAS), Told | Doubt)
+
+
+def test_a_count_that_cannot_be_is_none() -> None:
+    packet = AcctPacket(secret=NAS.secret, dict=words.dictionary(), id=7)
+    given = {"Acct-Status-Type": 3, "Acct-Session-Id": "81", "Acct-Output-Octets": 1}
+    for name, value in (given | {"Acct-Output-Gigawords": 2**18}).items():
+        packet.AddAttribute(name, value)
+
+    assert packets.told(packet.RequestPacket(), NAS) is Doubt.MALFORMED
 
 
 @settings(max_examples=100, deadline=None)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from agent.model import Notice, SessionClosed
 from agent.radius import steering
 from agent.radius.settings import Unpaid
@@ -29,6 +31,20 @@ async def test_a_suspended_subscriber_is_cut_off(tmp_path: Path) -> None:
         await site.put(a_grant(suspended=True))
         await site.nas.until(("end", "1"))
         await site.tell("Stop", "1", Acct_Session_Time=9, Acct_Output_Octets=77)
+
+        assert not site.nas.sessions
+        assert closed(site) == ["suspended"]
+
+
+@pytest.mark.parametrize("key", ["jnpr demux0.1073741824:100-200:7", "7" * 200, "kikao-é"])
+async def test_a_session_is_ended_by_the_very_name_that_its_nas_gave_it(
+    tmp_path: Path, key: str
+) -> None:
+    async with a_radius_site(tmp_path) as site:
+        await dialled(site, key)
+        await site.put(a_grant(suspended=True))
+        await site.nas.until(("end", key))
+        await site.tell("Stop", key, Acct_Session_Time=9)
 
         assert not site.nas.sessions
         assert closed(site) == ["suspended"]
