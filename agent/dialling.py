@@ -39,6 +39,9 @@ SLACK_MS = 10_000
 
 SLACK_S = 10
 
+ROUNDED_S = 1
+"""What a NAS tells in whole seconds differs by so much."""
+
 MARKS_MAX = 16
 """Starts remembered of one dial: a NAS tells each one a few times."""
 
@@ -47,6 +50,10 @@ RESTARTS_MAX = 64
 
 CLOSING_MAX_MS = 600_000
 """A session that we ended is counted out after this, though its NAS told no stop."""
+
+EXTRA_MAX = 16
+"""Sessions of one grant that are kept beyond its places, each until its NAS told its end; what it
+begins beyond these is ended and not counted."""
 
 _GRANT_IS_OVER = {Why.TIME, Why.DATA, Why.ALLOWANCE, Why.SUSPENDED, Why.REVOKED}
 
@@ -198,9 +205,38 @@ def _is_somebody_elses(known: Session, account: Account) -> bool:
 
 def _is_of_before(draft: Draft, session: Session, before: Session | None, account: Account) -> bool:
     """Whether what is told is late, and of who had the name of this session before."""
-    if before is None or not _is_somebody_elses(session, account):
+    if before is None:
         return False
+    if not _is_somebody_elses(session, account):
+        return not _is_somebody_elses(before, account) and _is_of_an_earlier_life(
+            _dial(before), _dial(session), account
+        )
     return not (_is_somebody_elses(before, account) or _is_another(draft, before, account))
+
+
+def _is_of_an_earlier_life(before: Dial, dial: Dial, account: Account) -> bool:
+    """Whether a NAS tells of an earlier session of the same name and somebody, by its own clock.
+
+    Not where that clock fell back between the two. One that was set back since tells of moments
+    before this session began, but of none before the other was over.
+    """
+    if not 0 < before.stamp < dial.stamp or not account.stamp:
+        return False
+    began, told = (one.stamp - one.seconds for one in (before, account))
+    same = abs(told - began) <= ROUNDED_S and _is_older_than(dial, account)
+    return account.stamp <= before.stamp or same
+
+
+def _is_older_than(dial: Dial, account: Account) -> bool:
+    """Whether a NAS tells of a moment before a session began."""
+    return bool(account.stamp) and account.stamp + ROUNDED_S < dial.stamp - dial.seconds
+
+
+def _is_played_again(dial: Dial, account: Account) -> bool:
+    """Whether a packet tells of no later moment than is known: anybody may have heard it."""
+    if account.seconds or account.stamp:
+        return account.seconds <= dial.seconds and account.stamp <= dial.stamp
+    return account.mark in dial.marks
 
 
 def _is_news(dial: Dial, account: Account) -> bool:
@@ -218,6 +254,12 @@ def _opened(draft: Draft, account: Account, *, base: Volume) -> bool:
     if use is None and login is not None:
         use = chosen(draft, login.name)
     if use is None or (login is not None and not use.cause_id.startswith(f"{login.cause}:")):
+        return False
+    here = len(draft.sessions_of(use.grant.id))
+    if (
+        here >= use.grant.limits.devices_max + EXTRA_MAX
+        and account.status is not AccountStatus.STOP
+    ):
         return False
     dial = Dial(
         nas=account.nas,
@@ -276,13 +318,14 @@ def _continued(draft: Draft, session: Session, account: Account) -> None:
     dial = _dial(session)
     counter = _counter(draft, session, account)
     meter, grown = advance(session.meter, counter)
+    heard = bool(grown.total_bytes) or not _is_played_again(dial, account)
     if account.status is AccountStatus.START:
         dial = replace(dial, marks=tuple(dict.fromkeys((*dial.marks, account.mark)))[-MARKS_MAX:])
     session = replace(
         session,
         meter=meter,
         active_at=draft.mono if grown.total_bytes else session.active_at,
-        heard_at=draft.mono if session.closed is None else session.heard_at,
+        heard_at=draft.mono if heard and session.closed is None else session.heard_at,
         dial=replace(
             dial,
             seconds=max(dial.seconds, account.seconds),
@@ -291,7 +334,7 @@ def _continued(draft: Draft, session: Session, account: Account) -> None:
         ),
     )
     draft.put_session(session)
-    if session.closed is None:
+    if heard and session.closed is None:
         draft.put_use(grants.confirmed(draft.grants[session.grant_id], draft.mono))
     if account.status is AccountStatus.STOP:
         _over(draft, session, Why.TIME if account.timed_out else Why.LEFT)
@@ -333,8 +376,13 @@ def _unwrapped(counted: int, known: int, *, most: int) -> int:
 
 
 def _late(draft: Draft, session: Session, account: Account) -> None:
-    """Take counts of a session that is over: only what is more than was known is news."""
+    """Take counts of a session that is over: only what is more than was known is news.
+
+    What is told of a moment before it began is of a session that nobody remembers.
+    """
     dial = _dial(session)
+    if _is_older_than(dial, account):
+        return
     counter = _counter(draft, session, account)
     meter, grown = advance(session.meter, counter)
     if not grown.total_bytes:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from agent.changes import digest
 from agent.decide import decide
 from agent.desired import desired
+from agent.dialling import EXTRA_MAX
 from agent.model import (
     Account,
     Accounted,
@@ -41,6 +42,7 @@ START = Account(
     grant_id="g1",
     mac=MAC,
 )
+STAMP = 1_790_000_000
 INTERIM = replace(START, status=AccountStatus.INTERIM, mark=b"second", seconds=300, down_bytes=500)
 
 
@@ -200,3 +202,79 @@ def test_a_nas_without_a_clock_uses_a_name_again_and_each_byte_counts() -> None:
     best = {one.session_id: one.down_bytes_total for one in site.facts if isinstance(one, Reading)}
 
     assert sum(best.values()) == 570
+
+
+def test_what_is_played_again_keeps_no_place_and_costs_no_time() -> None:
+    site = Told(uptime=36_000)
+    start = replace(START, stamp=STAMP)
+    heard = replace(INTERIM, stamp=STAMP + 300)
+    site.at(0, Accounted(start))
+    site.at(300, Accounted(heard))
+    for second in range(600, 3_600, 300):
+        site.at(second, Accounted(start))
+        site.at(second + 1, Accounted(heard))
+    (session,) = site.state.sessions.values()
+
+    assert site.state.grants[GrantId("g1")].uptime_ms == 300_000
+    assert session.heard_at == 1_000_000 + 300_000
+
+
+def test_a_nas_that_tells_neither_time_nor_clock_is_heard() -> None:
+    site = Told(uptime=36_000)
+    site.at(0, Accounted(START))
+    site.at(300, Accounted(replace(INTERIM, seconds=0)))
+    site.at(600, Accounted(replace(INTERIM, seconds=0, mark=b"third")))
+    (session,) = site.state.sessions.values()
+
+    assert session.heard_at == 1_000_000 + 600_000
+
+
+def test_a_late_stop_of_the_same_name_and_somebody_ends_only_what_it_means() -> None:
+    """A NAS that names sessions by ports has one name for all that somebody dials."""
+    site = Told(validity=360_000)
+    site.at(0, Accounted(replace(START, stamp=STAMP)))
+    first = replace(INTERIM, stamp=STAMP + 300)
+    site.at(300, Accounted(first))
+    site.at(410, Accounted(replace(START, mark=b"again", stamp=STAMP + 410)))
+    second = replace(INTERIM, mark=b"i", stamp=STAMP + 510, seconds=100, down_bytes=70)
+    site.at(510, Accounted(second))
+    stop = replace(first, status=AccountStatus.STOP, seconds=400, stamp=STAMP + 400)
+    for mark in (b"stop", b"stop, told again"):
+        site.at(520, Accounted(replace(stop, mark=mark, down_bytes=900)))
+    (session,) = site.state.sessions.values()
+
+    assert session.closed is None
+    assert session.meter.usage.down_bytes == 70
+    assert site.state.grants[GrantId("g1")].past.down_bytes == 900
+
+
+def test_what_is_played_again_of_a_life_before_the_last_is_nobodys() -> None:
+    site = Told(validity=360_000)
+    heard: list[Account] = []
+    for begun, size in ((0, 5_000), (1_000, 70), (2_000, 80)):
+        at = STAMP + begun
+        start = replace(START, mark=f"start {begun}".encode(), stamp=at)
+        stop = replace(start, status=AccountStatus.STOP, mark=f"stop {begun}".encode())
+        heard.append(replace(stop, seconds=500, stamp=at + 500, down_bytes=size))
+        site.at(begun, Accounted(start))
+        if begun < 2_000:
+            site.at(begun + 500, Accounted(heard[-1]))
+        if begun == 1_000:
+            site.at(1_600, Accounted(heard[0]))
+    site.at(2_100, Accounted(heard[0]))
+
+    assert len(site.state.sessions) == 1
+    assert site.state.grants[GrantId("g1")].past.down_bytes == 5_070
+
+
+def test_a_nas_that_begins_sessions_without_end_takes_no_room() -> None:
+    site = Told(validity=36_000)
+    for number in range(EXTRA_MAX + 20):
+        mark = str(number).encode()
+        site.at(number / 100, Accounted(replace(START, key=str(number), mark=mark)))
+    stop = replace(INTERIM, status=AccountStatus.STOP, key="last", down_bytes=7)
+    site.at(9, Accounted(stop))
+
+    assert len(site.state.sessions) == 1 + EXTRA_MAX
+    assert sum(one.closed is None for one in site.state.sessions.values()) == 1
+    assert site.state.grants[GrantId("g1")].past.down_bytes == 7
