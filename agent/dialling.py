@@ -222,8 +222,8 @@ def _is_of_an_earlier_life(before: Dial, dial: Dial, account: Account) -> bool:
     """
     if not 0 < before.stamp < dial.stamp or not account.stamp:
         return False
-    began, told = (one.stamp - one.seconds for one in (before, account))
-    same = abs(told - began) <= ROUNDED_S and _is_older_than(dial, account)
+    first, began, told = (one.stamp - one.seconds for one in (before, dial, account))
+    same = abs(told - first) <= ROUNDED_S < abs(told - began)
     return account.stamp <= before.stamp or same
 
 
@@ -320,7 +320,7 @@ def _continued(draft: Draft, session: Session, account: Account) -> None:
     meter, grown = advance(session.meter, counter)
     heard = bool(grown.total_bytes) or not _is_played_again(dial, account)
     if account.status is AccountStatus.START:
-        dial = replace(dial, marks=tuple(dict.fromkeys((*dial.marks, account.mark)))[-MARKS_MAX:])
+        dial = _marked(dial, account)
     session = replace(
         session,
         meter=meter,
@@ -343,6 +343,11 @@ def _continued(draft: Draft, session: Session, account: Account) -> None:
         # Invariant: what a NAS was answered for is in the outbox.
         draft.put_session(sessions.told(draft, session))
     sessions.end_if_due(draft, draft.sessions[session.id])
+
+
+def _marked(dial: Dial, account: Account) -> Dial:
+    """A dial with one more Start of it."""
+    return replace(dial, marks=tuple(dict.fromkeys((*dial.marks, account.mark)))[-MARKS_MAX:])
 
 
 def _counter(draft: Draft, session: Session, account: Account) -> Counter:
@@ -382,6 +387,10 @@ def _late(draft: Draft, session: Session, account: Account) -> None:
     """
     dial = _dial(session)
     if _is_older_than(dial, account):
+        return
+    if account.status is AccountStatus.START:
+        session = replace(session, dial=_marked(dial, account))
+        draft.hung_up.put(dial.place, session)
         return
     counter = _counter(draft, session, account)
     meter, grown = advance(session.meter, counter)

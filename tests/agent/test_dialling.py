@@ -267,6 +267,16 @@ def test_what_is_played_again_of_a_life_before_the_last_is_nobodys() -> None:
     assert site.state.grants[GrantId("g1")].past.down_bytes == 5_070
 
 
+def test_a_start_that_came_after_its_stop_opens_nothing_when_it_is_played_again() -> None:
+    site = Told(validity=36_000)
+    site.at(0, Accounted(replace(INTERIM, status=AccountStatus.STOP)))
+    late = replace(START, late_s=20)
+    site.at(5, Accounted(late))
+    site.at(500, Accounted(late))
+
+    assert not site.state.sessions
+
+
 def test_a_nas_that_begins_sessions_without_end_takes_no_room() -> None:
     site = Told(validity=36_000)
     for number in range(EXTRA_MAX + 20):
