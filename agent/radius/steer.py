@@ -66,6 +66,7 @@ class Steer:
         self._tried: dict[str, _Tried] = {}
         self._deaf_again_at: dict[str, int] = {}
         self._asking: dict[str, asyncio.Task[None]] = {}
+        self._shaking: dict[SessionId, asyncio.Task[Said]] = {}
         self._strays: OrderedDict[str, Dial] = OrderedDict()
         self._waiting: OrderedDict[str, Dial] = OrderedDict()
         self._moved = asyncio.Event()
@@ -84,7 +85,7 @@ class Steer:
                 await self._loop.wait(asyncio.Event().wait(), at_most_ms=self._rest_ms())
                 await self._loop.wait(self._moved.wait(), at_most_ms=LOOK_MS)
         finally:
-            for task in self._asking.values():
+            for task in (*self._asking.values(), *self._shaking.values()):
                 task.cancel()
             for line in self._lines.values():
                 line.close()
@@ -111,11 +112,20 @@ class Steer:
             self._loop.hint(Steered(session.id, self._wanted(nas, session)))
 
     async def ask(self, session: Session) -> Said:
-        """Whether the NAS of a session knows it: it is told again what it is held to."""
+        """Whether the NAS of a session knows it: it is told again what it is held to.
+
+        However many want to know it at a time, it is asked once.
+        """
         dial = session.dial
         if dial is None or dial.nas not in self._nases:
             return Said.SILENT
-        return await self._lines[dial.nas].ask(self._change(self._nases[dial.nas], session, dial))
+        asked = self._shaking.get(session.id)
+        if asked is None:
+            change = self._change(self._nases[dial.nas], session, dial)
+            asked = asyncio.ensure_future(self._lines[dial.nas].ask(change))
+            self._shaking[session.id] = asked
+            asked.add_done_callback(lambda _: self._shaking.pop(session.id, None))
+        return await asyncio.shield(asked)
 
     def look(self) -> None:
         """Give every order that is due."""

@@ -9,8 +9,10 @@ import pytest
 
 from agent.model import Notice, SessionClosed
 from agent.radius import steering
+from agent.radius.line import WAITS_S
 from agent.radius.settings import Unpaid
 from agent.radius.steer import DEAF_AFTER, Steer
+from agent.radius.steering import Said
 from agent.uplink.memory import grant_item, login_item
 from tests.support.radius import CAUSE, NAME, SECRET, Dialled, a_radius_site
 from tests.support.site import some_limits
@@ -113,6 +115,21 @@ async def test_somebody_who_is_there_does_not(tmp_path: Path) -> None:
     assert answer["Reply-Message"] == "This name is in use already."
     assert again is not None
     assert again.kind == "Access-Reject"
+
+
+async def test_who_dials_a_hundred_times_has_the_nas_asked_once(tmp_path: Path) -> None:
+    """Or one customer keeps the orders to the NAS, and everybody's accounts, waiting."""
+    async with a_radius_site(tmp_path) as site:
+        await dialled(site, "1")
+        (session,) = site.loop.state.sessions.values()
+        site.nas.silent = True
+        asked = [asyncio.ensure_future(site.server.steer.ask(session)) for _ in range(100)]
+        await asyncio.sleep(0)
+        asked[0].cancel()
+        said = await asyncio.gather(*asked, return_exceptions=True)
+
+        assert set(said[1:]) == {Said.SILENT}
+        assert len(site.nas.seen) == len(WAITS_S)
 
 
 async def test_the_same_device_takes_its_own_place(tmp_path: Path) -> None:
