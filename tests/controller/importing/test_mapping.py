@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from controller.importing.mapping import Terms, proposed
+from controller.importing.mapping import PLANS_MAX, Terms, proposed
 from controller.importing.router_file import (
     ACTIVE,
     COOKIES,
@@ -145,6 +145,22 @@ def test_what_would_steer_a_terminal_or_is_no_letter_is_a_blank(odd: str) -> Non
 
     assert len(told.left) == 2
     assert all(text.isprintable() for text in texts)
+
+
+def test_more_plans_than_an_operator_sells_are_not_made() -> None:
+    """Codes whose limits all differ would each be a plan at every portal."""
+    told = rows(
+        HOTSPOT_USERS,
+        *(
+            {"name": f"k{number}", "profile": "home", "limit-uptime": f"{60 + number}"}
+            for number in range(PLANS_MAX + 2)
+        ),
+        {"name": "again", "profile": "home", "limit-uptime": "60"},
+    )
+
+    assert len(told.plans) == PLANS_MAX
+    assert len(told.codes) == PLANS_MAX + 1
+    assert {one.text for one in told.left} == {f"there would be more than {PLANS_MAX} plans"}
 
 
 def test_two_rows_are_never_known_by_one_key() -> None:
