@@ -45,8 +45,8 @@ ROUNDED_S = 1
 MARKS_MAX = 16
 """Starts remembered of one dial: a NAS tells each one a few times."""
 
-RESTARTS_MAX = 64
-"""Restarts of NASes remembered."""
+RESTARTS_MAX = 2_000
+"""Restarts of NASes remembered: two of each that a site may have."""
 
 CLOSING_MAX_MS = 600_000
 """A session that we ended is counted out after this, though its NAS told no stop."""
@@ -155,14 +155,18 @@ def chosen(draft: Draft, name: str) -> GrantUse | None:
 
 
 def _restarted(draft: Draft, account: Account) -> None:
-    """The NAS began anew: whatever it forwarded is over. Told again, it means nothing."""
+    """The NAS began anew: whatever it forwarded then is over. Told again, it means nothing."""
     mark = account.mark.hex()
     if mark in draft.restarts:
         return
     draft.restarts.put(mark, account.nas)
-    for old in list(draft.restarts)[: len(draft.restarts) - RESTARTS_MAX]:
+    for old in list(draft.restarts)[: max(0, len(draft.restarts) - RESTARTS_MAX)]:
         draft.restarts.drop(old)
+    was_at = draft.mono - account.late_s * 1_000
     for session in draft.sessions.values():
+        opened = session.opened_at
+        if opened.boot == draft.now.boot and opened.mono > was_at:
+            continue
         if session.dial is not None and session.dial.nas == account.nas:
             dead = replace(session, dial=replace(session.dial, dead=True))
             _over(draft, dead, Why.LEFT)

@@ -293,7 +293,7 @@ def hang_up(draft: Draft, session: Session, dial: Dial) -> None:
     """Remember a dialled session that is over, for what its NAS may yet tell of it."""
     draft.hung_up.drop(dial.place)
     draft.hung_up.put(dial.place, session)
-    for place in list(draft.hung_up)[: len(draft.hung_up) - HUNG_UP_MAX]:
+    for place in list(draft.hung_up)[: max(0, len(draft.hung_up) - HUNG_UP_MAX)]:
         draft.hung_up.drop(place)
 
 

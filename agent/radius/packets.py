@@ -268,8 +268,9 @@ def _account(packet: AcctPacket, nas: Nas) -> Account | None:
     if status is None:
         return None
     mark: bytes = packet.authenticator
+    late_s = _number(packet, words.ACCT_DELAY_TIME)
     if status is AccountStatus.RESTART:
-        return Account(nas=nas.name, status=status, mark=mark)
+        return Account(nas=nas.name, status=status, mark=mark, late_s=late_s)
     spelt = _first(packet, words.USER_NAME)
     stamp = _number(packet, words.EVENT_TIMESTAMP)
     up = _octets(packet, words.ACCT_INPUT_OCTETS, words.ACCT_INPUT_GIGAWORDS)
@@ -289,7 +290,7 @@ def _account(packet: AcctPacket, nas: Nas) -> Account | None:
         up_bytes=down if nas.swapped else up,
         wraps=not high_too,
         stamp=stamp if stamp >= CLOCK_SET else 0,
-        late_s=_number(packet, words.ACCT_DELAY_TIME),
+        late_s=late_s,
         timed_out=_number(packet, words.ACCT_TERMINATE_CAUSE) == TIMED_OUT,
     )
 

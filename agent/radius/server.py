@@ -42,6 +42,9 @@ TASKS_MAX = 2_000
 
 BIND_RETRY_S = 5
 READ_AT_ONCE = 64
+MAPPED = "::ffff:"
+"""How the system writes an address of IPv4 at a port that listens to both."""
+
 UNHEARD_INTERIMS = 2
 
 Place = tuple[str, int]
@@ -132,7 +135,7 @@ class Server:
 
     def _known(self, came: Came) -> Nas | None:
         """Which NAS sent this, if it is to be looked at at all."""
-        nas = self._nases.get(came.sender[0])
+        nas = self._nases.get(came.sender[0].removeprefix(MAPPED))
         if nas is None:
             self.tally["unknown_nas"] += 1
             return None

@@ -22,6 +22,8 @@ from agent.model import (
     State,
     Ticked,
 )
+from agent.radius.settings import NASES_MAX
+from agent.sessions import HUNG_UP_MAX
 from agent.uplink.memory import grant_item, login_item
 from agent.uplink.seam import DesiredChange
 from billing.ids import GrantId
@@ -275,6 +277,44 @@ def test_a_start_that_came_after_its_stop_opens_nothing_when_it_is_played_again(
     site.at(500, Accounted(late))
 
     assert not site.state.sessions
+
+
+def test_a_restart_that_is_told_late_ends_nothing_that_began_after_it() -> None:
+    """A NAS tells it again, with its delay and so under another mark, until it has an answer."""
+    site = Told(validity=36_000)
+    on = Account(nas="tower-1", status=AccountStatus.RESTART, mark=b"on")
+    site.at(0, Accounted(replace(START, key="80", mark=b"before")))
+    site.at(10, Accounted(on))
+    site.at(20, Accounted(START))
+    site.at(40, Accounted(replace(on, mark=b"on again", late_s=30)))
+    site.at(300, Accounted(INTERIM))
+
+    assert [one.dial.key for one in site.state.sessions.values() if one.dial] == ["81"]
+    assert site.closed == ["left"]
+
+
+def test_as_many_restarts_are_remembered_as_a_power_cut_of_all_nases_makes() -> None:
+    site = Told(validity=36_000)
+    on = Account(nas="tower-1", status=AccountStatus.RESTART, mark=b"on")
+    site.at(0, Accounted(on))
+    for number in range(NASES_MAX):
+        other = replace(on, nas=f"tower-{number}", mark=str(number).encode())
+        site.at(1, Accounted(other))
+    site.at(20, Accounted(START))
+    site.at(60, Accounted(on))
+
+    assert site.closed == []
+
+
+def test_so_many_sessions_are_remembered_once_they_are_over() -> None:
+    """Whoever is forgotten, and goes on at a NAS that ends nobody, is counted from the start."""
+    site = Told(validity=36_000)
+    stop = replace(INTERIM, status=AccountStatus.STOP)
+    for number in range(HUNG_UP_MAX + 1):
+        site.at(1, Accounted(replace(stop, key=str(number))))
+
+    assert len(site.state.hung_up) == HUNG_UP_MAX
+    assert "tower-1 0" not in site.state.hung_up
 
 
 def test_a_nas_that_begins_sessions_without_end_takes_no_room() -> None:

@@ -6,9 +6,10 @@ import asyncio
 import socket
 from typing import TYPE_CHECKING
 
-from pyrad.packet import AuthPacket
+from pyrad.packet import AccessAccept, AuthPacket
 
 from agent.radius import words
+from agent.radius.server import Came
 from agent.radius.settings import Kind, Unpaid
 from agent.uplink.memory import blocked_item, grant_item, login_item
 from billing.plan import Burst
@@ -265,6 +266,21 @@ async def test_whoever_is_not_known_hears_nothing(tmp_path: Path) -> None:
 
     assert answer is None
     assert site.server.tally["unknown_nas"] == 1
+
+
+async def test_a_nas_of_ipv4_is_known_where_both_are_listened_to(tmp_path: Path) -> None:
+    """With ``listen = "::"`` the system tells an address of IPv4 as one of IPv6."""
+    async with a_radius_site(tmp_path) as site:
+        await site.subscribe()
+        packet = AuthPacket(secret=NAS_SECRET.encode(), dict=words.dictionary(), id=7)
+        packet.AddAttribute("User-Name", NAME)
+        packet["User-Password"] = packet.PwCrypt(SECRET)
+        packet.add_message_authenticator()
+        heard: list[bytes] = []
+        site.server.asked(Came(packet.RequestPacket(), (f"::ffff:{HERE}", 1_000), heard.append))
+
+        assert heard[0][0] == AccessAccept
+        assert site.server.tally["unknown_nas"] == 0
 
 
 async def test_somebody_who_asks_whether_we_are_here_is_told(tmp_path: Path) -> None:

@@ -81,6 +81,17 @@ def test_whatever_a_nas_tells_of_a_session_is_read_or_doubted(
     assert isinstance(packets.told(packet.RequestPacket(), NAS), Told | Doubt)
 
 
+def test_a_restart_says_how_late_it_is() -> None:
+    packet = AcctPacket(secret=NAS.secret, dict=words.dictionary(), id=7)
+    for name, value in (("Acct-Status-Type", 7), ("Acct-Delay-Time", 30)):
+        packet.AddAttribute(name, value)
+    told = packets.told(packet.RequestPacket(), NAS)
+
+    assert isinstance(told, Told)
+    assert told.account is not None
+    assert told.account.late_s == 30
+
+
 def test_a_count_that_cannot_be_is_none() -> None:
     packet = AcctPacket(secret=NAS.secret, dict=words.dictionary(), id=7)
     given = {"Acct-Status-Type": 3, "Acct-Session-Id": "81", "Acct-Output-Octets": 1}
