@@ -1,8 +1,9 @@
 """The two ports at which NASes ask and tell.
 
 A question is answered at once, from memory. An account is answered when it is journalled, and not
-at all while the disk takes nothing: the NAS tells it again. The same packet from the same port gets
-the very same answer (RFC 5080, 2.2.2). Who is not known by address gets none.
+at all while the disk takes nothing: the NAS tells it again. The same packet from the same address
+gets the very same answer (RFC 5080, 2.2.2), and later on none, if somebody was let in by it: it is
+played again. Who is not known by address gets none.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections import Counter, OrderedDict
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from agent import log
@@ -21,7 +23,7 @@ from agent.model import Accounted, Lost, Noticed, Redialled
 from agent.radius import answers, packets
 from agent.radius.packets import PACKET_BYTES_MAX, Alive, Doubt, Told
 from agent.radius.steering import Said
-from agent.radius.verdict import Crowded, Welcome, verdict
+from agent.radius.verdict import Crowded, Refused, Welcome, verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -37,6 +39,9 @@ ANSWERS_MAX = 4_096
 """Answers that are kept for those who ask again."""
 
 ANSWERS_KEPT_MS = 30_000
+PROVEN_MAX = 20_000
+"""Questions with a right secret that are remembered, so that none of them is played again later."""
+
 TASKS_MAX = 2_000
 """Accounts and questions that may wait for the disk or for a NAS; beyond it they get no answer."""
 
@@ -60,9 +65,12 @@ class Came:
     send: Callable[[bytes], object]
 
     @property
-    def key(self) -> tuple[Place, bytes]:
-        """What a packet that is sent again has in common with the first."""
-        return self.sender, self.raw
+    def key(self) -> tuple[str, bytes]:
+        """What a packet that is sent again has in common with the first.
+
+        Whoever plays it again can choose the port, and what stands behind its end.
+        """
+        return self.sender[0], self.raw[: int.from_bytes(self.raw[2:4])]
 
 
 class Server:
@@ -75,8 +83,9 @@ class Server:
         self._radius = radius
         self.steer = steer
         self._nases = {str(nas.address): nas for nas in radius.nases}
-        self._answers: OrderedDict[tuple[Place, bytes], tuple[int, bytes]] = OrderedDict()
-        self._tasks: dict[tuple[Place, bytes], asyncio.Task[None]] = {}
+        self._answers: OrderedDict[tuple[str, bytes], tuple[int, bytes]] = OrderedDict()
+        self._tasks: dict[tuple[str, bytes], asyncio.Task[None]] = {}
+        self._proven: OrderedDict[bytes, None] = OrderedDict()
 
     async def run(self) -> None:
         """Answer until cancelled; a port that is taken is waited for."""
@@ -117,6 +126,8 @@ class Server:
                 self.tally[doubt.value] += 1
             case Alive() as alive:
                 self._answer(came, answers.here(alive))
+            case _ if _digest(came) in self._proven:
+                self.tally["played_again"] += 1
             case access:
                 self._judge(access, nas, came)
 
@@ -168,6 +179,10 @@ class Server:
         came: Came,
     ) -> None:
         self.tally["accepted" if isinstance(found, Welcome) else "refused"] += 1
+        if not isinstance(found, Refused):
+            self._proven[_digest(came)] = None
+            if len(self._proven) > PROVEN_MAX:
+                self._proven.popitem(last=False)
         self._answer(came, answers.answer(access, found, nas, self._radius))
 
     async def _make_room(
@@ -216,7 +231,7 @@ class Server:
         self._tasks[came.key] = task
         task.add_done_callback(lambda done: self._done(came.key, done))
 
-    def _done(self, key: tuple[Place, bytes], task: asyncio.Task[None]) -> None:
+    def _done(self, key: tuple[str, bytes], task: asyncio.Task[None]) -> None:
         del self._tasks[key]
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("radius", error=repr(error))
@@ -242,6 +257,10 @@ class Server:
             except OSError as error:
                 log.warning("trouble", part="radius", port=port, error=str(error))
                 await asyncio.sleep(BIND_RETRY_S)
+
+
+def _digest(came: Came) -> bytes:
+    return sha256(came.key[1]).digest()[:16]
 
 
 class _Port:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pyrad.packet import AccessAccept, AuthPacket
 
 from agent.radius import words
-from agent.radius.server import Came
+from agent.radius.server import ANSWERS_KEPT_MS, Came
 from agent.radius.settings import Kind, Unpaid
 from agent.uplink.memory import blocked_item, grant_item, login_item
 from billing.plan import Burst
@@ -24,6 +24,7 @@ from tests.support.radius import (
     a_radius_site,
 )
 from tests.support.site import some_limits
+from tests.support.steered import SteeredClock
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -254,6 +255,29 @@ async def test_a_question_asked_again_gets_the_very_same_answer(tmp_path: Path) 
 
     assert first == second
     assert site.server.tally["again"] == 1
+
+
+async def test_a_question_that_is_played_again_ends_nobodys_line(tmp_path: Path) -> None:
+    """Who heard it on the way can send it as the NAS, and the same device takes its own place."""
+    clock = SteeredClock()
+    async with a_radius_site(tmp_path, clock=clock) as site:
+        await site.subscribe()
+        packet = a_question()
+        packet.AddAttribute("Calling-Station-Id", MAC)
+        packet.add_message_authenticator()
+        raw, heard = packet.RequestPacket(), list[bytes]()
+        site.server.asked(Came(raw, (HERE, 1_000), heard.append))
+        await site.tell("Start")
+        for padding, port in ((b"", 1_001), (b"behind the end", 1_000)):
+            site.server.asked(Came(raw + padding, (HERE, port), heard.append))
+        await clock.advance(ANSWERS_KEPT_MS // 1_000 + 1)
+        site.server.asked(Came(raw, (HERE, 1_000), heard.append))
+        await site.tell("Interim-Update", Acct_Session_Time=31)
+        (session,) = site.loop.state.sessions.values()
+
+    assert session.closed is None
+    assert heard == heard[:1] * 3
+    assert (site.server.tally["again"], site.server.tally["played_again"]) == (2, 1)
 
 
 async def test_whoever_is_not_known_hears_nothing(tmp_path: Path) -> None:
