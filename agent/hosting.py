@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import itertools
+import resource
 import signal
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -25,6 +26,7 @@ from agent import log, running, small
 from agent.config import ConfigFaults
 from agent.journal import Journal, JournalError
 from agent.running import ConfigFile
+from agent.visitors import CONNECTIONS_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -36,6 +38,10 @@ if TYPE_CHECKING:
 R = TypeVar("R")
 
 SITES_MAX = 64
+FILES_OF_A_SITE = 100
+FILES_WANTED = SITES_MAX * (2 * CONNECTIONS_MAX + FILES_OF_A_SITE)
+"""So many may be open at once: each site's portal lets in strangers, with TLS and without."""
+
 BEGIN_AGAIN_S = (1, 5, 15, 60)
 """Rests before a site that failed is begun again; the last one repeats."""
 
@@ -213,6 +219,7 @@ async def _aside(work: Callable[[], R]) -> R:
 async def run(places: Sequence[Path], files: Sequence[ConfigFile], *, clock: Clock) -> None:
     """Run all sites until SIGTERM or SIGINT; read their configurations again at SIGHUP."""
     running.seldom_collect()
+    room_for_files()
     host, stop, again = Host(clock), asyncio.Event(), asyncio.Event()
     for number, event in (
         (signal.SIGTERM, stop),
@@ -233,6 +240,16 @@ async def run(places: Sequence[Path], files: Sequence[ConfigFile], *, clock: Clo
         work.cancel()
     await asyncio.gather(*works, return_exceptions=True)
     await host.stop()
+
+
+def room_for_files() -> None:
+    """Let this process open as many files as all sites may want, or as the system lets it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = FILES_WANTED if hard == resource.RLIM_INFINITY else min(FILES_WANTED, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        # Where a unit forbids it, the unit itself gives as many.
+        with suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 async def _reload(host: Host, places: Sequence[Path], again: asyncio.Event) -> None:

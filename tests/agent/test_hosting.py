@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import signal
 import sys
 from dataclasses import replace
@@ -144,6 +145,18 @@ def test_there_are_not_too_many(tmp_path: Path, places: int) -> None:
         written(tmp_path, f"s{number}", port=1_000 + number)
     with pytest.raises(ConfigFaults, match="want 1 to 64 files"):
         hosting.read([tmp_path])
+
+
+def test_as_many_files_may_be_open_as_the_system_lets_us() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, 256), hard))
+    try:
+        hosting.room_for_files()
+        room, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+    assert room == min(hosting.FILES_WANTED, hard)
 
 
 class Lives:
