@@ -131,9 +131,9 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Alive:
-    """A NAS asks whether somebody is here (RFC 5997)."""
+    """A NAS asks whether somebody is here (RFC 5997), at either port."""
 
-    packet: AuthPacket
+    packet: AuthPacket | AcctPacket
 
 
 def asked(raw: bytes, nas: Nas) -> Access | Alive | Doubt:
@@ -150,7 +150,7 @@ def asked(raw: bytes, nas: Nas) -> Access | Alive | Doubt:
     return Access(packet=packet, spelt=spelt, mac=_mac(packet, spelt), proof=_proof(packet))
 
 
-def _doubted(packet: AuthPacket, raw: bytes, nas: Nas) -> Doubt | None:
+def _doubted(packet: AuthPacket | AcctPacket, raw: bytes, nas: Nas) -> Doubt | None:
     """Why a request is not believed; else it is read into ``packet``."""
     found = attributes(raw)
     if found is None:
@@ -166,13 +166,19 @@ def _doubted(packet: AuthPacket, raw: bytes, nas: Nas) -> Doubt | None:
     return None if _decoded(packet, raw) else Doubt.MALFORMED
 
 
-def told(raw: bytes, nas: Nas) -> Told | Doubt:
+def told(raw: bytes, nas: Nas) -> Told | Alive | Doubt:
     """What came to the port where accounts are told."""
     found = attributes(raw)
     if found is None:
         return Doubt.MALFORMED
-    if raw[0] != AccountingRequest:
-        return Doubt.STRANGE
+    if raw[0] == StatusServer:
+        packet = AcctPacket(secret=nas.secret, dict=words.dictionary())
+        return _doubted(packet, raw, nas) or Alive(packet)
+    return _noted(raw, found, nas) if raw[0] == AccountingRequest else Doubt.STRANGE
+
+
+def _noted(raw: bytes, found: list[tuple[int, bytes]], nas: Nas) -> Told | Doubt:
+    """What an account says, or why it is not believed."""
     signed = any(kind == words.MESSAGE_AUTHENTICATOR for kind, _ in found)
     if not _sealed(raw, nas) or (signed and not _signed(raw, found, nas, _UNSEALED)):
         return Doubt.FORGED

@@ -139,6 +139,8 @@ class Server:
         match packets.told(came.raw, nas):
             case Doubt() as doubt:
                 self.tally[doubt.value] += 1
+            case Alive() as alive:
+                self._answer(came, answers.here(alive))
             case Told(account=None) as told:
                 self._answer(came, answers.noted(told))
             case told:

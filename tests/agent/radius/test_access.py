@@ -22,6 +22,7 @@ from tests.support.radius import (
     NO_ANSWER_S,
     SECRET,
     a_radius_site,
+    radclient,
 )
 from tests.support.site import some_limits
 from tests.support.steered import SteeredClock
@@ -311,10 +312,15 @@ async def test_somebody_who_asks_whether_we_are_here_is_told(tmp_path: Path) -> 
     async with a_radius_site(tmp_path) as site:
         signed = await site.ask(SIGNED, kind="status")
         unsigned = await exchanged(site, bytes((12, 1, 0, 20)) + bytes(16), wait_s=0.2)
+        where = f"{HERE}:{site.radius.acct_port}"
+        told = await radclient(where, "status", NAS_SECRET, SIGNED)
+        forged = await radclient(where, "status", "not its secret", SIGNED, wait_s=NO_ANSWER_S)
 
     assert signed is not None
     assert signed.kind == "Access-Accept"
-    assert unsigned is None
+    assert (unsigned, forged) == (None, None)
+    assert told is not None
+    assert told.kind == "Accounting-Response"
 
 
 async def test_answers_come_from_the_journal_after_a_power_cut(tmp_path: Path) -> None:
