@@ -65,28 +65,10 @@ def accounted(draft: Draft, account: Account) -> None:
     """Take what a NAS tells."""
     if account.status is AccountStatus.RESTART:
         _restarted(draft, account)
-        return
-    place = dial_place(account.nas, account.key)
-    session, before = draft.session_at(place), draft.hung_up.get(place)
-    if session is not None and _is_of_before(draft, session, before, account):
-        assert before is not None, "who was there before is known"
-        _late(draft, before, account)
-        return
-    if session is not None and _is_another(draft, session, account):
-        _over(draft, session, Why.LEFT)
-        session, before = None, draft.hung_up[place]
-    if session is not None:
-        if not _is_somebody_elses(session, account):
-            _continued(draft, session, account)
-        return
-    if before is None or _is_another(draft, before, account):
-        _opened(draft, account, base=NO_VOLUME)
-    elif account.status is AccountStatus.INTERIM and _is_news(_dial(before), account):
-        base = _dial(before).base + before.meter.usage
-        if not _opened(draft, account, base=base):
-            _late(draft, before, account)
-    elif not _is_somebody_elses(before, account):
-        _late(draft, before, account)
+    elif account.login:
+        _told(draft, account)
+    else:
+        _told(draft, replace(account, login=_whose(draft, account)))
 
 
 def lost(draft: Draft, session_id: SessionId) -> None:
@@ -154,6 +136,31 @@ def chosen(draft: Draft, name: str) -> GrantUse | None:
     )
 
 
+def _told(draft: Draft, account: Account) -> None:
+    """Take what a NAS tells of one session."""
+    place = dial_place(account.nas, account.key)
+    session, before = draft.session_at(place), draft.hung_up.get(place)
+    if session is not None and _is_of_before(draft, session, before, account):
+        assert before is not None, "who was there before is known"
+        _late(draft, before, account)
+        return
+    if session is not None and _is_another(draft, session, account):
+        _over(draft, session, Why.LEFT)
+        session, before = None, draft.hung_up[place]
+    if session is not None:
+        if not _is_somebody_elses(session, account):
+            _continued(draft, session, account)
+        return
+    if before is None or _is_another(draft, before, account):
+        _opened(draft, account, base=NO_VOLUME)
+    elif account.status is AccountStatus.INTERIM and _is_news(_dial(before), account):
+        base = _dial(before).base + before.meter.usage
+        if not _opened(draft, account, base=base):
+            _late(draft, before, account)
+    elif not _is_somebody_elses(before, account):
+        _late(draft, before, account)
+
+
 def _restarted(draft: Draft, account: Account) -> None:
     """The NAS began anew: whatever it forwarded then is over. Told again, it means nothing."""
     mark = account.mark.hex()
@@ -170,6 +177,18 @@ def _restarted(draft: Draft, account: Account) -> None:
         if session.dial is not None and session.dial.nas == account.nas:
             dead = replace(session, dial=replace(session.dial, dead=True))
             _over(draft, dead, Why.LEFT)
+
+
+def _whose(draft: Draft, account: Account) -> str:
+    """By which name somebody dialled in of whom a NAS tells none: that of the session or grant."""
+    place = dial_place(account.nas, account.key)
+    known = draft.session_at(place) or draft.hung_up.get(place)
+    if known is not None and account.grant_id in {"", known.grant_id}:
+        return _dial(known).login
+    use = draft.grants.get(GrantId(account.grant_id))
+    logins = () if use is None else draft.logins.values()
+    names = (one.name for one in logins if use and use.cause_id.startswith(f"{one.cause}:"))
+    return next(names, "")
 
 
 def _is_another(draft: Draft, known: Session, account: Account) -> bool:

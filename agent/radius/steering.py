@@ -97,7 +97,8 @@ _ANSWERS = {
 def _named(dial: Dial) -> Words:
     address: Words = (("Framed-IP-Address", dial.address),) if dial.address else ()
     key = dial.key.encode(KEY_LETTERS)
-    return (("User-Name", dial.login), ("Acct-Session-Id", key), *address)
+    name: Words = (("User-Name", dial.login),) if dial.login else ()
+    return (*name, ("Acct-Session-Id", key), *address)
 
 
 def _order(nas: Nas, code: int, said: Words, number: int) -> Order:

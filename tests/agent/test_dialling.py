@@ -317,6 +317,25 @@ def test_so_many_sessions_are_remembered_once_they_are_over() -> None:
     assert "tower-1 0" not in site.state.hung_up
 
 
+def test_a_nas_that_tells_no_name_tells_of_who_was_let_in() -> None:
+    """RFC 2866 has User-Name as something that may be there."""
+    site = Told(validity=36_000)
+    site.at(0, Accounted(replace(START, login="")))
+    (before,) = site.state.sessions.values()
+    site.at(300, Accounted(INTERIM))
+    site.at(600, Accounted(replace(INTERIM, login="", grant_id="", seconds=600, down_bytes=900)))
+    (session,) = site.state.sessions.values()
+    nobody = replace(START, login="", grant_id="", key="82", mark=b"nobody")
+    site.at(601, Accounted(nobody))
+
+    assert (before.id, before.closed, session.id) == (session.id, None, before.id)
+    assert session.dial is not None
+    assert session.dial.login == "wanjiku"
+    assert site.state.grants[GrantId("g1")].past.down_bytes == 0
+    assert session.meter.usage.down_bytes == 900
+    assert len(site.state.sessions) == 1
+
+
 def test_a_nas_that_begins_sessions_without_end_takes_no_room() -> None:
     site = Told(validity=36_000)
     for number in range(EXTRA_MAX + 20):
