@@ -564,8 +564,9 @@ class Account:
     """What one accounting packet says.
 
     ``mark`` is its authenticator: a packet that comes again has the same. ``grant_id`` is what the
-    NAS was given with the access, "" when it does not say. ``late_s`` is for how long the NAS has
-    been trying to tell. Bytes that it does not tell are None; one that counts in 32 bits ``wraps``.
+    NAS was given with the access, "" when it does not say, and ``rate`` names the speed that it was
+    given. ``late_s`` is for how long the NAS has been trying to tell. Bytes that it does not tell
+    are None; one that counts in 32 bits ``wraps``.
     """
 
     nas: str
@@ -574,6 +575,7 @@ class Account:
     key: str = ""
     login: str = ""
     grant_id: str = ""
+    rate: str = ""
     mac: MacAddress = NO_MAC
     address: str = ""
     seconds: int = 0

@@ -59,7 +59,7 @@ TIMED_OUT = 5
 """Acct-Terminate-Cause of a session whose time was over."""
 
 OURS = b"lango:"
-"""How a Class begins that this site gave; a grant's id is behind it."""
+"""How a Class begins that this site gave; behind it: a grant's id, a slash, a speed's mark."""
 
 UNPAID = "unpaid"
 """Stands there in place of a grant."""
@@ -279,6 +279,7 @@ def _account(packet: AcctPacket, nas: Nas) -> Account | None:
         return Account(nas=nas.name, status=status, mark=mark, late_s=late_s)
     spelt = _first(packet, words.USER_NAME)
     stamp = _number(packet, words.EVENT_TIMESTAMP)
+    grant_id, _, rate = _given(packet).partition("/")
     up = _octets(packet, words.ACCT_INPUT_OCTETS, words.ACCT_INPUT_GIGAWORDS)
     down = _octets(packet, words.ACCT_OUTPUT_OCTETS, words.ACCT_OUTPUT_GIGAWORDS)
     high_too = packet.get(words.ACCT_INPUT_GIGAWORDS) or packet.get(words.ACCT_OUTPUT_GIGAWORDS)
@@ -288,7 +289,8 @@ def _account(packet: AcctPacket, nas: Nas) -> Account | None:
         mark=mark,
         key=_key(packet),
         login=spelt.decode("ascii", "replace")[:TEXT_MAX],
-        grant_id=_grant_id(packet),
+        grant_id=grant_id,
+        rate=rate,
         mac=_mac(packet, spelt),
         address=_address(packet),
         seconds=_number(packet, words.ACCT_SESSION_TIME),
@@ -339,7 +341,8 @@ def _key(packet: AcctPacket) -> str:
     return raw.decode(KEY_LETTERS)
 
 
-def _grant_id(packet: AcctPacket) -> str:
+def _given(packet: AcctPacket) -> str:
+    """What this site gave with the access."""
     given = [bytes(one) for one in packet.get(words.CLASS) or () if one.startswith(OURS)]
     return given[0][len(OURS) :].decode("ascii", "replace") if given else ""
 

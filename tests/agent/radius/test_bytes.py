@@ -196,7 +196,7 @@ def test_an_account_says_what_it_means() -> None:
         "Acct-Input-Gigawords": 2,
         "Acct-Output-Octets": 6,
         "Acct-Session-Time": 60,
-        "Class": b"lango:g1",
+        "Class": b"lango:g1/0a1b2c3d",
         "Calling-Station-Id": "02-00-00-00-00-0A",
         "Framed-IP-Address": "10.9.0.5",
     }
@@ -209,7 +209,7 @@ def test_an_account_says_what_it_means() -> None:
     assert isinstance(told.account, Account)
     assert told.account.status is AccountStatus.INTERIM
     assert (told.account.up_bytes, told.account.down_bytes) == (2 * 2**32 + 5, 6)
-    assert told.account.grant_id == "g1"
+    assert (told.account.grant_id, told.account.rate) == ("g1", "0a1b2c3d")
     assert told.account.mac == "02:00:00:00:00:0a"
     assert told.account.address == "10.9.0.5"
 

@@ -75,6 +75,22 @@ async def test_nothing_is_told_of_a_session_that_is_as_it_was_let_in(tmp_path: P
         assert site.nas.seen == []
 
 
+async def test_a_speed_that_changed_while_somebody_came_in_is_told(tmp_path: Path) -> None:
+    """Whoever dials in just before the night ends decides when their line is up."""
+    async with a_radius_site(tmp_path) as site:
+        await site.subscribe(validity=3600)
+        answer = await site.dial()
+        assert answer is not None
+        slower = some_limits(validity=3600)
+        object.__setattr__(slower, "down_bps", 1_000_000)
+        await site.put(grant_item("g1", limits=slower, devices=(), cause_id=f"{CAUSE}:1"))
+        site.nas.sessions["1"] = Dialled(NAME, "10.9.0.5")
+        await site.tell("Start", "1", f"Class = {answer['Class']}", Framed_IP_Address="10.9.0.5")
+        await site.nas.until(("change", "1"))
+
+        assert site.nas.sessions["1"].words["Mikrotik-Rate-Limit"] == "2000000/1000000"
+
+
 async def test_a_new_period_does_not_cut_the_line(tmp_path: Path) -> None:
     async with a_radius_site(tmp_path) as site:
         await dialled(site, "1")
