@@ -39,14 +39,21 @@ SLACK_MS = 10_000
 
 SLACK_S = 10
 
+ROUNDED_S = 1
+"""What a NAS tells in whole seconds differs by so much."""
+
 MARKS_MAX = 16
 """Starts remembered of one dial: a NAS tells each one a few times."""
 
-RESTARTS_MAX = 64
-"""Restarts of NASes remembered."""
+RESTARTS_MAX = 2_000
+"""Restarts of NASes remembered: two of each that a site may have."""
 
 CLOSING_MAX_MS = 600_000
 """A session that we ended is counted out after this, though its NAS told no stop."""
+
+EXTRA_MAX = 16
+"""Sessions of one grant that are kept beyond its places, each until its NAS told its end; what it
+begins beyond these is ended and not counted."""
 
 _GRANT_IS_OVER = {Why.TIME, Why.DATA, Why.ALLOWANCE, Why.SUSPENDED, Why.REVOKED}
 
@@ -58,28 +65,10 @@ def accounted(draft: Draft, account: Account) -> None:
     """Take what a NAS tells."""
     if account.status is AccountStatus.RESTART:
         _restarted(draft, account)
-        return
-    place = dial_place(account.nas, account.key)
-    session, before = draft.session_at(place), draft.hung_up.get(place)
-    if session is not None and _is_of_before(draft, session, before, account):
-        assert before is not None, "who was there before is known"
-        _late(draft, before, account)
-        return
-    if session is not None and _is_another(draft, session, account):
-        _over(draft, session, Why.LEFT)
-        session, before = None, draft.hung_up[place]
-    if session is not None:
-        if not _is_somebody_elses(session, account):
-            _continued(draft, session, account)
-        return
-    if before is None or _is_another(draft, before, account):
-        _opened(draft, account, base=NO_VOLUME)
-    elif account.status is AccountStatus.INTERIM and _is_news(_dial(before), account):
-        base = _dial(before).base + before.meter.usage
-        if not _opened(draft, account, base=base):
-            _late(draft, before, account)
-    elif not _is_somebody_elses(before, account):
-        _late(draft, before, account)
+    elif account.login:
+        _told(draft, account)
+    else:
+        _told(draft, replace(account, login=_whose(draft, account)))
 
 
 def lined(draft: Draft, account: Account) -> None:
@@ -185,18 +174,59 @@ def chosen(draft: Draft, name: str) -> GrantUse | None:
     )
 
 
+def _told(draft: Draft, account: Account) -> None:
+    """Take what a NAS tells of one session."""
+    place = dial_place(account.nas, account.key)
+    session, before = draft.session_at(place), draft.hung_up.get(place)
+    if session is not None and _is_of_before(draft, session, before, account):
+        assert before is not None, "who was there before is known"
+        _late(draft, before, account)
+        return
+    if session is not None and _is_another(draft, session, account):
+        _over(draft, session, Why.LEFT)
+        session, before = None, draft.hung_up[place]
+    if session is not None:
+        if not _is_somebody_elses(session, account):
+            _continued(draft, session, account)
+        return
+    if before is None or _is_another(draft, before, account):
+        _opened(draft, account, base=NO_VOLUME)
+    elif account.status is AccountStatus.INTERIM and _is_news(_dial(before), account):
+        base = _dial(before).base + before.meter.usage
+        if not _opened(draft, account, base=base):
+            _late(draft, before, account)
+    elif not _is_somebody_elses(before, account):
+        _late(draft, before, account)
+
+
 def _restarted(draft: Draft, account: Account) -> None:
-    """The NAS began anew: whatever it forwarded is over. Told again, it means nothing."""
+    """The NAS began anew: whatever it forwarded then is over. Told again, it means nothing."""
     mark = account.mark.hex()
     if mark in draft.restarts:
         return
     draft.restarts.put(mark, account.nas)
-    for old in list(draft.restarts)[: len(draft.restarts) - RESTARTS_MAX]:
+    for old in list(draft.restarts)[: max(0, len(draft.restarts) - RESTARTS_MAX)]:
         draft.restarts.drop(old)
+    was_at = draft.mono - account.late_s * 1_000
     for session in draft.sessions.values():
+        opened = session.opened_at
+        if opened.boot == draft.now.boot and opened.mono > was_at:
+            continue
         if session.dial is not None and session.dial.nas == account.nas:
             dead = replace(session, dial=replace(session.dial, dead=True))
             _over(draft, dead, Why.LEFT)
+
+
+def _whose(draft: Draft, account: Account) -> str:
+    """By which name somebody dialled in of whom a NAS tells none: that of the session or grant."""
+    place = dial_place(account.nas, account.key)
+    known = draft.session_at(place) or draft.hung_up.get(place)
+    if known is not None and account.grant_id in {"", known.grant_id}:
+        return _dial(known).login
+    use = draft.grants.get(GrantId(account.grant_id))
+    logins = () if use is None else draft.logins.values()
+    names = (one.name for one in logins if use and use.cause_id.startswith(f"{one.cause}:"))
+    return next(names, "")
 
 
 def _is_another(draft: Draft, known: Session, account: Account) -> bool:
@@ -236,9 +266,38 @@ def _is_somebody_elses(known: Session, account: Account) -> bool:
 
 def _is_of_before(draft: Draft, session: Session, before: Session | None, account: Account) -> bool:
     """Whether what is told is late, and of who had the name of this session before."""
-    if before is None or not _is_somebody_elses(session, account):
+    if before is None:
         return False
+    if not _is_somebody_elses(session, account):
+        return not _is_somebody_elses(before, account) and _is_of_an_earlier_life(
+            _dial(before), _dial(session), account
+        )
     return not (_is_somebody_elses(before, account) or _is_another(draft, before, account))
+
+
+def _is_of_an_earlier_life(before: Dial, dial: Dial, account: Account) -> bool:
+    """Whether a NAS tells of an earlier session of the same name and somebody, by its own clock.
+
+    Not where that clock fell back between the two. One that was set back since tells of moments
+    before this session began, but of none before the other was over.
+    """
+    if not 0 < before.stamp < dial.stamp or not account.stamp:
+        return False
+    first, began, told = (one.stamp - one.seconds for one in (before, dial, account))
+    same = abs(told - first) <= ROUNDED_S < abs(told - began)
+    return account.stamp <= before.stamp or same
+
+
+def _is_older_than(dial: Dial, account: Account) -> bool:
+    """Whether a NAS tells of a moment before a session began."""
+    return bool(account.stamp) and account.stamp + ROUNDED_S < dial.stamp - dial.seconds
+
+
+def _is_played_again(dial: Dial, account: Account) -> bool:
+    """Whether a packet tells of no later moment than is known: anybody may have heard it."""
+    if account.seconds or account.stamp:
+        return account.seconds <= dial.seconds and account.stamp <= dial.stamp
+    return account.mark in dial.marks
 
 
 def _is_news(dial: Dial, account: Account) -> bool:
@@ -256,6 +315,12 @@ def _opened(draft: Draft, account: Account, *, base: Volume) -> bool:
     if use is None and login is not None:
         use = chosen(draft, login.name)
     if use is None or (login is not None and not use.cause_id.startswith(f"{login.cause}:")):
+        return False
+    here = len(draft.sessions_of(use.grant.id))
+    if (
+        here >= use.grant.limits.devices_max + EXTRA_MAX
+        and account.status is not AccountStatus.STOP
+    ):
         return False
     dial = Dial(
         nas=account.nas,
@@ -314,13 +379,14 @@ def _continued(draft: Draft, session: Session, account: Account) -> None:
     dial = _dial(session)
     counter = _counter(draft, session, account)
     meter, grown = advance(session.meter, counter)
+    heard = bool(grown.total_bytes) or not _is_played_again(dial, account)
     if account.status is AccountStatus.START:
-        dial = replace(dial, marks=tuple(dict.fromkeys((*dial.marks, account.mark)))[-MARKS_MAX:])
+        dial = _marked(dial, account)
     session = replace(
         session,
         meter=meter,
         active_at=draft.mono if grown.total_bytes else session.active_at,
-        heard_at=draft.mono if session.closed is None else session.heard_at,
+        heard_at=draft.mono if heard and session.closed is None else session.heard_at,
         dial=replace(
             dial,
             seconds=max(dial.seconds, account.seconds),
@@ -329,7 +395,7 @@ def _continued(draft: Draft, session: Session, account: Account) -> None:
         ),
     )
     draft.put_session(session)
-    if session.closed is None:
+    if heard and session.closed is None:
         draft.put_use(grants.confirmed(draft.grants[session.grant_id], draft.mono))
     if account.status is AccountStatus.STOP:
         _over(draft, session, Why.TIME if account.timed_out else Why.LEFT)
@@ -338,6 +404,11 @@ def _continued(draft: Draft, session: Session, account: Account) -> None:
         # Invariant: what a NAS was answered for is in the outbox.
         draft.put_session(sessions.told(draft, session))
     sessions.end_if_due(draft, draft.sessions[session.id])
+
+
+def _marked(dial: Dial, account: Account) -> Dial:
+    """A dial with one more Start of it."""
+    return replace(dial, marks=tuple(dict.fromkeys((*dial.marks, account.mark)))[-MARKS_MAX:])
 
 
 def _counter(draft: Draft, session: Session, account: Account) -> Counter:
@@ -371,8 +442,17 @@ def _unwrapped(counted: int, known: int, *, most: int) -> int:
 
 
 def _late(draft: Draft, session: Session, account: Account) -> None:
-    """Take counts of a session that is over: only what is more than was known is news."""
+    """Take counts of a session that is over: only what is more than was known is news.
+
+    What is told of a moment before it began is of a session that nobody remembers.
+    """
     dial = _dial(session)
+    if _is_older_than(dial, account):
+        return
+    if account.status is AccountStatus.START:
+        session = replace(session, dial=_marked(dial, account))
+        draft.hung_up.put(dial.place, session)
+        return
     counter = _counter(draft, session, account)
     meter, grown = advance(session.meter, counter)
     if not grown.total_bytes:

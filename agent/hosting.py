@@ -11,17 +11,22 @@ from __future__ import annotations
 import asyncio
 import gc
 import itertools
+import resource
 import signal
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from itertools import combinations
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from agent import config as configs
 from agent import identity as identities
 from agent import log, running, small
 from agent.config import ConfigFaults
-from agent.journal import Journal
+from agent.journal import Journal, JournalError
 from agent.running import ConfigFile
+from agent.visitors import CONNECTIONS_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -30,7 +35,13 @@ if TYPE_CHECKING:
     from agent.clock import Clock
     from agent.config import Config
 
+R = TypeVar("R")
+
 SITES_MAX = 64
+FILES_OF_A_SITE = 100
+FILES_WANTED = SITES_MAX * (2 * CONNECTIONS_MAX + FILES_OF_A_SITE)
+"""So many may be open at once: each site's portal lets in strangers, with TLS and without."""
+
 BEGIN_AGAIN_S = (1, 5, 15, 60)
 """Rests before a site that failed is begun again; the last one repeats."""
 
@@ -72,13 +83,22 @@ def clashes(files: Sequence[ConfigFile]) -> list[str]:
     return [
         f"{one.path}, {other.path}: both have {what}"
         for one, other in combinations(files, 2)
-        for what in sorted(_claims(one.values) & _claims(other.values))
+        for what in sorted(_shared(one.values, other.values))
     ]
+
+
+def _shared(one: Config, other: Config) -> set[str]:
+    shared = _claims(one) & _claims(other)
+    if one.radius is not None and other.radius is not None:
+        listens = {one.radius.listen, other.radius.listen}
+        if len(listens) == 1 or any(address.is_unspecified for address in listens):
+            shared |= {f"RADIUS at port {p}" for p in one.radius.ports & other.radius.ports}
+    return shared
 
 
 def _claims(config: Config) -> set[str]:
     """What only one site can have: its folder, this machine's kernel, boxes, and ports."""
-    claims = {f"state_dir {config.state_dir}"}
+    claims = {f"state_dir {config.state_dir.resolve()}"}
     if config.plane == "linux":
         claims |= {'plane "linux"'}
     elif config.plane == "memory":
@@ -86,9 +106,6 @@ def _claims(config: Config) -> set[str]:
     for router in config.routers:
         claims.add(f"the portal at {router.portal}:{config.portal_port}")
         claims.add(f"the router {router.host}:{router.port}")
-    if config.radius is not None:
-        radius = config.radius
-        claims |= {f"RADIUS at {radius.listen}:{p}" for p in (radius.auth_port, radius.acct_port)}
     return claims
 
 
@@ -140,10 +157,18 @@ class Host:
             began = self._clock.now().mono
             try:
                 await self._work(file)
-            except Exception as error:  # noqa: BLE001 - a site's fault stays its own
+            except (Exception, asyncio.CancelledError) as error:
+                if _is_stopped():
+                    raise
                 log.error("site_failed", config=file.path, error=_why(error))
             failures = 0 if self._clock.now().mono - began > LIVED_MS else failures + 1
             await self._clock.sleep(BEGIN_AGAIN_S[min(failures, len(BEGIN_AGAIN_S)) - 1])
+
+
+def _is_stopped() -> bool:
+    """Whether the host ends this site, and not something in it that was cancelled."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _why(error: BaseException) -> str:
@@ -156,7 +181,7 @@ def _why(error: BaseException) -> str:
 async def _live(file: ConfigFile, clock: Clock) -> None:
     """One life of one site. Raises whatever ends it."""
     identity = identities.load(file.values.state_dir)
-    journal = Journal(file.values.state_dir / running.JOURNAL)
+    journal = await opened(file.values.state_dir / running.JOURNAL)
     try:
         parts = running.real(file.values, identity, clock)
         try:
@@ -165,12 +190,36 @@ async def _live(file: ConfigFile, clock: Clock) -> None:
             parts.close()
             await parts.uplink_closed()
     finally:
-        journal.close()
+        await _aside(journal.close)
+
+
+async def opened(path: Path) -> Journal:
+    """A site's journal. Reading it takes long, and SQLite waits for one that another has.
+
+    Raises `JournalError`.
+    """
+    opening = asyncio.ensure_future(_aside(partial(Journal, path)))
+    try:
+        return await asyncio.shield(opening)
+    except asyncio.CancelledError:
+        with suppress(JournalError):
+            (await opening).close()
+        raise
+
+
+async def _aside(work: Callable[[], R]) -> R:
+    """Do what may wait for a disk in a thread of its own: those that all share may hang."""
+    thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="site")
+    try:
+        return await asyncio.get_running_loop().run_in_executor(thread, work)
+    finally:
+        thread.shutdown(wait=False)
 
 
 async def run(places: Sequence[Path], files: Sequence[ConfigFile], *, clock: Clock) -> None:
     """Run all sites until SIGTERM or SIGINT; read their configurations again at SIGHUP."""
     running.seldom_collect()
+    room_for_files()
     host, stop, again = Host(clock), asyncio.Event(), asyncio.Event()
     for number, event in (
         (signal.SIGTERM, stop),
@@ -191,6 +240,16 @@ async def run(places: Sequence[Path], files: Sequence[ConfigFile], *, clock: Clo
         work.cancel()
     await asyncio.gather(*works, return_exceptions=True)
     await host.stop()
+
+
+def room_for_files() -> None:
+    """Let this process open as many files as all sites may want, or as the system lets it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = FILES_WANTED if hard == resource.RLIM_INFINITY else min(FILES_WANTED, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        # Where a unit forbids it, the unit itself gives as many.
+        with suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 async def _reload(host: Host, places: Sequence[Path], again: asyncio.Event) -> None:

@@ -258,6 +258,14 @@ class Loop:
                 await self.turn()
                 await self._rest()
         finally:
+            await self._disk_rests()
+
+    async def _disk_rests(self) -> None:
+        """Wait for what is being done with the journal, and hold nobody else in this process."""
+        last = asyncio.get_running_loop().run_in_executor(self._disk, int)
+        try:
+            await asyncio.gather(asyncio.shield(last), return_exceptions=True)
+        finally:
             self._disk.shutdown(wait=True)
 
     async def turn(self) -> None:

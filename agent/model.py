@@ -109,11 +109,12 @@ class Login:
 class Dial:
     """A session's life at a NAS (RFC 2866), which forwards and counts in place of this box.
 
-    ``key`` is its Acct-Session-Id. What the NAS counts is ``base``, which belongs to an earlier
-    session of the same dial, and the session's own meter. ``seconds`` is the longest session time
-    told, ``stamp`` the newest moment by the NAS's own clock (0: it tells none; used for order
-    alone). ``marks`` are the authenticators of the Starts that were taken for this dial. ``told``
-    is what the NAS is known to hold it to, "" when nobody knows. ``dead``: the NAS restarted since.
+    ``key`` is its Acct-Session-Id, a letter for each byte. What the NAS counts is ``base``, which
+    belongs to an earlier session of the same dial, and the session's own meter. ``seconds`` is the
+    longest session time told, ``stamp`` the newest moment by the NAS's own clock (0: it tells none;
+    used for order alone). ``marks`` are the authenticators of the Starts that were taken for this
+    dial. ``told`` is what the NAS is known to hold it to, "" when nobody knows. ``dead``: the NAS
+    restarted since.
     Of a line that a router keeps by its own secret (`Lined`) ``key`` is the name, and ``base`` what
     was counted for earlier dials; which one this is, and since when it counts, is in ``marks``.
     """
@@ -570,8 +571,9 @@ class Account:
     """What one accounting packet says.
 
     ``mark`` is its authenticator: a packet that comes again has the same. ``grant_id`` is what the
-    NAS was given with the access, "" when it does not say. ``late_s`` is for how long the NAS has
-    been trying to tell. Bytes that it does not tell are None; one that counts in 32 bits ``wraps``.
+    NAS was given with the access, "" when it does not say, and ``rate`` names the speed that it was
+    given. ``late_s`` is for how long the NAS has been trying to tell. Bytes that it does not tell
+    are None; one that counts in 32 bits ``wraps``.
     """
 
     nas: str
@@ -580,6 +582,7 @@ class Account:
     key: str = ""
     login: str = ""
     grant_id: str = ""
+    rate: str = ""
     mac: MacAddress = NO_MAC
     address: str = ""
     seconds: int = 0

@@ -63,7 +63,7 @@ def accepted(verdict: Welcome, nas: Nas, radius: Radius) -> Words:
     """What a NAS is told of somebody who is let in; it ends the session by itself at its limits."""
     said: list[tuple[str, int | str | bytes]] = [
         *verdict.proof,
-        ("Class", OURS + verdict.grant_id.encode()),
+        ("Class", OURS + f"{verdict.grant_id}/{rates.mark(nas.kind, verdict.rate)}".encode()),
         ("Acct-Interim-Interval", radius.interim_s),
         *rates.spoken(nas.kind, verdict.rate),
     ]

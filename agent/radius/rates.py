@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from agent.radius.settings import Kind
@@ -21,6 +22,11 @@ def spoken(kind: Kind, rate: Rate) -> tuple[tuple[str, int | str], ...]:
         ("WISPr-Bandwidth-Max-Up", min(rate.up_bps, U32_MAX)),
         ("WISPr-Bandwidth-Max-Down", min(rate.down_bps, U32_MAX)),
     )
+
+
+def mark(kind: Kind, rate: Rate) -> str:
+    """Names a speed to a NAS, so that it can say later which it was given."""
+    return sha256(repr(spoken(kind, rate)).encode()).hexdigest()[:8]
 
 
 def rate_limit(rate: Rate) -> str:

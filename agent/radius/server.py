@@ -3,8 +3,8 @@
 A question is answered at once, from memory; a wrong secret a moment later, when it is journalled.
 After some of those one is looked at each minute (`agent.tries`). An account is answered when it is
 journalled, and not at all while the disk takes nothing: the NAS tells it again. The same packet
-from the same port gets the very same answer (RFC 5080, 2.2.2). Who is not known by address gets
-none.
+from the same address gets the very same answer (RFC 5080, 2.2.2), and later on none, if somebody
+was let in by it: it is played again. Who is not known by address gets none.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from collections import ChainMap, Counter, OrderedDict
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, cast
 
 from agent import log, tries
@@ -39,6 +40,9 @@ ANSWERS_MAX = 4_096
 """Answers that are kept for those who ask again."""
 
 ANSWERS_KEPT_MS = 30_000
+PROVEN_MAX = 20_000
+"""Questions with a right secret that are remembered, so that none of them is played again later."""
+
 TASKS_MAX = 2_000
 """Accounts and questions that may wait for the disk or for a NAS; beyond it they get no answer."""
 
@@ -51,6 +55,9 @@ REJECTS_MAX = 1_000
 GUESSED_SHOWN = STRANGERS_SHOWN = 20
 BIND_RETRY_S = 5
 READ_AT_ONCE = 64
+MAPPED = "::ffff:"
+"""How the system writes an address of IPv4 at a port that listens to both."""
+
 UNHEARD_INTERIMS = 2
 
 Place = tuple[str, int]
@@ -66,9 +73,12 @@ class Came:
     send: Callable[[bytes], object]
 
     @property
-    def key(self) -> tuple[Place, bytes]:
-        """What a packet that is sent again has in common with the first."""
-        return self.sender, self.raw
+    def key(self) -> tuple[str, bytes]:
+        """What a packet that is sent again has in common with the first.
+
+        Whoever plays it again can choose the port, and what stands behind its end.
+        """
+        return self.sender[0], self.raw[: int.from_bytes(self.raw[2:4])]
 
 
 class Server:
@@ -81,12 +91,13 @@ class Server:
         self._radius = radius
         self.steer = steer
         self._nases = {str(nas.address): nas for nas in radius.nases}
-        self._answers: OrderedDict[tuple[Place, bytes], tuple[int, bytes]] = OrderedDict()
-        self._tasks: dict[tuple[Place, bytes], asyncio.Task[None]] = {}
+        self._answers: OrderedDict[tuple[str, bytes], tuple[int, bytes]] = OrderedDict()
+        self._tasks: dict[tuple[str, bytes], asyncio.Task[None]] = {}
         self._guesses: dict[str, Try] = {}
         self._rejects = 0
         self._doubted: dict[str, Doubt] = {}
         self._strangers: OrderedDict[str, None] = OrderedDict()
+        self._proven: OrderedDict[bytes, None] = OrderedDict()
 
     async def run(self) -> None:
         """Answer until cancelled; a port that is taken is waited for."""
@@ -132,6 +143,8 @@ class Server:
                 pass
             case Alive() as alive:
                 self._answer(came, answers.here(alive))
+            case _ if _digest(came) in self._proven:
+                self.tally["played_again"] += 1
             case access:
                 self._judge(access, nas, came)
 
@@ -145,6 +158,8 @@ class Server:
         match found:
             case Doubt():
                 pass
+            case Alive() as alive:
+                self._answer(came, answers.here(alive))
             case Told(account=None) as told:
                 self._answer(came, answers.noted(told))
             case told:
@@ -160,7 +175,7 @@ class Server:
 
     def _known(self, came: Came) -> Nas | None:
         """Which NAS sent this, if it is to be looked at at all."""
-        nas = self._nases.get(came.sender[0])
+        nas = self._nases.get(came.sender[0].removeprefix(MAPPED))
         if nas is None:
             self._meet(came.sender[0])
             return None
@@ -259,6 +274,10 @@ class Server:
         came: Came,
     ) -> None:
         self.tally["accepted" if isinstance(found, Welcome) else "refused"] += 1
+        if not isinstance(found, Refused):
+            self._proven[_digest(came)] = None
+            if len(self._proven) > PROVEN_MAX:
+                self._proven.popitem(last=False)
         self._answer(came, answers.answer(access, found, nas, self._radius))
 
     async def _make_room(
@@ -308,7 +327,7 @@ class Server:
         task.add_done_callback(lambda done: self._done(came.key, done))
         return True
 
-    def _done(self, key: tuple[Place, bytes], task: asyncio.Task[None]) -> None:
+    def _done(self, key: tuple[str, bytes], task: asyncio.Task[None]) -> None:
         del self._tasks[key]
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("radius", error=repr(error))
@@ -334,6 +353,10 @@ class Server:
             except OSError as error:
                 log.warning("trouble", part="radius", port=port, error=str(error))
                 await asyncio.sleep(BIND_RETRY_S)
+
+
+def _digest(came: Came) -> bytes:
+    return sha256(came.key[1]).digest()[:16]
 
 
 class _Port:

@@ -76,6 +76,11 @@ class Radius:
     unpaid_list: str = "lango-unpaid"
 
     @property
+    def ports(self) -> frozenset[int]:
+        """Where it is asked and told."""
+        return frozenset({self.auth_port, self.acct_port})
+
+    @property
     def weak(self) -> tuple[str, ...]:
         """The NASes whose requests may come without a Message-Authenticator."""
         return tuple(nas.name for nas in self.nases if nas.weak)
@@ -102,9 +107,10 @@ def read(raw: Any) -> tuple[Radius | None, list[str]]:
         if not more:
             nases.append(Nas(**known))
     faults += _doubled(nases)
-    if faults:
-        return None, faults
-    return Radius(nases=tuple(nases), **values), []
+    radius = Radius(nases=tuple(nases), **values)
+    if len(radius.ports) == 1:
+        faults.append(f"radius.acct_port: {radius.acct_port} is the auth_port as well")
+    return (None if faults else radius), faults
 
 
 def with_secrets(radius: Radius) -> tuple[Radius, list[str]]:

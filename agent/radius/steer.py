@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from agent import log
 from agent.desired import rate_now
 from agent.model import AccountStatus, Dial, Lost, Noticed, Steered, dial_place
-from agent.radius import steering
+from agent.radius import rates, steering
 from agent.radius.line import Line
 from agent.radius.packets import UNPAID
 from agent.radius.steering import Said
@@ -66,6 +66,7 @@ class Steer:
         self._tried: dict[str, _Tried] = {}
         self._deaf_again_at: dict[str, int] = {}
         self._asking: dict[str, asyncio.Task[None]] = {}
+        self._shaking: dict[SessionId, asyncio.Task[Said]] = {}
         self._strays: OrderedDict[str, Dial] = OrderedDict()
         self._waiting: OrderedDict[str, Dial] = OrderedDict()
         self._moved = asyncio.Event()
@@ -84,7 +85,7 @@ class Steer:
                 await self._loop.wait(asyncio.Event().wait(), at_most_ms=self._rest_ms())
                 await self._loop.wait(self._moved.wait(), at_most_ms=LOOK_MS)
         finally:
-            for task in self._asking.values():
+            for task in (*self._asking.values(), *self._shaking.values()):
                 task.cancel()
             for line in self._lines.values():
                 line.close()
@@ -107,15 +108,24 @@ class Steer:
             _put(self._waiting, place, dial)
         elif session is None and (account.grant_id or account.login.lower() in state.logins):
             _put(self._strays, place, dial)
-        elif session is not None and _is_as_let_in(session, account):
+        elif session is not None and self._is_as_let_in(session, account, nas):
             self._loop.hint(Steered(session.id, self._wanted(nas, session)))
 
     async def ask(self, session: Session) -> Said:
-        """Whether the NAS of a session knows it: it is told again what it is held to."""
+        """Whether the NAS of a session knows it: it is told again what it is held to.
+
+        However many want to know it at a time, it is asked once.
+        """
         dial = session.dial
         if dial is None or dial.nas not in self._nases:
             return Said.SILENT
-        return await self._lines[dial.nas].ask(self._change(self._nases[dial.nas], session, dial))
+        asked = self._shaking.get(session.id)
+        if asked is None:
+            change = self._change(self._nases[dial.nas], session, dial)
+            asked = asyncio.ensure_future(self._lines[dial.nas].ask(change))
+            self._shaking[session.id] = asked
+            asked.add_done_callback(lambda _: self._shaking.pop(session.id, None))
+        return await asyncio.shield(asked)
 
     def look(self) -> None:
         """Give every order that is due."""
@@ -221,16 +231,21 @@ class Steer:
         wanted = welcome(state, state.grants[session.grant_id], self._loop.now())
         return lambda number: steering.change(nas, dial, wanted, number=number)
 
+    def _is_as_let_in(self, session: Session, account: Account, nas: Nas) -> bool:
+        """Whether a session just began, and its NAS was told all when it was let in.
+
+        Who dials in decides how long after that it begins, and the speed may be another by then.
+        """
+        state = self._loop.state
+        fresh = session.dial is not None and not session.dial.told
+        started = account.status is AccountStatus.START
+        if not (fresh and started and account.grant_id == session.grant_id):
+            return False
+        return account.rate == rates.mark(nas.kind, rate_now(state, state.grants[session.grant_id]))
+
     @staticmethod
     def _end(nas: Nas, dial: Dial) -> Callable[[int], Order]:
         return lambda number: steering.end(nas, dial, number=number)
-
-
-def _is_as_let_in(session: Session, account: Account) -> bool:
-    """Whether a session just began, and its NAS was told all when it was let in."""
-    fresh = session.dial is not None and not session.dial.told
-    started = account.status is AccountStatus.START
-    return fresh and started and account.grant_id == session.grant_id
 
 
 def _put(dials: OrderedDict[str, Dial], place: str, dial: Dial) -> None:

@@ -21,7 +21,7 @@ from pyrad.packet import (
 )
 
 from agent.radius import rates, words
-from agent.radius.packets import attributes
+from agent.radius.packets import KEY_LETTERS, attributes
 
 if TYPE_CHECKING:
     from agent.model import Dial
@@ -96,7 +96,9 @@ _ANSWERS = {
 
 def _named(dial: Dial) -> Words:
     address: Words = (("Framed-IP-Address", dial.address),) if dial.address else ()
-    return (("User-Name", dial.login), ("Acct-Session-Id", dial.key), *address)
+    key = dial.key.encode(KEY_LETTERS)
+    name: Words = (("User-Name", dial.login),) if dial.login else ()
+    return (*name, ("Acct-Session-Id", key), *address)
 
 
 def _order(nas: Nas, code: int, said: Words, number: int) -> Order:

@@ -36,6 +36,9 @@ CONTRACT_VALIDITY_S = 92 * 86_400
 TRIAL = HOTSPOT_USERS, "default-trial"
 """The row that counts trial users, on every router with a hotspot."""
 
+PLANS_MAX = 200
+"""Of one file; rows that want more stay."""
+
 PERSON_MAX = 80
 ROW_MAX = 160
 _UNREADABLE = "cannot be read"
@@ -287,6 +290,8 @@ class _Mapping:
             raise _Stays("no_price", f"plan {name[:NAME_MAX]!r} would be free at every portal")
         key = f"plan {audience} {name} {limits} {price}"
         if key not in self._plans:
+            if len(self._plans) >= PLANS_MAX:
+                raise _Stays("no_plan", f"there would be more than {PLANS_MAX} plans")
             plan = Plan(
                 PlanId(_slug(name)), name[:NAME_MAX], Money(price), limits, audience=audience
             )

@@ -34,7 +34,7 @@ MENUS = (
 
 @dataclass(frozen=True, slots=True)
 class RouterFile:
-    """A router's rows by menu. ``broken`` counts rows of a menu that are no rows at all."""
+    """A router's rows by menu, printable. ``broken`` counts what is no row at all."""
 
     version: str
     rows: Mapping[str, Sequence[dict[str, str]]]
@@ -64,11 +64,20 @@ def read(text: str) -> RouterFile:
         listed = menus.get(menu, [])
         if not isinstance(listed, list):
             raise InvalidField(f"file.rows.{menu}", "want a list")
-        rows[menu] = [row for row in listed if _is_row(row)]
+        rows[menu] = [_printable(row) for row in listed if _is_row(row)]
         if len(rows[menu]) < len(listed):
             broken[menu] = len(listed) - len(rows[menu])
     version = told.get("version")
     return RouterFile(version if isinstance(version, str) else "", rows, broken)
+
+
+def _printable(row: dict[str, str]) -> dict[str, str]:
+    """A row with a blank for what is no letter and what would steer a terminal, or part a key."""
+    return {word: value if value.isprintable() else _shown(value) for word, value in row.items()}
+
+
+def _shown(text: str) -> str:
+    return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
 def _is_row(row: Any) -> bool:

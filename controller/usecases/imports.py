@@ -77,7 +77,7 @@ class ImportUnknown(Exception):  # noqa: N818 - a refusal, see style
 
 
 class ImportIdUsed(Exception):  # noqa: N818 - a refusal, see style
-    """This id was given to another import."""
+    """This id was given to another import, or to one that was undone."""
 
 
 class ImportUnderWay(Exception):  # noqa: N818 - a refusal, see style
@@ -336,6 +336,8 @@ async def _begun(tx: Tx, new: NewImport, import_id: str, before: Outlook, now: d
     row = await imports.load(tx, import_id)
     if row is not None and (row.site_id != new.site_id or row.name != _title(new.name)):
         raise ImportIdUsed(f"import {import_id} is another one")
+    if row is not None and row.undone_at is not None:
+        raise ImportIdUsed(f"import {import_id} was undone")
     audit.note(tx, "import", ("import", import_id), after=before.counts)
     if row is not None:
         return

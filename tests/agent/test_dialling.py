@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from agent.changes import digest
 from agent.decide import decide
 from agent.desired import desired
+from agent.dialling import EXTRA_MAX
 from agent.model import (
     Account,
     Accounted,
@@ -21,6 +22,8 @@ from agent.model import (
     State,
     Ticked,
 )
+from agent.radius.settings import NASES_MAX
+from agent.sessions import HUNG_UP_MAX
 from agent.uplink.memory import grant_item, login_item
 from agent.uplink.seam import DesiredChange
 from billing.ids import GrantId
@@ -41,6 +44,7 @@ START = Account(
     grant_id="g1",
     mac=MAC,
 )
+STAMP = 1_790_000_000
 INTERIM = replace(START, status=AccountStatus.INTERIM, mark=b"second", seconds=300, down_bytes=500)
 
 
@@ -200,3 +204,146 @@ def test_a_nas_without_a_clock_uses_a_name_again_and_each_byte_counts() -> None:
     best = {one.session_id: one.down_bytes_total for one in site.facts if isinstance(one, Reading)}
 
     assert sum(best.values()) == 570
+
+
+def test_what_is_played_again_keeps_no_place_and_costs_no_time() -> None:
+    site = Told(uptime=36_000)
+    start = replace(START, stamp=STAMP)
+    heard = replace(INTERIM, stamp=STAMP + 300)
+    site.at(0, Accounted(start))
+    site.at(300, Accounted(heard))
+    for second in range(600, 3_600, 300):
+        site.at(second, Accounted(start))
+        site.at(second + 1, Accounted(heard))
+    (session,) = site.state.sessions.values()
+
+    assert site.state.grants[GrantId("g1")].uptime_ms == 300_000
+    assert session.heard_at == 1_000_000 + 300_000
+
+
+def test_a_nas_that_tells_neither_time_nor_clock_is_heard() -> None:
+    site = Told(uptime=36_000)
+    site.at(0, Accounted(START))
+    site.at(300, Accounted(replace(INTERIM, seconds=0)))
+    site.at(600, Accounted(replace(INTERIM, seconds=0, mark=b"third")))
+    (session,) = site.state.sessions.values()
+
+    assert session.heard_at == 1_000_000 + 600_000
+
+
+def test_a_late_stop_of_the_same_name_and_somebody_ends_only_what_it_means() -> None:
+    """A NAS that names sessions by ports has one name for all that somebody dials."""
+    site = Told(validity=360_000)
+    site.at(0, Accounted(replace(START, stamp=STAMP)))
+    first = replace(INTERIM, stamp=STAMP + 300)
+    site.at(300, Accounted(first))
+    site.at(410, Accounted(replace(START, mark=b"again", stamp=STAMP + 410)))
+    second = replace(INTERIM, mark=b"i", stamp=STAMP + 510, seconds=100, down_bytes=70)
+    site.at(510, Accounted(second))
+    stop = replace(first, status=AccountStatus.STOP, seconds=400, stamp=STAMP + 400)
+    for mark in (b"stop", b"stop, told again"):
+        site.at(520, Accounted(replace(stop, mark=mark, down_bytes=900)))
+    (session,) = site.state.sessions.values()
+
+    assert session.closed is None
+    assert session.meter.usage.down_bytes == 70
+    assert site.state.grants[GrantId("g1")].past.down_bytes == 900
+
+
+def test_what_is_played_again_of_a_life_before_the_last_is_nobodys() -> None:
+    site = Told(validity=360_000)
+    heard: list[Account] = []
+    for begun, size in ((0, 5_000), (1_000, 70), (2_000, 80)):
+        at = STAMP + begun
+        start = replace(START, mark=f"start {begun}".encode(), stamp=at)
+        stop = replace(start, status=AccountStatus.STOP, mark=f"stop {begun}".encode())
+        heard.append(replace(stop, seconds=500, stamp=at + 500, down_bytes=size))
+        site.at(begun, Accounted(start))
+        if begun < 2_000:
+            site.at(begun + 500, Accounted(heard[-1]))
+        if begun == 1_000:
+            site.at(1_600, Accounted(heard[0]))
+    site.at(2_100, Accounted(heard[0]))
+
+    assert len(site.state.sessions) == 1
+    assert site.state.grants[GrantId("g1")].past.down_bytes == 5_070
+
+
+def test_a_start_that_came_after_its_stop_opens_nothing_when_it_is_played_again() -> None:
+    site = Told(validity=36_000)
+    site.at(0, Accounted(replace(INTERIM, status=AccountStatus.STOP)))
+    late = replace(START, late_s=20)
+    site.at(5, Accounted(late))
+    site.at(500, Accounted(late))
+
+    assert not site.state.sessions
+
+
+def test_a_restart_that_is_told_late_ends_nothing_that_began_after_it() -> None:
+    """A NAS tells it again, with its delay and so under another mark, until it has an answer."""
+    site = Told(validity=36_000)
+    on = Account(nas="tower-1", status=AccountStatus.RESTART, mark=b"on")
+    site.at(0, Accounted(replace(START, key="80", mark=b"before")))
+    site.at(10, Accounted(on))
+    site.at(20, Accounted(START))
+    site.at(40, Accounted(replace(on, mark=b"on again", late_s=30)))
+    site.at(300, Accounted(INTERIM))
+
+    assert [one.dial.key for one in site.state.sessions.values() if one.dial] == ["81"]
+    assert site.closed == ["left"]
+
+
+def test_as_many_restarts_are_remembered_as_a_power_cut_of_all_nases_makes() -> None:
+    site = Told(validity=36_000)
+    on = Account(nas="tower-1", status=AccountStatus.RESTART, mark=b"on")
+    site.at(0, Accounted(on))
+    for number in range(NASES_MAX):
+        other = replace(on, nas=f"tower-{number}", mark=str(number).encode())
+        site.at(1, Accounted(other))
+    site.at(20, Accounted(START))
+    site.at(60, Accounted(on))
+
+    assert site.closed == []
+
+
+def test_so_many_sessions_are_remembered_once_they_are_over() -> None:
+    """Whoever is forgotten, and goes on at a NAS that ends nobody, is counted from the start."""
+    site = Told(validity=36_000)
+    stop = replace(INTERIM, status=AccountStatus.STOP)
+    for number in range(HUNG_UP_MAX + 1):
+        site.at(1, Accounted(replace(stop, key=str(number))))
+
+    assert len(site.state.hung_up) == HUNG_UP_MAX
+    assert "tower-1 0" not in site.state.hung_up
+
+
+def test_a_nas_that_tells_no_name_tells_of_who_was_let_in() -> None:
+    """RFC 2866 has User-Name as something that may be there."""
+    site = Told(validity=36_000)
+    site.at(0, Accounted(replace(START, login="")))
+    (before,) = site.state.sessions.values()
+    site.at(300, Accounted(INTERIM))
+    site.at(600, Accounted(replace(INTERIM, login="", grant_id="", seconds=600, down_bytes=900)))
+    (session,) = site.state.sessions.values()
+    nobody = replace(START, login="", grant_id="", key="82", mark=b"nobody")
+    site.at(601, Accounted(nobody))
+
+    assert (before.id, before.closed, session.id) == (session.id, None, before.id)
+    assert session.dial is not None
+    assert session.dial.login == "wanjiku"
+    assert site.state.grants[GrantId("g1")].past.down_bytes == 0
+    assert session.meter.usage.down_bytes == 900
+    assert len(site.state.sessions) == 1
+
+
+def test_a_nas_that_begins_sessions_without_end_takes_no_room() -> None:
+    site = Told(validity=36_000)
+    for number in range(EXTRA_MAX + 20):
+        mark = str(number).encode()
+        site.at(number / 100, Accounted(replace(START, key=str(number), mark=mark)))
+    stop = replace(INTERIM, status=AccountStatus.STOP, key="last", down_bytes=7)
+    site.at(9, Accounted(stop))
+
+    assert len(site.state.sessions) == 1 + EXTRA_MAX
+    assert sum(one.closed is None for one in site.state.sessions.values()) == 1
+    assert site.state.grants[GrantId("g1")].past.down_bytes == 7

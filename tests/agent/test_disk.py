@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
 
+from agent.clock import SystemClock
+from agent.journal import Journal
+from agent.loop import Loop
 from agent.model import Notice, Noticed, Reading, SessionClosed, SessionOpened
 from billing.ids import OrderId
 from billing.payment import OrderStage
 from portal.captive.gate import Refusal
+from shaping.memory import MemoryPlane
 from tests.agent.test_loop import PHONE, A, Site
 from tests.support.site import some_limits
 from tests.support.steered import settle
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
+    from datetime import datetime
     from pathlib import Path
+
+    from agent.model import Fact, State
 
 
 @pytest.fixture
@@ -166,3 +174,32 @@ async def test_killed_while_the_disk_fails_the_site_is_told_again_what_it_forgot
 
     assert site.passes()
     assert [type(f) for f in site.facts()].count(SessionOpened) == 1
+
+
+class SlowJournal(Journal):
+    """A journal whose disk is done with a commit when it is let."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.writes, self.let = threading.Event(), threading.Event()
+
+    def commit(self, state: State, facts: Sequence[Fact], at: datetime) -> bool:
+        self.writes.set()
+        self.let.wait(timeout=5)
+        return super().commit(state, facts, at)
+
+
+async def test_whoever_stops_waits_for_the_disk_and_holds_nobody_else(tmp_path: Path) -> None:
+    """Many sites are in one process, and a disk may take minutes."""
+    journal, clock = SlowJournal(tmp_path / "journal.db"), SystemClock()
+    loop = Loop(journal=journal, plane=MemoryPlane(now=lambda: clock.now().mono), clock=clock)
+    work = asyncio.ensure_future(loop.run())
+    await asyncio.to_thread(journal.writes.wait)
+    work.cancel()
+    done, _ = await asyncio.wait({work}, timeout=0.1)
+    waited = not done and not journal.let.is_set()
+    journal.let.set()
+    await asyncio.gather(work, return_exceptions=True)
+    journal.close()
+
+    assert waited

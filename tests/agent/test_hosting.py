@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import signal
 import sys
 from dataclasses import replace
@@ -19,9 +20,10 @@ from agent.clock import SystemClock
 from agent.config import Config, ConfigFaults
 from agent.hosting import Host
 from agent.identity import JoinToken
-from agent.journal import Journal
+from agent.journal import Journal, JournalError
 from agent.lan import LoopbackLan
 from agent.main import OK, USAGE, main
+from agent.radius.settings import Nas, Radius
 from agent.router import RouterOs
 from agent.running import ConfigFile, Parts
 from agent.uplink.memory import MemoryController, MemoryUplink, plan_item
@@ -102,12 +104,59 @@ def test_one_router_is_not_two_sites(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("listen", "port", "told"),
+    [
+        ("127.0.0.1", 1812, ["RADIUS at port 1812", "RADIUS at port 1813"]),
+        ("0.0.0.0", 1813, ["RADIUS at port 1813"]),
+        ("127.0.0.2", 1812, []),
+        ("127.0.0.1", 2812, []),
+    ],
+)
+def test_whoever_listens_everywhere_listens_where_another_does(
+    tmp_path: Path, listen: str, port: int, told: list[str]
+) -> None:
+    nas = Nas("tower-1", IPv4Address("10.9.0.3"), tmp_path / "secret")
+    one = Radius((nas,), IPv4Address("127.0.0.1"))
+    other = Radius((nas,), IPv4Address(listen), port, port + 1)
+    files = [
+        ConfigFile(
+            tmp_path / f"{name}.toml",
+            Config(state_dir=tmp_path / name, plane="routeros", radius=radius),
+        )
+        for name, radius in (("a", one), ("b", other))
+    ]
+
+    assert [text.partition("both have ")[2] for text in hosting.clashes(files)] == told
+
+
+def test_one_folder_under_two_names_is_not_two(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").symlink_to(tmp_path / "a")
+    for name, port in (("a", 1), ("b", 2)):
+        written(tmp_path, name, port=port)
+    with pytest.raises(ConfigFaults, match="both have state_dir"):
+        hosting.read([tmp_path])
+
+
 @pytest.mark.parametrize("places", [0, hosting.SITES_MAX + 1])
 def test_there_are_not_too_many(tmp_path: Path, places: int) -> None:
     for number in range(places):
         written(tmp_path, f"s{number}", port=1_000 + number)
     with pytest.raises(ConfigFaults, match="want 1 to 64 files"):
         hosting.read([tmp_path])
+
+
+def test_as_many_files_may_be_open_as_the_system_lets_us() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, 256), hard))
+    try:
+        hosting.room_for_files()
+        room, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+    assert room == min(hosting.FILES_WANTED, hard)
 
 
 class Lives:
@@ -124,6 +173,8 @@ class Lives:
         self.notes.append(f"{name} begins")
         if self.told.get(name) == "fails":
             raise OSError("the disk of this site is gone")
+        if self.told.get(name) == "cancels":
+            raise asyncio.CancelledError
         try:
             await asyncio.Event().wait()
         finally:
@@ -146,6 +197,40 @@ async def test_a_site_that_fails_is_begun_again_after_a_rest_and_others_go_on(
     assert lives.notes.count("a begins") == lives.notes.count("c begins") == 1
     assert lives.notes.count("b begins") == 3, "after 1 s, and after 5 more"
     assert lives.notes[-2:] == ["a ends", "c ends"]
+
+
+async def test_a_site_that_ends_by_cancelling_itself_is_begun_again(tmp_path: Path) -> None:
+    clock, lives = SteeredClock(), Lives(a="cancels")
+    host = Host(clock, lives.work)
+    await host.take(files(tmp_path, "a"))
+    await clock.advance(7)
+    await asyncio.wait_for(host.stop(), WAIT_S)
+
+    assert lives.notes.count("a begins") == 3
+
+
+async def test_a_journal_that_another_process_has_holds_no_other_site(tmp_path: Path) -> None:
+    """SQLite waits two seconds for it, and a site that failed tries again and again."""
+    kept = Journal(tmp_path / running.JOURNAL)
+    opening = asyncio.ensure_future(hosting.opened(tmp_path / running.JOURNAL))
+    turns = 0
+    while not opening.done():
+        await asyncio.wait({opening}, timeout=0.01)
+        turns += 1
+    with pytest.raises(JournalError, match="in use by another"):
+        await opening
+    kept.close()
+
+    assert turns > 5
+
+
+async def test_a_journal_that_opens_too_late_is_closed(tmp_path: Path) -> None:
+    opening = asyncio.ensure_future(hosting.opened(tmp_path / running.JOURNAL))
+    await asyncio.sleep(0)
+    opening.cancel()
+    await asyncio.gather(opening, return_exceptions=True)
+
+    Journal(tmp_path / running.JOURNAL).close()
 
 
 async def test_only_what_changed_is_stopped_and_it_is_stopped_before_anything_begins(

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from agent import config as agent_config
+from agent.hosting import FILES_WANTED, SITES_MAX
 from controller.config import known_keys, load_settings
 
 PACKAGING = Path(__file__).resolve().parents[2] / "packaging"
@@ -17,6 +18,9 @@ IMAGES = sorted((PACKAGING / "oci").glob("*.Dockerfile"))
 
 
 ALWAYS = ("consumer_secret", "passkey", "sms_api_key", "email_password")
+THREADS_OF_A_SITE = 5
+"""For its disk, for codes, and for a router or three."""
+
 MORE = (
     "initiator_password",
     "mpesa_certificate.pem",
@@ -167,6 +171,14 @@ def test_the_agent_can_tell_boots_apart() -> None:
     names = {name for name, _ in directives(PACKAGING / "systemd" / "lango-agent.service")}
 
     assert "ProcSubset" not in names, "it hides /proc/sys/kernel/random/boot_id"
+
+
+def test_the_agents_unit_has_room_for_all_sites_that_one_process_may_have() -> None:
+    """Else strangers at one portal, by holding on to connections, keep all others from theirs."""
+    told = dict(directives(PACKAGING / "systemd" / "lango-agent.service"))
+
+    assert int(told["LimitNOFILE"]) >= FILES_WANTED
+    assert int(told["TasksMax"]) >= SITES_MAX * THREADS_OF_A_SITE
 
 
 @pytest.mark.parametrize("unit", UNITS, ids=lambda path: path.name)

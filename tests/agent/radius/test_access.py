@@ -6,9 +6,10 @@ import asyncio
 import socket
 from typing import TYPE_CHECKING
 
-from pyrad.packet import AuthPacket
+from pyrad.packet import AccessAccept, AuthPacket
 
 from agent.radius import words
+from agent.radius.server import ANSWERS_KEPT_MS, Came
 from agent.radius.settings import Kind, Unpaid
 from agent.uplink.memory import blocked_item, grant_item, login_item
 from billing.plan import Burst
@@ -21,8 +22,10 @@ from tests.support.radius import (
     NO_ANSWER_S,
     SECRET,
     a_radius_site,
+    radclient,
 )
 from tests.support.site import some_limits
+from tests.support.steered import SteeredClock
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -255,6 +258,29 @@ async def test_a_question_asked_again_gets_the_very_same_answer(tmp_path: Path) 
     assert site.server.tally["again"] == 1
 
 
+async def test_a_question_that_is_played_again_ends_nobodys_line(tmp_path: Path) -> None:
+    """Who heard it on the way can send it as the NAS, and the same device takes its own place."""
+    clock = SteeredClock()
+    async with a_radius_site(tmp_path, clock=clock) as site:
+        await site.subscribe()
+        packet = a_question()
+        packet.AddAttribute("Calling-Station-Id", MAC)
+        packet.add_message_authenticator()
+        raw, heard = packet.RequestPacket(), list[bytes]()
+        site.server.asked(Came(raw, (HERE, 1_000), heard.append))
+        await site.tell("Start")
+        for padding, port in ((b"", 1_001), (b"behind the end", 1_000)):
+            site.server.asked(Came(raw + padding, (HERE, port), heard.append))
+        await clock.advance(ANSWERS_KEPT_MS // 1_000 + 1)
+        site.server.asked(Came(raw, (HERE, 1_000), heard.append))
+        await site.tell("Interim-Update", Acct_Session_Time=31)
+        (session,) = site.loop.state.sessions.values()
+
+    assert session.closed is None
+    assert heard == heard[:1] * 3
+    assert (site.server.tally["again"], site.server.tally["played_again"]) == (2, 1)
+
+
 async def test_whoever_is_not_known_hears_nothing(tmp_path: Path) -> None:
     async with a_radius_site(tmp_path) as site:
         await site.subscribe()
@@ -267,14 +293,34 @@ async def test_whoever_is_not_known_hears_nothing(tmp_path: Path) -> None:
     assert site.server.tally["unknown_nas"] == 1
 
 
+async def test_a_nas_of_ipv4_is_known_where_both_are_listened_to(tmp_path: Path) -> None:
+    """With ``listen = "::"`` the system tells an address of IPv4 as one of IPv6."""
+    async with a_radius_site(tmp_path) as site:
+        await site.subscribe()
+        packet = AuthPacket(secret=NAS_SECRET.encode(), dict=words.dictionary(), id=7)
+        packet.AddAttribute("User-Name", NAME)
+        packet["User-Password"] = packet.PwCrypt(SECRET)
+        packet.add_message_authenticator()
+        heard: list[bytes] = []
+        site.server.asked(Came(packet.RequestPacket(), (f"::ffff:{HERE}", 1_000), heard.append))
+
+        assert heard[0][0] == AccessAccept
+        assert site.server.tally["unknown_nas"] == 0
+
+
 async def test_somebody_who_asks_whether_we_are_here_is_told(tmp_path: Path) -> None:
     async with a_radius_site(tmp_path) as site:
         signed = await site.ask(SIGNED, kind="status")
         unsigned = await exchanged(site, bytes((12, 1, 0, 20)) + bytes(16), wait_s=0.2)
+        where = f"{HERE}:{site.radius.acct_port}"
+        told = await radclient(where, "status", NAS_SECRET, SIGNED)
+        forged = await radclient(where, "status", "not its secret", SIGNED, wait_s=NO_ANSWER_S)
 
     assert signed is not None
     assert signed.kind == "Access-Accept"
-    assert unsigned is None
+    assert (unsigned, forged) == (None, None)
+    assert told is not None
+    assert told.kind == "Accounting-Response"
 
 
 async def test_answers_come_from_the_journal_after_a_power_cut(tmp_path: Path) -> None:

@@ -5,10 +5,14 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from agent.model import Notice, SessionClosed
 from agent.radius import steering
+from agent.radius.line import WAITS_S
 from agent.radius.settings import Unpaid
 from agent.radius.steer import DEAF_AFTER, Steer
+from agent.radius.steering import Said
 from agent.uplink.memory import grant_item, login_item
 from tests.support.radius import CAUSE, NAME, SECRET, Dialled, a_radius_site
 from tests.support.site import some_limits
@@ -29,6 +33,20 @@ async def test_a_suspended_subscriber_is_cut_off(tmp_path: Path) -> None:
         await site.put(a_grant(suspended=True))
         await site.nas.until(("end", "1"))
         await site.tell("Stop", "1", Acct_Session_Time=9, Acct_Output_Octets=77)
+
+        assert not site.nas.sessions
+        assert closed(site) == ["suspended"]
+
+
+@pytest.mark.parametrize("key", ["jnpr demux0.1073741824:100-200:7", "7" * 200, "kikao-é"])
+async def test_a_session_is_ended_by_the_very_name_that_its_nas_gave_it(
+    tmp_path: Path, key: str
+) -> None:
+    async with a_radius_site(tmp_path) as site:
+        await dialled(site, key)
+        await site.put(a_grant(suspended=True))
+        await site.nas.until(("end", key))
+        await site.tell("Stop", key, Acct_Session_Time=9)
 
         assert not site.nas.sessions
         assert closed(site) == ["suspended"]
@@ -55,6 +73,22 @@ async def test_nothing_is_told_of_a_session_that_is_as_it_was_let_in(tmp_path: P
         await asyncio.sleep(0)
 
         assert site.nas.seen == []
+
+
+async def test_a_speed_that_changed_while_somebody_came_in_is_told(tmp_path: Path) -> None:
+    """Whoever dials in just before the night ends decides when their line is up."""
+    async with a_radius_site(tmp_path) as site:
+        await site.subscribe(validity=3600)
+        answer = await site.dial()
+        assert answer is not None
+        slower = some_limits(validity=3600)
+        object.__setattr__(slower, "down_bps", 1_000_000)
+        await site.put(grant_item("g1", limits=slower, devices=(), cause_id=f"{CAUSE}:1"))
+        site.nas.sessions["1"] = Dialled(NAME, "10.9.0.5")
+        await site.tell("Start", "1", f"Class = {answer['Class']}", Framed_IP_Address="10.9.0.5")
+        await site.nas.until(("change", "1"))
+
+        assert site.nas.sessions["1"].words["Mikrotik-Rate-Limit"] == "2000000/1000000"
 
 
 async def test_a_new_period_does_not_cut_the_line(tmp_path: Path) -> None:
@@ -97,6 +131,21 @@ async def test_somebody_who_is_there_does_not(tmp_path: Path) -> None:
     assert answer["Reply-Message"] == "This name is in use already."
     assert again is not None
     assert again.kind == "Access-Reject"
+
+
+async def test_who_dials_a_hundred_times_has_the_nas_asked_once(tmp_path: Path) -> None:
+    """Or one customer keeps the orders to the NAS, and everybody's accounts, waiting."""
+    async with a_radius_site(tmp_path) as site:
+        await dialled(site, "1")
+        (session,) = site.loop.state.sessions.values()
+        site.nas.silent = True
+        asked = [asyncio.ensure_future(site.server.steer.ask(session)) for _ in range(100)]
+        await asyncio.sleep(0)
+        asked[0].cancel()
+        said = await asyncio.gather(*asked, return_exceptions=True)
+
+        assert set(said[1:]) == {Said.SILENT}
+        assert len(site.nas.seen) == len(WAITS_S)
 
 
 async def test_the_same_device_takes_its_own_place(tmp_path: Path) -> None:

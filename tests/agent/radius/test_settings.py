@@ -98,6 +98,12 @@ def test_all_faults_are_told_at_once() -> None:
         assert key in faults
 
 
+def test_one_port_is_not_two(tmp_path: Path) -> None:
+    text = GOOD.format(folder=tmp_path).replace("[radius]", "[radius]\nacct_port = 1812", 1)
+    with pytest.raises(ConfigFaults, match=r"radius\.acct_port: 1812 is the auth_port as well"):
+        radius_of(text)
+
+
 @pytest.mark.parametrize("text", ["radius = 5", "[radius]", "[radius]\nnas = 5"])
 def test_a_table_without_a_nas_is_none(text: str) -> None:
     with pytest.raises(ConfigFaults):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from controller.importing.mapping import Terms, proposed
+from controller.importing.mapping import PLANS_MAX, Terms, proposed
 from controller.importing.router_file import (
     ACTIVE,
     COOKIES,
@@ -127,6 +127,55 @@ def test_plans_of_one_name_and_other_limits_are_others() -> None:
         told.plans[0].key,
         told.plans[1].key,
     ]
+
+
+@pytest.mark.parametrize("odd", ["\x1b[2J", "\n", "\t", "\x9b", "\u202e", "\ud800", "\x7f"])
+def test_what_would_steer_a_terminal_or_is_no_letter_is_a_blank(odd: str) -> None:
+    name = f"{odd}home{odd}1"
+    told = of(
+        **{
+            HOTSPOT_PROFILES: [{"name": name, "rate-limit": "1M/1M"}],
+            HOTSPOT_USERS: [
+                {"name": f"k{odd}7", "profile": name, "limit-uptime": "1h"},
+                {"name": f"{odd}no", "profile": f"none{odd}"},
+            ],
+        }
+    )
+    texts = [*told.unpriced, *(word for one in told.left for word in (one.name, one.text))]
+
+    assert len(told.left) == 2
+    assert all(text.isprintable() for text in texts)
+
+
+def test_more_plans_than_an_operator_sells_are_not_made() -> None:
+    """Codes whose limits all differ would each be a plan at every portal."""
+    told = rows(
+        HOTSPOT_USERS,
+        *(
+            {"name": f"k{number}", "profile": "home", "limit-uptime": f"{60 + number}"}
+            for number in range(PLANS_MAX + 2)
+        ),
+        {"name": "again", "profile": "home", "limit-uptime": "60"},
+    )
+
+    assert len(told.plans) == PLANS_MAX
+    assert len(told.codes) == PLANS_MAX + 1
+    assert {one.text for one in told.left} == {f"there would be more than {PLANS_MAX} plans"}
+
+
+def test_two_rows_are_never_known_by_one_key() -> None:
+    """A name may hold what stands between the parts of a key."""
+    told = rows(
+        HOTSPOT_USERS,
+        {"name": "x", "server": "y\nz", "profile": "home", "comment": "0712345678"},
+        {"name": "x\ny", "server": "z", "profile": "home", "comment": "0712345679"},
+        {"name": "a\nb", "profile": "home", "limit-uptime": "1h"},
+        {"name": "a\tb", "profile": "home", "limit-uptime": "1h"},
+    )
+    keys = [one.key for one in told.customers] + [one.key for one in told.codes]
+
+    assert len(set(keys)) == len(keys)
+    assert [one.reason for one in told.left].count("twice") == 1
 
 
 @pytest.mark.parametrize("major", [6, 7])

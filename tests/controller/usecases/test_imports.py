@@ -251,6 +251,18 @@ async def test_undone_it_is_as_if_it_had_not_been(world: World, text: str) -> No
     assert alive == 48
 
 
+async def test_an_import_that_was_undone_is_not_begun_again_under_its_id(world: World) -> None:
+    """Its codes would be those that were voided, which are somewhere on paper."""
+    await bring_over(world.deps, wanted(world, read_of(7)), FIRST)
+    await undo(world.deps, FIRST)
+    with pytest.raises(ImportIdUsed, match="was undone"):
+        await bring_over(world.deps, wanted(world, read_of(7)), FIRST)
+
+    assert (await bring_over(world.deps, wanted(world, read_of(7)), SECOND)).counts[
+        "vouchers"
+    ] == 24
+
+
 async def test_what_was_used_or_billed_since_is_kept_and_named(world: World, text: str) -> None:
     done = await bring_over(world.deps, wanted(world, text), FIRST)
     code = done.codes["/ip/hotspot/user\nK000000\nall"]
