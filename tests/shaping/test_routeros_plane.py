@@ -47,6 +47,8 @@ if TYPE_CHECKING:
 
 CAP = CapKey("grant-7")
 HUNDRED = 100
+PATIENCE_S = 1.0
+"""Long enough for a small change on a busy machine."""
 """Sessions of a site that is told of many."""
 
 
@@ -271,7 +273,7 @@ def test_rows_that_are_printed_broken_are_never_taken_for_strangers_access() -> 
 
 async def test_a_router_that_hangs_is_waited_for_no_longer_than_patience() -> None:
     with Emulated(major=7) as router:
-        site = Site(router, patience_s=0.2, silence_s=1.0)
+        site = Site(router, patience_s=PATIENCE_S, silence_s=5 * PATIENCE_S)
         await site.plane.apply(one())
         site.faults(hang_after=0, times=9)
         began = time.monotonic()
@@ -282,7 +284,7 @@ async def test_a_router_that_hangs_is_waited_for_no_longer_than_patience() -> No
         took_s = time.monotonic() - began
         site.lane.close()
 
-    assert took_s < 0.8
+    assert took_s < 4 * PATIENCE_S
 
 
 async def test_an_answer_that_comes_too_late_is_taken_for_no_other() -> None:
