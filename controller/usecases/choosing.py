@@ -44,6 +44,13 @@ async def choose(deps: Deps, wanted: Mapping[str, str | None]) -> Settings:
     return settings
 
 
+async def would_be(deps: Deps, wanted: Mapping[str, str | None]) -> Settings:
+    """What would hold, were this chosen. Raises `ConfigFaults` as `choose` does."""
+    async with deps.db.read() as tx:
+        before = choices.opened(await chosen.every(tx), deps.vault)
+    return checked(deps, _changed(before, wanted))
+
+
 async def to_be(deps: Deps) -> Settings:
     """The settings that hold once what is kept now is taken over; those that hold if it cannot."""
     async with deps.db.read() as tx:
