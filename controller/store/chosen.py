@@ -6,15 +6,16 @@ import hashlib
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from sqlalchemy import create_engine, delete, inspect, select
+from sqlalchemy import create_engine, delete, inspect, or_, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from controller.store.chosen_rows import ChosenRow, SetupNoteRow
+from controller.store.database import inserted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from controller.store.database import Tx
 
@@ -103,6 +104,25 @@ async def note(tx: Tx, name: str, told: str, now: datetime) -> None:
         tx.add(SetupNoteRow(name=name, at=now, told=told))
         return
     row.at, row.told = now, told
+
+
+async def take_turn(tx: Tx, name: str, holder: str, now: datetime, *, lasts: timedelta) -> bool:
+    """Whether it is this process's turn to do what only one of all does at a time.
+
+    It is until `end_turn`, and no longer than ``lasts``: a process may die in its turn.
+    """
+    row = SetupNoteRow
+    if await inserted(tx, row, name=name, at=now, told=holder):
+        return True
+    free = or_(row.told == holder, row.at < now - lasts)
+    taken = update(row).where(row.name == name, free).values(at=now, told=holder)
+    return (await tx.execute(taken.returning(row.name))).first() is not None
+
+
+async def end_turn(tx: Tx, name: str, holder: str) -> None:
+    """Let others have their turn; nothing when it is not this process's."""
+    row = SetupNoteRow
+    await tx.execute(delete(row).where(row.name == name, row.told == holder))
 
 
 async def notes(tx: Tx) -> dict[str, SetupNoteRow]:

@@ -6,6 +6,7 @@ What was chosen holds from the next start of each controller; `ChoiceWatch` make
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
 log = structlog.get_logger("choices")
 
 Chosen = dict[str, Any]
+
+TURN = "begins_anew"
+TURN_LASTS = timedelta(seconds=30)
+"""A busy machine may need twenty seconds to begin anew; who needs more is not waited for."""
 
 
 async def choose(deps: Deps, wanted: Mapping[str, str | None]) -> Settings:
@@ -119,11 +124,13 @@ class ChoiceWatch:
 
     It waits for one more look, so that whoever made the choice is answered first, and for choices
     that cannot hold here (another controller's file allows them, ours does not) it stays as it is.
+    Controllers of one database begin anew one after another: each waits for its turn.
     """
 
-    def __init__(self, take_over: Callable[[], object]) -> None:
-        """``take_over`` has the controller begin anew."""
+    def __init__(self, take_over: Callable[[], object], *, holder: str) -> None:
+        """``take_over`` has the controller begin anew; ``holder`` is what tells it from others."""
         self._take_over = take_over
+        self._holder = holder
         self._seen = ""
         self._refused = ""
 
@@ -140,6 +147,9 @@ class ChoiceWatch:
         if not self._holds(deps, rows):
             self._refused = mark
             return 0
+        async with deps.db.begin() as tx:
+            if not await chosen.take_turn(tx, TURN, self._holder, deps.now(), lasts=TURN_LASTS):
+                return 0
         log.info("choices_taken_over", keys=" ".join(row.name for row in rows))
         self._take_over()
         return 1
@@ -151,6 +161,12 @@ class ChoiceWatch:
             log.error("choices_refused", faults="; ".join(faults.faults))  # noqa: TRY400 - a sentence
             return False
         return True
+
+
+async def began_anew(deps: Deps, *, holder: str) -> None:
+    """Let the next controller begin anew, when this one did and its doors are open again."""
+    async with deps.db.begin() as tx:
+        await chosen.end_turn(tx, TURN, holder)
 
 
 async def is_taken_over(deps: Deps) -> bool:
