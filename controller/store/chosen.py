@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from controller.store.chosen_rows import ChosenRow, SetupNoteRow
-from controller.store.database import inserted
+from controller.store.database import inserted, upsert_many
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -35,11 +35,8 @@ async def put(
     tx: Tx, name: str, *, value: str | None = None, sealed: bytes | None = None, now: datetime
 ) -> None:
     """Keep a choice in place of an earlier one."""
-    row = await tx.get(ChosenRow, name, with_for_update=True)
-    if row is None:
-        tx.add(ChosenRow(name=name, value=value, sealed=sealed, chosen_at=now))
-        return
-    row.value, row.sealed, row.chosen_at = value, sealed, now
+    kept: dict[str, object] = {"name": name, "value": value, "sealed": sealed, "chosen_at": now}
+    await upsert_many(tx, ChosenRow, keys=("name",), values=[kept])
 
 
 async def forget(tx: Tx, names: Iterable[str]) -> None:
@@ -99,11 +96,8 @@ def has_table(database_url: str) -> bool:
 
 async def note(tx: Tx, name: str, told: str, now: datetime) -> None:
     """Keep what a step has seen, in place of what it saw before."""
-    row = await tx.get(SetupNoteRow, name, with_for_update=True)
-    if row is None:
-        tx.add(SetupNoteRow(name=name, at=now, told=told))
-        return
-    row.at, row.told = now, told
+    kept: dict[str, object] = {"name": name, "at": now, "told": told}
+    await upsert_many(tx, SetupNoteRow, keys=("name",), values=[kept])
 
 
 async def take_turn(tx: Tx, name: str, holder: str, now: datetime, *, lasts: timedelta) -> bool:
