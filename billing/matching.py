@@ -267,17 +267,27 @@ def _by_payer(payer: str, candidate: Candidate) -> Why | None:
     masked = _MASKED.fullmatch(told.upper())
     if payer in candidate.payers:
         return Why.PAYER if masked is None else Why.PAYER_MASKED
+    if is_number_of(payer, candidate.msisdn) is not True:
+        return None
+    return Why.PAYER if masked is None else Why.PAYER_MASKED
+
+
+def is_number_of(payer: str, msisdn: Msisdn) -> bool | None:
+    """Whether a payer's number is this one, as far as it is told; None where it says too little."""
+    told = "".join(payer.split())
+    masked = _MASKED.fullmatch(told.upper())
     if masked is not None:
-        return Why.PAYER_MASKED if _fits(masked[1], masked[2], candidate.msisdn) else None
+        return None if len(masked[2]) < MASK_SHOWN_MIN else _fits(masked[1], masked[2], msisdn)
     if _HASH.fullmatch(told.lower()):
-        hashed = sha256(candidate.msisdn.encode()).hexdigest()
-        return Why.PAYER if hashed == told.lower() else None
-    return Why.PAYER if phone_in(told) == candidate.msisdn else None
+        hashed = sha256(msisdn.encode()).hexdigest()
+        return hashed == told.lower() if len(told) == len(hashed) else None
+    phone = phone_in(told)
+    return None if phone is None else phone == msisdn
 
 
 def _fits(start: str, end: str, msisdn: Msisdn) -> bool:
     """Whether a number of which these digits are shown can be ``msisdn``."""
-    return len(end) >= MASK_SHOWN_MIN and any(
+    return any(
         len(start) + len(end) <= len(form) and form.startswith(start) and form.endswith(end)
         for form in (msisdn, f"0{msisdn[3:]}")
     )

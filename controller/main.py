@@ -62,7 +62,7 @@ from controller.usecases.arrivals import place_due
 from controller.usecases.audit import seal_due, tell_head
 from controller.usecases.backups import backup_due, trial_due
 from controller.usecases.billing_run import bill_due
-from controller.usecases.choosing import ChoiceWatch
+from controller.usecases.choosing import ChoiceWatch, began_anew
 from controller.usecases.collecting import collect_due
 from controller.usecases.dunning import dun_due
 from controller.usecases.emails import send_due as send_emails_due
@@ -350,14 +350,22 @@ async def open_controller(
         door = await stack.enter_async_context(_answering(deps, listening, metrics))
         managing = await stack.enter_async_context(_managing(deps, metrics))
         changed = asyncio.Event()
-        watch = Job("choices", CHOICES_EVERY_S, ChoiceWatch(changed.set).look, worth_telling=False)
-        jobs = run_jobs((*due_work(), watch), deps)
+        watch = ChoiceWatch(changed.set, holder=_this_process())
+        look = Job("choices", CHOICES_EVERY_S, watch.look, worth_telling=False)
+        jobs = run_jobs((*due_work(), look), deps)
         await stack.enter_async_context(_cancelled_after(jobs))
         http_port = listening.getsockname()[1]
         running = Running(deps, http_port, ports.edge, ports.join, door, changed, managing)
         _announce(running)
+        with contextlib.suppress(DatabaseBusy):  # then the turn ends by itself
+            await began_anew(deps, holder=_this_process())
         await _ask_for_owner(deps)
         yield running
+
+
+def _this_process() -> str:
+    """What tells this controller from others of its database, also after it began anew."""
+    return f"{socket.gethostname()}:{os.getpid()}"
 
 
 @contextlib.contextmanager

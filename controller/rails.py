@@ -60,10 +60,14 @@ def open_rails(
         gateways.append(MpesaGateway(told, http=http, tokens=tokens, bucket=bucket))
         account = MpesaAccount(told, http=http, tokens=tokens, bucket=bucket)
     if settings.airtel is not None:
-        gateways.append(AirtelGateway(_airtel(settings), http=http, tokens=tokens))
+        airtel = _airtel(settings)
+        bucket = BucketRows(db, airtel.requests_per_s)
+        gateways.append(AirtelGateway(airtel, http=http, tokens=tokens, bucket=bucket))
     cards = None
     if settings.card is not None:
-        cards = PaystackGateway(_paystack(settings), http=http)
+        paystack = _paystack(settings)
+        bucket = BucketRows(db, paystack.requests_per_s)
+        cards = PaystackGateway(paystack, http=http, bucket=bucket)
         gateways.append(cards)
     if not gateways:
         log.warning("payments_absent", reason=SENTENCE)

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     import httpx2
 
     from controller.payments.airtel_settings import AirtelSettings
+    from controller.payments.bucket import Bucket
     from controller.payments.gateway import Outcome, Push, Refund
     from controller.payments.tokens import TokenStore
 
@@ -48,8 +49,8 @@ _log = structlog.get_logger(__name__)
 class AirtelGateway:
     """Airtel Money's collection for one merchant.
 
-    ``http`` is the process's client (it should not follow redirects); ``tokens`` is shared by all
-    processes that use the same application.
+    ``http`` is the process's client (it should not follow redirects); ``tokens`` and ``bucket``
+    are shared by all processes that use the same application.
     """
 
     rail: str = "airtel"
@@ -62,12 +63,13 @@ class AirtelGateway:
         *,
         http: httpx2.AsyncClient,
         tokens: TokenStore,
+        bucket: Bucket | None = None,
         push_timeout_s: float = PUSH_TIMEOUT_S,
     ) -> None:
         self._settings = settings
         self.place = settings.merchant
         self._push_timeout_s = push_timeout_s
-        self._door = AirtelDoor(settings, http=http, tokens=tokens)
+        self._door = AirtelDoor(settings, http=http, tokens=tokens, bucket=bucket)
 
     def __repr__(self) -> str:
         """Name the merchant; the rest is nobody's business."""

@@ -1,7 +1,8 @@
 """Airtel Money's HTTP door: an access token, the country's headers, a signature where it is wanted.
 
 A request is repeated only when it is certain that the first did nothing: no connection, a token or
-a signature that was turned away.
+a signature that was turned away, or too many requests at once (HTTP 429). All wait for their turn
+in one queue.
 """
 
 from __future__ import annotations
@@ -12,8 +13,18 @@ from typing import TYPE_CHECKING
 from controller.payments import airtel_wire as wire
 from controller.payments.airtel_signing import SigningKey, read_key, signed_headers
 from controller.payments.answers import UNAUTHORISED
-from controller.payments.calls import ASK_TIMEOUT_S, TOKEN_TIMEOUT_S, Reply, patiently, sent, within
+from controller.payments.bucket import MemoryBucket
+from controller.payments.calls import (
+    ASK_TIMEOUT_S,
+    TOKEN_TIMEOUT_S,
+    Reply,
+    patiently,
+    sent,
+    until_taken,
+    within,
+)
 from controller.payments.gateway import AnswerLostError, NotReachedError, ProviderError
+from controller.payments.pace import Pace
 from controller.payments.tokens import SharedToken
 
 if TYPE_CHECKING:
@@ -23,6 +34,7 @@ if TYPE_CHECKING:
     import httpx2
 
     from controller.payments.airtel_settings import AirtelSettings
+    from controller.payments.bucket import Bucket
     from controller.payments.mpesa_wire import FreshToken
     from controller.payments.tokens import KeptToken, TokenStore
 
@@ -30,7 +42,7 @@ JSON = {"Content-Type": "application/json", "Accept": "*/*"}
 
 
 class AirtelDoor:
-    """The door of one application; ``tokens`` is shared by all processes that use it."""
+    """The door of one application; ``tokens`` and ``bucket`` are shared by all who use it."""
 
     def __init__(
         self,
@@ -38,11 +50,13 @@ class AirtelDoor:
         *,
         http: httpx2.AsyncClient,
         tokens: TokenStore,
+        bucket: Bucket | None = None,
         random_bytes: Callable[[int], bytes] = os.urandom,
     ) -> None:
         self._settings = settings
         self._http = http
         self._random_bytes = random_bytes
+        self._pace = Pace(bucket or MemoryBucket(settings.requests_per_s), settings.bucket)
         self._key: SigningKey | None = None
         self._token = SharedToken(
             store=tokens, credential=settings.credential(), fetch=self._fetch_token
@@ -88,33 +102,25 @@ class AirtelDoor:
             **(signature or {}),
         }
         token = await self._current_token(now)
-        reply = await self._send(method, path, body, headers, token=token, timeout_s=timeout_s)
+
+        async def send() -> Reply:
+            await self._pace.turn(now)
+            request = self._http.build_request(
+                method,
+                self._settings.base_url + path,
+                content=body,
+                headers={**headers, "Authorization": f"Bearer {token.text}"},
+                timeout=within(timeout_s),
+            )
+            return await sent(self._http, request)
+
+        # Whoever asks a question asks it again.
+        trying = patiently(NotReachedError) if body is None else until_taken()
+        reply: Reply = await trying(send)
         if reply.status != UNAUTHORISED:
             return reply
         token = await self._current_token(now, dead_version=token.version)
-        return await self._send(method, path, body, headers, token=token, timeout_s=timeout_s)
-
-    async def _send(
-        self,
-        method: str,
-        path: str,
-        body: bytes | None,
-        headers: Mapping[str, str],
-        *,
-        token: KeptToken,
-        timeout_s: float,
-    ) -> Reply:
-        async for attempt in patiently(NotReachedError):
-            with attempt:
-                request = self._http.build_request(
-                    method,
-                    self._settings.base_url + path,
-                    content=body,
-                    headers={**headers, "Authorization": f"Bearer {token.text}"},
-                    timeout=within(timeout_s),
-                )
-                return await sent(self._http, request)
-        raise AssertionError("the last attempt either returned or raised")
+        return await trying(send)
 
     async def _signature(self, body: bytes, now: datetime) -> Mapping[str, str]:
         if not self._settings.signed:

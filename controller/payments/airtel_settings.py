@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 
+from controller.payments.bucket import REQUESTS_PER_S
+
 
 @dataclass(frozen=True, slots=True)
 class AirtelSettings:
@@ -23,6 +25,12 @@ class AirtelSettings:
     country: str = "KE"
     currency: str = "KES"
     signed: bool = False
+    requests_per_s: int = REQUESTS_PER_S
+
+    @property
+    def bucket(self) -> str:
+        """The name of the rate limit that all requests for this merchant share."""
+        return f"airtel:{self.merchant}"
 
     def credential(self) -> str:
         """The name of this credential set (64 hexadecimal digits); tells nothing of the key."""

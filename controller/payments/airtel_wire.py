@@ -147,7 +147,8 @@ def read_enquiry(status: int, body: bytes, provider_id: str) -> Outcome:
     if not letters:
         if code in CODES:
             return Outcome(Evidence.STILL_OPEN, provider_id, code, None)
-        raise ProviderError(code or f"http-{status}", again=not turned_away(status))
+        may_help = status == TOO_MANY_REQUESTS or not turned_away(status)
+        raise ProviderError(code or f"http-{status}", again=may_help)
     if told.get("id") not in (None, False, provider_id):
         raise ProviderError("unreadable", again=True)
     outcome = _outcome(provider_id, letters, told)

@@ -33,7 +33,7 @@ from billing.money import MINOR_PER_MAJOR, Money, parse_money
 from billing.period import NAIROBI
 from controller.payments.gateway import CallbackUnreadable
 from controller.payments.seen import Road, Seen
-from controller.payments.statements.narration import receipt_in, receipt_of, told_in
+from controller.payments.statements.narration import RECEIPT_MAX, receipt_in, receipt_of, told_in
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -227,10 +227,15 @@ def _jenga(told: Mapping[str, Any], place: str) -> Seen:
 
 
 def _receipt(told: str, narration: str, name: str) -> str:
-    """The payer's M-PESA receipt where it is told, else the bank's own reference."""
-    found = receipt_in(told) or receipt_in(narration) or receipt_of(told)
+    """The payer's M-PESA receipt where it is told, else the bank's own reference.
+
+    One that would have to be cut is none: two could be alike up to there, and the second a repeat.
+    """
+    if found := receipt_in(told) or receipt_in(narration):
+        return found
+    found = "" if len(told) > RECEIPT_MAX else receipt_of(told)
     if not found:
-        raise CallbackUnreadable(name, "want the number of the payment")
+        raise CallbackUnreadable(name, f"want the number of the payment, of 1 to {RECEIPT_MAX}")
     return found
 
 

@@ -20,6 +20,8 @@ MILLI = 1_000
 MILLISECOND = timedelta(milliseconds=1)
 WAIT_MAX_S = 10.0
 """Who would have to wait longer for a turn is told so at once, and takes none."""
+REQUESTS_PER_S = 5
+"""What integrators begin with at Safaricom, who publishes no figure; nor do Airtel and Paystack."""
 AHEAD_MAX = timedelta(seconds=10)
 """A level from further in the future is another clock's mistake, or ours."""
 

@@ -5,8 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import httpx2
-from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_random_exponential
+from tenacity import (
+    AsyncRetrying,
+    RetryCallState,
+    retry_if_exception,
+    retry_if_exception_type,
+    retry_if_result,
+    stop_after_attempt,
+    wait_random_exponential,
+)
 
+from controller.payments.answers import TOO_MANY_REQUESTS
 from controller.payments.gateway import AnswerLostError, GatewayError, NotReachedError
 
 CONNECT_TIMEOUT_S = 5.0
@@ -61,3 +70,26 @@ def patiently(*mendable: type[GatewayError]) -> AsyncRetrying:
         wait=wait_random_exponential(multiplier=RETRY_WAIT_S, max=RETRY_WAIT_MAX_S),
         reraise=True,
     )
+
+
+def until_taken() -> AsyncRetrying:
+    """Up to three attempts, with jitter, of a request that was certainly not taken before.
+
+    It never left, or was turned away for load (HTTP 429). What the last attempt brought stands.
+    """
+    return AsyncRetrying(
+        retry=retry_if_exception_type(NotReachedError) | retry_if_result(_is_too_much),
+        stop=stop_after_attempt(ATTEMPTS_MAX),
+        wait=wait_random_exponential(multiplier=RETRY_WAIT_S, max=RETRY_WAIT_MAX_S),
+        retry_error_callback=the_last,
+    )
+
+
+def the_last(state: RetryCallState) -> object:
+    """What the last attempt brought, or raised."""
+    assert state.outcome is not None, "an attempt that ended has an outcome"
+    return state.outcome.result()
+
+
+def _is_too_much(reply: Reply) -> bool:
+    return reply.status == TOO_MANY_REQUESTS

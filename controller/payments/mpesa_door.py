@@ -30,6 +30,7 @@ from controller.payments.calls import (
     TOKEN_TIMEOUT_S,
     Reply,
     sent,
+    the_last,
     within,
 )
 from controller.payments.credential import security_credential
@@ -47,7 +48,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     import httpx2
-    from tenacity import RetryCallState
     from tenacity.retry import retry_base
 
     from controller.payments.bucket import Bucket
@@ -186,14 +186,9 @@ async def _again(
         retry=when,
         stop=stop_after_attempt(ATTEMPTS_MAX),
         wait=wait_random_exponential(multiplier=RETRY_WAIT_S, max=RETRY_WAIT_MAX_S),
-        retry_error_callback=_the_last,
+        retry_error_callback=the_last,
     )
     return await patiently(once, asked)
-
-
-def _the_last(state: RetryCallState) -> object:
-    assert state.outcome is not None, "an attempt that ended has an outcome"
-    return state.outcome.result()
 
 
 def _mendable(*kinds: type[GatewayError]) -> retry_base:

@@ -7,12 +7,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from billing.errors import InvalidField
+from controller.payments.bucket import REQUESTS_PER_S
 
 if TYPE_CHECKING:
     from billing.msisdn import Msisdn
-
-PUSHES_PER_S = 5
-"""Safaricom publishes no figure; five a second is what integrators begin with."""
 
 FORBIDDEN_WORDS = ("mpesa", "safaricom", "exe", "exec", "cmd", "sql", "query")
 """Daraja refuses callback addresses with these words, in any case. (``exe`` covers ``exec``.)"""
@@ -56,7 +54,7 @@ class MpesaSettings:
     passkey: str = field(repr=False)
     callback_url: str
     till: str | None = None
-    pushes_per_s: int = PUSHES_PER_S
+    pushes_per_s: int = REQUESTS_PER_S
     initiator: Initiator | None = None
     c2b_version: str = "v2"
     nominated_number: Msisdn | None = field(default=None, repr=False)

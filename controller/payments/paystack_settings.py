@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from controller.payments.bucket import REQUESTS_PER_S
+
 
 @dataclass(frozen=True, slots=True)
 class PaystackSettings:
@@ -19,3 +21,9 @@ class PaystackSettings:
     base_url: str = "https://api.paystack.co"
     currency: str = "KES"
     return_url: str = ""
+    requests_per_s: int = REQUESTS_PER_S
+
+    @property
+    def bucket(self) -> str:
+        """The name of the rate limit that all requests for this business share."""
+        return f"card:{self.merchant}"

@@ -16,6 +16,11 @@ Cell = str | int | date | None
 """Money is minor units in a column of money."""
 
 CURRENCY = "KES"
+FORMULAS_BEGIN = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""What spreadsheets take for the beginning of a formula, or drop before they look for one.
+
+The last four are the signs as East Asian keyboards write them, twice as wide.
+"""
 
 
 class Basis(StrEnum):
@@ -101,4 +106,4 @@ def plain(cell: Cell, kind: Kind) -> str:
 
 def harmless(text: str) -> str:
     """Text that no spreadsheet takes for a formula: those that begin like one get an apostrophe."""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+    return f"'{text}" if text.startswith(FORMULAS_BEGIN) else text

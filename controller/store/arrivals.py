@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import and_, or_, select
 
+from billing.matching import is_number_of
+from billing.msisdn import Msisdn
 from controller.store import array_rows
 from controller.store.bulk_rows import among, is_postgres, new_names, write
 from controller.store.database import ROW_LOCK, inserted
@@ -157,32 +159,38 @@ async def without_reference(tx: Tx, payment: PaymentRow) -> ArrivalRow | None:
     """Money at a Till that may be that of a push, and waits for its owner; locked, or None.
 
     A Till is told no account: amount, place and the time must do. Of several the likeliest is
-    taken: each receipt stands for one push, so that no money is booked twice.
+    taken: each receipt stands for one push, so that no money is booked twice. The payer's number,
+    as far as it is told, tells like payments apart; it keeps no money from a push.
     """
     if payment.pushed_at is None:
         return None
-    around = timedelta(seconds=SAME_MONEY_S)
-    query = (
-        select(ArrivalRow)
-        .where(
-            ArrivalRow.rail == payment.rail,
-            ArrivalRow.place == payment.shortcode,
-            ArrivalRow.amount_minor == payment.amount_minor,
-            ArrivalRow.state == SUSPENSE,
-            ArrivalRow.order_id.is_(None),
-            ArrivalRow.reference == "",
-            ArrivalRow.at.between(payment.pushed_at - around, payment.pushed_at + around),
-        )
-        .with_for_update(skip_locked=True, key_share=True)
-        .execution_options(populate_existing=True)
+    around, pushed_at = timedelta(seconds=SAME_MONEY_S), payment.pushed_at
+    waits = (ArrivalRow.state == SUSPENSE, ArrivalRow.order_id.is_(None))
+    query = select(ArrivalRow.id, ArrivalRow.at, ArrivalRow.payer).where(
+        ArrivalRow.rail == payment.rail,
+        ArrivalRow.place == payment.shortcode,
+        ArrivalRow.amount_minor == payment.amount_minor,
+        *waits,
+        ArrivalRow.reference == "",
+        ArrivalRow.at.between(pushed_at - around, pushed_at + around),
     )
-    pushed_at = payment.pushed_at
-    found = list(await tx.scalars(query.limit(NEAR_MAX)))
+    found = [
+        (otherness(payer, payment.msisdn), at < pushed_at, abs(at - pushed_at), name)
+        for name, at, payer in await tx.execute(query.limit(NEAR_MAX))
+    ]
+    # Only the one that is taken is locked, and who waited for it looks whether it still waits: had
+    # another push all of them meanwhile, this one would find none, and its money be booked twice.
+    for *_, name in sorted(found):
+        one = select(ArrivalRow).where(ArrivalRow.id == name, *waits)
+        locking = one.with_for_update(key_share=True).execution_options(populate_existing=True)
+        if (taken := await tx.scalar(locking)) is not None:
+            return taken
+    return None
 
-    def unlikeliness(one: ArrivalRow) -> tuple[bool, timedelta, str]:
-        return one.at < pushed_at, abs(one.at - pushed_at), one.id
 
-    return min(found, key=unlikeliness, default=None)
+def otherness(payer: str, msisdn: str) -> int:
+    """How far a payer's number, as told, speaks against this one: 0 for it, 1 not, 2 against."""
+    return {True: 0, None: 1, False: 2}[is_number_of(payer, Msisdn(msisdn))]
 
 
 async def waiting_for(tx: Tx, payment: PaymentRow) -> list[str]:

@@ -6,15 +6,16 @@ import hashlib
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from sqlalchemy import create_engine, delete, inspect, select
+from sqlalchemy import create_engine, delete, inspect, or_, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from controller.store.chosen_rows import ChosenRow, SetupNoteRow
+from controller.store.database import inserted, upsert_many
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from controller.store.database import Tx
 
@@ -34,11 +35,8 @@ async def put(
     tx: Tx, name: str, *, value: str | None = None, sealed: bytes | None = None, now: datetime
 ) -> None:
     """Keep a choice in place of an earlier one."""
-    row = await tx.get(ChosenRow, name, with_for_update=True)
-    if row is None:
-        tx.add(ChosenRow(name=name, value=value, sealed=sealed, chosen_at=now))
-        return
-    row.value, row.sealed, row.chosen_at = value, sealed, now
+    kept: dict[str, object] = {"name": name, "value": value, "sealed": sealed, "chosen_at": now}
+    await upsert_many(tx, ChosenRow, keys=("name",), values=[kept])
 
 
 async def forget(tx: Tx, names: Iterable[str]) -> None:
@@ -98,11 +96,27 @@ def has_table(database_url: str) -> bool:
 
 async def note(tx: Tx, name: str, told: str, now: datetime) -> None:
     """Keep what a step has seen, in place of what it saw before."""
-    row = await tx.get(SetupNoteRow, name, with_for_update=True)
-    if row is None:
-        tx.add(SetupNoteRow(name=name, at=now, told=told))
-        return
-    row.at, row.told = now, told
+    kept: dict[str, object] = {"name": name, "at": now, "told": told}
+    await upsert_many(tx, SetupNoteRow, keys=("name",), values=[kept])
+
+
+async def take_turn(tx: Tx, name: str, holder: str, now: datetime, *, lasts: timedelta) -> bool:
+    """Whether it is this process's turn to do what only one of all does at a time.
+
+    It is until `end_turn`, and no longer than ``lasts``: a process may die in its turn.
+    """
+    row = SetupNoteRow
+    if await inserted(tx, row, name=name, at=now, told=holder):
+        return True
+    free = or_(row.told == holder, row.at < now - lasts)
+    taken = update(row).where(row.name == name, free).values(at=now, told=holder)
+    return (await tx.execute(taken.returning(row.name))).first() is not None
+
+
+async def end_turn(tx: Tx, name: str, holder: str) -> None:
+    """Let others have their turn; nothing when it is not this process's."""
+    row = SetupNoteRow
+    await tx.execute(delete(row).where(row.name == name, row.told == holder))
 
 
 async def notes(tx: Tx) -> dict[str, SetupNoteRow]:

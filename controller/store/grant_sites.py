@@ -105,13 +105,16 @@ async def limited_at(tx: Tx, site_id: str, *, limit: int) -> list[GrantId]:
 
 async def applied(tx: Tx, site_id: str, generation: int) -> None:
     """The site acts on no older slice any more: what was taken back is no longer at risk."""
-    await tx.execute(
-        update(GrantSiteRow)
-        .where(
-            GrantSiteRow.site_id == site_id,
-            GrantSiteRow.generation <= generation,
-            GrantSiteRow.risked_bytes > GrantSiteRow.handed_bytes,
-        )
-        .values(risked_bytes=GrantSiteRow.handed_bytes)
-        .execution_options(synchronize_session=False)
+    row = GrantSiteRow
+    query = select(row.grant_id).where(
+        row.site_id == site_id, row.generation <= generation, row.risked_bytes > row.handed_bytes
     )
+    # An UPDATE would lock them as it finds them; `locked` takes those of several grants in order.
+    found = list(await tx.scalars(query.order_by(row.grant_id).with_for_update(key_share=True)))
+    if found:
+        await tx.execute(
+            update(row)
+            .where(row.site_id == site_id, among(tx, row.grant_id, found))
+            .values(risked_bytes=row.handed_bytes)
+            .execution_options(synchronize_session=False)
+        )

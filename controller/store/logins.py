@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlalchemy import or_, select
+from sqlalchemy.exc import IntegrityError
 
 from controller.store.billing_rows import LoginRow
 from controller.store.bulk_rows import among
@@ -34,6 +35,17 @@ async def load(tx: Tx, subscription_id: str) -> LoginRow | None:
 async def named(tx: Tx, name: str) -> LoginRow | None:
     """The login of a name, or None."""
     return (await tx.scalars(select(LoginRow).where(LoginRow.name == name))).first()
+
+
+async def written(tx: Tx) -> bool:
+    """Write what was changed; False when another took the name meanwhile: then nothing is kept."""
+    try:
+        await tx.flush()
+    except IntegrityError as taken:
+        if "uq_login_name" not in str(taken.orig):
+            raise
+        return False
+    return True
 
 
 async def names_among(tx: Tx, names: Collection[str]) -> set[str]:

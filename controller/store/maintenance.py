@@ -91,6 +91,13 @@ async def notices_page(
     return list(await tx.scalars(query.limit(limit)))
 
 
+async def add(tx: Tx, row: MaintenanceRow | AreaNoticeRow | OutageCreditRunRow) -> bool:
+    """Keep a new window, a new message, a new run; False when there is one of this id."""
+    told = {column.name: getattr(row, column.name) for column in row.__table__.columns}
+    values = {name: value for name, value in told.items() if value is not None}
+    return await inserted(tx, type(row), **values)
+
+
 async def window(tx: Tx, window_id: str) -> MaintenanceRow | None:
     """A window, locked, or None."""
     return await tx.get(MaintenanceRow, window_id, with_for_update=ROW_LOCK, populate_existing=True)

@@ -9,7 +9,7 @@ from sqlalchemy import Row, func, select
 
 from billing.payment import PaymentState
 from controller.store import array_rows
-from controller.store.arrivals import CLOCKS_APART_S, SAME_MONEY_S
+from controller.store.arrivals import CLOCKS_APART_S, NEAR_MAX, SAME_MONEY_S, otherness
 from controller.store.bulk_rows import among
 from controller.store.database import ROW_LOCK
 from controller.store.rows import PaymentRow
@@ -156,13 +156,14 @@ async def without_receipt(tx: Tx, seen: Seen) -> str | None:
     """The order that was found paid by asking, and whose receipt this may be.
 
     Money at a Till has no reference: amount, place and the time must do. Of several it is the order
-    that was found first, because of later money less can be its own. Each takes one receipt, so
-    that none is booked twice.
+    that was found first, because of later money less can be its own; before that the payer's
+    number, as far as it is told, tells like payments apart. Each takes one receipt, so that none is
+    booked twice.
     """
     if seen.at is None:
         return None
     around = timedelta(seconds=SAME_MONEY_S)
-    query = select(PaymentRow.order_id).where(
+    query = select(PaymentRow.order_id, PaymentRow.msisdn).where(
         PaymentRow.rail == seen.rail,
         PaymentRow.shortcode == seen.place,
         PaymentRow.amount_minor == seen.amount.minor,
@@ -172,8 +173,10 @@ async def without_receipt(tx: Tx, seen: Seen) -> str | None:
         PaymentRow.settled_at >= seen.at - timedelta(seconds=CLOCKS_APART_S),
     )
     is_after = PaymentRow.pushed_at > seen.at
-    query = query.order_by(is_after, PaymentRow.settled_at, PaymentRow.order_id).limit(1)
-    return await tx.scalar(query)
+    query = query.order_by(is_after, PaymentRow.settled_at, PaymentRow.order_id).limit(NEAR_MAX)
+    found = [(order_id, msisdn) for order_id, msisdn in await tx.execute(query)]
+    likeliest = min(found, key=lambda one: otherness(seen.payer, one[1]), default=None)
+    return None if likeliest is None else likeliest[0]
 
 
 async def holder_of_provider_id(tx: Tx, rail: str, provider_id: str) -> str | None:

@@ -157,6 +157,13 @@ async def passkeys(tx: Tx, staff_id: str) -> list[StaffPasskeyRow]:
     return list(await tx.scalars(query))
 
 
+async def with_passkeys(tx: Tx) -> int:
+    """How many of those who may sign in have a passkey."""
+    has_one = select(StaffPasskeyRow.id).where(StaffPasskeyRow.staff_id == StaffRow.id).exists()
+    query = select(func.count()).where(StaffRow.disabled_at.is_(None), has_one)
+    return int((await tx.execute(query)).scalar_one())
+
+
 async def passkey(tx: Tx, key: str, *, lock: bool = False) -> StaffPasskeyRow | None:
     """A passkey by its key, or None."""
     if not lock:

@@ -73,19 +73,35 @@ async def arrive(deps: Deps, seen: Seen) -> Arrived:
 
     Raises `DatabaseBusy`, and then nothing was done.
     """
-    async with deps.db.read() as tx:
-        at_a_till = deps.settings.may_name_nobody(seen.rail)
-        order_id = await payments.answered_by(tx, seen, at_a_till=at_a_till)
-        order_id = order_id or await _told_of(tx, seen)
-    async with deps.db.begin() as tx:
-        payment = None if order_id is None else await payments.locked(tx, order_id)
-        arrived, site_id = await _taken_in(tx, deps, seen, payment)
+    arrived: Arrived | None = None
+    site_id: str | None = None
+    order_id: str | None = None
+    while arrived is None:
+        looked_at, order_id = order_id, await _answered_by(deps, seen)
+        async with deps.db.begin() as tx:
+            payment = None if order_id is None else await payments.locked(tx, order_id)
+            # Money without a reference may meanwhile have lost its likeliest order to its like.
+            if payment is None or order_id == looked_at or not _has_another(payment, seen):
+                arrived, site_id = await _taken_in(tx, deps, seen, payment)
     if site_id is not None:
         deps.signals.wake(f"site:{site_id}")
     if arrived.state == SUSPENSE:
         arrived = await _placed_soon(deps, arrived)
     deps.signals.wake("live")
     return arrived
+
+
+async def _answered_by(deps: Deps, seen: Seen) -> str | None:
+    """The order that money is the answer to, or None."""
+    async with deps.db.read() as tx:
+        at_a_till = deps.settings.may_name_nobody(seen.rail)
+        named = await payments.answered_by(tx, seen, at_a_till=at_a_till)
+        return named or await _told_of(tx, seen)
+
+
+def _has_another(payment: PaymentRow, seen: Seen) -> bool:
+    """Whether a payment has the receipt of other money."""
+    return payment.receipt is not None and payment.receipt != seen.receipt.upper()
 
 
 async def _told_of(tx: Tx, seen: Seen) -> str | None:

@@ -6,6 +6,7 @@ What was chosen holds from the next start of each controller; `ChoiceWatch` make
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -27,6 +28,10 @@ log = structlog.get_logger("choices")
 
 Chosen = dict[str, Any]
 
+TURN = "begins_anew"
+TURN_LASTS = timedelta(seconds=30)
+"""A busy machine may need twenty seconds to begin anew; who needs more is not waited for."""
+
 
 async def choose(deps: Deps, wanted: Mapping[str, str | None]) -> Settings:
     """Keep choices, by ``section.key``; None lets the usual hold again. What would hold then.
@@ -42,6 +47,13 @@ async def choose(deps: Deps, wanted: Mapping[str, str | None]) -> Settings:
         await _keep(tx, deps, before, wanted)
     deps.signals.wake("live")
     return settings
+
+
+async def would_be(deps: Deps, wanted: Mapping[str, str | None]) -> Settings:
+    """What would hold, were this chosen. Raises `ConfigFaults` as `choose` does."""
+    async with deps.db.read() as tx:
+        before = choices.opened(await chosen.every(tx), deps.vault)
+    return checked(deps, _changed(before, wanted))
 
 
 async def to_be(deps: Deps) -> Settings:
@@ -112,11 +124,13 @@ class ChoiceWatch:
 
     It waits for one more look, so that whoever made the choice is answered first, and for choices
     that cannot hold here (another controller's file allows them, ours does not) it stays as it is.
+    Controllers of one database begin anew one after another: each waits for its turn.
     """
 
-    def __init__(self, take_over: Callable[[], object]) -> None:
-        """``take_over`` has the controller begin anew."""
+    def __init__(self, take_over: Callable[[], object], *, holder: str) -> None:
+        """``take_over`` has the controller begin anew; ``holder`` is what tells it from others."""
         self._take_over = take_over
+        self._holder = holder
         self._seen = ""
         self._refused = ""
 
@@ -133,6 +147,9 @@ class ChoiceWatch:
         if not self._holds(deps, rows):
             self._refused = mark
             return 0
+        async with deps.db.begin() as tx:
+            if not await chosen.take_turn(tx, TURN, self._holder, deps.now(), lasts=TURN_LASTS):
+                return 0
         log.info("choices_taken_over", keys=" ".join(row.name for row in rows))
         self._take_over()
         return 1
@@ -144,6 +161,12 @@ class ChoiceWatch:
             log.error("choices_refused", faults="; ".join(faults.faults))  # noqa: TRY400 - a sentence
             return False
         return True
+
+
+async def began_anew(deps: Deps, *, holder: str) -> None:
+    """Let the next controller begin anew, when this one did and its doors are open again."""
+    async with deps.db.begin() as tx:
+        await chosen.end_turn(tx, TURN, holder)
 
 
 async def is_taken_over(deps: Deps) -> bool:

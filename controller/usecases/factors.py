@@ -148,17 +148,25 @@ def recovery_hash(vault: Vault, code: str) -> str:
 
 def relying_party(deps: Deps) -> tuple[str, str]:
     """The name that passkeys are made for, and the origin. Raises `PasskeyRefused` for neither."""
+    name = name_at(deps.settings.public_url)
+    if not name:
+        raise PasskeyRefused("passkeys want a name and https: set http.public_url")
     found = urlsplit(deps.settings.public_url)
-    host = found.hostname or ""
+    return name, f"{found.scheme}://{found.netloc}"
+
+
+def name_at(public_url: str) -> str:
+    """The name that passkeys are made for at an address; "" where browsers make none."""
+    try:
+        found = urlsplit(public_url)
+        host = found.hostname or ""
+    except ValueError:
+        return ""
     try:
         ipaddress.ip_address(host)
     except ValueError:
-        is_name = bool(host)
-    else:
-        is_name = False
-    if not is_name or (found.scheme != "https" and host != "localhost"):
-        raise PasskeyRefused("passkeys want a name and https: set http.public_url")
-    return host, f"{found.scheme}://{found.netloc}"
+        return host if found.scheme == "https" or host == "localhost" else ""
+    return ""
 
 
 def can_use_passkeys(deps: Deps) -> bool:
@@ -168,6 +176,25 @@ def can_use_passkeys(deps: Deps) -> bool:
     except PasskeyRefused:
         return False
     return True
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """Passkeys that work at one name alone, and how many of the staff have any."""
+
+    name: str
+    staff: int
+
+
+async def bound(deps: Deps) -> Bound | None:
+    """The passkeys that end when our public address gets another name; None where there are none.
+
+    They are lost to nobody's account: password, app and recovery codes open it as before.
+    """
+    name = name_at(deps.settings.public_url)
+    async with deps.db.read() as tx:
+        staff_n = await staff.with_passkeys(tx)
+    return Bound(name, staff_n) if name and staff_n else None
 
 
 def asked_of(deps: Deps, challenge: bytes, theirs: Sequence[StaffPasskeyRow]) -> str:

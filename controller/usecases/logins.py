@@ -47,8 +47,9 @@ async def set_credentials(
         login = await logins.load(tx, row.id)
         chosen = name or (login.name if login is not None else f"{subscriber.msisdn}-{row.id[:4]}")
         other = await logins.named(tx, chosen)
+        taken = InvalidField("name", f"{chosen} is the name of another subscription")
         if other is not None and other.subscription_id != row.id:
-            raise InvalidField("name", f"{chosen} is the name of another subscription")
+            raise taken
         made = Credentials(chosen, secret or _new_secret())
         before = None if login is None else (login.site_id, login.name)
         if login is None:
@@ -56,7 +57,8 @@ async def set_credentials(
             tx.add(login)
         login.name, login.sealed = made.name, deps.vault.seal(made.secret.encode())
         login.site_id, login.set_at = row.site_id, now
-        await tx.flush()
+        if not await logins.written(tx):
+            raise taken
         changed = await tell_in(tx, row, login, made, before=before)
     wake(deps, changed)
     return made

@@ -132,15 +132,17 @@ async def plan(
         planned_by=who[:80],
     )
     async with deps.db.begin() as tx:
-        known = await maintenance.window(tx, name)
-        if known is not None:
-            if _described(known) != _described(row):
+        is_new = False
+        if await maintenance.window(tx, name) is None:
+            _must_not_be_long_begun(new, now)
+            await sites_in(tx, new.area)
+            is_new = await maintenance.add(tx, row)
+        kept = await maintenance.window(tx, name)
+        assert kept is not None, "windows stay"
+        if not is_new:
+            if _described(kept) != _described(row):
                 raise MaintenanceDiffers(f"maintenance {name} is there with other content")
-            return known
-        _must_not_be_long_begun(new, now)
-        await sites_in(tx, new.area)
-        tx.add(row)
-        await tx.flush()
+            return kept
         if new.tell_before_s is not None:
             texts = await notice_texts(tx, deps, new)
             leaves_at = max(now, new.from_at - new.tell_before_s * SECOND)
@@ -150,7 +152,7 @@ async def plan(
         told = await works.tell_in(tx, now)
     faces.wake(deps, told)
     deps.signals.wake("live")
-    return row
+    return kept
 
 
 async def end(deps: Deps, window_id: str) -> MaintenanceRow:
@@ -213,13 +215,12 @@ async def tell_area(
         leaves_at = max(now, new.leaves_at or now)
         row = _notice(new.area, texts, now=now, leaves_at=leaves_at, who=who, name=name)
         row.branches = _kept(branches)
-        known = await maintenance.notice(tx, name)
-        if known is not None:
-            if _said(known) != _said(row):
-                raise NoticeDiffers(f"message {name} is there with other content")
-            return known
-        tx.add(row)
-    return row
+        is_new = await maintenance.add(tx, row)
+        kept = await maintenance.notice(tx, name)
+        assert kept is not None, "messages stay"
+        if not is_new and _said(kept) != _said(row):
+            raise NoticeDiffers(f"message {name} is there with other content")
+    return kept
 
 
 async def stop_telling(deps: Deps, notice_id: str) -> AreaNoticeRow:

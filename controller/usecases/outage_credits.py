@@ -128,17 +128,17 @@ async def run(deps: Deps, new: NewRun, *, who: str = "") -> OutageCreditRunRow:
     _check(new, now)
     row = _row(new, now, who)
     async with deps.db.begin() as tx:
-        known = await maintenance.run(tx, new.id)
-        if known is not None and _described(known) != _described(row):
-            raise CreditRunDiffers(f"run {new.id} is there with another rule")
-        if known is None:
+        if await maintenance.run(tx, new.id) is None:
             outcome = await _decided(tx, new)
-            tx.add(row)
-            await tx.flush()
-            await _kept(tx, row.id, outcome)
+            if await maintenance.add(tx, row):
+                await _kept(tx, row.id, outcome)
+        kept = await maintenance.run(tx, new.id)
+        assert kept is not None, "runs stay"
+        if _described(kept) != _described(row):
+            raise CreditRunDiffers(f"run {new.id} is there with another rule")
     while await book_due(deps):
         pass
-    return known or row
+    return kept
 
 
 async def book_due(deps: Deps) -> int:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from billing.money import Money
+from billing.payment import Evidence
 from controller.payments.gateway import CallbackUnreadable, GatewayError
 from controller.payments.mpesa_c2b import C2bRefusal, read_confirmation
 from controller.payments.mpesa_result import read_balances, read_result, read_status
@@ -271,6 +272,9 @@ async def _looked_up(deps: Deps, arrival: ArrivalRow, result: Result) -> None:
 
 
 async def _learn_balance(deps: Deps, place: str, result: Result) -> None:
+    """What our accounts hold. A question that failed tells nothing, whatever else stands there."""
+    if result.evidence is not Evidence.PAID:
+        return
     balances = read_balances(result)
     async with deps.db.begin() as tx:
         row = await places.locked(tx, RAIL, place)

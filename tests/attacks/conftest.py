@@ -59,14 +59,19 @@ def copied(stocked: Business, path: Path) -> Business:
 
 async def renew(business: Business, stocked: Business) -> None:
     """Let a copy be as it was, under the same application: it has nothing open meanwhile."""
-    db, office = business.office.deps.db, business.office
-    await db.close()
+    office = business.office
+    await put_back(office, _state_dir(stocked) / "lango.db")
+    shutil.copy(_state_dir(stocked) / RECIPIENT_FILE, office.deps.settings.state_dir)
+    office.clock.at = stocked.office.clock.at
+
+
+async def put_back(office: Office, kept: Path) -> None:
+    """Let a SQLite database, which lies beside the state directory, be the one that was kept."""
+    await office.deps.db.close()
     path = office.deps.settings.state_dir.with_name("lango.db")
     for ending in ("-wal", "-shm"):
         path.with_name(path.name + ending).unlink(missing_ok=True)
-    shutil.copy(_state_dir(stocked) / "lango.db", path)
-    shutil.copy(_state_dir(stocked) / RECIPIENT_FILE, office.deps.settings.state_dir)
-    office.clock.at = stocked.office.clock.at
+    shutil.copy(kept, path)
 
 
 def _state_dir(stocked: Business) -> Path:

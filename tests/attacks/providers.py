@@ -20,9 +20,12 @@ from controller.payments.paystack_settings import PaystackSettings
 from controller.payments.tokens import MemoryTokenStore
 from controller.sandbox.bank.movements import Movement, What
 from controller.sandbox.bank.notices import SigningBank, jenga_notice
+from controller.store.payment_rows import ArrivalRow, MandateRow, PlaceRow, RefundRow
 from controller.store.rows import PaymentRow
 from controller.usecases import doors
 from controller.usecases.asking import CALLBACK_PATH, token_hash
+from controller.usecases.mandates import ORDER_PATH
+from controller.usecases.refunds import RESULT_PATH
 from tests.attacks.hostile import places, with_at
 from tests.support.office import NOON
 
@@ -35,6 +38,10 @@ if TYPE_CHECKING:
 FAR = "http://127.0.0.1:9"
 CARD_KEY = "sk_test_ours"
 ORDERS = {"mpesa": "1" * 32, "airtel": "2" * 32, "card": "3" * 32}
+ASKED = {name: f"b{n}" * 24 for n, name in enumerate(("refund", "look-up", "balance", "order"))}
+"""The unguessable part of an address that one request of ours gave, by what it asked for."""
+
+BACK = "b4" * 16
 TOKENS = {"mpesa": "a1" * 24, "airtel": "a2" * 24, "card": "a3" * 24}
 KCB = SigningBank()
 PAID = Movement(NOON, What.PAID, 150_000, "UGE5L8M3RZ", "0712345678", "254700000001", "A B")
@@ -65,7 +72,11 @@ def with_providers(office: Office) -> Office:
 
 
 async def with_orders(office: Office, *, site_id: str, subscriber_id: str) -> Office:
-    """The same, with an order at each rail for a provider to speak of."""
+    """The same, with all for providers to speak of.
+
+    An order at each rail, money that goes back, money that was looked up, an account whose balance
+    was asked for, and a standing order that its payer was asked for.
+    """
     office = with_providers(office)
     for rail, order_id in ORDERS.items():
         row = PaymentRow(
@@ -76,11 +87,41 @@ async def with_orders(office: Office, *, site_id: str, subscriber_id: str) -> Of
             callback_token_hash=token_hash(office.deps, TOKENS[rail]),
         )  # fmt: skip
         await office.keep(row)
+    asked = {name: token_hash(office.deps, token) for name, token in ASKED.items()}
+    back = came_before("b1" * 16, "UGE5L8M3B1")
+    await office.keep(
+        back,
+        RefundRow(
+            id=BACK, arrival_id=back.id, rail="mpesa", amount_minor=1_000, currency="KES",
+            reason="paid twice", state="pending", provider_id="AG_back", receipt=None,
+            callback_token_hash=asked["refund"], created_at=NOON, sent_at=NOON, settled_at=None,
+            next_query_at=None,
+        ),
+        came_before("b2" * 16, "UGE5L8M3B2", ask_token_hash=asked["look-up"]),
+        PlaceRow(
+            rail="mpesa", place="600111", registered_at=None, pulled_until=None, swept_at=None,
+            balance_minor=None, balance_at=None, asked_at=NOON, ask_token_hash=asked["balance"],
+        ),
+        MandateRow(
+            id="b3" * 16, subscriber_id=subscriber_id, kind="order", rail="mpesa", state="asked",
+            sealed=None, amount_minor=1_000, provider_id=None, consent="signed", due_at=None,
+            callback_token_hash=asked["order"], consented_at=NOON, created_at=NOON, ended_at=None,
+        ),
+    )  # fmt: skip
     return office
 
 
+def came_before(arrival_id: str, receipt: str, *, ask_token_hash: str | None = None) -> ArrivalRow:
+    """Money that came, and waits for its place."""
+    return ArrivalRow(
+        id=arrival_id, rail="mpesa", receipt=receipt, place="600111", amount_minor=1_000,
+        currency="KES", at=NOON, seen_at=NOON, roads="callback", state="suspense", order_id=None,
+        received_id=None, due_at=None, ask_token_hash=ask_token_hash,
+    )  # fmt: skip
+
+
 def every(office: Office) -> list[Door]:
-    """Every door, with its provider's own words."""
+    """Every door whose address is told once, with its provider's own words."""
     return [
         Door("stk", f"{CALLBACK_PATH}{TOKENS['mpesa']}", stk(), _unsigned, office),
         Door("c2b", _of(office, doors.PAYBILL), confirmation(), _unsigned, office),
@@ -89,6 +130,16 @@ def every(office: Office) -> list[Door]:
         Door("card", _of(office, doors.CARD), CARD, card_signed, office),
         *_banks(office),
         Door("sms", _of(office, doors.SMS), REPORT, _unsigned, office),
+    ]
+
+
+def answers(office: Office) -> list[Door]:
+    """Where M-PESA tells what became of what we asked it for."""
+    return [
+        Door("refund", RESULT_PATH + ASKED["refund"], REFUNDED, _unsigned, office),
+        Door("look-up", RESULT_PATH + ASKED["look-up"], looked_up(), _unsigned, office),
+        Door("balance", RESULT_PATH + ASKED["balance"], balances(), _unsigned, office),
+        Door("order", ORDER_PATH + ASKED["order"], AGREED, _unsigned, office),
     ]
 
 
@@ -191,6 +242,56 @@ REPORT: dict[str, Any] = {
     "phoneNumber": "+254712345678",
     "networkCode": "63902",
     "failureReason": "",
+}
+
+
+REFUNDED: dict[str, Any] = {
+    "Result": {
+        "ResultType": 0,
+        "ResultCode": 0,
+        "ResultDesc": "as it went",
+        "OriginatorConversationID": "29115-2",
+        "ConversationID": "AG_back",
+        "TransactionID": "UGE5L8M3R1",
+        "ResultParameters": {"ResultParameter": [{"Key": "Amount", "Value": "10.00"}]},
+        "ReferenceData": {"ReferenceItem": {"Key": "QueueTimeoutURL", "Value": FAR}},
+    }
+}
+
+
+def looked_up() -> dict[str, Any]:
+    """What M-PESA found of money that had come."""
+    told = {
+        "ReceiptNo": "UGE5L8M3B2",
+        "TransactionStatus": "Completed",
+        "Amount": "10.00",
+        "FinalisedTime": "20261123120000",
+        "DebitPartyName": "254712345678 - Wanjiku Kamau",
+        "CreditPartyName": "600111 - LANGO",
+    }
+    return _answered(told)
+
+
+def balances() -> dict[str, Any]:
+    """What our accounts hold, as M-PESA says."""
+    return _answered({"AccountBalance": "Working Account|KES|700.00|700.00|0.00|0.00"})
+
+
+def _answered(told: Mapping[str, str]) -> dict[str, Any]:
+    pairs = [{"Key": key, "Value": value} for key, value in told.items()]
+    result = {**REFUNDED["Result"], "ConversationID": "AG_asked"}
+    return {"Result": {**result, "ResultParameters": {"ResultParameter": pairs}}}
+
+
+AGREED: dict[str, Any] = {
+    "responseHeader": {"responseRefID": "29115-3", "responseCode": "0", "responseDescription": ""},
+    "responseBody": {
+        "responseData": [
+            {"name": "TransactionID", "value": "SC8F2IQMH5"},
+            {"name": "responseCode", "value": "0"},
+            {"name": "Status", "value": "OKAY"},
+        ]
+    },
 }
 
 

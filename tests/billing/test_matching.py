@@ -20,6 +20,7 @@ from billing.matching import (
     certain,
     distance,
     folded,
+    is_number_of,
     normal_reference,
     phone_in,
     score,
@@ -308,3 +309,30 @@ def test_one_slip_of_the_finger_counts_one(one: str, data: st.DataObject) -> Non
     } - {one}
 
     assert {distance(one, slip) for slip in slips} <= {1}
+
+
+@pytest.mark.parametrize(
+    ("told", "fits"),
+    [
+        ("254712345126", True),
+        ("0712 345 126", True),
+        ("254712345127", False),
+        ("2547 ***** 126", True),
+        ("25471****126", True),
+        ("0712XXX126", True),
+        ("2547 ***** 127", False),
+        ("2541 ***** 126", False),
+        (sha256(b"254712345126").hexdigest(), True),
+        (sha256(b"254712345126").hexdigest().upper(), True),
+        (sha256(b"254712345127").hexdigest(), False),
+        (sha256(b"254712345126").hexdigest()[:62], None),
+        ("0712XXXXXX", None),
+        ("**********26", None),
+        ("", None),
+        ("WANJIKU", None),
+    ],
+)
+def test_whether_a_payer_s_number_is_this_one_as_far_as_it_is_told(
+    told: str, *, fits: bool | None
+) -> None:
+    assert is_number_of(told, Msisdn("254712345126")) is fits

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
+import shutil
 import signal
 import socket
 import sys
@@ -70,6 +71,11 @@ class Process:
                 if line["event"] == name:
                     return line
         raise AssertionError(f"it ended without {name}: {self.lines}")
+
+    async def away(self) -> tuple[str, str]:
+        """Between which moments it has no door while it begins anew."""
+        left = await self.event("controller_stopping")
+        return left["ts"], (await self.event("controller_started"))["ts"]
 
     async def stop(self, number: int = signal.SIGTERM) -> int:
         """Its exit code after a signal."""
@@ -162,6 +168,27 @@ async def test_what_is_chosen_is_taken_over_by_itself(tmp_path: Path) -> None:
 
     assert line["payments"] == "mpesa"
     assert code == 0
+
+
+@pytest.mark.postgres
+async def test_of_two_controllers_of_one_database_one_is_always_there(
+    tmp_path: Path, postgres_db: Database
+) -> None:
+    text = f'[http]\nport = 0\n[database]\nurl = "{postgres_db.url}"\n'
+    one, other = (tmp_path / name for name in ("one", "other"))
+    one.mkdir()
+    async with contextlib.AsyncExitStack() as stack:
+        first = await stack.enter_async_context(a_process(one, text))
+        await first.event("controller_started")
+        shutil.copytree(one, other)
+        second = await stack.enter_async_context(a_process(other, text))
+        await second.event("controller_started")
+        deps = an_office(one / "state", postgres_db).deps
+        await choose(deps, {**KEYS, "mpesa.base_url": "http://127.0.0.1:9"})
+        away = await asyncio.gather(first.away(), second.away())
+
+    (_, back), (left, _) = sorted(away)
+    assert back <= left
 
 
 KEYS = {

@@ -20,7 +20,7 @@ from controller.noc.setup_board import Entry, Hop
 from controller.noc.words import word
 from controller.rights import Right
 from controller.store import chosen, operators, setup_facts
-from controller.usecases import choosing, first_shilling, first_sms, reached
+from controller.usecases import choosing, factors, first_shilling, first_sms, reached
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from controller.deps import Deps
     from controller.store.database import Tx
     from controller.store.rows import SmsRow
+    from controller.usecases.factors import Bound
     from controller.usecases.reached import Look
 
 PRODUCTION = "https://api.safaricom.co.ke"
@@ -68,6 +69,10 @@ class Form:
     others: tuple[str, ...] = ()
     is_kept: bool = False
     """Whether there is anything that could be forgotten here."""
+    passkeys: Bound | None = None
+    """Of the address: those that end when it gets another name."""
+    sure: str = ""
+    """The address that would end them: it is kept only when this is sent along with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +169,8 @@ async def _owners_phone(tx: Tx) -> str:
 async def _address_form(deps: Deps) -> Form:
     told = await choosing.to_be(deps)
     entry = _entry(deps, "public_url", ADDRESS_KEYS, told.http.public_url or "")
-    return Form({"public_url": entry}, is_kept="http.public_url" in told.chosen)
+    passkeys = await factors.bound(deps)
+    return Form({"public_url": entry}, is_kept="http.public_url" in told.chosen, passkeys=passkeys)
 
 
 async def _mpesa_form(deps: Deps) -> Form:
@@ -261,6 +267,9 @@ async def keep_address(request: Request, deps: Needed) -> Response:
     wanted = {"http.public_url": sent.get("public_url", "").rstrip("/") or None}
     form = await _address_form(deps)
     filled = Filled("address", ADDRESS_KEYS, form, sent)
+    sure = wanted["http.public_url"] or ""
+    if sent.get(held.SURE) != sure and await _ended_by(deps, wanted) is not None:
+        return _again(request, replace(filled, form=replace(form, sure=sure)), ())
     refused = await _chosen(request, deps, wanted, filled)
     if refused is not None:
         return refused
@@ -338,10 +347,14 @@ async def message(request: Request, deps: Needed) -> Response:
 @router.post("/noc/setup/{section}/forget", response_model=None)
 async def forget(section: str, request: Request, deps: Needed) -> Response:
     """Forget what was chosen in a step."""
-    await _sent(request)
+    sent = await _sent(request)
     keys = {"address": ADDRESS_KEYS, "mpesa": MPESA_KEYS, "sms": SMS_KEYS}.get(section)
     if keys is None:
         raise InvalidField("section", "want address, mpesa or sms")
+    passkeys = await _ended_by(deps, dict.fromkeys(keys.values()))
+    if passkeys is not None and sent.get(held.SURE) != passkeys.name:
+        said = live.words_of(request)("Type {word} to go on", word=passkeys.name)
+        return live.back(request, f"/noc/setup/{section}", said=said, tone="bad")
     said = live.words_of(request)("It is forgotten.")
     deed = choosing.choose(deps, dict.fromkeys(keys.values()))
     return await live.tried(request, f"/noc/setup/{section}", deed, said=said)
@@ -350,6 +363,18 @@ async def forget(section: str, request: Request, deps: Needed) -> Response:
 async def _sent(request: Request) -> dict[str, str]:
     held.must_be_of_all(await live.acts(request, Right.RUN_SYSTEM))
     return await live.fields(request)
+
+
+async def _ended_by(deps: Deps, wanted: Mapping[str, str | None]) -> Bound | None:
+    """The passkeys that would end, were this chosen; None for what is not kept anyway."""
+    passkeys = await factors.bound(deps)
+    if passkeys is None:
+        return None
+    try:
+        name = factors.name_at((await choosing.would_be(deps, wanted)).public_url)
+    except ConfigFaults:
+        return None
+    return None if name == passkeys.name else passkeys
 
 
 def _wanted(deps: Deps, sent: Mapping[str, str], keys: Mapping[str, str]) -> dict[str, str | None]:

@@ -83,6 +83,17 @@ WORDS = {
     ),
     "Keep and look": "Hifadhi na uangalie",
     "Look now": "Angalia sasa",
+    "Passkeys of {n} of the staff are for {name}, and work at no other name. Should the name"
+    " change, they sign in by password and the code of their app, and then add a passkey anew.": (
+        "Funguo za siri za wafanyakazi {n} ni za {name}, na hazifanyi kazi kwa jina jingine. Jina"
+        " likibadilika, wataingia kwa nenosiri na namba ya programu yao, kisha waongeze ufunguo wa"
+        " siri upya."
+    ),
+    "End these passkeys, keep and look": "Komesha funguo hizi za siri, hifadhi na uangalie",
+    "Nothing is kept yet.": "Hakuna kilichohifadhiwa bado.",
+    "It ends the passkeys of {n} of the staff, too.": (
+        "Inakomesha pia funguo za siri za wafanyakazi {n}."
+    ),
     "What was seen there": "Kilichoonekana hapo",
     "Nobody has looked yet.": "Hakuna aliyeangalia bado.",
     "This controller answers there, with a valid certificate.": (

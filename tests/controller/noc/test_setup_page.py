@@ -14,10 +14,13 @@ from billing.errors import InvalidField
 from controller.backup.keys import RECIPIENT_FILE, recipient_of
 from controller.choices import Choices
 from controller.config import Fixed, Settings
-from controller.config_sections import SimulatedSection
+from controller.config_sections import HttpSettings, SimulatedSection
+from controller.noc import preferences
+from controller.noc.preferences import Preferences
 from controller.payments.absent import AbsentGateway
 from controller.rights import Role
 from controller.store import chosen, operators, plans
+from controller.store.staff_rows import StaffPasskeyRow, StaffRow
 from controller.usecases import first_shilling, recovery_key
 from controller.usecases.backups import backup_due
 from controller.usecases.messages import send_due
@@ -25,7 +28,8 @@ from controller.usecases.settle import take_callback
 from controller.usecases.setup import Stand, StepName, progress
 from tests.support.builders import token_in
 from tests.support.desk import at_desk, told_after
-from tests.support.office import a_site
+from tests.support.office import NOON, a_site
+from tests.support.staff import a_member
 
 if TYPE_CHECKING:
     from controller.payments.memory import MemoryGateway
@@ -140,6 +144,103 @@ async def test_what_the_file_says_is_shown_and_not_asked(office: Office) -> None
     assert 'name="passkey"' not in page
     assert page.count("set in controller.toml") == 2
     assert 'name="consumer_key"' in page
+
+
+@pytest.fixture
+async def with_passkeys(new: Office) -> Office:
+    """The same at a name, where one has two passkeys, one has one, and one who left has one."""
+    http = HttpSettings(public_url="https://pay.example.co.ke")
+    settings = new.deps.settings.model_copy(update={"http": http})
+    new = replace(new, deps=replace(new.deps, settings=settings))
+    for name, passkeys, left in (("wanjiru", 2, None), ("otieno", 1, None), ("pendo", 1, NOON)):
+        who = await a_member(new, Role.OWNER, login=f"{name}@example.co.ke")
+        async with new.deps.db.begin() as tx:
+            (await tx.get_one(StaffRow, who.id)).disabled_at = left
+        await new.keep(*(a_passkey(f"{name}-{n}", who.id) for n in range(passkeys)))
+    return new
+
+
+async def test_another_name_ends_passkeys_and_is_kept_only_when_that_was_said(
+    with_passkeys: Office,
+) -> None:
+    to = {"public_url": "https://net.example.co.ke"}
+    async with at_desk(with_passkeys) as client:
+        before = await client.get("/noc/setup/address")
+        asked = await client.post("/noc/setup/address", data=to)
+        wrong = await client.post(
+            "/noc/setup/address", data={**to, "sure": "https://pay.example.co.ke"}
+        )
+        kept_meanwhile = await kept(with_passkeys)
+        done = await client.post(
+            "/noc/setup/address", data={**to, "sure": "https://net.example.co.ke"}
+        )
+
+    assert "Passkeys of 2 of the staff are for pay.example.co.ke" in before.text
+    assert (asked.status_code, wrong.status_code, kept_meanwhile) == (422, 422, {})
+    assert "Passkeys of 2 of the staff are for" in asked.text
+    assert "sign in by password and the code of their app" in asked.text
+    assert 'name="sure" value="https://net.example.co.ke"' in asked.text
+    assert done.status_code == 303
+    assert await kept(with_passkeys) == {"http.public_url": '"https://net.example.co.ke"'}
+
+
+async def test_that_passkeys_end_is_said_in_swahili(with_passkeys: Office) -> None:
+    swahili = {"Cookie": f"{preferences.COOKIE}={Preferences(language='sw').written()}"}
+    async with at_desk(with_passkeys) as client:
+        to = {"public_url": "https://net.example.co.ke"}
+        asked = await client.post("/noc/setup/address", data=to, headers=swahili)
+
+    assert "Funguo za siri za wafanyakazi 2 ni za pay.example.co.ke" in asked.text
+    assert "Passkeys" not in asked.text
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["https://pay.example.co.ke/", "https://PAY.example.co.ke", "https://pay.example.co.ke:8443"],
+)
+async def test_the_same_name_keeps_passkeys_and_is_not_asked_about(
+    with_passkeys: Office, url: str
+) -> None:
+    async with at_desk(with_passkeys) as client:
+        done = await client.post("/noc/setup/address", data={"public_url": url})
+
+    assert done.status_code == 303
+
+
+async def test_nobody_is_asked_about_passkeys_that_nobody_has(new: Office) -> None:
+    async with at_desk(new) as client:
+        page = await client.get("/noc/setup/address")
+        to = {"public_url": "https://net.example.co.ke"}
+        done = await client.post("/noc/setup/address", data=to)
+
+    assert "passkey" not in page.text
+    assert done.status_code == 303
+
+
+async def test_to_forget_the_name_ends_passkeys_too(with_passkeys: Office) -> None:
+    async with with_passkeys.deps.db.begin() as tx:
+        await chosen.put(tx, "http.public_url", value='"https://pay.example.co.ke"', now=NOON)
+    async with at_desk(with_passkeys) as client:
+        page = await client.get("/noc/setup/address")
+        await client.post("/noc/setup/address/forget")
+        kept_meanwhile = await kept(with_passkeys)
+        await client.post("/noc/setup/address/forget", data={"sure": "pay.example.co.ke"})
+
+    assert 'pattern="pay.example.co.ke"' in page.text
+    assert list(kept_meanwhile) == ["http.public_url"]
+    assert await kept(with_passkeys) == {}
+
+
+async def kept(office: Office) -> dict[str, str | None]:
+    async with office.deps.db.read() as tx:
+        return {row.name: row.value for row in await chosen.every(tx)}
+
+
+def a_passkey(name: str, staff_id: str) -> StaffPasskeyRow:
+    return StaffPasskeyRow(
+        id=name.ljust(64, "0"), staff_id=staff_id, credential_id=name.encode(), public_key=b"x",
+        sign_count=0, name=name, created_at=NOON, used_at=None,
+    )  # fmt: skip
 
 
 async def test_a_shilling_is_seen_hop_by_hop_and_ends_in_the_wallet(office: Office) -> None:

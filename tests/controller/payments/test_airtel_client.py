@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
+from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import httpx2
@@ -16,9 +18,16 @@ from billing.ids import OrderId
 from billing.money import Money
 from billing.payment import Evidence, Reason
 from controller.payments.airtel import AirtelGateway
+from controller.payments.bucket import MemoryBucket, PaceError
 from controller.payments.gateway import GatewayError
 from controller.payments.tokens import MemoryTokenStore
-from tests.controller.payments.test_airtel_wire import SECRETS, an_answer, an_application
+from tests.controller.payments.test_airtel_wire import (
+    ORDER,
+    SECRETS,
+    an_answer,
+    an_application,
+    enquired,
+)
 from tests.support.airtel import AirtelWorld, an_airtel, sim_settings
 from tests.support.daraja import NOON, PAYER, a_push
 from tests.support.paystack import a_refund
@@ -99,6 +108,59 @@ async def test_a_push_that_never_left_is_sent_again() -> None:
         answer = await gateway.push(a_push(), NOON)
 
     assert (answer.evidence, len(wire.sent)) == (Evidence.ACCEPTED, 3)
+
+
+async def test_a_push_that_was_turned_away_for_load_is_sent_again() -> None:
+    wire = Wire(httpx2.Response(429), httpx2.Response(429, content=b"slow down"), accepted())
+    gateway, http = a_gateway(wire)
+    async with http:
+        answer = await gateway.push(a_push(), NOON)
+
+    assert (answer.evidence, len(wire.sent)) == (Evidence.ACCEPTED, 3)
+
+
+async def test_a_push_that_stays_too_much_is_given_up_as_not_sent() -> None:
+    wire = Wire(*[httpx2.Response(429)] * 4)
+    gateway, http = a_gateway(wire)
+    async with http:
+        answer = await gateway.push(a_push(), NOON)
+
+    assert (answer.evidence, answer.reason, len(wire.sent)) == (
+        Evidence.NOT_SENT,
+        Reason.PROVIDER_SLOW,
+        3,
+    )
+
+
+async def test_a_question_that_was_turned_away_for_load_is_asked_again() -> None:
+    told = enquired("TS", airtel_money_id="MP261123.1200.L00123")
+    wire = Wire(httpx2.Response(429), httpx2.Response(200, content=told))
+    gateway, http = a_gateway(wire)
+    async with http:
+        outcome = await gateway.query(ORDER, NOON)
+
+    assert (outcome.evidence, len(wire.sent)) == (Evidence.PAID, 2)
+
+
+async def test_two_gateways_keep_one_pace_and_who_would_wait_too_long_is_not_sent() -> None:
+    wire, bucket = Wire(*[accepted() for _ in range(6)]), MemoryBucket(5)
+    http = httpx2.AsyncClient(transport=httpx2.MockTransport(wire.take))
+    tokens = MemoryTokenStore()
+    one, other = (
+        AirtelGateway(an_application(), http=http, tokens=tokens, bucket=bucket) for _ in "ab"
+    )
+    begun = asyncio.get_running_loop().time()
+    async with http:
+        await asyncio.gather(*(gateway.push(a_push(), NOON) for gateway in (one, other) * 3))
+        took_s = asyncio.get_running_loop().time() - begun
+        for _ in range(60):
+            with suppress(PaceError):
+                await bucket.take(an_application().bucket, NOON + timedelta(seconds=1))
+        late = await other.push(a_push(), NOON)
+
+    assert took_s > 0.15
+    assert (late.evidence, late.reason) == (Evidence.NOT_SENT, Reason.PROVIDER_SLOW)
+    assert len(wire.sent) == 6
 
 
 @pytest.mark.parametrize(

@@ -179,9 +179,10 @@ def test_a_notice_that_lacks_something_is_refused_by_its_field(
     assert refused.value.field == field
 
 
-def test_money_without_any_number_is_refused() -> None:
+@pytest.mark.parametrize("number", ["", "x" * 65])
+def test_money_without_any_number_or_with_one_that_is_too_long_is_refused(number: str) -> None:
     told = json.loads(jenga().body)
-    told["transaction"]["reference"] = told["bank"]["reference"] = ""
+    told["transaction"]["reference"] = told["bank"]["reference"] = number
     with pytest.raises(CallbackUnreadable) as refused:
         read(replace(jenga(), body=json.dumps(told).encode()), JENGA)
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from datetime import UTC, datetime
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import httpx2
@@ -11,6 +13,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from billing.payment import Evidence, Reason
+from controller.payments.bucket import MemoryBucket, PaceError
 from controller.payments.gateway import CallbackUnreadable, GatewayError, StoredCard
 from controller.payments.paystack import PaystackGateway
 from tests.controller.payments.test_paystack_wire import (
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
 NOW = datetime.now(UTC)
 ORDER = "0" * 32
 SECOND = "2" * 32
+CARD = StoredCard("AUTH_1", EMAIL, "visa …4081, 12/2030")
 
 
 @pytest.fixture
@@ -98,13 +102,55 @@ async def test_a_push_that_never_left_is_sent_again() -> None:
     assert (answer.evidence, len(wire.sent)) == (Evidence.ACCEPTED, 2)
 
 
+async def test_a_charge_that_was_turned_away_for_load_is_sent_again() -> None:
+    wire = Wire(httpx2.Response(429), httpx2.Response(200, content=an_answer(a_transaction())))
+    gateway, http = a_gateway(wire)
+    async with http:
+        answer = await gateway.charge(a_card_push(), CARD, NOON)
+
+    assert (answer.evidence, len(wire.sent)) == (Evidence.ACCEPTED, 2)
+
+
+async def test_a_charge_that_stays_too_much_is_given_up_as_not_sent() -> None:
+    wire = Wire(*[httpx2.Response(429)] * 4)
+    gateway, http = a_gateway(wire)
+    async with http:
+        answer = await gateway.charge(a_card_push(), CARD, NOON)
+
+    assert (answer.evidence, answer.reason, len(wire.sent)) == (
+        Evidence.NOT_SENT,
+        Reason.PROVIDER_SLOW,
+        3,
+    )
+
+
+async def test_two_gateways_keep_one_pace_and_who_would_wait_too_long_is_not_sent() -> None:
+    charged = httpx2.Response(200, content=an_answer(a_transaction()))
+    wire, bucket = Wire(*[charged] * 6), MemoryBucket(5)
+    http = httpx2.AsyncClient(transport=httpx2.MockTransport(wire.take))
+    one, other = (PaystackGateway(a_business(), http=http, bucket=bucket) for _ in "ab")
+    begun = asyncio.get_running_loop().time()
+    async with http:
+        await asyncio.gather(
+            *(gateway.charge(a_card_push(), CARD, NOON) for gateway in (one, other) * 3)
+        )
+        took_s = asyncio.get_running_loop().time() - begun
+        for _ in range(60):
+            with suppress(PaceError):
+                await bucket.take(a_business().bucket, NOON + timedelta(seconds=1))
+        late = await other.charge(a_card_push(), CARD, NOON)
+
+    assert took_s > 0.15
+    assert (late.evidence, late.reason) == (Evidence.NOT_SENT, Reason.PROVIDER_SLOW)
+    assert len(wire.sent) == 6
+
+
 @pytest.mark.parametrize("broken", [httpx2.ReadTimeout, httpx2.RemoteProtocolError])
 async def test_a_charge_that_may_have_left_is_never_sent_again(broken: type[Exception]) -> None:
     wire = Wire(broken, httpx2.Response(200, content=an_answer(a_transaction())))
     gateway, http = a_gateway(wire)
-    card = StoredCard("AUTH_1", EMAIL, "visa …4081, 12/2030")
     async with http:
-        answer = await gateway.charge(a_card_push(), card, NOON)
+        answer = await gateway.charge(a_card_push(), CARD, NOON)
 
     assert (answer.evidence, answer.provider_id, len(wire.sent)) == (Evidence.NO_ANSWER, ORDER, 1)
 

@@ -40,7 +40,7 @@ def a_report() -> Report:
     )
 
 
-@pytest.mark.parametrize("first", "=+-@\t\r")
+@pytest.mark.parametrize("first", "=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
 def test_text_that_begins_like_a_formula_is_made_harmless(first: str) -> None:
     assert harmless(f"{first}1+1") == f"'{first}1+1"
     assert harmless(f"1{first}1") == f"1{first}1"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 import pytest
@@ -358,6 +360,78 @@ async def test_at_a_till_two_like_payments_that_were_found_by_asking_are_not_boo
 
     assert states == ["credited", "credited"]
     assert (await balances_now(till.deps.db))[f"asset:mpesa:{SHORTCODE}"] == 4_000
+
+
+PAYERS = ("254712000126", "254712000481")
+
+
+@pytest.mark.parametrize("told", ["masked", "hashed", "whole"])
+@pytest.mark.parametrize("told_first", [True, False])
+async def test_at_a_till_like_payments_have_the_receipts_of_who_paid_them(
+    till: World, told: str, *, told_first: bool
+) -> None:
+    receipts = []
+    for n, phone in enumerate(PAYERS):
+        mac = f"02:00:00:00:01:0{n}"
+        await till.order(f"order-{n}", msisdn=parse_msisdn(phone), device_mac=mac)
+        receipts.append(till.gateway.pay(till.last_provider_id, till.clock()))
+    # The second paid first, and is told of first: time says the contrary of what is true.
+    paid_at = (till.clock() + timedelta(seconds=2), till.clock() + timedelta(seconds=1))
+    seen = [
+        replace(money_seen(receipt, at=at), payer=written(phone, told))
+        for receipt, at, phone in zip(receipts, paid_at, PAYERS, strict=True)
+    ]
+    till.clock.advance(60)
+    if not told_first:
+        await query_due(till.deps)
+    for one in reversed(seen):
+        await arrive(till.deps, one)
+    if told_first:
+        await query_due(till.deps)
+
+    for n, receipt in enumerate(receipts):
+        assert (await the_arrival(till, receipt)).order_id == an_order_id(f"order-{n}")
+
+
+@pytest.mark.parametrize("told_first", [True, False])
+async def test_at_a_till_like_payments_at_once_are_each_booked_once(
+    till: World, *, told_first: bool
+) -> None:
+    receipts = []
+    for n in range(4):
+        mac, phone = f"02:00:00:00:01:0{n}", parse_msisdn(f"25471200000{n}")
+        await till.order(f"order-{n}", msisdn=phone, device_mac=mac)
+        receipts.append(till.gateway.pay(till.last_provider_id, till.clock()))
+    seen = [replace(money_seen(receipt, at=till.clock()), payer="") for receipt in receipts]
+    till.clock.advance(60)
+    if not told_first:
+        await query_due(till.deps)
+    arrived = await asyncio.gather(*(arrive(till.deps, one) for one in seen))
+    if told_first:
+        await query_due(till.deps)
+
+    assert {one.state for one in arrived} == {"suspense" if told_first else "credited"}
+    assert {(await the_arrival(till, one)).state for one in receipts} == {"credited"}
+    assert (await balances_now(till.deps.db))[f"asset:mpesa:{SHORTCODE}"] == 8_000
+
+
+def written(phone: str, how: str) -> str:
+    """A payer's number as M-PESA writes it."""
+    if how == "hashed":
+        return sha256(phone.encode()).hexdigest()
+    return f"{phone[:4]} ***** {phone[-3:]}" if how == "masked" else phone
+
+
+async def test_at_a_till_a_payer_s_number_that_fits_nobody_keeps_no_money_from_its_order(
+    till: World,
+) -> None:
+    await till.order()
+    receipt = till.gateway.pay(till.last_provider_id, till.clock())
+    till.clock.advance(60)
+    await query_due(till.deps)
+    seen = replace(money_seen(receipt, at=till.clock()), payer="2547 ***** 999")
+
+    assert (await arrive(till.deps, seen)).state == "credited"
 
 
 async def test_at_a_paybill_a_stranger_s_money_is_no_answer_to_a_push(anne: World) -> None:

@@ -14,7 +14,14 @@ from controller.choices import Choices, opened
 from controller.config import ConfigFaults, Fixed
 from controller.store import chosen
 from controller.store.audit_rows import AuditRow
-from controller.usecases.choosing import ChoiceWatch, choose, is_taken_over, refuse_fixed, to_be
+from controller.usecases.choosing import (
+    ChoiceWatch,
+    began_anew,
+    choose,
+    is_taken_over,
+    refuse_fixed,
+    to_be,
+)
 from tests.controller.test_choices import KEYS
 from tests.support.office import NOON, office
 
@@ -119,7 +126,7 @@ def test_what_the_file_fixes_is_refused_by_its_name(office: Office) -> None:
 
 async def test_a_controller_takes_over_at_the_second_look(office: Office) -> None:
     taken: list[str] = []
-    watch = ChoiceWatch(lambda: taken.append("over"))
+    watch = ChoiceWatch(lambda: taken.append("over"), holder="ours")
     await watch.look(office.deps)
     await choose(office.deps, KEYS)
     assert not await is_taken_over(office.deps)
@@ -130,13 +137,44 @@ async def test_a_controller_takes_over_at_the_second_look(office: Office) -> Non
     assert taken == ["over"]
 
 
+async def test_controllers_of_one_database_begin_anew_one_after_another(office: Office) -> None:
+    taken: list[str] = []
+    one = ChoiceWatch(lambda: taken.append("one"), holder="host-1:7")
+    other = ChoiceWatch(lambda: taken.append("other"), holder="host-2:7")
+    await choose(office.deps, KEYS)
+    for watch in (one, other, one, other, other):
+        await watch.look(office.deps)
+    assert taken == ["one"]
+    await began_anew(office.deps, holder="host-2:7")
+    await other.look(office.deps)
+    assert taken == ["one"]
+    await began_anew(office.deps, holder="host-1:7")
+    await other.look(office.deps)
+
+    assert taken == ["one", "other"]
+
+
+async def test_one_that_does_not_come_back_holds_up_nobody_for_long(office: Office) -> None:
+    taken: list[str] = []
+    await choose(office.deps, KEYS)
+    for name in ("lost", "other"):
+        watch = ChoiceWatch(lambda name=name: taken.append(name), holder=name)  # type: ignore[misc]
+        await watch.look(office.deps)
+        await watch.look(office.deps)
+    assert taken == ["lost"]
+    office.clock.forward(seconds=31)
+    await watch.look(office.deps)
+
+    assert taken == ["lost", "other"]
+
+
 async def test_choices_that_another_file_forbids_are_left_alone(office: Office) -> None:
     """Another controller on the same database may be told more than we are."""
     await choose(office.deps, KEYS)
     fixed = Fixed((("controller.toml", {"mpesa": {"initiator": "api"}}),))
     deps = replace(office.deps, choices=Choices(fixed))
     taken: list[str] = []
-    watch = ChoiceWatch(lambda: taken.append("over"))
+    watch = ChoiceWatch(lambda: taken.append("over"), holder="ours")
     for _ in range(4):
         await watch.look(deps)
 

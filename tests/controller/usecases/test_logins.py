@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
@@ -108,3 +109,16 @@ async def test_a_name_is_one_subscriptions_alone(shop: World) -> None:
         await set_credentials(shop.deps, two, name="wanjiku")
     with pytest.raises(SubscriptionUnknown):
         await set_credentials(shop.deps, "0" * 32)
+
+
+async def test_a_name_that_two_want_at_once_is_one_s_and_refused_to_the_other(shop: World) -> None:
+    lines = [
+        await subscribed(shop, await a_subscriber(shop, phone), Mode.ADVANCE)
+        for phone in ("254712000101", "254712000102")
+    ]
+    asked = (set_credentials(shop.deps, line, name="jane") for line in lines)
+    told_them = await asyncio.gather(*asked, return_exceptions=True)
+    (refused,) = (one for one in told_them if isinstance(one, Exception))
+
+    assert isinstance(refused, InvalidField)
+    assert refused.field == "name"

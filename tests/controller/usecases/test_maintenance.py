@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ import pytest
 
 from billing.charge import Mode
 from billing.errors import InvalidField
+from controller.store import maintenance as store
 from controller.store.rows import SubscriberRow
 from controller.store.site_rows import SiteRow
 from controller.usecases import alerts, areas, maintenance, messages
@@ -93,6 +95,18 @@ async def test_the_same_plan_again_is_planned_once_and_another_is_refused(shop: 
     assert first.id == again.id == hex_id("mast")
     with pytest.raises(maintenance.MaintenanceDiffers):
         await maintenance.plan(shop.deps, replace(new, text_en="Another."))
+
+
+async def test_what_is_asked_for_twice_at_once_is_done_once(shop: World) -> None:
+    new = replace(a_plan(shop, in_s=3_600), id=hex_id("mast"), tell_before_s=600)
+    said = Message(HERE, "No light.", "Hakuna umeme.", id=hex_id("light"))
+    windows = await asyncio.gather(*(maintenance.plan(shop.deps, new) for _ in range(4)))
+    messages = await asyncio.gather(*(maintenance.tell_area(shop.deps, said) for _ in range(4)))
+
+    assert {one.id for one in windows} == {hex_id("mast")}
+    assert {(one.id, one.messages) for one in messages} == {(hex_id("light"), 0)}
+    async with shop.deps.db.read() as tx:
+        assert len(await store.notices_of(tx, hex_id("mast"))) == 1
 
 
 async def test_customers_are_told_beforehand_each_in_their_language(shop: World) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -89,6 +90,16 @@ async def test_outages_of_a_period_are_summed_and_credited_once(dark: World) -> 
     assert "outage at kahawa from 2027-09-10" in text
     assert [row.lasted_s for row in await kept(dark)] == [3 * HOUR_S, 2 * HOUR_S]
     assert all(row.done_at is not None for row in await kept(dark))
+
+
+async def test_a_run_that_is_asked_for_twice_at_once_gives_once(dark: World) -> None:
+    subscriber = await served(dark)
+    await run_at(dark, "2027-10-02")
+    seen = await outage_credits.preview(dark.deps, a_run())
+    made = await asyncio.gather(*(outage_credits.run(dark.deps, a_run()) for _ in range(3)))
+
+    assert len({one.id for one in made}) == 1
+    assert [abs(one) for one in await credits_of(dark, subscriber)] == [seen.total_minor]
 
 
 async def test_another_run_over_the_same_days_gives_nothing(dark: World) -> None:
