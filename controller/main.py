@@ -17,7 +17,6 @@ import threading
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Protocol
 
 import httpx2
@@ -87,6 +86,7 @@ from controller.usecases.statements import book_due
 from controller.usecases.token_keys import make_ready
 from controller.usecases.webhooks import send_due as send_webhooks_due
 from controller.vault import open_vault
+from controller.version import version
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
@@ -554,7 +554,7 @@ def _announce(running: Running) -> None:
     told = running.deps.settings
     log.info(
         "controller_started",
-        version=version("lango"),
+        version=version(),
         http=address(told.http.host, running.http_port),
         management=running.management_port,
         edge=address(told.edge.host, running.edge_port),
