@@ -3,6 +3,7 @@
 One message, one transaction; commit at the edge of the process; side effects leave after commit.
 
 - ``main.py``      composition root: builds `Deps`, runs the roles (api, edge, jobs) in one process
+- ``work.py``      what sites ask of it and what it looks after by itself, without its doors
 - ``config.py``    settings, parsed once, all faults together
 - ``deps.py``      the frozen handful of things that everything else is given
 - ``vault.py``     keys outside the database: sealing, keyed hashes, the staff key

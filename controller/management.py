@@ -7,7 +7,6 @@ otherwise. What is wrong in detail is told only to who asks from this machine it
 from __future__ import annotations
 
 from http import HTTPStatus
-from importlib.metadata import version
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +16,7 @@ from starlette.routing import Route
 
 from controller.api.health import readiness
 from controller.metrics import CONTENT_TYPE
+from controller.version import version
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -49,7 +49,7 @@ def create_management(deps: Deps, metrics: Metrics) -> Starlette:
         return JSONResponse({"status": "ok"})
 
     async def which_version(_request: Request) -> Response:
-        return JSONResponse({"name": "lango", "version": version("lango")})
+        return JSONResponse({"name": "lango", "version": version()})
 
     return Starlette(
         routes=[

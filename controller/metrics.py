@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from datetime import timedelta
-from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
@@ -22,6 +21,7 @@ from controller.store import gauges
 from controller.store.database import DatabaseBusy
 from controller.store.series import METRICS
 from controller.usecases.outages import is_down
+from controller.version import version
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,7 +77,7 @@ class Metrics:
         self._looking = asyncio.Lock()
         made = self._gauge
         self._build = made("lango_build_info", "Which version this is; always 1.", "version")
-        self._build.labels(version("lango")).set(1)
+        self._build.labels(version()).set(1)
         self._requests = Counter(
             "lango_http_requests",
             "HTTP requests answered, by the first digit of the status.",

@@ -25,7 +25,7 @@ ps|procps|that nothing is left running
 runuser|util-linux|PostgreSQL as its own user
 radclient|freeradius-utils|RADIUS, asked by a foreign client
 /usr/lib/postgresql/*/bin/initdb|postgresql|the second database
-chromium|chromium|the browser journeys
+/usr/lib/chromium/chromium-headless-shell|chromium-headless-shell|the browser journeys
 libatomic.so.1|libatomic1|what drives the browser
 /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf|fonts-dejavu-core|the browser journeys
 "

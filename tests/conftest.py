@@ -1,11 +1,15 @@
-"""What holds for every test: no packet leaves this machine."""
+"""What holds for every test: no packet leaves this machine, and its files are in memory."""
 
 from __future__ import annotations
 
 import gc
+import os
 from typing import TYPE_CHECKING
 
 from pytest_socket import socket_allow_hosts
+
+from tests.support import logs
+from tests.support.memory import memory
 
 if TYPE_CHECKING:
     import pytest
@@ -13,6 +17,18 @@ if TYPE_CHECKING:
 LOOPBACK = ["127.0.0.0/8", "::1", "localhost"]
 LAB = ["10.77.0.0/16", "198.51.100.0/24", "203.0.113.0/24", "fd77::/16"]
 """Addresses that exist only inside network namespaces that a test made itself."""
+
+COLLECT_AFTER_OBJECTS = 20_000
+"""Tests drop their rings of dead objects by the thousand: to look after each 700 costs CPU only."""
+
+gc.disable()  # until all is imported and collected: nearly nothing of that ever dies
+
+
+def pytest_configure() -> None:
+    """Keep the tests' folders in memory, where a commit waits for no disk, and the log plain."""
+    logs.draw_plainly()
+    if (folder := memory()) is not None:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(folder))
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -25,3 +41,5 @@ def pytest_collection_finish() -> None:
     """Leave what was collected, ten thousand tests, out of each later search for garbage."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(COLLECT_AFTER_OBJECTS, 20, 20)
+    gc.enable()

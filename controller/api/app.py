@@ -6,7 +6,6 @@ import asyncio
 import json
 from contextlib import asynccontextmanager
 from functools import cache, partial
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, Depends, FastAPI
@@ -72,6 +71,7 @@ from controller.noc.hub import Hub
 from controller.noc.pages import sign_in
 from controller.noc.pages.every import PAGES
 from controller.storefront import Storefront
+from controller.version import version
 from portal.account import app as account
 
 if TYPE_CHECKING:
@@ -79,6 +79,7 @@ if TYPE_CHECKING:
 
     from starlette.routing import BaseRoute
 
+    from controller.api.reach import Needs
     from controller.deps import Deps
 
 
@@ -116,7 +117,7 @@ def described_app() -> FastAPI:
     """The routes without anything behind them: enough to describe them."""
     app = FastAPI(
         title="Lango",
-        version=version("lango"),
+        version=version(),
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
@@ -128,7 +129,7 @@ def described_app() -> FastAPI:
     # A stream of events is left as it is; a page goes to a phone at 3G in a fifth of its bytes.
     app.add_middleware(GZipMiddleware, minimum_size=COMPRESSED_FROM_BYTES, compresslevel=4)
     app.add_middleware(Door)
-    app.state.needs = needs_of(app)
+    app.state.needs = _needs()
     return app
 
 
@@ -161,6 +162,11 @@ def _routes() -> list[BaseRoute]:
     ):
         every.include_router(router)
     return every.routes
+
+
+@cache
+def _needs() -> Needs:
+    return needs_of(_routes())
 
 
 def _v1() -> APIRouter:

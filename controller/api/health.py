@@ -3,7 +3,6 @@
 import asyncio
 from dataclasses import dataclass
 from http import HTTPStatus
-from importlib.metadata import version
 from typing import Literal
 
 import structlog
@@ -15,6 +14,7 @@ from controller.api.needs import Needed
 from controller.deps import Deps
 from controller.noc import views
 from controller.store.migrations import head
+from controller.version import version
 
 router = APIRouter(tags=["health"])
 
@@ -83,4 +83,4 @@ async def is_ready(deps: Needed) -> Response:
 @router.get("/version")
 async def which_version() -> Version:
     """The version of this controller."""
-    return Version(name="lango", version=version("lango"))
+    return Version(name="lango", version=version())

@@ -20,9 +20,10 @@ from controller.store.scope import belongs
 from controller.usecases.subscribers import normal_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from fastapi import FastAPI, Request
+    from fastapi import Request
+    from starlette.routing import BaseRoute
 
     from controller.api.rights import Need
     from controller.deps import Deps
@@ -39,10 +40,10 @@ class Forbidden(Refused):
         super().__init__(HTTPStatus.FORBIDDEN, "forbidden", detail)
 
 
-def needs_of(app: FastAPI) -> Needs:
-    """What the routes of an application want; a route without a row in the table is a bug."""
+def needs_of(routes: Sequence[BaseRoute]) -> Needs:
+    """What routes and those in them want; a route without a row in the table is a bug."""
     needs, without = {}, []
-    for route in iter_route_contexts(app.routes):
+    for route in iter_route_contexts(routes):
         if route.path is None or not route.path.startswith(f"{PREFIX}/"):
             continue
         for method in route.methods or ():

@@ -13,7 +13,6 @@ import shutil
 import subprocess
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
@@ -21,6 +20,7 @@ from pydantic import SecretStr
 from controller.backup import archive, calendar, keys
 from controller.backup.manifest import ROOMS, Manifest
 from controller.store import dumps
+from controller.version import version
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -93,7 +93,7 @@ def gather(settings: Settings, scratch: Path, now: datetime) -> Manifest:
     names.append("settings.toml")
     return Manifest(
         made_at=now,
-        version=version("lango"),
+        version=version(),
         kind=found.kind,
         schema=found.schema,
         audit_head=found.audit_head,

@@ -1,6 +1,7 @@
 """What works on this machine without the API: run, trial, config, db."""
 
 import asyncio
+import gc
 import json as jsonlib
 import os
 import sys
@@ -42,8 +43,11 @@ def run(
     port: Annotated[int | None, typer.Option(help="HTTP port instead of the configured.")] = None,
 ) -> None:
     """Run the controller until told to stop."""
+    gc.disable()  # what is imported stays: to look for dead objects in it, now or later, is no use
     from controller.main import run_controller
 
+    gc.freeze()
+    gc.enable()
     overrides = {} if port is None else {"http": {"port": port}}
     code = run_controller(*_at_start(config_file, overrides))
     # All is closed. To take the interpreter apart as well costs more than a second of processor.

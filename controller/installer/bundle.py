@@ -15,10 +15,11 @@ import tarfile
 import zipfile
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from controller.version import version
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -54,7 +55,7 @@ class Bundle:
 @cache
 def bundle() -> Bundle:
     """The archive; made once, in half a second, of what is installed."""
-    return packed(found_sources(), found_system_files(), release=version("lango"))
+    return packed(found_sources(), found_system_files(), release=version())
 
 
 def found_sources() -> dict[str, bytes]:

@@ -31,7 +31,7 @@ from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 from sqlalchemy.pool import QueuePool
 
 from controller import acting
-from controller.store import collecting
+from controller.store import collecting, one_step
 from controller.store.known import share
 
 if TYPE_CHECKING:
@@ -229,6 +229,10 @@ def _is_conflict(error: Exception) -> bool:
 
 
 def _tune_sqlite(engine: Any, busy_timeout_ms: int) -> None:
+    @event.listens_for(engine, "do_connect")
+    def _connecting(_dialect: Any, _record: Any, _where: Any, how: dict[str, Any]) -> None:
+        how.setdefault("async_creator_fn", one_step.connect)
+
     @event.listens_for(engine, "connect")
     def _connected(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # we say BEGIN ourselves

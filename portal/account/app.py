@@ -18,7 +18,7 @@ from starlette.routing import Route
 
 from billing.plan import ID_SHAPE
 from portal.account import screens
-from portal.account.pages import Pages
+from portal.account.pages import pages_under
 from portal.account.shop import Refusal, ShopClosed
 from portal.captive import forms
 from portal.captive.desk import KEPT_FOR_EVER
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
+    from portal.account.pages import Pages
     from portal.account.screens import Screen
     from portal.account.shop import Shop
     from portal.captive.gate import SiteFace
@@ -65,7 +66,7 @@ def create_app(shop: Shop, *, root: str, asker: Callable[[Request], str]) -> Sta
 
     ``asker`` says from which address somebody asks: whoever runs the server knows its proxies.
     """
-    desk = _Desk(shop, Pages(root), root, asker)
+    desk = _Desk(shop, pages_under(root), root, asker)
     return Starlette(
         routes=[
             Route("/{site_id}", desk.counter, methods=["GET"]),

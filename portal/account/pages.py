@@ -6,6 +6,7 @@ One page is one response, as on the captive portal. Nothing is remembered: pages
 from __future__ import annotations
 
 import gzip
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from portal.captive.text import Tongue
 
 TEMPLATES = Path(__file__).parent / "templates"
+ROOTS_MAX = 8
 
 _FILES: dict[type[Screen], str] = {
     screens.Counter: "counter.html",
@@ -68,3 +70,9 @@ class Pages:
         css, policy = self._dressed(face.colour, has_logo=bool(face.logo))
         plain = template.render(screen=screen, face=face, t=tongue, css=css).encode("utf-8")
         return Page(plain, gzip.compress(plain, GZIP_LEVEL, mtime=0), policy)
+
+
+@lru_cache(maxsize=ROOTS_MAX)
+def pages_under(root: str) -> Pages:
+    """The pages under ``root``, for every application of this process, compiled once."""
+    return Pages(root)

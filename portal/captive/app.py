@@ -27,7 +27,7 @@ from portal.captive.desk import KEPT_FOR_EVER, PRIVATE, Desk, query, shown_badge
 from portal.captive.door import Door, client_address, refused
 from portal.captive.forms import Unacceptable
 from portal.captive.gate import Refusal, Welcome
-from portal.captive.pages import Pages
+from portal.captive.pages import pages_at
 from portal.captive.sharing import PHONE_LENGTH_MAX, Sharing
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def create_app(gate: Gate, *, host: str, portal_url: str | None = None) -> ASGIA
 
     ``portal_url`` is the site's https address for RFC 8908 clients, when it has one.
     """
-    return Door(_Portal(Desk(gate, Pages(host)), portal_url).routes(), gate, host=host)
+    return Door(_Portal(Desk(gate, pages_at(host)), portal_url).routes(), gate, host=host)
 
 
 class _Portal:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 PAGES_KEPT_MAX = 128
 """Rendered pages kept (about 12 KB each); the least recently used goes first."""
 
+HOSTS_MAX = 8
 DRESSED_KEPT_MAX = 8
 GZIP_LEVEL = 6
 TEMPLATES = Path(__file__).parent / "templates"
@@ -93,6 +94,12 @@ class Pages:
         face = screen.face
         plain = template.render(screen=screen, face=face, t=tongue, css=css).encode("utf-8")
         return Page(plain, gzip.compress(plain, GZIP_LEVEL, mtime=0), policy)
+
+
+@lru_cache(maxsize=HOSTS_MAX)
+def pages_at(host: str) -> Pages:
+    """The pages at ``host``, for every site of this process: templates are compiled once."""
+    return Pages(host)
 
 
 class Dressing(Protocol):

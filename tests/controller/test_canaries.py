@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import io
 import logging
 import re
 from contextlib import asynccontextmanager
@@ -19,7 +18,6 @@ from typing import TYPE_CHECKING, Any
 
 import httpx2
 import pytest
-import structlog
 from sqlalchemy import select
 
 from billing.ids import OrderId
@@ -33,7 +31,6 @@ from controller.backup.archive import unpack
 from controller.backup.create import create
 from controller.choices import opened
 from controller.config import ConfigFaults, Fixed, load_settings, settled
-from controller.logs import set_up_logs
 from controller.noc.pages.sign_in import STEP_COOKIE
 from controller.notify.africas_talking import AfricasTalkingSms
 from controller.notify.africas_talking_wire import AfricasTalkingSettings
@@ -57,6 +54,7 @@ from controller.usecases.messages import send_due
 from controller.usecases.paybill import balance_due, pull_due, register_due
 from controller.usecases.phone_codes import send_code
 from controller.usecases.settle import query_due
+from tests.support import logs
 from tests.support.airtel import sim_settings as airtel_settings
 from tests.support.builders import PHONE, SITE, a_world, hex_id, with_site
 from tests.support.certificates import rsa_keys
@@ -68,6 +66,7 @@ from tests.support.paystack import sim_settings as card_settings
 from tests.support.staff import KEY, PASSWORD, an_owner, browser
 
 if TYPE_CHECKING:
+    import io
     from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
 
@@ -105,14 +104,9 @@ NOWHERE = "http://127.0.0.1:9"
 @pytest.fixture
 def log() -> Iterator[io.StringIO]:
     """All that the controller logs; the logging of the test run is put back afterwards."""
-    root = logging.getLogger()
-    handlers, level = root.handlers, root.level
-    out = io.StringIO()
-    set_up_logs(out)
-    root.setLevel(logging.DEBUG)
-    yield out
-    root.handlers, root.level = handlers, level
-    structlog.reset_defaults()
+    with logs.set_up() as out:
+        logging.getLogger().setLevel(logging.DEBUG)
+        yield out
 
 
 def told(folder: Path, *, mpesa: str, airtel: str, card: str) -> dict[str, Any]:

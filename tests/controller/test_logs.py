@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.logs import mask, set_up_logs
+from tests.support import logs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,13 +27,8 @@ class Terminal(io.StringIO):
 @pytest.fixture
 def out() -> Iterator[io.StringIO]:
     """Where a set-up log goes; the logging of the test run is put back afterwards."""
-    root = logging.getLogger()
-    handlers, level = root.handlers, root.level
-    out = io.StringIO()
-    set_up_logs(out)
-    yield out
-    root.handlers, root.level = handlers, level
-    structlog.reset_defaults()
+    with logs.set_up() as out:
+        yield out
 
 
 def line_of(out: io.StringIO) -> dict[str, Any]:

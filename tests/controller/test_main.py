@@ -26,12 +26,13 @@ from billing.ids import SiteId
 from controller.config import CannotStart, Settings
 from controller.config_sections import AirtelSection, EdgeSettings, HttpSettings, ManagementSettings
 from controller.edge.authority import SERVER_NAME
-from controller.main import due_work, open_controller
+from controller.main import open_controller
 from controller.store.database import Database
 from controller.usecases.asking import CALLBACK_PATH
 from controller.usecases.choosing import choose
 from controller.usecases.plans import add_plan
 from controller.usecases.sites import NewSite, add_site, changes_since, new_join_token
+from controller.work import due_work
 from tests.controller.edge.certificates import a_csr, a_key, private_pem
 from tests.controller.edge.doors import HOUR, SITE, a_settings, an_hour
 from tests.support.office import an_office

@@ -15,6 +15,7 @@ from playwright.sync_api import Page, Route, expect, sync_playwright
 from billing.payment import OrderStage, Reason
 from portal.captive.gate import Refusal
 from portal.captive.memory_gate import SENT_CODE
+from tests.support.browser import CHROMIUM, QUIET
 from tests.support.portal import (
     HOST,
     TWO_WALLETS,
@@ -41,15 +42,6 @@ SCREENS = ROOT / "build" / "screens"
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 SIZES = ((360, 740), (320, 480), (1366, 768))
 PROBE = "http://captive.apple.com/hotspot-detect.html"
-FLAGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 
 
 class Phone:
@@ -81,8 +73,8 @@ def phone() -> Iterator[Phone]:
     with serving(stage) as port, sync_playwright() as playwright:
         ours = f"MAP {HOST} 127.0.0.1:{port}, MAP captive.apple.com 127.0.0.1:{port}"
         browser = playwright.chromium.launch(
-            executable_path="/usr/bin/chromium",
-            args=[*FLAGS, f"--host-resolver-rules={ours}, MAP * ~NOTFOUND"],
+            executable_path=CHROMIUM,
+            args=[*QUIET, f"--host-resolver-rules={ours}, MAP * ~NOTFOUND"],
         )
         yield Phone(browser, stage)
         browser.close()

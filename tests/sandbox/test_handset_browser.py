@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
-from playwright.async_api import async_playwright, expect
+from playwright.async_api import expect
 
+from tests.support.browser import browsing
 from tests.support.daraja import a_world
 
 if TYPE_CHECKING:
@@ -19,15 +20,6 @@ if TYPE_CHECKING:
     from tests.support.daraja import World
 
 NOW = datetime.now(UTC)
-ARGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 pytestmark = pytest.mark.browser
 
@@ -35,16 +27,12 @@ pytestmark = pytest.mark.browser
 @asynccontextmanager
 async def a_page(*, width: int, height: int) -> AsyncIterator[tuple[World, Page, list[str]]]:
     """A simulated network, a browser's page, and everything that the browser complained of."""
-    async with a_world() as world, async_playwright() as player:
-        browser = await player.chromium.launch(executable_path="/usr/bin/chromium", args=ARGS)
+    async with a_world() as world, browsing() as browser:
         page = await browser.new_page(viewport={"width": width, "height": height})
         complaints: list[str] = []
         page.on("console", lambda told: complaints.append(told.text))
         page.on("pageerror", lambda error: complaints.append(str(error)))
-        try:
-            yield world, page, complaints
-        finally:
-            await browser.close()
+        yield world, page, complaints
 
 
 async def test_a_payer_pays_with_fingers_and_reloads_nothing() -> None:

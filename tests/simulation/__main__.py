@@ -6,6 +6,7 @@ line that begins with REPLAY does it again.
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import sys
@@ -13,14 +14,18 @@ import time
 
 import structlog
 
-from tests.simulation.story import told
-
 
 def main(arguments: list[str]) -> int:
     """Live them."""
     if os.environ.get("PYTHONHASHSEED") != "0":
         os.environ["PYTHONHASHSEED"] = "0"
         os.execv(sys.executable, [sys.executable, "-m", "tests.simulation", *arguments])  # noqa: S606 - ourselves, so that sets have one order
+    gc.disable()  # what is imported stays
+    from tests.simulation.story import told
+
+    gc.freeze()
+    gc.set_threshold(100_000)  # what a story leaves is little, and looking for it is much
+    gc.enable()
     logging.disable()
     structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
     verbose = "-v" in arguments

@@ -14,12 +14,12 @@ from controller.deps import Deps
 from controller.edge.authority import open_authority
 from controller.edge.dispatch import Dispatch
 from controller.jobs import Job, run_jobs
-from controller.main import VERBS, due_work
 from controller.payments.memory import MemoryGateway
 from controller.signals import Signals
 from controller.store.database import Database, DatabaseBusy
 from controller.usecases.settle import take_callback
 from controller.vault import open_vault
+from controller.work import VERBS, due_work
 from tests.simulation.inline import connecting
 from tests.simulation.virtual import START, true_wall, virtual_loop
 

@@ -27,6 +27,7 @@ from shaping.plane import MacAddress
 from tests.simulation.office import Office
 from tests.simulation.place import Place
 from tests.simulation.virtual import START, virtual_loop
+from tests.support.memory import memory
 
 if TYPE_CHECKING:
     import random
@@ -219,8 +220,7 @@ async def end(world: World) -> None:
 
 def _fresh_folder() -> Path:
     """A folder where files cost least; nothing in it is to survive this process."""
-    memory = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - a fresh folder below
-    folder = Path(mkdtemp(prefix="lango-simulation-", dir=memory))
+    folder = Path(mkdtemp(prefix="lango-simulation-", dir=memory()))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder
 

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
     from controller.sandbox.lab.namespace import Namespace
 
-CHROMIUM = "/usr/bin/chromium"
+CHROMIUM = "/usr/lib/chromium/chromium-headless-shell"
+"""The engine alone: a whole browser without a window takes three times the CPU for each page."""
+
 QUIET = (
     "--no-sandbox",
     "--disable-gpu",

@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 
+from tests.support.memory import memory
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -29,8 +31,6 @@ START_TIMEOUT_S = 60
 STOP_TIMEOUT_S = 30
 PR_SET_PDEATHSIG = 1
 INITDB = ("-E", "UTF8", "--locale=C", "--no-sync")
-MEMORY = Path("/dev/shm")  # noqa: S108 - the system's folder in memory
-MEMORY_BYTES_MIN = 4 << 30
 SETTINGS = ("max_connections=100", "shared_buffers=32MB", "log_min_messages=warning")
 
 
@@ -61,7 +61,7 @@ def cluster(*, durable: bool = False, settings: Sequence[str] = ()) -> Iterator[
     the machine's plug, and making and dropping a database for each takes 50 ms instead of 1,500.
     What is measured must be durable. ``settings`` (``name=value``) come on top of ours.
     """
-    folder = Path(tempfile.mkdtemp(prefix="lango-pg-", dir=None if durable else _memory()))
+    folder = Path(tempfile.mkdtemp(prefix="lango-pg-", dir=None if durable else memory()))
     try:
         if os.geteuid() == 0:
             account = pwd.getpwnam(ACCOUNT)
@@ -71,12 +71,6 @@ def cluster(*, durable: bool = False, settings: Sequence[str] = ()) -> Iterator[
             yield made
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _memory() -> Path | None:
-    """A folder in memory with room for a cluster, if this machine has one."""
-    has_room = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free >= MEMORY_BYTES_MIN
-    return MEMORY if has_room else None
 
 
 @contextmanager

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from controller.noc import live, networks, views
@@ -13,6 +12,7 @@ from controller.noc.text import NAIROBI, midnight
 from controller.noc.words import word
 from controller.rights import Right
 from controller.store import backups
+from controller.version import version
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -123,7 +123,7 @@ async def look(asked: live.Asked) -> System:
         sms = await views.sms_month(tx, month, now + timedelta(seconds=1))
     return System(
         now=now,
-        version=version("lango"),
+        version=version(),
         revision=revision,
         is_sqlite=deps.db.is_sqlite,
         database_bytes=size,

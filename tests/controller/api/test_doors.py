@@ -59,16 +59,16 @@ def addressed(path: str) -> str:
 
 
 @pytest.mark.parametrize(("method", "path"), [one for one in CLOSED if one not in PAGES])
-@pytest.mark.parametrize("key", [None, "wrong", ""], ids=["none", "wrong", "empty"])
-async def test_a_closed_route_wants_the_key(
-    office: Office, method: str, path: str, key: str | None
-) -> None:
-    headers = {} if key is None else {"Authorization": f"Bearer {key}"}
+async def test_a_closed_route_wants_the_key(office: Office, method: str, path: str) -> None:
+    wrong = ({}, {"Authorization": "Bearer wrong"}, {"Authorization": "Bearer "})
 
     async with caller(office, None) as client:
-        answer = await client.request(method, addressed(path), headers=headers, json={})
+        answers = [
+            await client.request(method, addressed(path), headers=headers, json={})
+            for headers in wrong
+        ]
 
-    assert answer.status_code == 401
+    assert [answer.status_code for answer in answers] == [401] * len(wrong)
 
 
 @pytest.mark.parametrize(("method", "path"), PAGES)

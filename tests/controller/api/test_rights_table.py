@@ -56,7 +56,7 @@ def test_an_application_with_a_route_that_has_no_row_does_not_start() -> None:
     app.include_router(router)
 
     with pytest.raises(AssertionError, match="GET /api/v1/secrets"):
-        needs_of(app)
+        needs_of(app.routes)
 
 
 def test_what_a_path_names_is_looked_for_in_its_branch() -> None:

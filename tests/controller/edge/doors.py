@@ -20,13 +20,13 @@ from controller.deps import Deps
 from controller.edge.authority import SERVER_NAME, open_authority
 from controller.edge.dispatch import Dispatch, Verbs
 from controller.edge.grpc import EdgeServers
-from controller.main import VERBS
 from controller.payments.memory import MemoryGateway
 from controller.signals import Signals
 from controller.store.database import Database
 from controller.usecases.plans import add_plan
 from controller.usecases.sites import NewSite, add_site, new_join_token
 from controller.vault import open_vault
+from controller.work import VERBS
 from tests.controller.edge.certificates import a_csr, a_key, private_pem
 
 if TYPE_CHECKING:

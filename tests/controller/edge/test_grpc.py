@@ -20,11 +20,11 @@ from controller.config_sections import EdgeSettings
 from controller.edge.authority import open_authority, peer_of
 from controller.edge.dispatch import Dispatch
 from controller.edge.grpc import FOLLOWS_PER_SITE_MAX, MESSAGE_MAX_BYTES, EdgeServers
-from controller.main import VERBS
 from controller.payments.memory import MemoryGateway
 from controller.store import items
 from controller.usecases.plans import add_plan
 from controller.usecases.sites import JOIN_TOKEN_LIFE, NewSite, add_site, revoke_agent
+from controller.work import VERBS
 from tests.controller.edge.certificates import a_csr, private_pem
 from tests.controller.edge.doors import (
     CALL_S,

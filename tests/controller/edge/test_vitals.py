@@ -10,12 +10,12 @@ from wirepb.v1 import edge_pb2 as pb
 
 from controller.edge import wire
 from controller.edge.dispatch import Dispatch
-from controller.main import VERBS
 from controller.records import Vitals
 from controller.store import series, vitals
 from controller.store.alerts import open_alerts
 from controller.usecases import alerts
 from controller.usecases.sampling import Sampler
+from controller.work import VERBS
 from tests.support.builders import JOURNAL, SITE, a_world, with_site
 from tests.support.clock import MORNING
 

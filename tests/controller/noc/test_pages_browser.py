@@ -9,7 +9,7 @@ import pytest
 from axe_playwright_python.async_playwright import Axe
 
 from controller.jobs import Rounds
-from controller.main import due_work
+from controller.work import due_work
 from tests.support.browser import DESK_SIZE, PHONE_SIZE, browsing
 from tests.support.network import keep_network
 from tests.support.office import NOON, opened

@@ -14,15 +14,16 @@ import time
 
 import structlog
 
-from tests.simulation.roads.judge import Broken
-from tests.simulation.roads.runs import Runs
-
 
 def main(arguments: list[str]) -> int:
     """Live them."""
     if os.environ.get("PYTHONHASHSEED") != "0":
         os.environ["PYTHONHASHSEED"] = "0"
         os.execv(sys.executable, [sys.executable, "-m", "tests.simulation.roads", *arguments])  # noqa: S606 - ourselves, so that sets have one order
+    gc.disable()  # what is imported stays
+    from tests.simulation.roads.judge import Broken
+    from tests.simulation.roads.runs import Runs
+
     logging.disable()
     structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
     seeds = _seeds([one for one in arguments if one != "-v"])
@@ -30,6 +31,7 @@ def main(arguments: list[str]) -> int:
     began, cpu_began, payments = time.perf_counter(), time.process_time(), 0
     with Runs() as runs:
         gc.freeze()
+        gc.enable()
         gc.set_threshold(100_000)  # what a run leaves is little, and looking for it is much
         for seed in seeds:
             try:

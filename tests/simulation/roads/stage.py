@@ -44,6 +44,7 @@ from tests.simulation.roads.truth import Truth
 from tests.support.builders import SITE
 from tests.support.charges import a_subscriber, an_invoice
 from tests.support.clock import MORNING, Clock
+from tests.support.memory import memory
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -166,8 +167,7 @@ class Template:
     """A folder with keys and a migrated SQLite file: one site, plans on sale, some accounts."""
 
     def __init__(self, chance: random.Random) -> None:
-        memory = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - a fresh folder
-        self.folder = Path(mkdtemp(prefix="lango-roads-", dir=memory))
+        self.folder = Path(mkdtemp(prefix="lango-roads-", dir=memory()))
         atexit.register(shutil.rmtree, self.folder, ignore_errors=True)
         self.path, self._kept = self.folder / "lango.db", self.folder / "template.db"
         self.keys = Keys(self.folder)

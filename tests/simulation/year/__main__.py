@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import logging
-import os
 import shutil
 import sys
 import time
@@ -18,6 +17,7 @@ from controller.store.migrations import upgrade
 from tests.simulation.year.provider import people
 from tests.simulation.year.year import Year, opened
 from tests.support.database import sqlite_url
+from tests.support.memory import memory
 
 
 def main() -> int:
@@ -29,7 +29,8 @@ def main() -> int:
     told = asked.parse_args()
     logging.disable()
     structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
-    folder = Path(mkdtemp(prefix="lango-year-", dir=_memory()))
+    # The year measures the office, not the disk.
+    folder = Path(mkdtemp(prefix="lango-year-", dir=memory()))
     try:
         return asyncio.run(_live(folder, told))
     finally:
@@ -75,11 +76,6 @@ def _figures(year: Year) -> str:
             ("receipt", "payments"),
         )
     )
-
-
-def _memory() -> str | None:
-    """Where files are in memory: the year measures the office, not the disk."""
-    return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108 - a folder of its own in it
 
 
 def _say(text: str) -> None:
