@@ -34,7 +34,7 @@ QUIET_MS = 300_000
 
 
 class LineWatch:
-    """Watches the lines of the one router of a site that has them; ``router`` is its name."""
+    """Watches the lines of the one router of a site that has them; ``router`` stands for it."""
 
     def __init__(self, loop: Loop, box: Lines, router: str) -> None:
         self._loop = loop

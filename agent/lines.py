@@ -27,7 +27,7 @@ def lines(
     rate_of: Callable[[GrantUse], Rate],
     pools: Mapping[PoolKey, Pool],
 ) -> dict[str, Line]:
-    """The line of everybody who has a name, at the router that is called ``router``."""
+    """The line of everybody who has a name, at the router for which ``router`` stands."""
     found = {}
     for session in state.sessions.values():
         if session.dial is not None and session.dial.nas == router:
