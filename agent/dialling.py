@@ -174,15 +174,16 @@ def settle(draft: Draft) -> None:
 
 
 def chosen(draft: Draft, name: str) -> GrantUse | None:
-    """Which grant somebody who dials in by a name uses now."""
+    """Which grant somebody who dials in by a name uses now: if possible one that has a place."""
     login = draft.logins.get(name.lower())
     if login is None:
         return None
-    return grants.first(
+    good = [
         use
         for use in draft.uses_of(login.cause)
         if grants.ended(use, draft.sessions_of(use.grant.id), draft.mono) is None
-    )
+    ]
+    return grants.first([use for use in good if _room(draft, use)] or good)
 
 
 def _restarted(draft: Draft, account: Account) -> None:

@@ -25,6 +25,7 @@ from agent.model import (
     Reading,
     SessionClosed,
     SessionOpened,
+    Sighted,
     State,
     Ticked,
 )
@@ -33,7 +34,7 @@ from agent.uplink.memory import blocked_item, grant_item, login_item
 from agent.uplink.seam import DesiredChange
 from shaping import lines
 from shaping.memory import MemoryPlane
-from shaping.plane import MacAddress, MonotonicMs
+from shaping.plane import MacAddress, MonotonicMs, Neighbour, Sight
 from tests.support.site import some_limits
 from tests.support.steered import NOON
 
@@ -333,6 +334,49 @@ def test_who_is_in_by_another_nas_has_the_one_place() -> None:
 
     assert other.rate is None
     assert site.line().rate is not None
+
+
+def test_who_dials_in_uses_the_grant_that_has_a_place_when_another_has_none() -> None:
+    site = Site()
+    limits = some_limits(validity=HOUR_S)
+    phones = grant_item("g1", limits=limits, devices=(OTHER,), cause_id=f"{CAUSE}:g1")
+    site.told(login_item(NAME, SECRET, CAUSE), phones, a_grant("g2"))
+    site.event(Sighted(Neighbour(Sight.SEEN, OTHER, IPv4Address("10.5.50.9"))))
+    site.dial()
+    site.passes(100)
+    site.look()
+    site.look()
+
+    assert (site.dial(), site.closed, site.counted) == (True, [], {"g2": 100})
+
+
+def test_a_line_that_goes_on_with_the_next_grant_takes_the_one_that_has_a_place() -> None:
+    site = Site()
+    limits = some_limits(validity=HOUR_S)
+    phones = grant_item("g1", limits=limits, devices=(OTHER,), cause_id=f"{CAUSE}:g1")
+    site.told(login_item(NAME, SECRET, CAUSE), phones, a_grant("g2", validity=60))
+    site.event(Sighted(Neighbour(Sight.SEEN, OTHER, IPv4Address("10.5.50.9"))))
+    site.dial()
+    site.look()
+    site.told(a_grant("g3"))
+    site.look(60)
+    site.passes(5)
+    site.look()
+
+    assert (site.closed, site.counted) == (["time"], {"g3": 5})
+
+
+def test_a_line_whose_end_is_not_decided_yet_is_not_put_out_before_it_is() -> None:
+    site = a_site(validity=60)
+    site.told(a_grant("g2"))
+    site.dial()
+    site.look()
+    late = MonotonicMs(site.ms + 120_000)
+    line = desired(site.state, late, lines_at=ROUTER).lines[NAME]
+
+    assert line.rate is not None
+    assert line.open_until is not None
+    assert line.open_until < late
 
 
 def test_an_idle_line_is_told_now_and_then() -> None:
