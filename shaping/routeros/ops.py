@@ -31,7 +31,7 @@ from shaping.routeros.rows import (
 from shaping.routeros.texts import TIMEOUT_MAX_S, span, span_ms, up_down
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from shaping.routeros.rows import Name, Row
 
@@ -269,6 +269,19 @@ def strangers_names(secrets: Iterable[Seen]) -> set[str]:
         row.words.get("name", "")
         for row in secrets
         if not row.mark and row.words.get("service") in {SERVICE, "any"}
+    }
+
+
+def strangers_addresses(
+    secrets: Iterable[Seen], active: Iterable[Seen], ours: Collection[str]
+) -> set[str]:
+    """What addresses secrets have that are not ours, and who is in by none of the names ``ours``.
+
+    Somebody else there would pass by what is paid for the line that has the address.
+    """
+    kept = {row.words.get("remote-address", "") for row in secrets if not row.mark}
+    return kept | {
+        row.words.get("address", "") for row in active if row.words.get("name", "") not in ours
     }
 
 

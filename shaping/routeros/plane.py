@@ -25,6 +25,7 @@ from shaping.routeros.ops import (
     epochs_of,
     said,
     steps,
+    strangers_addresses,
     strangers_names,
 )
 from shaping.routeros.ppp import ACTIVE, PASSWORD, PROFILE, PROFILES, SECRETS
@@ -217,7 +218,8 @@ class _Box:
         held |= {name: str(address) for name, (_, address) in self._lines.items()}
         theirs = strangers_names(self._mirror[SECRETS]) - held.keys()
         wanted = [name for name in desired.lines if name not in theirs]
-        given = lines.addresses(wanted, held, network)
+        others = strangers_addresses(self._mirror[SECRETS], self._mirror[ACTIVE], set(wanted))
+        given = lines.addresses(wanted, held, network, others=others)
         self._lines = {name: (desired.lines[name], one) for name, one in given.items()}
         refused = [
             said((SECRETS, ppp.secret_mark(name)), "was not taken: somebody else's has the name")

@@ -328,6 +328,53 @@ def test_who_is_in_and_has_no_time_left_passes_nothing_with_the_agent_dead(site:
     assert site.passes(site.dial()) is False
 
 
+def test_the_walled_garden_costs_a_line_nothing(site: Site) -> None:
+    line = Line(secret=SECRET, rate=RATE)
+    garden = frozenset({IPv4Network("198.51.100.0/24")})
+    asyncio.run(site.plane.apply(Desired(lines={"jane": line}, garden=garden)))
+    address = site.dial()
+    free, paid = site.passes(address, to="198.51.100.3"), site.passes(address)
+    counter = asyncio.run(site.plane.lines())["jane"].counter
+
+    assert (free, paid) == (True, True)
+    assert (counter.up_bytes_total, counter.down_bytes_total) == (1, 1)
+
+
+def test_an_address_that_a_strangers_secret_has_is_given_to_nobody(site: Site) -> None:
+    words = {"name": "old", "password": "pw", "service": "any", "remote_address": "10.64.0.2"}
+    site.router.do(lambda box: box.add(SECRETS, **words))
+    address = site.dial("old", "pw")
+    site.told("jane")
+
+    assert (site.dial(), site.passes(address)) == ("10.64.0.3", False)
+
+
+def test_a_line_whose_mark_somebody_took_away_does_not_get_what_another_pays(
+    router: Emulated,
+) -> None:
+    site = Site(router)
+    site.told("jane")
+    address = site.dial()
+    (row,) = site.ours(SECRETS)
+    router.do(lambda box: box.edit(SECRETS, row[".id"], comment=None))
+    site.lane.close()
+    site = Site(router)
+    site.told("jane", "joe")
+    joe, passed = site.dial("joe"), site.passes(address)
+    site.lane.close()
+
+    assert (joe, passed) == ("10.64.0.3", False)
+
+
+def test_who_is_in_by_nobodys_secret_keeps_the_address_from_all_others(site: Site) -> None:
+    site.told("jane")
+    address = site.dial()
+    site.remove(SECRETS)
+    site.told("joe")
+
+    assert (site.dial("joe"), site.passes(address)) == ("10.64.0.3", False)
+
+
 def test_an_address_is_kept_by_who_has_it_and_the_lowest_free_one_given() -> None:
     held = {"b": "10.64.0.2", "c": "10.64.0.2", "d": "10.21.0.9", "e": "10.64.0.1"}
     given = addresses("abcde", held, NETWORK)
