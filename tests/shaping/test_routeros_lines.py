@@ -14,9 +14,10 @@ from shaping.diff import Observed, diff
 from shaping.lines import addresses, with_lines
 from shaping.plane import Desired, Line, MonotonicMs, PlaneError, Rate
 from shaping.routeros.ops import PROPERTIES, Seen, Sentence, steps
+from shaping.routeros.plane import RouterPlane
 from shaping.routeros.ppp import ACTIVE, PROFILE, PROFILES, SECRETS, line_rows
 from shaping.routeros.rows import FILTER, QUEUES, Row, Wanted, rows
-from shaping.routeros.session import Lane
+from shaping.routeros.session import Answer, Lane
 from shaping.routeros.texts import span
 from tests.routeros.emulator import Faults
 from tests.support.golden import golden
@@ -26,8 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from shaping.plane import Applied
-    from shaping.routeros.plane import RouterPlane
-    from shaping.routeros.session import Answer, Router, Talk, Words
+    from shaping.routeros.session import Router, Talk, Words
 
 R = TypeVar("R")
 SECRET = "kiboko-7-simba"
@@ -243,6 +243,23 @@ def test_a_user_that_may_not_see_secrets_writes_them_once(router: Emulated) -> N
     assert (changed.changes, changed.refused, address) == (1, (), "10.64.0.2")
 
 
+def test_what_a_user_wrote_who_may_not_see_secrets_is_no_more_believed_after_a_boot(
+    router: Emulated,
+) -> None:
+    site = Site(router, "read,write,api")
+    site.told("jane")
+    # An older copy of the configuration is put back: the router boots.
+    site.edit(SECRETS, password="an-older-one")
+    router.do(lambda box: box.power_cut())
+    with contextlib.suppress(PlaneError):
+        site.told("jane")
+    site.told("jane")
+    (secret,) = site.ours(SECRETS)
+    site.lane.close()
+
+    assert secret["password"] == SECRET
+
+
 def test_a_user_with_the_right_to_see_secrets_needs_no_more(router: Emulated) -> None:
     site = Site(router, "read,write,api,sensitive")
     site.told("jane")
@@ -389,27 +406,58 @@ def test_an_address_is_kept_by_who_has_it_and_the_lowest_free_one_given() -> Non
 
 
 class Overheard(Lane):
-    """A lane that keeps what the router shows as passwords."""
+    """A lane that keeps what the router shows as passwords, or has it refuse to show any."""
 
     def __init__(self, router: Router) -> None:
         super().__init__(router, patience_s=30.0)
         self.passwords: set[str] = set()
+        self.refused = False
 
     async def run(self, work: Callable[[Talk], R]) -> R:
         """As a lane does."""
-        return await super().run(lambda talk: work(cast("Talk", _Heard(talk, self.passwords))))
+        return await super().run(lambda talk: work(cast("Talk", _Heard(talk, self))))
 
 
 class _Heard:
-    def __init__(self, talk: Talk, passwords: set[str]) -> None:
-        self._talk, self._passwords = talk, passwords
+    def __init__(self, talk: Talk, lane: Overheard) -> None:
+        self._talk, self._lane = talk, lane
         self.major = talk.major
 
     def ask(self, sentences: Sequence[Words]) -> list[Answer]:
         answers = self._talk.ask(sentences)
         rows = (row for answer in answers for row in answer.rows)
-        self._passwords |= {row["password"] for row in rows if "password" in row}
-        return answers
+        shown = {row["password"] for row in rows if "password" in row}
+        self._lane.passwords |= shown
+        return [Answer(trap="refused")] if shown and self._lane.refused else answers
+
+
+def test_passwords_that_are_not_shown_just_now_are_not_written_anew(site: Site) -> None:
+    lane = Overheard(site.router.a_router())
+    site.plane = site.router.a_plane(lane, WIRED)
+    site.told("jane")
+    lane.refused = True
+    applied = site.told("jane")
+    lane.close()
+
+    assert (applied.changes, applied.drift) == (0, ())
+
+
+def test_what_an_earlier_dial_let_pass_is_in_the_count_however_dear_counting_is(
+    router: Emulated,
+) -> None:
+    lane = router.a_lane()
+    plane = RouterPlane(lane, WIRED, now=router.now, count_share=1_000_000)
+    asyncio.run(plane.apply(Desired(lines={"jane": Line(secret=SECRET, rate=RATE)})))
+    address = router.do(lambda box: box.dial("jane", SECRET, MAC))
+    router.do(lambda box: setattr(box, "faults", Faults(slow_s=0.06)))
+    before = asyncio.run(plane.lines())["jane"]
+    router.do(lambda box: box.pass_bytes(address, up=1, down=1))
+    router.do(lambda box: box.dial("jane", SECRET, MAC))
+    after = asyncio.run(plane.lines())["jane"]
+    lane.close()
+
+    assert before.caller != after.caller
+    assert after.counter.up_bytes_total == 1
 
 
 def test_no_strangers_password_is_asked_for(site: Site) -> None:
