@@ -152,7 +152,8 @@ def logged_out(draft: Draft, name: str) -> None:
 def settle(draft: Draft) -> None:
     """Let sessions that were closed in this batch go on with the next grant, if there is one.
 
-    A subscriber's new period must not cut their line.
+    A subscriber's new period must not cut their line. Those of which no NAS told the stop in time
+    are counted out, and old ones forgotten.
     """
     for session_id in draft.shut:
         session = draft.sessions.get(session_id)
@@ -171,6 +172,7 @@ def settle(draft: Draft) -> None:
             sessions.count_out(draft, session)
         else:
             draft.remind(until)
+    sessions.forget_hung_up(draft)
 
 
 def chosen(draft: Draft, name: str) -> GrantUse | None:

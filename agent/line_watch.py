@@ -29,6 +29,9 @@ REST_MS = 200
 LOOK_SHARE = 10
 """Looking takes at most one part in so many of the time."""
 
+TOLD_AT_ONCE = 500
+"""Lines that are told as one: after a power cut all dial in, and the portal waits for no more."""
+
 QUIET_MS = 300_000
 """A line without bytes is told this often: somebody is still in."""
 
@@ -74,9 +77,9 @@ class LineWatch:
         took_ms = int((time.monotonic() - began) * 1_000)
         self._troubled = False
         accounts = tuple(news(self._loop.state, seen, self._router, self._loop.now().mono))
-        if accounts:
+        for first in range(0, len(accounts), TOLD_AT_ONCE):
             # Waited for: what was told and is not yet decided would be news at the next look.
-            await self._loop.kept(Lined(accounts))
+            await self._loop.kept(Lined(accounts[first : first + TOLD_AT_ONCE]))
         return took_ms
 
     def _notice(self) -> None:

@@ -12,9 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.changes import digest
+from agent.clock import SystemClock
 from agent.decide import decide_all
 from agent.desired import desired
-from agent.line_watch import LOOK_MS, news
+from agent.journal import Journal
+from agent.line_watch import LOOK_MS, TOLD_AT_ONCE, LineWatch, news
+from agent.loop import Loop
 from agent.model import (
     Account,
     Accounted,
@@ -39,6 +42,8 @@ from tests.support.site import some_limits
 from tests.support.steered import NOON
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from agent.model import Event
     from billing.ids import SessionId
     from shaping.plane import Line
@@ -430,6 +435,36 @@ def test_a_line_that_is_not_put_out_is_not_told_again_and_again() -> None:
     site.look()
 
     assert (more, site.closed) == ([], ["revoked"])
+
+
+async def test_many_lines_are_told_in_portions_so_that_nobody_waits_for_all(tmp_path: Path) -> None:
+    clock, names = SystemClock(), [f"house-{number}" for number in range(TOLD_AT_ONCE + 50)]
+    box = MemoryPlane(lambda: clock.now().mono)
+    journal = Journal(tmp_path / "journal.db")
+    loop = Loop(journal=journal, plane=box, clock=clock, lines_at=ROUTER)
+    items = [login_item(name, SECRET, f"sub:{name}") for name in names]
+    items += [a_grant(f"g-{name}", cause=f"sub:{name}") for name in names]
+    step = DesiredChange(1, 0, tuple(items), (), digest(dict(items)))
+    opened: list[int] = []
+    tasks = [asyncio.create_task(loop.run())]
+    try:
+        assert await loop.done(Changed(step))
+        for name in names:
+            box.dial(name, SECRET, PHONE)
+        loop.listen(
+            lambda facts, _: opened.append(sum(isinstance(f, SessionOpened) for f in facts))
+        )
+        tasks.append(asyncio.create_task(LineWatch(loop, box, ROUTER).run()))
+        async with asyncio.timeout(20):
+            while len(loop.state.sessions) < len(names):
+                await loop.done(Ticked())
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        journal.close()
+
+    assert [some for some in opened if some] == [TOLD_AT_ONCE, 50]
 
 
 MOVES = st.lists(
