@@ -23,6 +23,7 @@ from shaping.routeros.ops import (
     counted,
     drift,
     epochs_of,
+    hang_ups,
     said,
     steps,
     strangers_addresses,
@@ -176,7 +177,7 @@ class _Box:
         self._spend(counted(queues, boot or "") if running else {})
         self._read_ms, self._read_at = _spent_ms() - began, began
         if self._budgets and self._mirror is not None:
-            self._close_spent(talk)
+            self._bring_again(talk)
 
     def lines(self, talk: Talk) -> Mapping[str, LineSeen]:
         ours = {
@@ -191,6 +192,10 @@ class _Box:
             raise PlaneError(f"{ACTIVE} cannot be read: {active.trap}")
         # Looked at before it is counted: what was let pass by who is out by now is in the count.
         self._count(talk)
+        if self._mirror is not None and ACTIVE in self._mirror:
+            self._mirror[ACTIVE] = self._seen(active)
+            if any(hang_ups(self._mirror, self._believed)):
+                self._bring_again(talk)
         return ppp.seen(ours, active.rows, self._read)
 
     def clear(self, talk: Talk) -> None:
@@ -319,8 +324,8 @@ class _Box:
         left = (one for some in steps(self._mirror, wanted, now=self._now()) for one in some)
         return changes, {one.name: f"was not taken: {_reason(one, traps)}" for one in left}
 
-    def _close_spent(self, talk: Talk) -> None:
-        """End what has no budget any more, and give out more time where there is some."""
+    def _bring_again(self, talk: Talk) -> None:
+        """End what has no budget any more and who may not be in; give out more time where it is."""
         try:
             self._bring(talk, self._wished(self._desired))
         except Exception:

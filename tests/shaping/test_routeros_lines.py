@@ -34,7 +34,7 @@ SECRET = "kiboko-7-simba"
 RATE = Rate(down_bps=4_000_000, up_bps=2_000_000)
 NETWORK = IPv4Network("10.64.0.0/24")
 WIRED = replace(WIRING, lines=NETWORK)
-MAC = "48:A9:8A:AA:BB:01"
+MAC, OTHER = "48:A9:8A:AA:BB:01", "48:A9:8A:AA:BB:02"
 
 
 class Site:
@@ -229,6 +229,28 @@ def test_who_dialled_in_while_the_address_was_another_is_put_out(site: Site) -> 
 
     assert (wrong, shut) == ("10.64.0.77", False)
     assert (right, site.passes(right)) == ("10.64.0.2", True)
+
+
+def test_whoever_is_in_where_nobody_may_be_is_put_out_by_a_look(site: Site) -> None:
+    site.told("jane", "joe")
+    (secret,) = (row for row in site.ours(SECRETS) if row["name"] == "jane")
+    site.router.do(lambda box: box.edit(SECRETS, secret[".id"], remote_address="10.99.0.9"))
+    joe, jane = site.dial("joe"), site.router.do(lambda box: box.dial("jane", SECRET, OTHER))
+    before = site.passes(joe), site.passes(jane)
+    asyncio.run(site.plane.lines())
+
+    assert (before, site.online()) == ((True, True), ["joe"])
+
+
+def test_who_dialled_in_just_before_the_line_was_shut_is_put_out_by_a_look(site: Site) -> None:
+    site.told("jane", rate=None)
+    site.edit(SECRETS, disabled="no")
+    site.dial()
+    site.edit(SECRETS, disabled="yes")
+    seen = asyncio.run(site.plane.lines())["jane"]
+
+    assert (site.online(), seen.caller is not None) == ([], True)
+    assert asyncio.run(site.plane.lines())["jane"].caller is None
 
 
 def test_a_user_that_may_not_see_secrets_writes_them_once(router: Emulated) -> None:
