@@ -75,6 +75,9 @@ class LineWatch:
             self._loop.mend()
             return 0
         took_ms = int((time.monotonic() - began) * 1_000)
+        if self._troubled:
+            # With other routers that answered all the time, nobody would tell it before long.
+            self._loop.mend()
         self._troubled = False
         accounts = tuple(news(self._loop.state, seen, self._router, self._loop.now().mono))
         for first in range(0, len(accounts), TOLD_AT_ONCE):

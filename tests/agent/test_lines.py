@@ -17,7 +17,7 @@ from agent.decide import decide_all
 from agent.desired import desired
 from agent.journal import Journal
 from agent.line_watch import LOOK_MS, TOLD_AT_ONCE, LineWatch, news
-from agent.loop import Loop
+from agent.loop import MEND_MS, Loop
 from agent.model import (
     Account,
     Accounted,
@@ -37,16 +37,17 @@ from agent.uplink.memory import blocked_item, grant_item, login_item
 from agent.uplink.seam import DesiredChange
 from shaping import lines
 from shaping.memory import MemoryPlane
-from shaping.plane import MacAddress, MonotonicMs, Neighbour, Sight
+from shaping.plane import Applied, MacAddress, MonotonicMs, Neighbour, PlaneError, Sight
 from tests.support.site import some_limits
 from tests.support.steered import NOON
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from agent.model import Event
     from billing.ids import SessionId
-    from shaping.plane import Line
+    from shaping.plane import Desired, Line, LineSeen
 
 NAME, SECRET, CAUSE, ROUTER = "wanjiku", "kiboko-7-simba", "sub:1", "tower"
 PHONE, OTHER = MacAddress("02:00:00:00:00:0a"), MacAddress("02:00:00:00:00:0b")
@@ -465,6 +466,49 @@ async def test_many_lines_are_told_in_portions_so_that_nobody_waits_for_all(tmp_
         journal.close()
 
     assert [some for some in opened if some] == [TOLD_AT_ONCE, 50]
+
+
+class Silent(MemoryPlane):
+    """A box that does not answer as long as it is ``silent``, beside others that do."""
+
+    silent = True
+
+    async def apply(self, desired: Desired) -> Applied:
+        """As several boxes of a site do."""
+        return (
+            Applied(0, refused=("it does not answer",))
+            if self.silent
+            else await super().apply(desired)
+        )
+
+    async def lines(self) -> Mapping[str, LineSeen]:
+        """Raises `PlaneError` while it is silent."""
+        if self.silent:
+            raise PlaneError("it does not answer")
+        return await super().lines()
+
+
+async def test_a_router_that_answers_again_is_told_of_its_lines_at_once(tmp_path: Path) -> None:
+    clock = SystemClock()
+    box = Silent(lambda: clock.now().mono)
+    journal = Journal(tmp_path / "journal.db")
+    loop = Loop(journal=journal, plane=box, clock=clock, lines_at=ROUTER)
+    items = (login_item(NAME, SECRET, CAUSE), a_grant("g1"))
+    tasks = [asyncio.create_task(one.run()) for one in (loop, LineWatch(loop, box, ROUTER))]
+    try:
+        await loop.done(Changed(DesiredChange(1, 0, items, (), digest(dict(items)))))
+        before = box.dial(NAME, SECRET, PHONE)
+        box.silent = False
+        async with asyncio.timeout(MEND_MS / 2_000):
+            while box.dial(NAME, SECRET, PHONE) is None:  # noqa: ASYNC110 - seen from outside
+                await asyncio.sleep(0.01)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        journal.close()
+
+    assert before is None
 
 
 MOVES = st.lists(
