@@ -10,7 +10,8 @@ import asyncio
 import time
 from typing import TYPE_CHECKING
 
-from agent import log
+from agent import grants, log
+from agent.lines import capped
 from agent.model import NO_MAC, NO_VOLUME, Account, AccountStatus, Lined, dial_place
 from agent.sessions import READINGS_PER_S, REPORT_MAX_MS, REPORT_MS
 from shaping.plane import PlaneError
@@ -110,7 +111,7 @@ def news(
         session = state.sessions[key]
         known = session.dial is not None and account.mark in session.dial.marks
         since_ms = mono - session.reported_at
-        due = since_ms >= every_ms and _grew(session, account)
+        due = (since_ms >= every_ms and _grew(session, account)) or _spent(state, session, account)
         if not known or due or mono - session.heard_at >= QUIET_MS:
             yield account
 
@@ -143,3 +144,16 @@ def _grew(session: Session, account: Account) -> bool:
     base = NO_VOLUME if session.dial is None else session.dial.base
     known = base + session.meter.usage
     return (account.down_bytes, account.up_bytes) != (known.down_bytes, known.up_bytes)
+
+
+def _spent(state: State, session: Session, account: Account) -> bool:
+    """Whether more was counted, and with that nothing is left of the grant's bytes."""
+    use = state.grants[session.grant_id]
+    if session.closed is not None or not capped(use):
+        return False
+    base = NO_VOLUME if session.dial is None else session.dial.base
+    known = (base + session.meter.usage).total_bytes
+    more = (account.down_bytes or 0) + (account.up_bytes or 0) - known
+    siblings = (state.sessions[key] for key in state.index.by_grant.get(use.grant.id, ()))
+    left = grants.left_bytes(use, grants.used_bytes(use, siblings))
+    return left is not None and 0 < more >= left

@@ -405,6 +405,22 @@ def test_counts_are_told_no_more_often_than_they_are_kept() -> None:
     assert len([one for one in site.facts if isinstance(one, Reading)]) <= 5
 
 
+def test_a_budget_that_is_used_up_is_told_at_once_and_the_next_grant_goes_on() -> None:
+    site = a_site(quota=1_000_000)
+    site.dial()
+    site.look()
+    site.passes(600_000)
+    site.look()
+    site.told(a_grant("g2"))
+    site.passes(400_000)
+    shut = site.passes(1)
+    site.look(LOOK_MS / 1_000)
+    site.passes(5)
+    site.look()
+
+    assert (shut, site.closed, site.counted) == (False, ["data"], {"g1": 1_000_000, "g2": 5})
+
+
 def test_a_line_is_never_forgotten_for_those_of_other_nases() -> None:
     site = a_site()
     site.dial()
