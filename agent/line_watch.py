@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from agent import grants, log
 from agent.lines import capped
-from agent.model import NO_MAC, NO_VOLUME, Account, AccountStatus, Lined, dial_place
+from agent.model import NO_MAC, NO_VOLUME, Account, AccountStatus, Lined, Lost, dial_place
 from agent.sessions import READINGS_PER_S, REPORT_MAX_MS, REPORT_MS
 from shaping.plane import PlaneError
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from agent.loop import Loop
     from agent.model import Session, State
+    from billing.ids import SessionId
     from shaping.plane import Lines, LineSeen, MonotonicMs
 
 LOOK_MS = 2_000
@@ -84,6 +85,8 @@ class LineWatch:
         for first in range(0, len(accounts), TOLD_AT_ONCE):
             # Waited for: what was told and is not yet decided would be news at the next look.
             await self._loop.kept(Lined(accounts[first : first + TOLD_AT_ONCE]))
+        for session_id in missed(self._loop.state, seen, self._router, self._loop.now().mono):
+            await self._loop.kept(Lost(session_id))
         return took_ms
 
     def _notice(self) -> None:
@@ -114,6 +117,21 @@ def news(
         due = (since_ms >= every_ms and _grew(session, account)) or _spent(state, session, account)
         if not known or due or mono - session.heard_at >= QUIET_MS:
             yield account
+
+
+def missed(
+    state: State, seen: Mapping[str, LineSeen], router: str, mono: MonotonicMs
+) -> Iterator[SessionId]:
+    """The sessions of lines that a router that was looked at does not have any more. PURE.
+
+    Somebody else's secret may have the name by now; a place that nobody uses is for others.
+    """
+    for session in state.sessions.values() if seen else ():
+        dial = session.dial
+        if dial is None or dial.nas != router or dial.key in seen:
+            continue
+        if mono - session.heard_at >= 2 * QUIET_MS:
+            yield session.id
 
 
 def _account(name: str, line: LineSeen, router: str) -> Account:

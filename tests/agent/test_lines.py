@@ -16,7 +16,7 @@ from agent.clock import SystemClock
 from agent.decide import decide_all
 from agent.desired import desired
 from agent.journal import Journal
-from agent.line_watch import LOOK_MS, TOLD_AT_ONCE, LineWatch, news
+from agent.line_watch import LOOK_MS, QUIET_MS, TOLD_AT_ONCE, LineWatch, missed, news
 from agent.loop import MEND_MS, Loop
 from agent.model import (
     Account,
@@ -25,6 +25,7 @@ from agent.model import (
     Changed,
     Instant,
     Lined,
+    Lost,
     Reading,
     SessionClosed,
     SessionOpened,
@@ -392,6 +393,23 @@ def test_an_idle_line_is_told_now_and_then() -> None:
         site.look(300)
 
     assert len(site.state.sessions) == 1
+
+
+def test_a_line_that_the_router_has_no_more_keeps_no_place_for_hours() -> None:
+    site = a_site()
+    site.dial()
+    site.passes(100)
+    site.look()
+    (session,) = site.state.sessions
+    others = {"otieno": asyncio.run(site.box.lines())[NAME]}
+    early = list(missed(site.state, others, ROUTER, site.now()))
+    late = MonotonicMs(site.ms + 2 * QUIET_MS)
+    found = list(missed(site.state, others, ROUTER, late))
+    site.event(Lost(session))
+
+    assert (early, found) == ([], [session])
+    assert list(missed(site.state, {}, ROUTER, late)) == []
+    assert (site.counted, site.state.sessions) == ({"g1": 100}, {})
 
 
 def test_counts_are_told_no_more_often_than_they_are_kept() -> None:
