@@ -146,17 +146,9 @@ def parse(raw: Mapping[str, Any]) -> Config:
     elif "network" in raw and not faults:
         config, more = _with_network(config, tables["network"])
         faults += more
-    faults += _doubled_names(config)
     if faults:
         raise ConfigFaults(faults)
     return config
-
-
-def _doubled_names(config: Config) -> list[str]:
-    """A session is known by the name of what forwards it."""
-    at, nases = routers.lines_at(config.routers), config.radius.nases if config.radius else ()
-    text = "the router that keeps PPPoE secrets has this name"
-    return [f"radius.nas {at}: {text}" for nas in nases if nas.name == at]
 
 
 def api_url(config: Config) -> str | None:

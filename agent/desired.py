@@ -54,7 +54,7 @@ def same_grounds(was: State, now: State) -> bool:
 def desired(state: State, mono: MonotonicMs, *, lines_at: str = "") -> Desired:
     """The whole desired state of the plane. A session past its deadline is closed in any case.
 
-    ``lines_at`` names the router that keeps the secrets of those who dial in; "": none does.
+    ``lines_at`` stands for the router that keeps the secrets of those who dial in; "": none does.
     """
     return planned(state, mono, Plan(), lines_at=lines_at).desired
 

@@ -141,7 +141,8 @@ def logged_out(draft: Draft, name: str) -> None:
 def settle(draft: Draft) -> None:
     """Let sessions that were closed in this batch go on with the next grant, if there is one.
 
-    A subscriber's new period must not cut their line.
+    A subscriber's new period must not cut their line. Those of which no NAS told the stop in time
+    are counted out, and old ones forgotten.
     """
     for session_id in draft.shut:
         session = draft.sessions.get(session_id)
@@ -160,18 +161,20 @@ def settle(draft: Draft) -> None:
             sessions.count_out(draft, session)
         else:
             draft.remind(until)
+    sessions.forget_hung_up(draft)
 
 
 def chosen(draft: Draft, name: str) -> GrantUse | None:
-    """Which grant somebody who dials in by a name uses now."""
+    """Which grant somebody who dials in by a name uses now: if possible one that has a place."""
     login = draft.logins.get(name.lower())
     if login is None:
         return None
-    return grants.first(
+    good = [
         use
         for use in draft.uses_of(login.cause)
         if grants.ended(use, draft.sessions_of(use.grant.id), draft.mono) is None
-    )
+    ]
+    return grants.first([use for use in good if _room(draft, use)] or good)
 
 
 def _told(draft: Draft, account: Account) -> None:

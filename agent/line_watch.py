@@ -10,8 +10,9 @@ import asyncio
 import time
 from typing import TYPE_CHECKING
 
-from agent import log
-from agent.model import NO_MAC, NO_VOLUME, Account, AccountStatus, Lined, dial_place
+from agent import grants, log
+from agent.lines import capped
+from agent.model import NO_MAC, NO_VOLUME, Account, AccountStatus, Lined, Lost, dial_place
 from agent.sessions import READINGS_PER_S, REPORT_MAX_MS, REPORT_MS
 from shaping.plane import PlaneError
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from agent.loop import Loop
     from agent.model import Session, State
+    from billing.ids import SessionId
     from shaping.plane import Lines, LineSeen, MonotonicMs
 
 LOOK_MS = 2_000
@@ -29,12 +31,15 @@ REST_MS = 200
 LOOK_SHARE = 10
 """Looking takes at most one part in so many of the time."""
 
+TOLD_AT_ONCE = 500
+"""Lines that are told as one: after a power cut all dial in, and the portal waits for no more."""
+
 QUIET_MS = 300_000
 """A line without bytes is told this often: somebody is still in."""
 
 
 class LineWatch:
-    """Watches the lines of the one router of a site that has them; ``router`` is its name."""
+    """Watches the lines of the one router of a site that has them; ``router`` stands for it."""
 
     def __init__(self, loop: Loop, box: Lines, router: str) -> None:
         self._loop = loop
@@ -72,11 +77,16 @@ class LineWatch:
             self._loop.mend()
             return 0
         took_ms = int((time.monotonic() - began) * 1_000)
+        if self._troubled:
+            # With other routers that answered all the time, nobody would tell it before long.
+            self._loop.mend()
         self._troubled = False
         accounts = tuple(news(self._loop.state, seen, self._router, self._loop.now().mono))
-        if accounts:
+        for first in range(0, len(accounts), TOLD_AT_ONCE):
             # Waited for: what was told and is not yet decided would be news at the next look.
-            await self._loop.kept(Lined(accounts))
+            await self._loop.kept(Lined(accounts[first : first + TOLD_AT_ONCE]))
+        for session_id in missed(self._loop.state, seen, self._router, self._loop.now().mono):
+            await self._loop.kept(Lost(session_id))
         return took_ms
 
     def _notice(self) -> None:
@@ -104,9 +114,24 @@ def news(
         session = state.sessions[key]
         known = session.dial is not None and account.mark in session.dial.marks
         since_ms = mono - session.reported_at
-        due = since_ms >= every_ms and _grew(session, account)
+        due = (since_ms >= every_ms and _grew(session, account)) or _spent(state, session, account)
         if not known or due or mono - session.heard_at >= QUIET_MS:
             yield account
+
+
+def missed(
+    state: State, seen: Mapping[str, LineSeen], router: str, mono: MonotonicMs
+) -> Iterator[SessionId]:
+    """The sessions of lines that a router that was looked at does not have any more. PURE.
+
+    Somebody else's secret may have the name by now; a place that nobody uses is for others.
+    """
+    for session in state.sessions.values() if seen else ():
+        dial = session.dial
+        if dial is None or dial.nas != router or dial.key in seen:
+            continue
+        if mono - session.heard_at >= 2 * QUIET_MS:
+            yield session.id
 
 
 def _account(name: str, line: LineSeen, router: str) -> Account:
@@ -137,3 +162,16 @@ def _grew(session: Session, account: Account) -> bool:
     base = NO_VOLUME if session.dial is None else session.dial.base
     known = base + session.meter.usage
     return (account.down_bytes, account.up_bytes) != (known.down_bytes, known.up_bytes)
+
+
+def _spent(state: State, session: Session, account: Account) -> bool:
+    """Whether more was counted, and with that nothing is left of the grant's bytes."""
+    use = state.grants[session.grant_id]
+    if session.closed is not None or not capped(use):
+        return False
+    base = NO_VOLUME if session.dial is None else session.dial.base
+    known = (base + session.meter.usage).total_bytes
+    more = (account.down_bytes or 0) + (account.up_bytes or 0) - known
+    siblings = (state.sessions[key] for key in state.index.by_grant.get(use.grant.id, ()))
+    left = grants.left_bytes(use, grants.used_bytes(use, siblings))
+    return left is not None and 0 < more >= left

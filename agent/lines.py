@@ -27,7 +27,7 @@ def lines(
     rate_of: Callable[[GrantUse], Rate],
     pools: Mapping[PoolKey, Pool],
 ) -> dict[str, Line]:
-    """The line of everybody who has a name, at the router that is called ``router``."""
+    """The line of everybody who has a name, at the router for which ``router`` stands."""
     found = {}
     for session in state.sessions.values():
         if session.dial is not None and session.dial.nas == router:
@@ -60,8 +60,8 @@ def used(state: State, router: str, login: Login, mono: MonotonicMs) -> GrantUse
         return None
     if session is None:
         return grants.first(_free(state, login.cause, mono))
-    use = state.grants[session.grant_id]
-    return use if session.closed is None and _is_good(state, use, mono) else None
+    # A deadline that is not decided yet puts nobody out: they may go on with their next grant.
+    return state.grants[session.grant_id] if session.closed is None else None
 
 
 def capped(use: GrantUse) -> bool:

@@ -58,11 +58,6 @@ class RouterOs:
     networks: tuple[IPv4Network, ...] = ()
     lines: IPv4Network | None = None
 
-    @property
-    def called(self) -> str:
-        """What staff call it."""
-        return self.name or self.host
-
 
 KEYS: dict[str, tuple[type, str | None]] = {
     "host": (str, 'like "10.9.0.1"'),

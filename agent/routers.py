@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 
 ROUTERS_MAX = 32
 NETWORKS_LIKE = 'like ["10.5.50.0/24"]'
+LINES = "(secrets)"
+"""Stands for a NAS's name, and is none, where a router's own secrets let people in. No router's
+name: one of a site keeps secrets, and who is in and what was counted stay whatever it is called."""
+
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 _KINDS = {str: "text in quotes", bool: "true or false", int: "a whole number", list: "a list"}
 _KEYS = {
@@ -113,8 +117,8 @@ def _crowded_lines(found: Sequence[RouterOs]) -> list[str]:
 
 
 def lines_at(routers: Sequence[RouterOs]) -> str:
-    """The name of the router that keeps the secrets of those who dial in; "": none does."""
-    return next((one.called for one in routers if one.lines), "")
+    """Where people are who dial in by a router's own secrets; "": no router keeps any."""
+    return LINES if any(one.lines for one in routers) else ""
 
 
 class Lans:

@@ -290,13 +290,18 @@ def _report(draft: Draft, session: Session) -> None:
 
 
 def hang_up(draft: Draft, session: Session, dial: Dial) -> None:
-    """Remember a dialled session that is over, for what its NAS may yet tell of it.
+    """Remember a dialled session that is over, for what its NAS may yet tell of it."""
+    draft.hung_up.drop(dial.place)
+    draft.hung_up.put(dial.place, session)
+
+
+def forget_hung_up(draft: Draft) -> None:
+    """Remember no more of them than `HUNG_UP_MAX`; once for a batch, in which all may hang up.
 
     The last one of a line that a router keeps is never forgotten: its counter goes on from there.
     """
-    draft.hung_up.drop(dial.place)
-    draft.hung_up.put(dial.place, session)
-    if len(draft.hung_up) <= HUNG_UP_MAX:
+    unchanged = draft.hung_up.result is draft.before.hung_up
+    if unchanged or len(draft.hung_up) <= HUNG_UP_MAX:
         return
     old = [one.dial for one in draft.hung_up.values() if one.dial is not None]
     old = [one for one in old if one.key != one.login or one.login not in draft.logins]

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from shaping.plane import Access, MacAddress, Rate, SessionKey
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
     from ipaddress import IPv4Network
 
     from shaping.plane import Desired
@@ -42,11 +42,16 @@ def own_end(network: IPv4Network) -> IPv4Address:
 
 
 def addresses(
-    names: Iterable[str], held: Mapping[str, str], network: IPv4Network
+    names: Iterable[str],
+    held: Mapping[str, str],
+    network: IPv4Network,
+    *,
+    others: Collection[str] = (),
 ) -> dict[str, IPv4Address]:
     """An address for each line: the one that it holds, or the lowest that is free.
 
-    ``held`` is what each has now. Those for whom there is none left are not in it.
+    ``held`` is what each has now; what ``others`` have is not free. Those for whom there is none
+    left are not in it.
     """
     wanted = tuple(names)
     given: dict[str, IPv4Address] = {}
@@ -57,7 +62,8 @@ def addresses(
             given[name] = address
             taken.add(address)
     numbers = range(2, network.num_addresses - 1)
-    free = (one for one in map(network.__getitem__, numbers) if one not in taken)
+    rest = (one for one in map(network.__getitem__, numbers) if one not in taken)
+    free = (one for one in rest if str(one) not in others)
     without = (name for name in wanted if name not in given)
     return given | dict(zip(without, free, strict=False))
 

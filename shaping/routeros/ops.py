@@ -31,7 +31,7 @@ from shaping.routeros.rows import (
 from shaping.routeros.texts import TIMEOUT_MAX_S, span, span_ms, up_down
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from shaping.routeros.rows import Name, Row
 
@@ -183,7 +183,7 @@ def _orders(
         if name[0] == SECRETS and not stray.is_so("disabled"):
             yield _CUT, Sentence(f"{SECRETS}/set", {".id": stray.id, "disabled": "yes"}, name)
         yield _gone(name, stray, seen[QUEUES])
-    yield from _hang_ups(seen, wanted)
+    yield from ((_HANG_UP, sentence) for sentence in hang_ups(seen, wanted))
     turn = _RULES
     rival = _strangers_queue(seen[QUEUES])
     for row in wanted:
@@ -236,9 +236,7 @@ def _gone(name: Name, row: Seen, queues: Sequence[Seen]) -> tuple[int, Sentence]
     return when, Sentence(f"{menu}/remove", {".id": row.id}, name)
 
 
-def _hang_ups(
-    seen: Mapping[str, Sequence[Seen]], wanted: Sequence[Row]
-) -> Iterator[tuple[int, Sentence]]:
+def hang_ups(seen: Mapping[str, Sequence[Seen]], wanted: Sequence[Row]) -> Iterator[Sentence]:
     """End the dials of our secrets by which nobody may be in, or not at that address.
 
     A secret that is disabled, or gone, ends nothing by itself. What is dialled in by a stranger's
@@ -260,7 +258,7 @@ def _hang_ups(
             continue
         if may.get(name) != address:
             mark = f"{MARK}line {name}"
-            yield _HANG_UP, Sentence(f"{ACTIVE}/remove", {".id": one.id}, (ACTIVE, mark))
+            yield Sentence(f"{ACTIVE}/remove", {".id": one.id}, (ACTIVE, mark))
 
 
 def strangers_names(secrets: Iterable[Seen]) -> set[str]:
@@ -269,6 +267,19 @@ def strangers_names(secrets: Iterable[Seen]) -> set[str]:
         row.words.get("name", "")
         for row in secrets
         if not row.mark and row.words.get("service") in {SERVICE, "any"}
+    }
+
+
+def strangers_addresses(
+    secrets: Iterable[Seen], active: Iterable[Seen], ours: Collection[str]
+) -> set[str]:
+    """What addresses secrets have that are not ours, and who is in by none of the names ``ours``.
+
+    Somebody else there would pass by what is paid for the line that has the address.
+    """
+    kept = {row.words.get("remote-address", "") for row in secrets if not row.mark}
+    return kept | {
+        row.words.get("address", "") for row in active if row.words.get("name", "") not in ours
     }
 
 

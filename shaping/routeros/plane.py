@@ -23,8 +23,10 @@ from shaping.routeros.ops import (
     counted,
     drift,
     epochs_of,
+    hang_ups,
     said,
     steps,
+    strangers_addresses,
     strangers_names,
 )
 from shaping.routeros.ppp import ACTIVE, PASSWORD, PROFILE, PROFILES, SECRETS
@@ -159,8 +161,13 @@ class _Box:
     def counters(self, talk: Talk) -> Mapping[SessionKey, Counter]:
         began = _spent_ms()
         rest_ms = self._count_share * self._read_ms if self._read_ms > DEAR_MS else 0
-        if self._read_at is not None and began - self._read_at < rest_ms:
-            return self._told_counters()
+        if self._read_at is None or began - self._read_at >= rest_ms:
+            self._count(talk)
+        return {key: one for key, one in self._read.items() if not key.startswith(lines.KEYS)}
+
+    def _count(self, talk: Talk) -> None:
+        """Read what was counted, however much that costs, and end what has no budget any more."""
+        began = _spent_ms()
         boot, queues = self._meters(talk)
         if boot != self._boot and self._mirror is not None:
             # All counts of before are over. Whoever asked will apply again soon, and all begins.
@@ -170,11 +177,7 @@ class _Box:
         self._spend(counted(queues, boot or "") if running else {})
         self._read_ms, self._read_at = _spent_ms() - began, began
         if self._budgets and self._mirror is not None:
-            self._close_spent(talk)
-        return self._told_counters()
-
-    def _told_counters(self) -> dict[SessionKey, Counter]:
-        return {key: one for key, one in self._read.items() if not key.startswith(lines.KEYS)}
+            self._bring_again(talk)
 
     def lines(self, talk: Talk) -> Mapping[str, LineSeen]:
         ours = {
@@ -188,7 +191,11 @@ class _Box:
         if active.trap is not None:
             raise PlaneError(f"{ACTIVE} cannot be read: {active.trap}")
         # Looked at before it is counted: what was let pass by who is out by now is in the count.
-        self.counters(talk)
+        self._count(talk)
+        if self._mirror is not None and ACTIVE in self._mirror:
+            self._mirror[ACTIVE] = self._seen(active)
+            if any(hang_ups(self._mirror, self._believed)):
+                self._bring_again(talk)
         return ppp.seen(ours, active.rows, self._read)
 
     def clear(self, talk: Talk) -> None:
@@ -217,7 +224,8 @@ class _Box:
         held |= {name: str(address) for name, (_, address) in self._lines.items()}
         theirs = strangers_names(self._mirror[SECRETS]) - held.keys()
         wanted = [name for name in desired.lines if name not in theirs]
-        given = lines.addresses(wanted, held, network)
+        others = strangers_addresses(self._mirror[SECRETS], self._mirror[ACTIVE], set(wanted))
+        given = lines.addresses(wanted, held, network, others=others)
         self._lines = {name: (desired.lines[name], one) for name, one in given.items()}
         refused = [
             said((SECRETS, ppp.secret_mark(name)), "was not taken: somebody else's has the name")
@@ -316,8 +324,8 @@ class _Box:
         left = (one for some in steps(self._mirror, wanted, now=self._now()) for one in some)
         return changes, {one.name: f"was not taken: {_reason(one, traps)}" for one in left}
 
-    def _close_spent(self, talk: Talk) -> None:
-        """End what has no budget any more, and give out more time where there is some."""
+    def _bring_again(self, talk: Talk) -> None:
+        """End what has no budget any more and who may not be in; give out more time where it is."""
         try:
             self._bring(talk, self._wished(self._desired))
         except Exception:
@@ -339,6 +347,9 @@ class _Box:
         if SECRETS in seen and (self._wiring.lines or any(row.mark for row in kept)):
             seen[ACTIVE] = []
             self._look_at_callers(talk, seen)
+            if boot_of(seen[LISTS]) != self._boot:
+                # A boot may have brought back what stood there before.
+                self._passwords = {}
             seen[SECRETS] = self._with_passwords(talk, kept, _passwords())
         return seen
 
@@ -356,14 +367,15 @@ class _Box:
         """The secrets with the passwords of ours; nobody else's are asked for.
 
         A router hides them from a user without the right to see them: then what was told it last
-        is taken for true.
+        in this life of it is taken for true.
         """
         (answer,) = talk.ask([order])
         shown = {row.get(".id", ""): row.get(PASSWORD, "") for row in answer.rows}
+        hidden = answer.trap is not None
         found = []
         for row in rows:
             password = shown.get(row.id, "")
-            if row.mark and row.id in shown and not password.strip("*"):
+            if row.mark and (hidden or row.id in shown) and not password.strip("*"):
                 password = self._passwords.get(row.mark, "")
             found.append(replace(row, words={**row.words, PASSWORD: password}))
         return found

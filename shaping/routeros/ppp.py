@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from shaping.lines import key_of, own_end
 from shaping.plane import Caller, LineSeen, MacAddress
-from shaping.routeros.rows import DOWN, FILTER, MARK, UP, Place, Row
+from shaping.routeros.rows import DOWN, FILTER, FREE, GARDEN, MANGLE, MARK, UP, Place, Row
 from shaping.routeros.texts import span_ms
 
 if TYPE_CHECKING:
@@ -44,10 +44,14 @@ def line_rows(
     """
     if network is None:
         return
-    ways = (("up", "src-address", UP), ("down", "dst-address", DOWN))
-    for way, where, target in ways:
-        words = {"chain": "forward", where: str(network), "action": "jump", "jump-target": target}
-        yield Row(FILTER, f"{MARK}rule {way} lines", words, place=Place.FIRST)
+    for way, where, place, target in (
+        ("up", "src-address", "dst-address-list", UP),
+        ("down", "dst-address", "src-address-list", DOWN),
+    ):
+        there = {"chain": "forward", where: str(network)}
+        words = {**there, "action": "jump", "jump-target": target}
+        for menu, told in ((MANGLE, {**there, place: GARDEN, **FREE}), (FILTER, words)):
+            yield Row(menu, f"{MARK}rule {way} lines", told, place=Place.FIRST)
     common = {"name": PROFILE, "local-address": str(own_end(network)), "only-one": "yes"}
     no_ipv6 = {IPV6: "no"} if ipv6 else {}
     yield Row(PROFILES, profile_mark(), {**common, **no_ipv6, "rate-limit": ""})

@@ -36,6 +36,9 @@ QUEUES = "/queue/simple"
 OPEN, GARDEN, BOOT = "lango-open", "lango-garden", "lango-boot"
 UP, DOWN, BLOCKED = "lango-up", "lango-down", "lango-blocked"
 
+FREE = {"action": "mark-packet", "new-packet-mark": GARDEN, "passthrough": "false"}
+"""What is done with packets from and to the walled garden: the queue of this mark counts nobody."""
+
 NOWHERE = "192.0.2.0/32"
 """The target of a queue that nothing passes: an empty one would be everybody's (RFC 5737)."""
 
@@ -163,13 +166,12 @@ def fixed_rows(wiring: Wiring) -> Iterator[Row]:
 
 def _lan_rows(lan: str, portal: str, port: str) -> Iterator[Row]:
     """What leads packets of this interface to our rules."""
-    marked = {"action": "mark-packet", "new-packet-mark": GARDEN, "passthrough": "false"}
     for way, where, place, target in (
         ("up", "in-interface", "dst-address-list", UP),
         ("down", "out-interface", "src-address-list", DOWN),
     ):
         there = {"chain": "forward", where: lan}
-        yield _rule(MANGLE, f"{way} {lan}", {**there, place: GARDEN, **marked})
+        yield _rule(MANGLE, f"{way} {lan}", {**there, place: GARDEN, **FREE})
         yield _rule(FILTER6, f"{way} {lan}", {**there, "action": "drop"})
         yield _rule(FILTER, f"{way} {lan}", {**there, "action": "jump", "jump-target": target})
     to_portal = {"action": "dst-nat", "to-addresses": portal, "to-ports": port}
@@ -253,7 +255,9 @@ def _peak_bps(rate: Rate) -> int:
 
 def _queue_rows(wanted: Wanted, wiring: Wiring, major: int) -> Iterator[Row]:
     inside = _members(wanted)
-    free = {"name": GARDEN, "target": ",".join(wiring.lans), "packet-marks": GARDEN}
+    dialled = () if wiring.lines is None else (str(wiring.lines),)
+    everybody = ",".join((*wiring.lans, *dialled))
+    free = {"name": GARDEN, "target": everybody, "packet-marks": GARDEN}
     yield Row(QUEUES, f"{MARK}queue garden", {**free, "max-limit": "0/0"}, place=Place.FIRST)
     for path in sorted(wanted.pools, key=lambda path: (len(path), path)):
         parent = pool_name(path[-2]) if len(path) > 1 else "none"

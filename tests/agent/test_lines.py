@@ -12,9 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.changes import digest
+from agent.clock import SystemClock
 from agent.decide import decide_all
 from agent.desired import desired
-from agent.line_watch import LOOK_MS, news
+from agent.journal import Journal
+from agent.line_watch import LOOK_MS, QUIET_MS, TOLD_AT_ONCE, LineWatch, missed, news
+from agent.loop import MEND_MS, Loop
 from agent.model import (
     Account,
     Accounted,
@@ -22,9 +25,11 @@ from agent.model import (
     Changed,
     Instant,
     Lined,
+    Lost,
     Reading,
     SessionClosed,
     SessionOpened,
+    Sighted,
     State,
     Ticked,
 )
@@ -33,14 +38,17 @@ from agent.uplink.memory import blocked_item, grant_item, login_item
 from agent.uplink.seam import DesiredChange
 from shaping import lines
 from shaping.memory import MemoryPlane
-from shaping.plane import MacAddress, MonotonicMs
+from shaping.plane import Applied, MacAddress, MonotonicMs, Neighbour, PlaneError, Sight
 from tests.support.site import some_limits
 from tests.support.steered import NOON
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
     from agent.model import Event
     from billing.ids import SessionId
-    from shaping.plane import Line
+    from shaping.plane import Desired, Line, LineSeen
 
 NAME, SECRET, CAUSE, ROUTER = "wanjiku", "kiboko-7-simba", "sub:1", "tower"
 PHONE, OTHER = MacAddress("02:00:00:00:00:0a"), MacAddress("02:00:00:00:00:0b")
@@ -335,6 +343,49 @@ def test_who_is_in_by_another_nas_has_the_one_place() -> None:
     assert site.line().rate is not None
 
 
+def test_who_dials_in_uses_the_grant_that_has_a_place_when_another_has_none() -> None:
+    site = Site()
+    limits = some_limits(validity=HOUR_S)
+    phones = grant_item("g1", limits=limits, devices=(OTHER,), cause_id=f"{CAUSE}:g1")
+    site.told(login_item(NAME, SECRET, CAUSE), phones, a_grant("g2"))
+    site.event(Sighted(Neighbour(Sight.SEEN, OTHER, IPv4Address("10.5.50.9"))))
+    site.dial()
+    site.passes(100)
+    site.look()
+    site.look()
+
+    assert (site.dial(), site.closed, site.counted) == (True, [], {"g2": 100})
+
+
+def test_a_line_that_goes_on_with_the_next_grant_takes_the_one_that_has_a_place() -> None:
+    site = Site()
+    limits = some_limits(validity=HOUR_S)
+    phones = grant_item("g1", limits=limits, devices=(OTHER,), cause_id=f"{CAUSE}:g1")
+    site.told(login_item(NAME, SECRET, CAUSE), phones, a_grant("g2", validity=60))
+    site.event(Sighted(Neighbour(Sight.SEEN, OTHER, IPv4Address("10.5.50.9"))))
+    site.dial()
+    site.look()
+    site.told(a_grant("g3"))
+    site.look(60)
+    site.passes(5)
+    site.look()
+
+    assert (site.closed, site.counted) == (["time"], {"g3": 5})
+
+
+def test_a_line_whose_end_is_not_decided_yet_is_not_put_out_before_it_is() -> None:
+    site = a_site(validity=60)
+    site.told(a_grant("g2"))
+    site.dial()
+    site.look()
+    late = MonotonicMs(site.ms + 120_000)
+    line = desired(site.state, late, lines_at=ROUTER).lines[NAME]
+
+    assert line.rate is not None
+    assert line.open_until is not None
+    assert line.open_until < late
+
+
 def test_an_idle_line_is_told_now_and_then() -> None:
     site = a_site(validity=100 * HOUR_S)
     site.dial()
@@ -342,6 +393,23 @@ def test_an_idle_line_is_told_now_and_then() -> None:
         site.look(300)
 
     assert len(site.state.sessions) == 1
+
+
+def test_a_line_that_the_router_has_no_more_keeps_no_place_for_hours() -> None:
+    site = a_site()
+    site.dial()
+    site.passes(100)
+    site.look()
+    (session,) = site.state.sessions
+    others = {"otieno": asyncio.run(site.box.lines())[NAME]}
+    early = list(missed(site.state, others, ROUTER, site.now()))
+    late = MonotonicMs(site.ms + 2 * QUIET_MS)
+    found = list(missed(site.state, others, ROUTER, late))
+    site.event(Lost(session))
+
+    assert (early, found) == ([], [session])
+    assert list(missed(site.state, {}, ROUTER, late)) == []
+    assert (site.counted, site.state.sessions) == ({"g1": 100}, {})
 
 
 def test_counts_are_told_no_more_often_than_they_are_kept() -> None:
@@ -353,6 +421,22 @@ def test_counts_are_told_no_more_often_than_they_are_kept() -> None:
         site.look(LOOK_MS / 1_000)
 
     assert len([one for one in site.facts if isinstance(one, Reading)]) <= 5
+
+
+def test_a_budget_that_is_used_up_is_told_at_once_and_the_next_grant_goes_on() -> None:
+    site = a_site(quota=1_000_000)
+    site.dial()
+    site.look()
+    site.passes(600_000)
+    site.look()
+    site.told(a_grant("g2"))
+    site.passes(400_000)
+    shut = site.passes(1)
+    site.look(LOOK_MS / 1_000)
+    site.passes(5)
+    site.look()
+
+    assert (shut, site.closed, site.counted) == (False, ["data"], {"g1": 1_000_000, "g2": 5})
 
 
 def test_a_line_is_never_forgotten_for_those_of_other_nases() -> None:
@@ -386,6 +470,79 @@ def test_a_line_that_is_not_put_out_is_not_told_again_and_again() -> None:
     site.look()
 
     assert (more, site.closed) == ([], ["revoked"])
+
+
+async def test_many_lines_are_told_in_portions_so_that_nobody_waits_for_all(tmp_path: Path) -> None:
+    clock, names = SystemClock(), [f"house-{number}" for number in range(TOLD_AT_ONCE + 50)]
+    box = MemoryPlane(lambda: clock.now().mono)
+    journal = Journal(tmp_path / "journal.db")
+    loop = Loop(journal=journal, plane=box, clock=clock, lines_at=ROUTER)
+    items = [login_item(name, SECRET, f"sub:{name}") for name in names]
+    items += [a_grant(f"g-{name}", cause=f"sub:{name}") for name in names]
+    step = DesiredChange(1, 0, tuple(items), (), digest(dict(items)))
+    opened: list[int] = []
+    tasks = [asyncio.create_task(loop.run())]
+    try:
+        assert await loop.done(Changed(step))
+        for name in names:
+            box.dial(name, SECRET, PHONE)
+        loop.listen(
+            lambda facts, _: opened.append(sum(isinstance(f, SessionOpened) for f in facts))
+        )
+        tasks.append(asyncio.create_task(LineWatch(loop, box, ROUTER).run()))
+        async with asyncio.timeout(20):
+            while len(loop.state.sessions) < len(names):
+                await loop.done(Ticked())
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        journal.close()
+
+    assert [some for some in opened if some] == [TOLD_AT_ONCE, 50]
+
+
+class Silent(MemoryPlane):
+    """A box that does not answer as long as it is ``silent``, beside others that do."""
+
+    silent = True
+
+    async def apply(self, desired: Desired) -> Applied:
+        """As several boxes of a site do."""
+        return (
+            Applied(0, refused=("it does not answer",))
+            if self.silent
+            else await super().apply(desired)
+        )
+
+    async def lines(self) -> Mapping[str, LineSeen]:
+        """Raises `PlaneError` while it is silent."""
+        if self.silent:
+            raise PlaneError("it does not answer")
+        return await super().lines()
+
+
+async def test_a_router_that_answers_again_is_told_of_its_lines_at_once(tmp_path: Path) -> None:
+    clock = SystemClock()
+    box = Silent(lambda: clock.now().mono)
+    journal = Journal(tmp_path / "journal.db")
+    loop = Loop(journal=journal, plane=box, clock=clock, lines_at=ROUTER)
+    items = (login_item(NAME, SECRET, CAUSE), a_grant("g1"))
+    tasks = [asyncio.create_task(one.run()) for one in (loop, LineWatch(loop, box, ROUTER))]
+    try:
+        await loop.done(Changed(DesiredChange(1, 0, items, (), digest(dict(items)))))
+        before = box.dial(NAME, SECRET, PHONE)
+        box.silent = False
+        async with asyncio.timeout(MEND_MS / 2_000):
+            while box.dial(NAME, SECRET, PHONE) is None:  # noqa: ASYNC110 - seen from outside
+                await asyncio.sleep(0.01)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        journal.close()
+
+    assert before is None
 
 
 MOVES = st.lists(

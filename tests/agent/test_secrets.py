@@ -120,9 +120,13 @@ def a_router(router: Emulated, folder: Path) -> RouterOs:
 
 @asynccontextmanager
 async def a_site(
-    router: Emulated, folder: Path, controller: MemoryController, boot: str = "1"
+    router: Emulated,
+    folder: Path,
+    controller: MemoryController,
+    boot: str = "1",
+    host: str = "127.0.0.1",
 ) -> AsyncIterator[Site]:
-    clock, beside = HurriedClock(boot), a_router(router, folder)
+    clock, beside = HurriedClock(boot), replace(a_router(router, folder), host=host)
     plane, _ = routers.boxes((beside,), 8000, clock)
     uplink, journal = MemoryUplink(controller), Journal(folder / "journal.db")
     name = routers.lines_at((beside,))
@@ -283,6 +287,25 @@ async def test_with_the_agent_dead_lines_are_shaped_counted_and_end_on_time(
 
     assert (alone, over) == (True, False)
     assert (told, online(router)) == ((30, 3), [])
+
+
+async def test_a_router_that_is_at_another_address_keeps_its_lines_and_their_counts(
+    router: Emulated, tmp_path: Path
+) -> None:
+    controller = MemoryController()
+    controller.put_item(*login_item(NAME, SECRET, CAUSE))
+    controller.put_item(*a_grant("g1", 3_600))
+    async with a_site(router, tmp_path, controller) as site:
+        await site.ready()
+        passes(router, dial(router), up=1, down=10)
+        await site.until(lambda: site.usage() == (10, 1))
+    async with a_site(router, tmp_path, controller, host="localhost") as site:
+        await site.until(lambda: site.loop.applied.generation > 0)
+        still = online(router)
+        passed = passes(router, dial(router), up=2, down=20)
+        await site.until(lambda: site.usage() == (30, 3))
+
+    assert (still, passed) == ([NAME], True)
 
 
 async def test_names_that_the_router_does_not_take_are_told_one_by_one(

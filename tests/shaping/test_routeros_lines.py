@@ -14,9 +14,10 @@ from shaping.diff import Observed, diff
 from shaping.lines import addresses, with_lines
 from shaping.plane import Desired, Line, MonotonicMs, PlaneError, Rate
 from shaping.routeros.ops import PROPERTIES, Seen, Sentence, steps
+from shaping.routeros.plane import RouterPlane
 from shaping.routeros.ppp import ACTIVE, PROFILE, PROFILES, SECRETS, line_rows
 from shaping.routeros.rows import FILTER, QUEUES, Row, Wanted, rows
-from shaping.routeros.session import Lane
+from shaping.routeros.session import Answer, Lane
 from shaping.routeros.texts import span
 from tests.routeros.emulator import Faults
 from tests.support.golden import golden
@@ -26,15 +27,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from shaping.plane import Applied
-    from shaping.routeros.plane import RouterPlane
-    from shaping.routeros.session import Answer, Router, Talk, Words
+    from shaping.routeros.session import Router, Talk, Words
 
 R = TypeVar("R")
 SECRET = "kiboko-7-simba"
 RATE = Rate(down_bps=4_000_000, up_bps=2_000_000)
 NETWORK = IPv4Network("10.64.0.0/24")
 WIRED = replace(WIRING, lines=NETWORK)
-MAC = "48:A9:8A:AA:BB:01"
+MAC, OTHER = "48:A9:8A:AA:BB:01", "48:A9:8A:AA:BB:02"
 
 
 class Site:
@@ -231,6 +231,28 @@ def test_who_dialled_in_while_the_address_was_another_is_put_out(site: Site) -> 
     assert (right, site.passes(right)) == ("10.64.0.2", True)
 
 
+def test_whoever_is_in_where_nobody_may_be_is_put_out_by_a_look(site: Site) -> None:
+    site.told("jane", "joe")
+    (secret,) = (row for row in site.ours(SECRETS) if row["name"] == "jane")
+    site.router.do(lambda box: box.edit(SECRETS, secret[".id"], remote_address="10.99.0.9"))
+    joe, jane = site.dial("joe"), site.router.do(lambda box: box.dial("jane", SECRET, OTHER))
+    before = site.passes(joe), site.passes(jane)
+    asyncio.run(site.plane.lines())
+
+    assert (before, site.online()) == ((True, True), ["joe"])
+
+
+def test_who_dialled_in_just_before_the_line_was_shut_is_put_out_by_a_look(site: Site) -> None:
+    site.told("jane", rate=None)
+    site.edit(SECRETS, disabled="no")
+    site.dial()
+    site.edit(SECRETS, disabled="yes")
+    seen = asyncio.run(site.plane.lines())["jane"]
+
+    assert (site.online(), seen.caller is not None) == ([], True)
+    assert asyncio.run(site.plane.lines())["jane"].caller is None
+
+
 def test_a_user_that_may_not_see_secrets_writes_them_once(router: Emulated) -> None:
     site = Site(router, "read,write,api")
     first = site.told("jane")
@@ -241,6 +263,23 @@ def test_a_user_that_may_not_see_secrets_writes_them_once(router: Emulated) -> N
 
     assert (first.refused, again.changes, again.drift) == ((), 0, ())
     assert (changed.changes, changed.refused, address) == (1, (), "10.64.0.2")
+
+
+def test_what_a_user_wrote_who_may_not_see_secrets_is_no_more_believed_after_a_boot(
+    router: Emulated,
+) -> None:
+    site = Site(router, "read,write,api")
+    site.told("jane")
+    # An older copy of the configuration is put back: the router boots.
+    site.edit(SECRETS, password="an-older-one")
+    router.do(lambda box: box.power_cut())
+    with contextlib.suppress(PlaneError):
+        site.told("jane")
+    site.told("jane")
+    (secret,) = site.ours(SECRETS)
+    site.lane.close()
+
+    assert secret["password"] == SECRET
 
 
 def test_a_user_with_the_right_to_see_secrets_needs_no_more(router: Emulated) -> None:
@@ -328,6 +367,53 @@ def test_who_is_in_and_has_no_time_left_passes_nothing_with_the_agent_dead(site:
     assert site.passes(site.dial()) is False
 
 
+def test_the_walled_garden_costs_a_line_nothing(site: Site) -> None:
+    line = Line(secret=SECRET, rate=RATE)
+    garden = frozenset({IPv4Network("198.51.100.0/24")})
+    asyncio.run(site.plane.apply(Desired(lines={"jane": line}, garden=garden)))
+    address = site.dial()
+    free, paid = site.passes(address, to="198.51.100.3"), site.passes(address)
+    counter = asyncio.run(site.plane.lines())["jane"].counter
+
+    assert (free, paid) == (True, True)
+    assert (counter.up_bytes_total, counter.down_bytes_total) == (1, 1)
+
+
+def test_an_address_that_a_strangers_secret_has_is_given_to_nobody(site: Site) -> None:
+    words = {"name": "old", "password": "pw", "service": "any", "remote_address": "10.64.0.2"}
+    site.router.do(lambda box: box.add(SECRETS, **words))
+    address = site.dial("old", "pw")
+    site.told("jane")
+
+    assert (site.dial(), site.passes(address)) == ("10.64.0.3", False)
+
+
+def test_a_line_whose_mark_somebody_took_away_does_not_get_what_another_pays(
+    router: Emulated,
+) -> None:
+    site = Site(router)
+    site.told("jane")
+    address = site.dial()
+    (row,) = site.ours(SECRETS)
+    router.do(lambda box: box.edit(SECRETS, row[".id"], comment=None))
+    site.lane.close()
+    site = Site(router)
+    site.told("jane", "joe")
+    joe, passed = site.dial("joe"), site.passes(address)
+    site.lane.close()
+
+    assert (joe, passed) == ("10.64.0.3", False)
+
+
+def test_who_is_in_by_nobodys_secret_keeps_the_address_from_all_others(site: Site) -> None:
+    site.told("jane")
+    address = site.dial()
+    site.remove(SECRETS)
+    site.told("joe")
+
+    assert (site.dial("joe"), site.passes(address)) == ("10.64.0.3", False)
+
+
 def test_an_address_is_kept_by_who_has_it_and_the_lowest_free_one_given() -> None:
     held = {"b": "10.64.0.2", "c": "10.64.0.2", "d": "10.21.0.9", "e": "10.64.0.1"}
     given = addresses("abcde", held, NETWORK)
@@ -342,27 +428,58 @@ def test_an_address_is_kept_by_who_has_it_and_the_lowest_free_one_given() -> Non
 
 
 class Overheard(Lane):
-    """A lane that keeps what the router shows as passwords."""
+    """A lane that keeps what the router shows as passwords, or has it refuse to show any."""
 
     def __init__(self, router: Router) -> None:
         super().__init__(router, patience_s=30.0)
         self.passwords: set[str] = set()
+        self.refused = False
 
     async def run(self, work: Callable[[Talk], R]) -> R:
         """As a lane does."""
-        return await super().run(lambda talk: work(cast("Talk", _Heard(talk, self.passwords))))
+        return await super().run(lambda talk: work(cast("Talk", _Heard(talk, self))))
 
 
 class _Heard:
-    def __init__(self, talk: Talk, passwords: set[str]) -> None:
-        self._talk, self._passwords = talk, passwords
+    def __init__(self, talk: Talk, lane: Overheard) -> None:
+        self._talk, self._lane = talk, lane
         self.major = talk.major
 
     def ask(self, sentences: Sequence[Words]) -> list[Answer]:
         answers = self._talk.ask(sentences)
         rows = (row for answer in answers for row in answer.rows)
-        self._passwords |= {row["password"] for row in rows if "password" in row}
-        return answers
+        shown = {row["password"] for row in rows if "password" in row}
+        self._lane.passwords |= shown
+        return [Answer(trap="refused")] if shown and self._lane.refused else answers
+
+
+def test_passwords_that_are_not_shown_just_now_are_not_written_anew(site: Site) -> None:
+    lane = Overheard(site.router.a_router())
+    site.plane = site.router.a_plane(lane, WIRED)
+    site.told("jane")
+    lane.refused = True
+    applied = site.told("jane")
+    lane.close()
+
+    assert (applied.changes, applied.drift) == (0, ())
+
+
+def test_what_an_earlier_dial_let_pass_is_in_the_count_however_dear_counting_is(
+    router: Emulated,
+) -> None:
+    lane = router.a_lane()
+    plane = RouterPlane(lane, WIRED, now=router.now, count_share=1_000_000)
+    asyncio.run(plane.apply(Desired(lines={"jane": Line(secret=SECRET, rate=RATE)})))
+    address = router.do(lambda box: box.dial("jane", SECRET, MAC))
+    router.do(lambda box: setattr(box, "faults", Faults(slow_s=0.06)))
+    before = asyncio.run(plane.lines())["jane"]
+    router.do(lambda box: box.pass_bytes(address, up=1, down=1))
+    router.do(lambda box: box.dial("jane", SECRET, MAC))
+    after = asyncio.run(plane.lines())["jane"]
+    lane.close()
+
+    assert before.caller != after.caller
+    assert after.counter.up_bytes_total == 1
 
 
 def test_no_strangers_password_is_asked_for(site: Site) -> None:
