@@ -63,8 +63,10 @@ class Owner:
     async def opens(self, step: str) -> None:
         await self.page.goto(f"{self.url}/noc/setup/{step}")
 
-    async def taken_over(self) -> None:
-        """Until the controller runs with what was chosen."""
+    async def keeps(self, words: str) -> None:
+        """Press, and wait until the controller runs with what was chosen."""
+        async with self.page.expect_navigation():  # the page before it says nothing of it
+            await self.presses(words)
         await self.page.get_by_text("is being taken over").wait_for(state="detached")
 
 
@@ -120,20 +122,17 @@ async def test_from_nothing_to_a_first_paid_customer(lab: Lab) -> None:
         await owner.presses("Keep")
         await owner.opens("address")
         await owner.types(public_url=owner.url)
-        await owner.presses("Keep and look")
-        await owner.taken_over()
+        await owner.keeps("Keep and look")
         await owner.opens("mpesa")
         await owner.types(**KEYS)
-        await owner.presses("Keep")
-        await owner.taken_over()
+        await owner.keeps("Keep")
         await owner.presses("Ask for KES 1")
         await pays_on(lab, PHONE)
         await page.get_by_text("in the payer's wallet").wait_for()
         await shot(page, f"{SCREENS}/owner-shilling.png")
         await owner.opens("sms")
         await owner.types(username="sandbox", api_key="trial-sms-key")
-        await owner.presses("Keep")
-        await owner.taken_over()
+        await owner.keeps("Keep")
         await owner.presses("Send a message")
         await page.get_by_text("Delivered to the phone").wait_for()
         await owner.opens("plans")
