@@ -68,7 +68,7 @@ class _Box:
     blocked: set[MacAddress] = field(default_factory=set)
     pools: dict[PoolPath, Rate] = field(default_factory=dict)
     garden: Garden = frozenset()
-    callers: dict[str, Caller] = field(default_factory=dict)
+    callers: dict[str, tuple[Caller, MonotonicMs]] = field(default_factory=dict)
 
 
 class MemoryPlane:
@@ -106,9 +106,9 @@ class MemoryPlane:
 
     async def lines(self) -> Mapping[str, LineSeen]:
         """As `shaping.plane.Lines.lines`."""
-        meters, callers = self._box.meters, self._box.callers
+        meters = self._box.meters
         return {
-            name: LineSeen(_counter(meter), callers.get(name))
+            name: LineSeen(_counter(meter), self._caller(name))
             for name in self._lines
             if (meter := meters.get(lines.key_of(name))) is not None
         }
@@ -119,8 +119,14 @@ class MemoryPlane:
             return None
         self._dials += 1
         address = self._lines[name]
-        self._box.callers[name] = Caller(str(self._dials), mac, address, 0)
+        self._box.callers[name] = Caller(str(self._dials), mac, address, 0), self._now()
         return address
+
+    def _caller(self, name: str) -> Caller | None:
+        if name not in self._box.callers:
+            return None
+        caller, since = self._box.callers[name]
+        return replace(caller, seconds=(self._now() - since) // 1_000)
 
     def hang_up(self, name: str) -> None:
         """Who is dialled in by a name leaves."""

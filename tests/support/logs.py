@@ -32,5 +32,6 @@ def set_up() -> Iterator[io.StringIO]:
     try:
         yield out
     finally:
-        root.handlers, root.level = handlers, level
+        root.handlers = handlers
+        root.setLevel(level)  # told, or every logger would go on as it remembers
         structlog.configure(**config)

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import io
 import logging
 from typing import TYPE_CHECKING
 
 import pytest
-import structlog
 from sqlalchemy import select
 
-from controller.logs import set_up_logs
 from controller.store import logins
 from controller.store.audit_rows import AuditRow
 from tests.controller.cli.lango import lango
 from tests.controller.cli.test_billing_money import furnish, rows
+from tests.support import logs
 from tests.support.office import opened
 
 if TYPE_CHECKING:
+    import io
     from collections.abc import Awaitable, Callable, Iterator
     from pathlib import Path
 
@@ -30,14 +29,9 @@ if TYPE_CHECKING:
 @pytest.fixture
 def log() -> Iterator[io.StringIO]:
     """Everything that the controller and the command log, down to the smallest detail."""
-    root = logging.getLogger()
-    handlers, level = root.handlers, root.level
-    out = io.StringIO()
-    set_up_logs(out)
-    root.setLevel(logging.DEBUG)
-    yield out
-    root.handlers, root.level = handlers, level
-    structlog.reset_defaults()
+    with logs.set_up() as out:
+        logging.getLogger().setLevel(logging.DEBUG)
+        yield out
 
 
 async def kept(office: Office, subscription: str) -> tuple[str, str]:
