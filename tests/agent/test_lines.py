@@ -113,7 +113,7 @@ class Site:
     def dialled(self) -> str | None:
         """Which dial it is by which somebody is in."""
         caller = asyncio.run(self.box.lines())[NAME].caller
-        return caller and caller.key
+        return None if caller is None else caller.key
 
     def line(self) -> Line:
         """What the box is told of the one line."""

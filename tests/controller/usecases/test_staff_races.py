@@ -89,6 +89,13 @@ async def test_guesses_at_one_moment_gain_nothing(db: Database, tmp_path: Path) 
     assert found == [NotSignedIn.__name__] * 5 + [TooSoon.__name__] * (MANY - 5)
 
 
+def test_passwords_are_of_no_one_loop() -> None:
+    async def many() -> list[str]:
+        return await outcomes(*(CHEAP.check("", PASSWORD) for _ in range(MANY)))
+
+    assert [asyncio.run(many()) for _ in range(2)] == [["done"] * MANY] * 2
+
+
 async def test_one_invitation_makes_one_owner(db: Database, tmp_path: Path) -> None:
     office = an_office(tmp_path, db)
     invited = await staff.invite_owner(office.deps, KEY)
