@@ -58,15 +58,16 @@ class Owner:
             self.typed.append(name)
 
     async def presses(self, words: str) -> None:
-        await self.page.get_by_role("button", name=words, exact=True).first.click()
+        """Press a button, and wait for the page that comes of it: the one before says nothing."""
+        async with self.page.expect_navigation():
+            await self.page.get_by_role("button", name=words, exact=True).first.click()
 
     async def opens(self, step: str) -> None:
         await self.page.goto(f"{self.url}/noc/setup/{step}")
 
     async def keeps(self, words: str) -> None:
         """Press, and wait until the controller runs with what was chosen."""
-        async with self.page.expect_navigation():  # the page before it says nothing of it
-            await self.presses(words)
+        await self.presses(words)
         await self.page.get_by_text("is being taken over").wait_for(state="detached")
 
 
