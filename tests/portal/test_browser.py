@@ -504,6 +504,7 @@ def test_who_paid_by_phone_types_a_code_from_an_sms(phone: Phone, language: str)
         page.goto(f"http://{HOST}/phone?lang={language}")
         page.locator("#phone").fill("0712 345 678")
         page.get_by_role("button").click()
+        page.wait_for_selector("#code")  # Chromium takes no picture of a page that is leaving
         for width, height in SIZES:
             page.set_viewport_size({"width": width, "height": height})
             page.screenshot(path=SCREENS / f"phone-code-{width}x{height}-{language}-light.png")

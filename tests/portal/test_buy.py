@@ -96,6 +96,7 @@ async def orders(page: Page, shop: str, phone: str = "0712 345 678") -> None:
     await page.get_by_text("24 hours").click()
     await page.get_by_label("M-PESA number").fill(phone)
     await page.get_by_role("button", name="Pay with M-PESA").click()
+    await expect(page.get_by_role("heading", name="Check your phone")).to_be_visible()
 
 
 async def shot(page: Page, scene: str) -> list[str]:
@@ -120,7 +121,6 @@ async def test_a_customer_buys_a_token_with_two_taps_and_one_number(
 ) -> None:
     async with a_page(java_script_enabled=script) as page:
         await orders(page, shop)
-        await expect(page.get_by_role("heading", name="Check your phone")).to_be_visible()
         await pays(office)
         await expect(page.get_by_role("heading", name="Paid.")).to_be_visible(timeout=15_000)
         shown = (await page.locator("#token").inner_text()).strip()

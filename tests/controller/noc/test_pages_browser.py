@@ -112,7 +112,7 @@ async def test_in_swahili_in_the_dark_nothing_is_too_faint_and_nothing_sticks_ou
         await page.get_by_role("button", name="Kiswahili").click()
         await page.get_by_text("Mwonekano").click()
         await page.get_by_role("button", name="Nyeusi").click()
-        await page.wait_for_selector(LIVE)
+        await page.wait_for_selector(f"html[data-theme=dark] {LIVE}")
         await page.screenshot(path=SCREENS / "noc-overview-swahili-dark.png")
         found = (await Axe().run(page)).response["violations"]
         width = await page.evaluate("document.documentElement.scrollWidth")
