@@ -182,8 +182,10 @@ def read_ratiba(body: bytes) -> RatibaOutcome:
     code = normal_code(answers.get("responsecode", header.get("responsecode")))
     if code is None:
         raise CallbackUnreadable("responseCode", "there is none, which does not mean agreed")
-    is_well = answers.get("status", "OKAY").strip().upper() == "OKAY"
-    return RatibaOutcome(reference, code == PAID_CODE and is_well, code)
+    status = answers.get("status", "").strip().upper()
+    if code == PAID_CODE and not status:
+        raise CallbackUnreadable("responseData", "there is no Status, which does not mean agreed")
+    return RatibaOutcome(reference, code == PAID_CODE and status == "OKAY", code)
 
 
 def _named_values(told: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
