@@ -68,7 +68,9 @@ BUGS = (
         "controller/payments/paystack_wire.py",
         '    if not hmac.compare_digest(made.encode(), told.encode(errors="replace")):\n',
         "    if not made and not told:\n",
-        tests=("tests/controller/payments/test_paystack_wire.py",),
+        tests=(
+            "tests/controller/payments/test_paystack_wire.py::test_an_event_without_the_right_signature_is_nobodys",
+        ),
     ),
     Bug(
         "a bank's notice needs no password",
@@ -90,7 +92,9 @@ BUGS = (
         EVIDENCE,
         "    told = next((one for one in mine if receipt in {None, one.receipt}), None)\n",
         "    told = next((one for one in mine if receipt != ''), None)\n",
-        tests=(f"{USECASES}/test_settle.py",),
+        tests=(
+            "tests/controller/usecases/test_settle.py::test_second_receipt_for_a_settled_payment_is_shown_and_credits_nothing",
+        ),
     ),
     Bug(
         "money that was found by asking never gets its receipt",
@@ -104,7 +108,9 @@ BUGS = (
         EVIDENCE,
         "    if found.state == SUSPENSE:\n        amount",
         "    if found.state == 'nowhere':\n        amount",
-        tests=(f"{USECASES}/test_arrivals.py",),
+        tests=(
+            "tests/controller/usecases/test_arrivals.py::test_money_that_waited_in_suspense_turns_out_to_be_the_order_s",
+        ),
     ),
     Bug(
         "money that fits no order is not booked",
@@ -155,7 +161,9 @@ BUGS = (
         "    assert arrival is not None\n    gateway = deps.rails.get(row.rail, NOBODY)\n",
         "    if row.provider_id is None:\n        return\n    assert arrival is not None\n"
         "    gateway = deps.rails.get(row.rail, NOBODY)\n",
-        tests=("tests/controller/usecases/test_refunds.py",),
+        tests=(
+            "tests/controller/usecases/test_refunds.py::test_when_its_answer_was_lost_too_it_is_found_by_our_own_id",
+        ),
     ),
     Bug(
         "our own refund in the statement is no news of it",
@@ -171,7 +179,9 @@ BUGS = (
         SETTLE,
         "        return payment.order_id if gateway.takes_our_name else None\n",
         "        return payment.order_id if gateway.rail == 'mpesa' else None\n",
-        tests=(f"{USECASES}/test_settle.py",),
+        tests=(
+            "tests/controller/usecases/test_settle.py::test_a_push_whose_answer_was_never_noted_is_asked_for_by_our_own_name",
+        ),
     ),
     Bug(
         "at a Till what is found by asking is booked beside what came",
