@@ -31,21 +31,21 @@ BUGS = (
         BELIEF,
         "    if outcome.amount not in (None, Money(payment.amount_minor, payment.currency)):\n",
         "    if outcome.amount is None and outcome.shortcode == '':\n",
-        FIRST,
+        (10, *FIRST),
     ),
     Bug(
         "a callback's shortcode is not compared",
         BELIEF,
         "    if outcome.shortcode not in (None, payment.shortcode):\n",
         "    if outcome.shortcode == '':\n",
-        FIRST,
+        (15, *FIRST),
     ),
     Bug(
         "a callback's name for the payment is not compared",
         BELIEF,
         "    if payment.provider_id not in (None, outcome.provider_id):\n",
         "    if payment.provider_id == '':\n",
-        FIRST,
+        (10, *FIRST),
     ),
     Bug(
         "an unsigned callback is believed for any sum",
@@ -61,7 +61,7 @@ BUGS = (
         ARRIVALS,
         "    return seen.road in UNSIGNED and seen.amount.minor > limit\n",
         "    return seen.road in UNSIGNED and seen.amount.minor > limit * 1_000\n",
-        FIRST,
+        (4, *FIRST),
     ),
     Bug(
         "a card's event needs no signature",
@@ -101,7 +101,7 @@ BUGS = (
         ARRIVALS,
         "    return same and payment.state == PaymentState.SETTLED and payment.receipt is None\n",
         "    return same and payment.state == PaymentState.REFUSED and payment.receipt is None\n",
-        FIRST,
+        (10, *FIRST),
     ),
     Bug(
         "two rows of the same money are both booked",
@@ -146,7 +146,7 @@ BUGS = (
         "controller/usecases/paybill.py",
         "    return _at_home(deps.mpesa, seen) if seen.place in deps.mpesa.places else None\n",
         "    return _at_home(deps.mpesa, seen)\n",
-        FIRST,
+        (9, *FIRST),
     ),
     Bug(
         "a result of another refund is taken for this one's",
