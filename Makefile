@@ -9,10 +9,6 @@ VENDORED := controller/noc/static/vendor/.done
 NAME ?=
 SEEDS ?= 1-20
 ARGS ?=
-# What was compiled is kept, also where Python is told to keep none: workers and stories share it.
-PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q
-# With ARGS, one of the two parts may have nothing to run, which pytest answers with 5.
-NONE_FOUND := test "$$?$(if $(ARGS),,!)" = 5
 
 .DEFAULT_GOAL := help
 .PHONY: help run test check fmt bench sim year roads setup setup-test system-run system-test proto lock openapi coverage clean
@@ -24,11 +20,8 @@ run: setup ## Start everything on this machine, with a simulated M-PESA and a la
 	@$(BIN)/lango trial $(ARGS)
 
 test: setup-test ## All tests: pure, both databases, the kernel lab, the browser (ARGS="-k word" for some)
-	@# Who is done first takes from the other; by files, the longest story would be told alone.
-	@$(PYTEST) -n 2 --dist worksteal -m "not root" $(ARGS) || $(NONE_FOUND)
-	@# One worker keeps a file's tests together: they share a lab. The lab mostly waits, so three fit.
-	@if [ "$$(id -u)" = 0 ]; then $(PYTEST) -n 3 --dist loadfile -m root $(ARGS) || $(NONE_FOUND); \
-	else echo "Not run: the tests of the kernel lab, which need root (sudo make test)."; fi
+	@# What was compiled is kept, also where Python is told to keep none: workers and stories share it.
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m tests $(ARGS)
 
 check: setup-test ## Formatting, lint and types; changes nothing
 	@$(BIN)/ruff format --check .

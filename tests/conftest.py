@@ -12,6 +12,8 @@ from tests.support import logs
 from tests.support.memory import memory
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pytest
 
 LOOPBACK = ["127.0.0.0/8", "::1", "localhost"]
@@ -29,6 +31,13 @@ def pytest_configure() -> None:
     logs.draw_plainly()
     if (folder := memory()) is not None:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(folder))
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Where only the lab's tests run, no other file need be read: each worker reads all of them."""
+    if config.option.markexpr != "root" or not collection_path.match("test_*.py"):
+        return None
+    return "mark.root" not in collection_path.read_text(encoding="utf-8") or None
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

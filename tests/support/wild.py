@@ -121,6 +121,7 @@ class Wild:
             made.settimeout(0)
             return made
 
+        self.gateway.ip("neigh flush all")  # the kernel asks by itself after whom it knew before
         with self.gateway.call(opened) as made:
             yield seen
             with contextlib.suppress(BlockingIOError):
