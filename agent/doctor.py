@@ -140,7 +140,8 @@ async def _controller(config: Config, now: datetime) -> list[Finding]:
 async def _reached(identity: identities.Identity) -> Finding:
     uplink = GrpcUplink(identity.credentials)
     try:
-        await asyncio.wait_for(uplink.ready(), REACH_S)
+        async with asyncio.timeout(REACH_S):
+            await uplink.ready()
     except (UplinkError, TimeoutError):
         fix = "is the address right, the port open, and the certificate not revoked?"
         text = f"{identity.edge_address} cannot be reached"

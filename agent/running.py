@@ -423,7 +423,8 @@ async def _renew(config: ConfigFile, identity: Identity, uplink: GrpcUplink, clo
             command = (sys.executable, "-m", "agent.main", "renew", "--config", str(config.path))
             child = await asyncio.create_subprocess_exec(*command)
             try:
-                code = await asyncio.wait_for(child.wait(), RENEW_MAX_S)
+                async with asyncio.timeout(RENEW_MAX_S):
+                    code = await child.wait()
             finally:
                 if child.returncode is None:
                     child.kill()

@@ -135,6 +135,19 @@ def test_nothing_is_patched_by_its_dotted_name() -> None:
     assert guilty == [], "a fake ships beside every seam; composition roots choose"
 
 
+def test_nobody_waits_in_a_way_that_may_lose_a_cancellation() -> None:
+    guilty = [
+        f"{name_of(p)}:{node.lineno}"
+        for p in PRODUCT
+        for node in ast.walk(tree_of(p))
+        if isinstance(node, ast.Attribute) and node.attr == "wait_for"
+    ]
+
+    assert guilty == [], (
+        "asyncio.wait_for swallows one before Python 3.12; asyncio.timeout does not"
+    )
+
+
 def test_no_test_is_skipped() -> None:
     words = ("pytest" + ".skip", "mark" + ".skip", "mark" + ".xfail", "importor" + "skip")
     guilty = [

@@ -203,7 +203,8 @@ class Keeper:
             log.warning("trouble", part="network", command=" ".join(words), error=str(error))
             return False
         try:
-            code = await asyncio.wait_for(child.wait(), CHILD_WAIT_S)
+            async with asyncio.timeout(CHILD_WAIT_S):
+                code = await child.wait()
         except TimeoutError:
             code = -1
         finally:

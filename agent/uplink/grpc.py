@@ -234,7 +234,8 @@ class GrpcUplink:
     async def ready(self) -> None:
         """Until the channel is up. Raises `UplinkError` when that takes too long."""
         try:
-            await asyncio.wait_for(self._channel.channel_ready(), READY_S)
+            async with asyncio.timeout(READY_S):
+                await self._channel.channel_ready()
         except TimeoutError as late:
             raise UplinkError("the controller cannot be reached", sent=False) from late
         except (asyncio.CancelledError, grpc.aio.UsageError) as closed:
@@ -262,7 +263,8 @@ async def enrol(address: str, *, ca_pem: bytes, secret: str, csr_pem: bytes) -> 
     credentials = grpc.ssl_channel_credentials(root_certificates=ca_pem)
     async with grpc.aio.secure_channel(address, credentials, options=_CHANNEL) as channel:
         try:
-            await asyncio.wait_for(channel.channel_ready(), READY_S)
+            async with asyncio.timeout(READY_S):
+                await channel.channel_ready()
         except TimeoutError as late:
             raise UplinkError(f"{address} cannot be reached over TLS", sent=False) from late
         request = pb.EnrolRequest(secret=secret, csr_pem=csr_pem)

@@ -45,6 +45,9 @@ _ACCOUNT = re.compile(r"([^|&]{1,60})\|KES\|([^|&]{1,20})(?:\|[^&]*)?")
 COMPLETED = "completed"
 _DONE_BADLY = frozenset({"cancelled", "declined", "expired"})
 
+_AGREED, _NOT_AGREED = "OKAY", "ERROR"
+"""What Status says in the samples of a standing order's callback."""
+
 
 @dataclass(frozen=True, slots=True)
 class Result:
@@ -183,9 +186,9 @@ def read_ratiba(body: bytes) -> RatibaOutcome:
     if code is None:
         raise CallbackUnreadable("responseCode", "there is none, which does not mean agreed")
     status = answers.get("status", "").strip().upper()
-    if code == PAID_CODE and not status:
-        raise CallbackUnreadable("responseData", "there is no Status, which does not mean agreed")
-    return RatibaOutcome(reference, code == PAID_CODE and status == "OKAY", code)
+    if code == PAID_CODE and status not in {_AGREED, _NOT_AGREED}:
+        raise CallbackUnreadable("responseData", f"Status: want {_AGREED} or {_NOT_AGREED}")
+    return RatibaOutcome(reference, code == PAID_CODE and status == _AGREED, code)
 
 
 def _named_values(told: Mapping[str, Any]) -> Iterable[tuple[str, str]]:

@@ -149,7 +149,8 @@ async def once(program: Program, *, wait_s: float) -> None:
     """Run a short program to its end. Raises `ChildFailed` when it fails or takes too long."""
     process = await start(program)
     try:
-        code = await asyncio.wait_for(process.wait(), wait_s)
+        async with asyncio.timeout(wait_s):
+            code = await process.wait()
     except TimeoutError as fault:
         raise ChildFailed(f"{program.name} did not end within {wait_s:g} s") from fault
     finally:
@@ -165,7 +166,8 @@ async def stop(process: asyncio.subprocess.Process) -> None:
     with contextlib.suppress(ProcessLookupError):
         process.terminate()
     try:
-        await asyncio.wait_for(process.wait(), STOP_WAIT_S)
+        async with asyncio.timeout(STOP_WAIT_S):
+            await process.wait()
     except TimeoutError:
         with contextlib.suppress(ProcessLookupError):
             process.kill()

@@ -391,6 +391,20 @@ async def test_a_spent_token_is_refused() -> None:
         await server.stop()
 
 
+async def test_who_is_cancelled_at_any_moment_of_a_call_is_cancelled(road: Road) -> None:
+    await road.uplink.report(JOURNAL, [], NOTHING)
+    kept = []
+    for turns in range(12):
+        asked = asyncio.create_task(road.uplink.report(JOURNAL, [], NOTHING))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        begged = asked.cancel()
+        await asyncio.wait([asked])
+        kept += [turns] if begged and not asked.cancelled() else []
+
+    assert kept == [], "a site that ends would go on"
+
+
 async def test_a_stream_ends_with_an_error_when_the_controller_goes() -> None:
     server = EdgeServer(a_controller())
     await server.start()

@@ -87,7 +87,8 @@ class Device:
             meter.limit_window(made)
         try:
             loop = asyncio.get_running_loop()
-            await asyncio.wait_for(loop.sock_connect(made, (address, port)), wait_s)
+            async with asyncio.timeout(wait_s):
+                await loop.sock_connect(made, (address, port))
         except BaseException:
             made.close()
             raise
@@ -112,7 +113,8 @@ class Device:
 
         Raises OSError, TimeoutError, `dns.ResolveError`, `WireError`.
         """
-        return await asyncio.wait_for(self._fetch(url, None, fields or {}, address), wait_s)
+        async with asyncio.timeout(wait_s):
+            return await self._fetch(url, None, fields or {}, address)
 
     async def post(
         self,
@@ -123,7 +125,8 @@ class Device:
         wait_s: float = FETCH_WAIT_S,
     ) -> Answer:
         """Send a form, following nothing. Raises as `get` does."""
-        return await asyncio.wait_for(self._fetch(url, form, fields or {}, None), wait_s)
+        async with asyncio.timeout(wait_s):
+            return await self._fetch(url, form, fields or {}, None)
 
     async def browse(self, url: str) -> Answer:
         """Fetch a page as a browser does, following redirects. Raises as `get` does."""
@@ -180,7 +183,8 @@ class Device:
         with contextlib.closing(writer):
             writer.write(f"up {int(GOODPUT_SKIP_S * 1000)}\n".encode())
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(_fill(writer), GOODPUT_SKIP_S + seconds)
+                async with asyncio.timeout(GOODPUT_SKIP_S + seconds):
+                    await _fill(writer)
             writer.write_eof()
             counted, took_us = (await reader.readline()).split()
         return int(counted) * 8_000_000 // max(int(took_us), 1)
@@ -207,7 +211,8 @@ class Device:
                 lambda: _try_send(made, payload), datagrams=datagrams, size_bytes=1_000, bps=bps
             )
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._flows.received(flow, at_least=size), settle_s)
+                async with asyncio.timeout(settle_s):
+                    await self._flows.received(flow, at_least=size)
         heard = self._flows
         return Moved(size, heard.received_bytes.get(flow, 0), heard.last_at.get(flow))
 

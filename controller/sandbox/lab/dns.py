@@ -30,7 +30,8 @@ async def resolve(
     """The first IPv4 address of ``name``. Raises `ResolveError`."""
     for _ in range(TRIES_MAX):
         try:
-            return await asyncio.wait_for(_asked(ns, name, server), wait_s)
+            async with asyncio.timeout(wait_s):
+                return await _asked(ns, name, server)
         except TimeoutError:
             continue
         except OSError as fault:

@@ -95,7 +95,8 @@ class Phone:
             except TimeoutError:
                 pass
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(writer.drain(), IDLE_WAIT_S)
+                async with asyncio.timeout(IDLE_WAIT_S):
+                    await writer.drain()
         writer.close()
 
     async def _answer(self, head: Head, body: bytes, writer: StreamWriter) -> None:
@@ -139,15 +140,19 @@ class Phone:
         with contextlib.closing(far_writer):
             far_writer.write(replace(head, first=f"{method} {path} HTTP/1.1").encoded() + body)
             await far_writer.drain()
-            answer = await asyncio.wait_for(read_head(far_reader), IDLE_WAIT_S)
+            async with asyncio.timeout(IDLE_WAIT_S):
+                answer = await read_head(far_reader)
             if answer is None:
                 writer.write(_page("502 Bad Gateway", f"{host} hung up without an answer.", ""))
                 return
             top = (head.field("sec-fetch-dest") or "document") in _TOP
             writer.write(self._inward(answer, top=top).encoded())
-            while chunk := await asyncio.wait_for(far_reader.read(CHUNK_BYTES), IDLE_WAIT_S):
-                writer.write(chunk)
-                await asyncio.wait_for(writer.drain(), IDLE_WAIT_S)
+            while True:
+                async with asyncio.timeout(IDLE_WAIT_S):
+                    writer.write(chunk := await far_reader.read(CHUNK_BYTES))
+                    await writer.drain()
+                if not chunk:
+                    return
 
     def _inward(self, answer: Head, *, top: bool) -> Head:
         """The answer as the browser should see it: redirects, cookies and framing made its own."""

@@ -56,7 +56,8 @@ async def serve_web(reader: StreamReader, writer: StreamWriter) -> None:
     """Answer one request and close. A broken or silent visitor is let go."""
     broken = (WireError, OSError, TimeoutError, asyncio.IncompleteReadError)
     with contextlib.suppress(*broken):
-        head = await asyncio.wait_for(read_head(reader), REQUEST_WAIT_S)
+        async with asyncio.timeout(REQUEST_WAIT_S):
+            head = await read_head(reader)
         if head is not None:
             await _answer(head, writer)
     writer.close()

@@ -395,6 +395,10 @@ def test_an_error_with_a_good_code_is_no_agreement() -> None:
         ({"responseHeader": {"responseRefID": "x"}, "responseBody": {}}, "responseCode"),
         ({**AGREED, "responseBody": {"responseData": ["x"]}}, "responseData"),
         ({**AGREED, "responseBody": {}}, "responseData"),
+        (
+            {**AGREED, "responseBody": {"responseData": [{"name": "Status", "value": "OK"}]}},
+            "responseData",
+        ),
     ],
 )
 def test_what_is_no_agreement_is_named(told: object, field: str) -> None:
