@@ -69,6 +69,7 @@ Host = Annotated[str, StringConstraints(pattern=HOST_SHAPE)]
 Url = Annotated[str, StringConstraints(pattern=URL_SHAPE), AfterValidator(_is_an_address)]
 Threshold = Annotated[int, Field(ge=0, le=10**12)]
 Word = Annotated[str, StringConstraints(min_length=1, max_length=80)]
+Argument = Annotated[str, StringConstraints(min_length=1, max_length=1_000)]
 Place = Annotated[str, StringConstraints(pattern=PLACE_SHAPE)]
 Shortcode = Annotated[str, StringConstraints(pattern=SHORTCODE_SHAPE)]
 
@@ -276,7 +277,7 @@ class BackupSettings(Section):
     recipient: Annotated[str, StringConstraints(pattern=RECIPIENT_SHAPE)] = ""
     folder: Path | None = None
     at: time = time(2)
-    command: tuple[Word, ...] = ()
+    command: tuple[Argument, ...] = ()
 
 
 def _thresholds(told: dict[str, int]) -> dict[str, int]:

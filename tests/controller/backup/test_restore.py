@@ -344,11 +344,12 @@ async def test_the_command_gets_the_backup_and_its_failure_is_told(
     office: Office, tmp_path: Path
 ) -> None:
     settings, _ = await with_key(office)
-    (tmp_path / "away").mkdir()
-    cp = ("/bin/cp", "-t", str(tmp_path / "away"))
+    away = tmp_path / ("a long way off " * 8)
+    away.mkdir()
+    cp = ("/bin/cp", "-t", str(away))
     made = create(settings.model_copy(update={"backup": BackupSettings(command=cp)}), NOON)
 
-    assert (tmp_path / "away" / made.path.name).exists()
+    assert (away / made.path.name).exists()
     with pytest.raises(BackupFailed, match="ended with 1"):
         create(
             settings.model_copy(update={"backup": BackupSettings(command=("/bin/false",))}), NOON
