@@ -23,7 +23,7 @@ REST = ("-m", "not root", "-n", "3", "--dist", "worksteal")
 """Who is done takes from the others; by files, the longest story would be told alone at the end."""
 
 GIVES_WAY = 19
-NONE_FOUND = 5
+NONE_FOUND, INTERRUPTED = 5, 130
 NO_LAB = "Not run: the tests of the kernel lab, which need root (sudo make test)."
 
 
@@ -58,4 +58,7 @@ def _begun(
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)  # both parts had the same signal, have ended, and said so
