@@ -6,6 +6,7 @@ import gc
 import os
 from typing import TYPE_CHECKING
 
+import pytest
 from pytest_socket import socket_allow_hosts
 
 from tests.support import logs
@@ -13,8 +14,6 @@ from tests.support.memory import memory
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import pytest
 
 LOOPBACK = ["127.0.0.0/8", "::1", "localhost"]
 LAB = ["10.77.0.0/16", "198.51.100.0/24", "203.0.113.0/24", "fd77::/16"]
@@ -37,7 +36,19 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     """Where only the lab's tests run, no other file need be read: each worker reads all of them."""
     if config.option.markexpr != "root" or not collection_path.match("test_*.py"):
         return None
-    return "mark.root" not in collection_path.read_text(encoding="utf-8") or None
+    return None if _names_the_lab(collection_path) else True
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """No test of the lab is in a file that the lab's workers do not read: it would never run."""
+    files = {item.path for item in items if item.get_closest_marker("root") is not None}
+    if lost := sorted(str(one) for one in files if not _names_the_lab(one)):
+        raise pytest.UsageError(f"say pytest.mark.root in the file itself: {', '.join(lost)}")
+
+
+def _names_the_lab(file: Path) -> bool:
+    return "mark.root" in file.read_text(encoding="utf-8")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
